@@ -1,0 +1,6 @@
+//! Vestibule: presence, signalling and co-browse for web sites, in one binary.
+//!
+//! The modules in order of dependency; each knows only those before it.
+
+pub mod clock;
+pub mod model;

@@ -1,0 +1,3 @@
+//! Arguments to settings to app; nothing else.
+
+fn main() {}

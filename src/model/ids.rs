@@ -1,0 +1,251 @@
+//! Identities. Each has a type of its own; text from outside becomes one only through its rule.
+
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+/// Why a text is not the identity that it was given as.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} must be {rule}")]
+pub struct InvalidId {
+    /// The kind of identity.
+    pub what: &'static str,
+    /// The rule that the text breaks.
+    pub rule: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            #[doc = concat!("The rule for ", $what, ".")]
+            pub const RULE: &'static str = $rule;
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(text) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(InvalidId { what: $what, rule: $rule })
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+fn within(text: &str, longest: usize, allowed: fn(u8) -> bool) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn is_page_character(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+text_id!(
+    /// A tenant: a number kept as a string.
+    GroupId, "group", "1 to 20 digits",
+    |text| within(text, 20, |byte| byte.is_ascii_digit())
+);
+text_id!(
+    /// A person on the group's web site, as the site names him, or an anonymous id.
+    VisitorId, "visitorid", "1 to 100 of A-Z a-z 0-9 . _ ~ -",
+    |text| within(text, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-'))
+);
+text_id!(
+    /// A browser tab, named by the SDK.
+    TabId, "tab", "1 to 64 of A-Z a-z 0-9 _ -",
+    |text| within(text, 64, is_page_character)
+);
+text_id!(
+    /// One loaded page in a tab, named by the SDK.
+    PageId, "page", "1 to 64 of A-Z a-z 0-9 _ -",
+    |text| within(text, 64, is_page_character)
+);
+text_id!(
+    /// A code that leads to something: digits, short enough to be read out.
+    Code, "code", "4 to 12 digits",
+    |text| text.len() >= 4 && within(text, 12, |byte| byte.is_ascii_digit())
+);
+text_id!(
+    /// A sender's own key that makes its retry harmless.
+    IdempotencyKey, "key", "1 to 64 printable ASCII characters",
+    |text| within(text, 64, |byte| byte.is_ascii_graphic())
+);
+
+impl VisitorId {
+    /// Whether the SDK made this id because the site gave none: `~` and 128 bits in lower-case hexadecimal.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.0.strip_prefix('~').is_some_and(|digits| {
+            digits.len() == 32
+                && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
+    }
+}
+
+/// Names one visitor in the whole service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct VisitorKey {
+    /// The tenant.
+    pub group: GroupId,
+    /// The visitor in it.
+    pub visitor: VisitorId,
+}
+
+/// A process of this service; a process that starts anew is a new node incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NodeId {
+    /// Which node.
+    pub node: u32,
+    /// Which start of it: later starts have greater numbers.
+    pub incarnation: u64,
+}
+
+/// A socket within one node incarnation. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SocketId(pub u64);
+
+/// A socket anywhere in the service: a value that any node can read, not a pointer of one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SocketAddress {
+    /// The node that holds the socket.
+    pub node: NodeId,
+    /// The socket on it.
+    pub socket: SocketId,
+}
+
+impl fmt::Display for SocketAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{:x}-{:x}", self.node.node, self.node.incarnation, self.socket.0)
+    }
+}
+
+/// Names one signal, for ever. Written as 32 hexadecimal digits; sorts by time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignalId(Uuid);
+
+impl SignalId {
+    /// A new id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id with this number; for tests and stored states.
+    #[must_use]
+    pub const fn from_u128(number: u128) -> Self {
+        Self(Uuid::from_u128(number))
+    }
+}
+
+impl FromStr for SignalId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        const INVALID: InvalidId = InvalidId { what: "id", rule: "32 hexadecimal digits" };
+        if text.len() != 32 {
+            return Err(INVALID);
+        }
+        Uuid::try_parse(text).map(Self).map_err(|_| INVALID)
+    }
+}
+
+impl fmt::Display for SignalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(self.0.as_simple(), f)
+    }
+}
+
+impl fmt::Debug for SignalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for SignalId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut buffer = [0_u8; 32];
+        serializer.serialize_str(self.0.as_simple().encode_lower(&mut buffer))
+    }
+}
+
+impl<'de> Deserialize<'de> for SignalId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn visitor_ids_follow_their_rule() {
+        for good in ["a", "Ada.Lovelace~1_2-3", &"x".repeat(100)] {
+            assert!(good.parse::<VisitorId>().is_ok(), "{good}");
+        }
+        for bad in ["", "a b", "ä", "a/b", &"x".repeat(101)] {
+            assert!(bad.parse::<VisitorId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_anonymous_id_has_one_shape_only() {
+        let is_anonymous = |text: &str| text.parse::<VisitorId>().unwrap().is_anonymous();
+        assert!(is_anonymous("~0123456789abcdef0123456789abcdef"));
+        assert!(!is_anonymous("~0123456789ABCDEF0123456789abcdef"));
+        assert!(!is_anonymous("~0123"));
+        assert!(!is_anonymous("ada"));
+    }
+
+    #[test]
+    fn signal_ids_read_back_what_they_write() {
+        let id = SignalId::generate();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(
+            serde_json::from_str::<SignalId>(&serde_json::to_string(&id).unwrap()).unwrap(),
+            id
+        );
+        assert!("urn:uuid:67e5504410b1426f9247bb680e5fe0c8".parse::<SignalId>().is_err());
+    }
+}
