@@ -1,0 +1,3 @@
+//! Presence: who is on the site, and what reaches him.
+
+pub mod visitor;
