@@ -10,6 +10,7 @@ pub mod command;
 mod held;
 #[cfg(test)]
 mod model_test;
+mod record;
 #[cfg(test)]
 mod tests;
 

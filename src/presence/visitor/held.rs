@@ -74,6 +74,17 @@ impl Signals {
         self.held.is_empty() && self.settled.is_empty()
     }
 
+    /// A copy of what waits, without the remembered outcomes.
+    pub(super) fn checkpoint(&self) -> Self {
+        Self { held: self.held.clone(), settled: VecDeque::new() }
+    }
+
+    /// Goes back to what waited at the checkpoint. Outcomes that were remembered since stay: what waits again
+    /// overrules them until it ends once more.
+    pub(super) fn roll_back(&mut self, checkpoint: Self) {
+        self.held = checkpoint.held;
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.held.len()
     }
