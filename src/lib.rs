@@ -3,6 +3,11 @@
 //! The modules in order of dependency; each knows only those before it.
 
 pub mod clock;
+
 pub mod model;
-pub mod presence;
+
 pub mod store;
+
+pub mod codes;
+
+pub mod presence;

@@ -139,6 +139,10 @@ pub struct Event {
     /// When it happened, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub time: Timestamp,
+    /// True for the state that a watcher gets when it attaches: it repeats what is, under the sequence of the latest
+    /// event.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub present: bool,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -157,6 +161,7 @@ mod tests {
             epoch: 1_700_000_000_000,
             sequence: 7,
             time: Timestamp(1_700_000_000_123),
+            present: false,
             kind: EventKind::VisitorConn { connected: true },
         };
         let expected = json!({"type": "visitorconn", "visitorid": "ada", "epoch": 1_700_000_000_000_u64,

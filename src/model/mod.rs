@@ -6,4 +6,6 @@ pub mod event;
 pub mod ids;
 pub mod json;
 pub mod presence;
+pub mod protocol;
 pub mod signal;
+pub mod view;

@@ -488,7 +488,7 @@ impl Visitor {
             EventKind::VisitorConn { connected },
             EventKind::VisitorSock { connected: sockets > 0, sockets },
         ] {
-            let event = self.event(kind, step);
+            let event = Event { present: true, ..self.event(kind, step) };
             step.effects.push(Effect::Present { to: watcher, event });
         }
     }
@@ -556,6 +556,7 @@ impl Visitor {
             epoch: self.epoch,
             sequence: self.sequence,
             time: step.now,
+            present: false,
             kind,
         }
     }
