@@ -17,7 +17,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    command::{Command, Connect, Departure, Effect, PageView, Reply, ToPage, View, Welcome},
+    command::{Command, Connect, Departure, Effect, Reply, ToPage, Welcome},
     held::Signals,
 };
 use crate::{
@@ -26,8 +26,9 @@ use crate::{
         close::CloseCode,
         error::{ErrorCode, Problem},
         event::{Event, EventKind, TermsStatus, Visibility},
-        ids::{PageId, SocketAddress, TabId, VisitorId},
+        ids::{Code, PageId, SocketAddress, TabId, VisitorId, VisitorKey},
         presence::{PresenceData, PresenceUpdate},
+        view::{TabView, VisitorView},
     },
 };
 
@@ -73,6 +74,8 @@ struct Socket {
     page: PageId,
     visible: bool,
     listening: bool,
+    /// Whether the page came by a unique id, and so goes when that ends.
+    by_unique: bool,
     /// Greater than that of every socket whose last activity was earlier.
     activity: u64,
 }
@@ -93,6 +96,8 @@ pub struct Visitor {
     activities: u64,
     /// When the last listening socket went; `None` while there is one, or if there never was.
     listened: Option<Timestamp>,
+    /// The code that leads here, and until when.
+    unique: Option<(Code, Timestamp)>,
     /// A watcher waits for the state that is unknown yet.
     awaited: bool,
     signals: Signals,
@@ -128,6 +133,7 @@ impl Visitor {
             focus: None,
             activities: 0,
             listened: None,
+            unique: None,
             awaited: false,
             signals: Signals::default(),
         }
@@ -191,12 +197,16 @@ impl Visitor {
                 self.attach(watcher, &mut step);
                 Reply::Done
             }
-            Command::UniqueExpired => {
-                let all: Vec<_> = self.sockets.iter().map(|socket| socket.address).collect();
-                for to in all {
-                    let message = ToPage::Close(CloseCode::UniqueExpired);
-                    step.effects.push(Effect::Page { to, message });
-                    self.close(to, Departure::Disconnect, &mut step);
+            Command::UniqueGiven { socket, code, until } => {
+                self.unique = Some((code, until));
+                if let Some(socket) = self.sockets.iter_mut().find(|s| s.address == socket) {
+                    socket.by_unique = true;
+                }
+                Reply::Done
+            }
+            Command::UniqueExpired { code } => {
+                if self.unique.as_ref().is_some_and(|(living, _)| *living == code) {
+                    self.unique_expired(&mut step);
                 }
                 Reply::Done
             }
@@ -246,27 +256,31 @@ impl Visitor {
 
     /// The visitor as readers see him; `None` when he is not there.
     #[must_use]
-    pub fn view(&self) -> Option<View> {
+    pub fn view(&self, key: &VisitorKey) -> Option<VisitorView> {
         if !self.is_connected() {
             return None;
         }
-        let pages = self.sockets.iter().map(|socket| PageView {
+        let tabs = self.sockets.iter().map(|socket| TabView {
             tab: socket.tab.clone(),
             page: socket.page.clone(),
             visible: socket.visible,
             focus: self.focus == Some(socket.address),
             listening: socket.listening,
         });
-        Some(View {
+        Some(VisitorView {
+            visitorid: key.visitor.clone(),
+            group: key.group.clone(),
+            anonymous: key.visitor.is_anonymous(),
             connected: true,
             epoch: self.epoch,
             sequence: self.sequence,
             since: self.since,
             updated: self.updated,
+            sockets: self.sockets.len(),
             visibility: self.visibility,
             terms: self.terms,
             data: self.data.clone(),
-            pages: pages.collect(),
+            tabs: tabs.collect(),
             held: self.signals.waiting(),
         })
     }
@@ -280,6 +294,12 @@ impl Visitor {
     /// The addresses of all his sockets.
     pub fn sockets(&self) -> impl Iterator<Item = SocketAddress> + '_ {
         self.sockets.iter().map(|socket| socket.address)
+    }
+
+    /// The code that leads here, and until when.
+    #[must_use]
+    pub fn unique(&self) -> Option<&(Code, Timestamp)> {
+        self.unique.as_ref()
     }
 
     /// What became of a signal: the outcome and, for an invocation, its failure.
@@ -344,6 +364,7 @@ impl Visitor {
             page: connect.page,
             visible: connect.visible,
             listening: connect.listening,
+            by_unique: false,
             activity: self.activities,
         });
         if arrives {
@@ -490,6 +511,17 @@ impl Visitor {
         ] {
             let event = Event { present: true, ..self.event(kind, step) };
             step.effects.push(Effect::Present { to: watcher, event });
+        }
+    }
+
+    fn unique_expired(&mut self, step: &mut Step<'_>) {
+        self.unique = None;
+        let pages = self.sockets.iter().filter(|socket| socket.by_unique);
+        let pages: Vec<_> = pages.map(|socket| socket.address).collect();
+        for to in pages {
+            let message = ToPage::Close(CloseCode::UniqueExpired);
+            step.effects.push(Effect::Page { to, message });
+            self.close(to, Departure::Disconnect, step);
         }
     }
 

@@ -7,9 +7,9 @@ use crate::{
     model::{
         close::CloseCode,
         error::Problem,
-        event::{Event, EventKind, TermsStatus, Visibility},
-        ids::{IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
-        presence::{PresenceData, PresenceUpdate},
+        event::{Event, EventKind, TermsStatus},
+        ids::{Code, IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
+        presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
     },
 };
@@ -150,8 +150,20 @@ pub enum Command {
         /// The watcher's socket.
         watcher: SocketAddress,
     },
-    /// The visitor's unique id ended its life; the pages that came by it leave.
-    UniqueExpired,
+    /// A page that asked for a unique id has one.
+    UniqueGiven {
+        /// Its socket.
+        socket: SocketAddress,
+        /// The code.
+        code: Code,
+        /// When its life ends.
+        until: Timestamp,
+    },
+    /// A unique id ended its life; the pages that came by it leave.
+    UniqueExpired {
+        /// The code.
+        code: Code,
+    },
     /// All sockets of a node's earlier incarnations are lost.
     NodeLost {
         /// Which node.
@@ -243,10 +255,10 @@ pub enum Effect {
         /// The state as an event; its sequence is not a new one.
         event: Event,
     },
-    /// To a signal's sender: the outcome is final.
+    /// A signal has its final outcome.
     Settled {
-        /// The agent's socket.
-        to: SocketAddress,
+        /// The agent's socket that wants to know.
+        to: Option<SocketAddress>,
         /// The signal.
         id: SignalId,
         /// What became of it.
@@ -270,44 +282,4 @@ pub enum Effect {
         /// The signal, with its old id.
         submission: Box<Submission>,
     },
-}
-
-/// A visitor as readers see him.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View {
-    /// Connected: has a socket, or is in transit.
-    pub connected: bool,
-    /// Unix ms at which the visitor became connected.
-    pub epoch: u64,
-    /// Events told in this epoch.
-    pub sequence: u64,
-    /// When the visitor became connected.
-    pub since: Timestamp,
-    /// When the record last heard of the visitor.
-    pub updated: Timestamp,
-    /// Whether a page is visible.
-    pub visibility: Option<Visibility>,
-    /// Where he stands with the terms.
-    pub terms: Option<TermsStatus>,
-    /// The merged presence data.
-    pub data: PresenceData,
-    /// His pages.
-    pub pages: Vec<PageView>,
-    /// Signals that wait.
-    pub held: usize,
-}
-
-/// A page as readers see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PageView {
-    /// Its tab.
-    pub tab: TabId,
-    /// Itself.
-    pub page: PageId,
-    /// Whether it can be seen.
-    pub visible: bool,
-    /// Whether it has the focus.
-    pub focus: bool,
-    /// Whether it wants signals.
-    pub listening: bool,
 }

@@ -148,9 +148,7 @@ impl Signals {
     }
 
     fn settle(&mut self, submission: Submission, outcome: Outcome, step: &mut Step<'_>) {
-        if let Some(to) = submission.sender {
-            step.effects.push(Effect::Settled { to, id: submission.id, outcome });
-        }
+        step.effects.push(Effect::Settled { to: submission.sender, id: submission.id, outcome });
         if self.settled.len() >= MAX_OUTCOMES {
             self.settled.pop_front();
         }

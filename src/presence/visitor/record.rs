@@ -51,6 +51,7 @@ impl Record for Visitor {
         Visitor {
             phase: self.phase.clone(),
             sockets: self.sockets.clone(),
+            unique: self.unique.clone(),
             data: self.data.clone(),
             signals: self.signals.checkpoint(),
             ..*self
@@ -73,6 +74,9 @@ impl Record for Visitor {
     }
 
     fn is_essential(command: &Command) -> bool {
-        matches!(command, Command::Close { .. } | Command::NodeLost { .. } | Command::UniqueExpired)
+        matches!(
+            command,
+            Command::Close { .. } | Command::NodeLost { .. } | Command::UniqueExpired { .. }
+        )
     }
 }
