@@ -4,10 +4,18 @@
 
 pub mod clock;
 
+pub mod telemetry;
+
 pub mod model;
+
+pub mod auth;
 
 pub mod store;
 
 pub mod codes;
 
+pub mod settings;
+
 pub mod presence;
+
+pub mod sockets;
