@@ -4,3 +4,6 @@
 
 pub mod clock;
 pub mod model;
+
+/// Who may do what: tokens, scopes, keys, login keys, origins.
+pub mod auth;
