@@ -88,7 +88,7 @@ impl Scope {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a string of scopes or an array of them")]
+#[serde(untagged, expecting = "must be a string of scopes or an array of them")]
 enum Words {
     Text(String),
     List(Vec<String>),
