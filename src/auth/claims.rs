@@ -1,0 +1,137 @@
+//! What a token says, and who is left once it has been believed.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::Scope;
+use crate::{
+    clock::Timestamp,
+    model::{
+        error::{ErrorCode, Problem},
+        ids::GroupId,
+    },
+};
+
+/// The `iss` of every token.
+pub const ISSUER: &str = "vestibule";
+/// The `aud` of every token.
+pub const AUDIENCE: &str = "vestibule";
+
+/// The claims of a token (RFC 7519, section 4.1, and ours). Times are whole Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who made the token: [`ISSUER`].
+    pub iss: String,
+    /// Who bears it: 1 to 255 characters, no control characters.
+    pub sub: String,
+    /// For whom it is: [`AUDIENCE`], alone or among others.
+    pub aud: Audience,
+    /// The one group that it is for; a number is read alike.
+    #[serde(deserialize_with = "text_or_number")]
+    pub group: GroupId,
+    /// What its bearer may do.
+    #[serde(deserialize_with = "Scope::deserialize_known")]
+    pub scope: Scope,
+    /// When it ends.
+    pub exp: u64,
+    /// When it was made.
+    pub iat: u64,
+    /// When it begins, if later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// The token's own name: 1 to 64 printable ASCII characters.
+    pub jti: String,
+    /// What people call the bearer: at most 255 characters, no control characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// One audience or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Audience {
+    /// The usual form.
+    One(String),
+    /// The array form.
+    Several(Vec<String>),
+}
+
+impl Audience {
+    pub(super) fn includes_us(&self) -> bool {
+        match self {
+            Audience::One(one) => one == AUDIENCE,
+            Audience::Several(several) => several.iter().any(|one| one == AUDIENCE),
+        }
+    }
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GroupId, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u64),
+        Text(GroupId),
+    }
+    match Either::deserialize(deserializer)? {
+        Either::Number(number) => number.to_string().parse().map_err(serde::de::Error::custom),
+        Either::Text(group) => Ok(group),
+    }
+}
+
+/// The bearer of a verified token. Only [`super::TokenService::verify`] makes one outside tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// The one group that he may touch.
+    pub group: GroupId,
+    /// Who he is to the group's systems.
+    pub subject: Arc<str>,
+    /// What people call him.
+    pub name: Option<Arc<str>>,
+    /// What he may do.
+    pub scope: Scope,
+    /// The token's own name, by which it can be revoked.
+    pub jti: Arc<str>,
+    /// When the token was made.
+    pub issued: Timestamp,
+    /// When the token ends, on the wall clock; his sockets end then too.
+    pub expires: Timestamp,
+}
+
+impl Agent {
+    /// Checks that he may do `needed`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Scope`], naming what is needed.
+    pub fn require(&self, needed: Scope) -> Result<(), Problem> {
+        if self.scope.contains(needed) {
+            return Ok(());
+        }
+        Err(Problem::new(ErrorCode::Scope, format!("this needs the scope {needed}")))
+    }
+
+    /// Checks that `group` is his.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Group`].
+    pub fn require_group(&self, group: &GroupId) -> Result<(), Problem> {
+        if self.group == *group {
+            return Ok(());
+        }
+        Err(Problem::new(ErrorCode::Group, "the token is for another group"))
+    }
+}
+
+impl From<Claims> for Agent {
+    fn from(claims: Claims) -> Self {
+        Self {
+            group: claims.group,
+            subject: claims.sub.into(),
+            name: claims.name.map(Into::into),
+            scope: claims.scope,
+            jti: claims.jti.into(),
+            issued: Timestamp(claims.iat.saturating_mul(1_000)),
+            expires: Timestamp(claims.exp.saturating_mul(1_000)),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Settings: TOML file, then environment, then flags; each may override those before it.
+//!
+//! `wire` is what may be written, `layers` reads it, `validate` makes the types below of it. Beyond this module
+//! nobody reads the environment or checks a setting again.
+
+mod development;
+mod error;
+mod layers;
+mod validate;
+mod wire;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use self::{
+    development::{DEVELOPMENT_GROUP, Development},
+    error::SettingsError,
+};
+use crate::{
+    auth::{ApiKeys, KeyRing, Minutes, Mode, OriginList, Partner, Secret, TokenService},
+    model::ids::GroupId,
+    store::saved::StorageUrl,
+    telemetry::LogFormat,
+};
+
+/// A file that documents every setting with its default.
+pub const SAMPLE: &str = include_str!("../../vestibule.sample.toml");
+
+/// Where settings come from.
+#[derive(Clone, Default)]
+pub struct Sources {
+    /// The settings file.
+    pub file: Option<PathBuf>,
+    /// The environment: names and texts.
+    pub environment: Vec<(String, String)>,
+    /// The flag `--bind`.
+    pub bind: Option<String>,
+}
+
+impl Sources {
+    /// The process's environment under these flags; without `--config`, `VESTIBULE_CONFIG` names the file.
+    #[must_use]
+    pub fn of_process(config: Option<PathBuf>, bind: Option<String>) -> Self {
+        let environment: Vec<_> = std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+            .filter(|(name, _)| name.starts_with("VESTIBULE_"))
+            .collect();
+        Self { file: config, environment, bind }.with_file_of_environment()
+    }
+
+    fn with_file_of_environment(mut self) -> Self {
+        self.file = self.file.or_else(|| {
+            let named =
+                |(name, text): &&(String, String)| name == "VESTIBULE_CONFIG" && !text.is_empty();
+            self.environment.iter().find(named).map(|(_, text)| text.into())
+        });
+        self
+    }
+
+    /// Where relative paths start: the settings file's folder, else the current one.
+    fn base(&self) -> &Path {
+        self.file.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+    }
+}
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Settings {
+    /// Whether this is a trial or the real thing.
+    pub mode: Mode,
+    /// What development mode made up; `None` in production.
+    pub development: Option<Development>,
+    /// Sockets, requests and their limits.
+    pub server: Server,
+    /// Tokens.
+    pub auth: Auth,
+    /// The tenants.
+    pub groups: Groups,
+    /// Presence and signals.
+    pub presence: Presence,
+    /// Other products' interfaces.
+    pub facades: Facades,
+    /// Where state outlives the process.
+    pub storage: StorageUrl,
+    /// The log.
+    pub log: Log,
+}
+
+/// Sockets, requests and their limits.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// Where the outside reaches us, without a slash at the end; `None`: as a request's `Host` says.
+    pub public_url: Option<String>,
+    /// Threads that serve sockets; at least 1.
+    pub workers: usize,
+    /// Sockets in all.
+    pub max_sockets: usize,
+    /// Longest frame or message on a socket, bytes.
+    pub frame_limit_bytes: usize,
+    /// Longest request body, bytes.
+    pub body_limit_bytes: usize,
+    /// Time for a socket's first frame.
+    pub hello_timeout: Duration,
+    /// Time for a socket to take what was written.
+    pub write_deadline: Duration,
+    /// Shortest time between two pings; never above `ping_max`.
+    pub ping_min: Duration,
+    /// Longest time between two pings.
+    pub ping_max: Duration,
+    /// What may wait for a slow socket, bytes.
+    pub outbox_limit_bytes: usize,
+    /// Handshakes per second and address; more are accepted and closed with a code.
+    pub handshakes_per_second: NonZeroU32,
+    /// Handshakes per second and address; more get a plain HTTP refusal.
+    pub handshakes_per_second_hard: NonZeroU32,
+    /// Handshakes per second in all.
+    pub handshakes_per_second_total: NonZeroU32,
+}
+
+/// Tokens.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// Signs tokens; 32 bytes or more.
+    pub signing_key: Secret,
+    /// Former keys whose tokens are still believed.
+    pub previous_signing_keys: Vec<Secret>,
+    /// Life of a token where nothing else is asked for.
+    pub token_minutes: Minutes,
+}
+
+impl Auth {
+    /// The token service that these settings describe.
+    #[must_use]
+    pub fn token_service(&self) -> TokenService {
+        let keys = KeyRing::hs256(&self.signing_key, &self.previous_signing_keys);
+        TokenService::new(keys, self.token_minutes)
+    }
+}
+
+/// One tenant.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its number.
+    pub id: GroupId,
+    /// What people call it.
+    pub name: Option<String>,
+    /// Where its visitors' pages come from.
+    pub visitor_origins: OriginList,
+    /// Where its agents' pages come from.
+    pub agent_origins: OriginList,
+    /// The keys that ask for tokens.
+    pub api_keys: ApiKeys,
+    /// Whose login keys are believed.
+    pub partner: Option<Partner>,
+    /// Whether `url` and `referrer` of presence lose their query strings.
+    pub strip_query: bool,
+}
+
+/// The tenants, by id and in the order of the settings.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    ordered: Vec<Arc<Group>>,
+    by_id: HashMap<GroupId, Arc<Group>>,
+}
+
+impl Groups {
+    /// The group with this id.
+    #[must_use]
+    pub fn get(&self, id: &GroupId) -> Option<&Arc<Group>> {
+        self.by_id.get(id)
+    }
+
+    /// All groups.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.ordered.iter()
+    }
+
+    /// How many groups there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ordered.len()
+    }
+
+    /// Whether there is no group.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ordered.is_empty()
+    }
+
+    /// Adds a group; `false` when its id is taken.
+    fn insert(&mut self, group: Group) -> bool {
+        let group = Arc::new(group);
+        if self.by_id.contains_key(&group.id) {
+            return false;
+        }
+        self.by_id.insert(group.id.clone(), group.clone());
+        self.ordered.push(group);
+        true
+    }
+}
+
+/// Presence and signals. Milliseconds stay numbers here, as the pure core adds them to timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// How long a visitor without a socket counts as connected; 0 is none.
+    pub grace_ms: u64,
+    /// How long signals for him are held.
+    pub signal_window_ms: u64,
+    /// Time for a page to acknowledge a signal.
+    pub ack_ms: u64,
+    /// Life of a unique id, seconds.
+    pub unique_id_seconds: u64,
+    /// Length of a unique id, digits.
+    pub unique_id_digits: u8,
+    /// Connects per second and visitor id.
+    pub connects_per_second: NonZeroU32,
+}
+
+/// Other products' interfaces.
+#[derive(Clone, Debug)]
+pub struct Facades {
+    /// The group of requests that name none: the one that the settings name, else the only one.
+    pub default_group: Option<GroupId>,
+    /// Whether the Glance interfaces are served.
+    pub glance: bool,
+}
+
+/// The log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// How lines are written.
+    pub format: LogFormat,
+    /// Which lines are written; known to be a valid filter.
+    pub filter: String,
+}
+
+/// Reads and checks the settings.
+///
+/// Without a file, and without `[auth]` or `[[groups]]` in the environment, the result is development mode.
+///
+/// # Errors
+/// The first thing that is wrong, naming its key.
+pub fn load(sources: &Sources) -> Result<Settings, SettingsError> {
+    let wire = layers::read(sources)?;
+    let bare = wire.auth.signing_key.is_none() && wire.groups.is_empty();
+    if sources.file.is_none() && bare {
+        return development::settings(wire, sources.base());
+    }
+    validate::settings(wire, sources.base(), Mode::Production)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! The rules of the settings, each naming the key that breaks it.
+
+use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
+
+use super::{Auth, Facades, Group, Groups, Log, Presence, Server, Settings, SettingsError, wire};
+use crate::{
+    auth::{ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret},
+    model::ids::GroupId,
+    store::saved::StorageUrl,
+    telemetry,
+};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: u64 = 60 * 60 * 1_000;
+const MEBIBYTE: u64 = 1024 * 1024;
+
+type Checked<T> = Result<T, SettingsError>;
+
+pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
+    // In the order of the file, as is what gets reported first.
+    let server = server(wire.server)?;
+    let auth = auth(wire.auth)?;
+    let groups = groups(wire.groups)?;
+    Ok(Settings {
+        mode,
+        development: None,
+        server,
+        auth,
+        presence: presence(&wire.presence)?,
+        facades: facades(wire.facades, &groups)?,
+        groups,
+        storage: StorageUrl::parse(&wire.storage.url, base)
+            .map_err(|error| SettingsError::key("storage.url", error))?,
+        log: log(wire.log)?,
+    })
+}
+
+fn server(wire: wire::Server) -> Checked<Server> {
+    const BIND_RULE: &str = "must be an address and a port, as in 127.0.0.1:8080 or [::]:8080";
+    let workers = match number("server.workers", wire.workers, 0..=1_024)? {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    };
+    let server = Server {
+        bind: wire.bind.parse().map_err(|_| SettingsError::key("server.bind", BIND_RULE))?,
+        public_url: wire.public_url.as_deref().map(public_url).transpose()?,
+        workers,
+        max_sockets: number("server.max_sockets", wire.max_sockets, 1..=100_000_000)?,
+        frame_limit_bytes: number(
+            "server.frame_limit_bytes",
+            wire.frame_limit_bytes,
+            1_024..=16 * MEBIBYTE,
+        )?,
+        body_limit_bytes: number(
+            "server.body_limit_bytes",
+            wire.body_limit_bytes,
+            1_024..=64 * MEBIBYTE,
+        )?,
+        hello_timeout: milliseconds("server.hello_timeout_ms", wire.hello_timeout_ms)?,
+        write_deadline: milliseconds("server.write_deadline_ms", wire.write_deadline_ms)?,
+        ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
+        ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
+        outbox_limit_bytes: number(
+            "server.outbox_limit_bytes",
+            wire.outbox_limit_bytes,
+            wire.frame_limit_bytes..=1_024 * MEBIBYTE,
+        )?,
+        handshakes_per_second: rate("server.handshakes_per_second", wire.handshakes_per_second)?,
+        handshakes_per_second_hard: rate(
+            "server.handshakes_per_second_hard",
+            wire.handshakes_per_second_hard,
+        )?,
+        handshakes_per_second_total: rate(
+            "server.handshakes_per_second_total",
+            wire.handshakes_per_second_total,
+        )?,
+    };
+    if server.ping_min > server.ping_max {
+        return Err(SettingsError::key("server.ping_min_ms", "must not be above ping_max_ms"));
+    }
+    if server.handshakes_per_second > server.handshakes_per_second_hard {
+        let rule = "must not be above handshakes_per_second_hard";
+        return Err(SettingsError::key("server.handshakes_per_second", rule));
+    }
+    Ok(server)
+}
+
+fn public_url(text: &str) -> Checked<String> {
+    let url = text.trim_end_matches('/');
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let host = rest.split('/').next().unwrap_or_default();
+    let origin = format!("{scheme}://{host}").parse::<Origin>();
+    if !matches!(scheme, "http" | "https") || origin.is_err() || url.contains(['?', '#']) {
+        let rule = "must be an http or https address without query, as in https://example.com";
+        return Err(SettingsError::key("server.public_url", rule));
+    }
+    Ok(url.to_owned())
+}
+
+fn auth(wire: wire::Auth) -> Checked<Auth> {
+    let signing_key = wire.signing_key.ok_or_else(|| {
+        SettingsError::key("auth.signing_key", "is missing: 32 random characters or more")
+    })?;
+    long_enough("auth.signing_key", &signing_key, 32)?;
+    if wire.previous_signing_keys.len() > 4 {
+        return Err(SettingsError::key("auth.previous_signing_keys", "at most 4"));
+    }
+    for (index, key) in wire.previous_signing_keys.iter().enumerate() {
+        long_enough(&format!("auth.previous_signing_keys[{index}]"), key, 32)?;
+    }
+    let rule = format!("must be 1 to {MAX_MINUTES}");
+    let token_minutes = Minutes::checked(wire.token_minutes)
+        .map_err(|_| SettingsError::key("auth.token_minutes", rule))?;
+    Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
+}
+
+fn groups(wire: Vec<wire::Group>) -> Checked<Groups> {
+    let mut groups = Groups::default();
+    for (index, group) in wire.into_iter().enumerate() {
+        let at = format!("groups[{index}]");
+        if !groups.insert(self::group(&at, group)?) {
+            return Err(SettingsError::key(format!("{at}.id"), "another group has this id"));
+        }
+    }
+    Ok(groups)
+}
+
+fn group(at: &str, wire: wire::Group) -> Checked<Group> {
+    let id: GroupId =
+        wire.id.parse().map_err(|error| SettingsError::key(format!("{at}.id"), error))?;
+    for (index, key) in wire.api_keys.iter().enumerate() {
+        long_enough(&format!("{at}.api_keys[{index}]"), key, 16)?;
+    }
+    let partner = match (wire.partner_id, wire.partner_key) {
+        (partner_id, Some(key)) => {
+            long_enough(&format!("{at}.partner_key"), &key, 16)?;
+            Some(Partner { id: partner_id.unwrap_or_else(|| id.to_string()), key })
+        }
+        (Some(_), None) => {
+            return Err(SettingsError::key(format!("{at}.partner_key"), "is missing"));
+        }
+        (None, None) => None,
+    };
+    Ok(Group {
+        name: wire.name,
+        visitor_origins: origins(&format!("{at}.visitor_origins"), &wire.visitor_origins)?,
+        agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
+        api_keys: ApiKeys::new(&wire.api_keys),
+        partner,
+        strip_query: wire.strip_query,
+        id,
+    })
+}
+
+fn origins(key: &str, texts: &[String]) -> Checked<OriginList> {
+    texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| {
+            text.parse::<Origin>()
+                .map_err(|error| SettingsError::key(format!("{key}[{index}]"), error))
+        })
+        .collect()
+}
+
+fn presence(wire: &wire::Presence) -> Checked<Presence> {
+    let within = |key: &str, value, range| number::<u64>(&format!("presence.{key}"), value, range);
+    Ok(Presence {
+        grace_ms: within("grace_ms", wire.grace_ms, 0..=HOUR_MS)?,
+        signal_window_ms: within("signal_window_ms", wire.signal_window_ms, 0..=HOUR_MS)?,
+        ack_ms: within("ack_ms", wire.ack_ms, 100..=HOUR_MS)?,
+        unique_id_seconds: within("unique_id_seconds", wire.unique_id_seconds, 10..=86_400)?,
+        unique_id_digits: number("presence.unique_id_digits", wire.unique_id_digits, 4..=12)?,
+        connects_per_second: rate("presence.connects_per_second", wire.connects_per_second)?,
+    })
+}
+
+fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
+    let default_group = match wire.default_group {
+        Some(text) => {
+            let named = text.parse().ok().and_then(|id| groups.get(&id));
+            let group = named.ok_or_else(|| {
+                SettingsError::key("facades.default_group", "there is no group with this id")
+            })?;
+            Some(group.id.clone())
+        }
+        None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
+        None => None,
+    };
+    Ok(Facades { default_group, glance: wire.glance })
+}
+
+fn log(wire: wire::Log) -> Checked<Log> {
+    telemetry::check_filter(&wire.filter)
+        .map_err(|error| SettingsError::key("log.filter", error))?;
+    Ok(Log { format: wire.format, filter: wire.filter })
+}
+
+fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+    if range.contains(&value)
+        && let Ok(number) = T::try_from(value)
+    {
+        return Ok(number);
+    }
+    Err(SettingsError::key(key, format!("must be {} to {}", range.start(), range.end())))
+}
+
+fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
+    number(key, value, 100..=DAY_MS).map(Duration::from_millis)
+}
+
+fn rate(key: &str, value: u64) -> Checked<NonZeroU32> {
+    let rate: u32 = number(key, value, 1..=1_000_000)?;
+    Ok(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
+}
+
+fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
+    if secret.expose().chars().count() < least {
+        return Err(SettingsError::key(key, format!("must have {least} characters or more")));
+    }
+    Ok(())
+}

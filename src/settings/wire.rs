@@ -1,0 +1,175 @@
+//! The settings as they are written. One field a setting, with its default and unit; rules are in `validate`.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{auth::Secret, telemetry::LogFormat};
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident {
+        $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)*
+    })*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Deserialize, Serialize)]
+            #[serde(default, deny_unknown_fields)]
+            pub(super) struct $name { $($(#[$field_doc])* pub(super) $field: $type,)* }
+
+            impl Default for $name {
+                fn default() -> Self {
+                    Self { $($field: $default,)* }
+                }
+            }
+        )*
+    };
+}
+
+sections! {
+    /// The whole file.
+    Wire {
+        server: Server = Server::default(),
+        auth: Auth = Auth::default(),
+        groups: Vec<Group> = Vec::new(),
+        presence: Presence = Presence::default(),
+        facades: Facades = Facades::default(),
+        storage: Storage = Storage::default(),
+        log: Log = Log::default(),
+    }
+
+    /// `[server]`
+    Server {
+        /// Address and port to listen on. Default 127.0.0.1:8080.
+        bind: String = "127.0.0.1:8080".into(),
+        /// Where the outside reaches this server. Default: what a request's `Host` says.
+        public_url: Option<String> = None,
+        /// Threads that serve sockets. Default 0: one a core.
+        workers: u64 = 0,
+        /// Sockets in all. Default 100000.
+        max_sockets: u64 = 100_000,
+        /// Longest frame or message on a socket, bytes. Default 65536.
+        frame_limit_bytes: u64 = 65_536,
+        /// Longest request body, bytes. Default 131072.
+        body_limit_bytes: u64 = 131_072,
+        /// Time for a socket's first frame, milliseconds. Default 10000.
+        hello_timeout_ms: u64 = 10_000,
+        /// Time for a socket to take what was written, milliseconds. Default 10000.
+        write_deadline_ms: u64 = 10_000,
+        /// Shortest time between two pings, milliseconds. Default 20000.
+        ping_min_ms: u64 = 20_000,
+        /// Longest time between two pings, milliseconds. Default 25000.
+        ping_max_ms: u64 = 25_000,
+        /// What may wait for a slow socket, bytes. Default 262144.
+        outbox_limit_bytes: u64 = 262_144,
+        /// Handshakes per second and address; more are closed with `ratelimited`. Default 50.
+        handshakes_per_second: u64 = 50,
+        /// Handshakes per second and address; more get a plain HTTP refusal. Default 200.
+        handshakes_per_second_hard: u64 = 200,
+        /// Handshakes per second in all. Default 2000.
+        handshakes_per_second_total: u64 = 2_000,
+    }
+
+    /// `[auth]`
+    Auth {
+        /// Signs tokens (HS256): 32 characters or more. No default.
+        #[serde(skip_serializing)]
+        signing_key: Option<Secret> = None,
+        /// Former signing keys whose tokens are still believed, at most 4. Default none.
+        #[serde(serialize_with = "no_secrets")]
+        previous_signing_keys: Vec<Secret> = Vec::new(),
+        /// Life of a token where nothing else is asked for, minutes, 1 to 120. Default 60.
+        token_minutes: u64 = 60,
+    }
+
+    /// `[[groups]]`
+    Group {
+        /// The tenant's number, 1 to 20 digits. No default.
+        #[serde(deserialize_with = "text_or_number")]
+        id: String = String::new(),
+        /// What people call it. Default none.
+        name: Option<String> = None,
+        /// Origins of the pages that visitors come from. Default none.
+        visitor_origins: Vec<String> = Vec::new(),
+        /// Origins of the pages that agents work in. Default none.
+        agent_origins: Vec<String> = Vec::new(),
+        /// Keys that ask for tokens, 16 characters or more each. Default none.
+        #[serde(serialize_with = "no_secrets")]
+        api_keys: Vec<Secret> = Vec::new(),
+        /// The partner whose login keys are believed. Default: the group's id.
+        #[serde(deserialize_with = "optional_text_or_number")]
+        partner_id: Option<String> = None,
+        /// Signs login keys: 16 characters or more. Default none: no login keys.
+        #[serde(skip_serializing)]
+        partner_key: Option<Secret> = None,
+        /// Whether `url` and `referrer` of presence lose their query strings. Default false.
+        strip_query: bool = false,
+    }
+
+    /// `[presence]`
+    Presence {
+        /// How long a visitor without a socket counts as connected, milliseconds. Default 5000.
+        grace_ms: u64 = 5_000,
+        /// How long signals for him are held, milliseconds. Default 5000.
+        signal_window_ms: u64 = 5_000,
+        /// Time for a page to acknowledge a signal, milliseconds. Default 5000.
+        ack_ms: u64 = 5_000,
+        /// Life of a unique id, seconds. Default 300.
+        unique_id_seconds: u64 = 300,
+        /// Length of a unique id, digits, 4 to 12. Default 6.
+        unique_id_digits: u64 = 6,
+        /// Connects per second and visitor id. Default 10.
+        connects_per_second: u64 = 10,
+    }
+
+    /// `[facades]`
+    Facades {
+        /// The group of requests that name none. Default: the only group, if there is one.
+        #[serde(deserialize_with = "optional_text_or_number")]
+        default_group: Option<String> = None,
+        /// Whether the Glance interfaces are served. Default true.
+        glance: bool = true,
+    }
+
+    /// `[storage]`
+    Storage {
+        /// Where state is kept; a relative path starts at the settings file. Default sqlite:vestibule.db.
+        url: String = "sqlite:vestibule.db".into(),
+    }
+
+    /// `[log]`
+    Log {
+        /// `text` or `json`. Default text.
+        format: LogFormat = LogFormat::Text,
+        /// Which lines are written, in the syntax of tracing's `EnvFilter`. Default info.
+        filter: String = "info".into(),
+    }
+}
+
+/// Keeps secrets out of the tree of defaults, which wants to know only that this is a list.
+fn no_secrets<S: Serializer>(_: &[Secret], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(std::iter::empty::<()>())
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "must be a string or a whole number")]
+enum TextOrNumber {
+    Text(String),
+    Number(u64),
+}
+
+impl From<TextOrNumber> for String {
+    fn from(either: TextOrNumber) -> Self {
+        match either {
+            TextOrNumber::Text(text) => text,
+            TextOrNumber::Number(number) => number.to_string(),
+        }
+    }
+}
+
+fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    TextOrNumber::deserialize(deserializer).map(Into::into)
+}
+
+fn optional_text_or_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    text_or_number(deserializer).map(Some)
+}

@@ -1,0 +1,61 @@
+//! What operators see: the log.
+
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for collectors.
+    Json,
+}
+
+/// Why logging could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter breaks the syntax of tracing-subscriber's `EnvFilter`.
+    #[error("not a log filter: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// Logging had been started before.
+    #[error("logging has started already")]
+    Started(#[from] tracing_subscriber::util::TryInitError),
+}
+
+/// Checks a log filter such as `info,vestibule::sockets=debug`.
+///
+/// # Errors
+/// [`TelemetryError::Filter`].
+pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
+    EnvFilter::builder().parse(filter)?;
+    Ok(())
+}
+
+/// Starts the log, on standard error: standard output belongs to what commands print.
+///
+/// # Errors
+/// A bad filter, or a second call.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::builder().parse(filter)?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    match format {
+        LogFormat::Text => registry.with(lines).try_init()?,
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init()?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_are_checked() {
+        assert!(check_filter("info,vestibule::sockets=debug").is_ok());
+        assert!(check_filter("vestibule=loud").is_err());
+    }
+}
