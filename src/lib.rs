@@ -16,3 +16,6 @@ pub mod store;
 
 /// What the operator chose: file, environment and flags, checked.
 pub mod settings;
+
+/// The command line.
+pub mod cli;
