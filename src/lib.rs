@@ -4,11 +4,11 @@
 
 pub mod clock;
 
-pub mod telemetry;
-
 pub mod model;
 
 pub mod auth;
+
+pub mod telemetry;
 
 pub mod store;
 

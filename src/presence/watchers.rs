@@ -1,5 +1,7 @@
 //! Which sockets of this node watch which visitor.
 
+use std::collections::HashSet;
+
 use dashmap::DashMap;
 
 use crate::model::{
@@ -9,43 +11,69 @@ use crate::model::{
 
 /// Most watchers of one visitor on one node; one more is refused with `toomany`.
 pub const MAX_WATCHERS: usize = 10_000;
+/// Most visitors that one socket watches; one more is refused with `toomany`.
+pub const MAX_WATCHED: usize = 1_000;
 
-/// Watchers by visitor. Bounded by the watchers' own limits: each socket gives back what it took when it ends.
+/// Watchers by visitor, and visitors by watcher. A socket watches between [`Watchers::open`] and [`Watchers::close`];
+/// what comes late changes nothing, so that nothing is left behind.
 #[derive(Default)]
 pub struct Watchers {
     by_visitor: DashMap<VisitorKey, Vec<SocketId>>,
+    by_watcher: DashMap<SocketId, HashSet<VisitorKey>>,
 }
 
 impl Watchers {
+    /// A socket may watch from now on.
+    pub fn open(&self, watcher: SocketId) {
+        self.by_watcher.entry(watcher).or_default();
+    }
+
+    /// A socket is gone.
+    pub fn close(&self, watcher: SocketId) {
+        if let Some((_, visitors)) = self.by_watcher.remove(&watcher) {
+            visitors.iter().for_each(|visitor| self.forget(visitor, watcher));
+        }
+    }
+
     /// Adds a watcher. Adding it again changes nothing.
     ///
     /// # Errors
-    /// `toomany` when the visitor has [`MAX_WATCHERS`].
+    /// `toomany` beyond [`MAX_WATCHERS`] or [`MAX_WATCHED`].
     pub fn add(&self, visitor: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
-        let mut watchers = self.by_visitor.entry(visitor).or_default();
-        if watchers.contains(&watcher) {
+        // Both maps are always locked in this order.
+        let Some(mut watched) = self.by_watcher.get_mut(&watcher) else { return Ok(()) };
+        if watched.contains(&visitor) {
             return Ok(());
         }
+        if watched.len() >= MAX_WATCHED {
+            let sentence = format!("a socket may watch {MAX_WATCHED} visitors");
+            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        }
+        let mut watchers = self.by_visitor.entry(visitor.clone()).or_default();
         if watchers.len() >= MAX_WATCHERS {
             let sentence = format!("a visitor may have {MAX_WATCHERS} watchers");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
         watchers.push(watcher);
+        watched.insert(visitor);
         Ok(())
     }
 
     /// Takes a watcher out.
     pub fn remove(&self, visitor: &VisitorKey, watcher: SocketId) {
+        if let Some(mut watched) = self.by_watcher.get_mut(&watcher) {
+            watched.remove(visitor);
+            self.forget(visitor, watcher);
+        }
+    }
+
+    fn forget(&self, visitor: &VisitorKey, watcher: SocketId) {
         let emptied = self.by_visitor.get_mut(visitor).is_some_and(|mut watchers| {
             watchers.retain(|other| *other != watcher);
             watchers.is_empty()
         });
         if emptied {
             self.by_visitor.remove_if(visitor, |_, watchers| watchers.is_empty());
-        }
-        let (len, capacity) = (self.by_visitor.len(), self.by_visitor.capacity());
-        if capacity > 4096 && len < capacity / 8 {
-            self.by_visitor.shrink_to_fit();
         }
     }
 
@@ -67,6 +95,12 @@ impl Watchers {
     pub fn is_empty(&self) -> bool {
         self.by_visitor.is_empty()
     }
+
+    /// How many subscriptions there are in all.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.by_visitor.iter().map(|watchers| watchers.len()).sum()
+    }
 }
 
 #[cfg(test)]
@@ -78,30 +112,39 @@ mod tests {
     }
 
     #[test]
-    fn what_was_added_is_taken_out_without_a_trace() {
+    fn a_socket_that_goes_leaves_nothing_behind() {
         let watchers = Watchers::default();
+        for socket in [SocketId(1), SocketId(2)] {
+            watchers.open(socket);
+        }
         for _ in 0..2 {
             watchers.add(key("ada"), SocketId(1)).unwrap();
         }
         watchers.add(key("ada"), SocketId(2)).unwrap();
+        watchers.add(key("bob"), SocketId(2)).unwrap();
         let mut seen = Vec::new();
         watchers.with(&key("ada"), |sockets| seen = sockets.to_vec());
         assert_eq!(seen, [SocketId(1), SocketId(2)]);
         watchers.remove(&key("ada"), SocketId(1));
-        watchers.remove(&key("ada"), SocketId(2));
-        watchers.remove(&key("bob"), SocketId(2));
-        assert!(watchers.is_empty());
+        watchers.close(SocketId(2));
+        watchers.add(key("eve"), SocketId(2)).unwrap();
+        watchers.close(SocketId(1));
+        assert!(watchers.is_empty() && watchers.by_watcher.is_empty());
     }
 
     #[test]
-    fn one_watcher_too_many_is_refused() {
+    fn one_too_many_is_refused() {
         let watchers = Watchers::default();
         for n in 0..MAX_WATCHERS as u64 {
+            watchers.open(SocketId(n));
             watchers.add(key("ada"), SocketId(n)).unwrap();
         }
-        assert_eq!(
-            watchers.add(key("ada"), SocketId(u64::MAX)).unwrap_err().code,
-            ErrorCode::TooMany
-        );
+        let late = SocketId(u64::MAX);
+        watchers.open(late);
+        assert_eq!(watchers.add(key("ada"), late).unwrap_err().code, ErrorCode::TooMany);
+        for n in 0..MAX_WATCHED {
+            watchers.add(key(&format!("v{n}")), late).unwrap();
+        }
+        assert_eq!(watchers.add(key("bob"), late).unwrap_err().code, ErrorCode::TooMany);
     }
 }

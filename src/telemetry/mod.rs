@@ -1,5 +1,9 @@
-//! What operators see: the log.
+//! What operators see: the log here, figures in [`metrics`].
 
+pub mod labels;
+pub mod metrics;
+
+pub use self::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 

@@ -1,0 +1,177 @@
+//! The values that metrics may carry as labels: enums only, so that their number is bounded.
+
+use crate::{auth::AuthError, model::close::CloseCode};
+
+/// A label with a fixed set of values.
+pub trait Label: Copy + 'static {
+    /// The label's name.
+    const KEY: &'static str;
+    /// Every value; the one at place `n` has the index `n`.
+    const ALL: &'static [Self];
+
+    /// The value's place in [`Label::ALL`].
+    fn index(self) -> usize;
+
+    /// The value's text.
+    fn text(self) -> &'static str;
+}
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident, $key:literal { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$value_doc])* $value,)* }
+
+        impl Label for $name {
+            const KEY: &'static str = $key;
+            const ALL: &'static [Self] = &[$($name::$value,)*];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn text(self) -> &'static str {
+                match self { $($name::$value => $text,)* }
+            }
+        }
+    )*};
+}
+
+labels! {
+    /// Whose socket it is.
+    SocketKind, "kind" {
+        /// A visitor's page.
+        Visitor = "visitor",
+        /// An agent's page or server.
+        Agent = "agent",
+        /// One that carries a co-browse stream.
+        Stream = "stream",
+    }
+
+    /// How a handshake on a socket path ended.
+    HandshakeResult, "result" {
+        /// With an open socket.
+        Accepted = "accepted",
+        /// With 101 and a close code at once, so that a browser's script can read why.
+        Closed = "closed",
+        /// With a plain HTTP refusal.
+        Refused = "refused",
+    }
+
+    /// Why a request with `Upgrade` got a plain HTTP refusal.
+    UpgradeRefusal, "reason" {
+        /// No socket at this path.
+        Path = "path",
+        /// Not a GET.
+        Method = "method",
+        /// Not a WebSocket of version 13.
+        Version = "version",
+        /// A handshake against RFC 6455.
+        Malformed = "malformed",
+        /// A host name that development mode does not serve.
+        Host = "host",
+        /// Above the harder of the two limits.
+        RateLimited = "ratelimited",
+        /// The server stops or is full.
+        Unready = "unready",
+    }
+
+    /// The class of a message in an outbox.
+    OutboxClass, "class" {
+        /// Never dropped.
+        Control = "control",
+        /// Overwritten by newer ones of its key.
+        Latest = "latest",
+        /// Dropped to the next key frame.
+        Stream = "stream",
+        /// Never dropped singly: the socket is closed.
+        Reliable = "reliable",
+    }
+
+    /// How an accepted or refused signal ended.
+    SignalEnd, "outcome" {
+        /// The page acknowledged it.
+        Delivered = "delivered",
+        /// Nobody acknowledged it in time.
+        Expired = "expired",
+        /// It was not accepted.
+        Refused = "refused",
+    }
+
+    /// The hundreds of an HTTP status.
+    StatusClass, "status" {
+        /// 1xx
+        Informational = "1xx",
+        /// 2xx
+        Success = "2xx",
+        /// 3xx
+        Redirection = "3xx",
+        /// 4xx
+        ClientError = "4xx",
+        /// 5xx, and whatever else was answered.
+        ServerError = "5xx",
+    }
+}
+
+impl StatusClass {
+    /// The class of an HTTP status.
+    #[must_use]
+    pub const fn of(status: u16) -> Self {
+        match status {
+            100..=199 => Self::Informational,
+            200..=299 => Self::Success,
+            300..=399 => Self::Redirection,
+            400..=499 => Self::ClientError,
+            _ => Self::ServerError,
+        }
+    }
+}
+
+impl Label for CloseCode {
+    const KEY: &'static str = "code";
+    const ALL: &'static [Self] = CloseCode::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn text(self) -> &'static str {
+        self.as_str()
+    }
+}
+
+impl Label for AuthError {
+    const KEY: &'static str = "reason";
+    const ALL: &'static [Self] = AuthError::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn text(self) -> &'static str {
+        self.reason()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<L: Label + PartialEq + std::fmt::Debug>() {
+        for (place, value) in L::ALL.iter().enumerate() {
+            assert_eq!(value.index(), place, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_a_place() {
+        check::<SocketKind>();
+        check::<HandshakeResult>();
+        check::<UpgradeRefusal>();
+        check::<OutboxClass>();
+        check::<SignalEnd>();
+        check::<StatusClass>();
+        check::<CloseCode>();
+        check::<AuthError>();
+    }
+}

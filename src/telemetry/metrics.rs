@@ -1,0 +1,207 @@
+//! The figures at `/metrics`, in one list.
+//!
+//! A figure costs one atomic addition: each label's handle is found once, when the list is made, and then by its
+//! index, without the lock and hash of the library's `Family`.
+
+use std::{ops::Deref, sync::Arc};
+
+use prometheus_client::{
+    encoding::{EncodeMetric, text::encode},
+    metrics::{
+        TypedMetric, counter::Counter, family::Family, gauge::Gauge, histogram::Histogram,
+        info::Info,
+    },
+    registry::Registry,
+};
+
+use super::labels::{
+    HandshakeResult, Label, OutboxClass, SignalEnd, SocketKind, StatusClass, UpgradeRefusal,
+};
+use crate::{auth::AuthError, model::close::CloseCode};
+
+/// The media type of [`Metrics::encode`]'s text.
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const HTTP_BUCKETS_SECONDS: [f64; 12] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
+
+/// One metric for each value of a label.
+pub struct Labelled<L, M> {
+    by_index: Box<[M]>,
+    label: std::marker::PhantomData<fn(L)>,
+    /// Stands in for an index that does not exist, which the labels' test rules out.
+    stray: M,
+}
+
+impl<L: Label, M> Labelled<L, M> {
+    /// The metric for this value.
+    pub fn of(&self, label: L) -> &M {
+        self.by_index.get(label.index()).unwrap_or(&self.stray)
+    }
+}
+
+/// A figure that can enter itself in the registry.
+trait Registered {
+    fn registered(registry: &mut Registry, name: &'static str, help: &'static str) -> Self;
+}
+
+impl Registered for Counter {
+    fn registered(registry: &mut Registry, name: &'static str, help: &'static str) -> Self {
+        let counter = Self::default();
+        registry.register(name, help, counter.clone());
+        counter
+    }
+}
+
+impl Registered for Gauge {
+    fn registered(registry: &mut Registry, name: &'static str, help: &'static str) -> Self {
+        let gauge = Self::default();
+        registry.register(name, help, gauge.clone());
+        gauge
+    }
+}
+
+impl Registered for Histogram {
+    fn registered(registry: &mut Registry, name: &'static str, help: &'static str) -> Self {
+        let histogram = Self::new(HTTP_BUCKETS_SECONDS);
+        registry.register(name, help, histogram.clone());
+        histogram
+    }
+}
+
+impl<L, M> Registered for Labelled<L, M>
+where
+    L: Label,
+    M: Default + Clone + EncodeMetric + TypedMetric + Send + Sync + std::fmt::Debug + 'static,
+{
+    fn registered(registry: &mut Registry, name: &'static str, help: &'static str) -> Self {
+        let family = Family::<[(&'static str, &'static str); 1], M>::default();
+        let of = |label: &L| family.get_or_create_owned(&[(L::KEY, label.text())]);
+        let by_index = L::ALL.iter().map(of).collect();
+        registry.register(name, help, family);
+        Self { by_index, label: std::marker::PhantomData, stray: M::default() }
+    }
+}
+
+macro_rules! figures {
+    ($($name:ident: $type:ty = $help:literal;)*) => {
+        /// Every figure. Shared by all threads.
+        pub struct Figures {
+            registry: Registry,
+            $(#[doc = $help] pub $name: $type,)*
+        }
+
+        impl Figures {
+            fn new(mut registry: Registry) -> Self {
+                $(let $name = <$type>::registered(&mut registry, stringify!($name), $help);)*
+                Self { registry, $($name,)* }
+            }
+        }
+    };
+}
+
+figures! {
+    sockets_open: Labelled<SocketKind, Gauge> = "Open sockets";
+    handshakes: Labelled<HandshakeResult, Counter> = "Handshakes on socket paths";
+    upgrades_refused: Labelled<UpgradeRefusal, Counter> = "Upgrade requests answered with a plain HTTP refusal";
+    closes: Labelled<CloseCode, Counter> = "Sockets closed by the server";
+    connections_lost: Counter = "Sockets whose connection ended without a close";
+    frames_in: Counter = "Frames read";
+    frames_out: Counter = "Frames written";
+    bytes_in: Counter = "Bytes read from sockets";
+    bytes_out: Counter = "Bytes written to sockets";
+    outbox_overflows: Labelled<OutboxClass, Counter> = "Messages that found their outbox full";
+    write_deadline_exceeded: Counter = "Sockets that did not read in time";
+    visitors_connected: Gauge = "Connected visitors, those in transit included";
+    visitors_in_transit: Gauge = "Visitors within the grace after their last socket";
+    records: Gauge = "Visitors' records";
+    watchers: Gauge = "Subscriptions of agents to a visitor";
+    signals: Labelled<SignalEnd, Counter> = "Signals by outcome";
+    signals_held: Gauge = "Signals that wait for an acknowledgement";
+    commands: Counter = "Commands applied to records";
+    inbox_depth: Gauge = "Commands that wait in the shards' inboxes";
+    inbox_full: Counter = "Commands refused because an inbox was full";
+    record_panics: Counter = "Commands that panicked";
+    records_set_aside: Counter = "Records set aside after a second panic";
+    actor_restarts: Counter = "Actors replaced after a panic";
+    timers: Gauge = "Timers that wait";
+    http_requests: Labelled<StatusClass, Counter> = "HTTP requests answered";
+    http_duration_seconds: Histogram = "Time from an HTTP request to its answer";
+    tokens_issued: Counter = "Tokens issued";
+    authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
+    saved_records: Counter = "Records saved at the end of this process";
+    loaded_records: Counter = "Records taken over from the last process";
+}
+
+/// All figures of this process. Cheap to clone; all clones count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Figures>);
+
+impl Metrics {
+    /// Figures that all stand at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("vestibule");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The running version", build);
+        Self(Arc::new(Figures::new(registry)))
+    }
+
+    /// The figures as OpenMetrics text; see [`CONTENT_TYPE`].
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.0.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for Metrics {
+    type Target = Figures;
+    fn deref(&self) -> &Figures {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_count_together_and_labels_apart() {
+        let metrics = Metrics::new();
+        let clone = metrics.clone();
+        clone.frames_in.inc_by(3);
+        clone.sockets_open.of(SocketKind::Agent).inc();
+        clone.closes.of(CloseCode::UniqueExpired).inc();
+        clone.authorization_failures.of(AuthError::Expired).inc();
+        clone.http_duration_seconds.observe(0.003);
+        let text = metrics.encode();
+        for line in [
+            "vestibule_frames_in_total 3",
+            "vestibule_sockets_open{kind=\"agent\"} 1",
+            "vestibule_sockets_open{kind=\"visitor\"} 0",
+            "vestibule_closes_total{code=\"uniqueexpired\"} 1",
+            "vestibule_closes_total{code=\"normal\"} 0",
+            "vestibule_authorization_failures_total{reason=\"expired\"} 1",
+            "vestibule_http_duration_seconds_bucket{le=\"0.005\"} 1",
+            concat!("vestibule_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
