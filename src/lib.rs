@@ -19,3 +19,5 @@ pub mod settings;
 pub mod presence;
 
 pub mod sockets;
+
+pub mod cli;

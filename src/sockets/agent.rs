@@ -1,0 +1,299 @@
+//! The actor of an agent's socket. Thin: it checks the token and its scopes, hands requests to presence, and passes
+//! answers back.
+
+use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
+
+use actix::{Actor, Context};
+
+use super::{
+    framing::Reader,
+    lease::Lease,
+    outbox::{Class, Outbox},
+    pump::{Connection, Endpoint, Pump},
+    service::{SocketService, close_of, refuse},
+    table::{Entry, text},
+};
+use crate::{
+    auth::{Agent, AuthError, Scope},
+    model::{
+        close::{Close, CloseCode},
+        error::{ErrorCode, Problem},
+        ids::{SignalId, VisitorId, VisitorKey},
+        protocol::{
+            Numbered,
+            agent::{Addressee, AgentMessage, AgentOk, ToAgent},
+        },
+        signal::Message,
+    },
+    presence::{handle::Presence, visitor::command::Submission},
+    telemetry::labels::SocketKind,
+};
+
+/// An agent's socket: first nobody's, then, after its hello, an agent's.
+pub struct AgentSocket {
+    service: SocketService,
+    /// The page's origin, checked against the token's group.
+    origin: Option<String>,
+    peer: IpAddr,
+    lease: Rc<Lease>,
+    entry: Entry,
+    agent: Option<Agent>,
+    watching: Option<Watching>,
+}
+
+/// Ends all watches of the socket when it is dropped, on whatever path that happens.
+struct Watching {
+    presence: Presence,
+    socket: crate::model::ids::SocketId,
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.presence.watchers().close(self.socket);
+    }
+}
+
+impl AgentSocket {
+    /// Serves a connection that was taken over.
+    pub fn serve<T: Connection>(
+        service: SocketService,
+        origin: Option<String>,
+        peer: IpAddr,
+        connection: T,
+        early: &[u8],
+        reader: Reader,
+        outbox: Arc<Outbox>,
+    ) {
+        let lease = service.lease(Arc::clone(&outbox));
+        let entry = service.sockets.enter(outbox);
+        let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
+        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
+        let (agent, watching) = (None, None);
+        let socket = Self { service, origin, peer, lease, entry, agent, watching };
+        Self::create(|context| {
+            pump.run(context);
+            socket
+        });
+    }
+
+    fn hello(&mut self, token: &str) -> ControlFlow<Close> {
+        let agent = match self.verify(token) {
+            Ok(agent) => agent,
+            Err(close) => return ControlFlow::Break(close),
+        };
+        let settings = &self.service.settings;
+        let Some(group) = settings.groups.get(&agent.group) else {
+            return ControlFlow::Break(CloseCode::Group.into());
+        };
+        let origin = self.origin.as_deref();
+        if origin.is_some() && !group.agent_origins.allows(origin, settings.mode) {
+            return ControlFlow::Break(CloseCode::Origin.into());
+        }
+        let presence = self.service.presence.clone();
+        let socket = self.entry.id;
+        presence.watchers().open(socket);
+        self.watching = Some(Watching { presence, socket });
+        let address = self.service.presence.address(socket);
+        let welcome = ToAgent::Welcome {
+            socket: address.to_string(),
+            group: agent.group.to_string(),
+            subject: agent.subject.to_string(),
+            name: agent.name.as_deref().map(str::to_owned),
+            scope: agent.scope.to_string(),
+            expires: agent.expires,
+            now: self.service.clock().wall(),
+        };
+        self.take_on(agent);
+        self.lease.keepalive(super::keepalive::Keepalive::greeted);
+        let _ = self.lease.outbox.push(Class::Reliable, text(&welcome));
+        ControlFlow::Continue(())
+    }
+
+    fn verify(&self, token: &str) -> Result<Agent, Close> {
+        let verified = self.service.tokens.verify(token, self.service.clock().wall());
+        verified.map_err(|error| {
+            self.service.metrics.authorization_failures.of(error).inc();
+            let expired = error == AuthError::Expired;
+            let code = if expired { CloseCode::Expired } else { CloseCode::Authorization };
+            code.into()
+        })
+    }
+
+    /// The socket lives as long as the token.
+    fn take_on(&mut self, agent: Agent) {
+        let clock = self.service.clock();
+        let expires = clock.now() + agent.expires.since(clock.wall());
+        self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
+        self.agent = Some(agent);
+    }
+
+    fn renew(&mut self, token: &str, request: Option<u64>) -> ControlFlow<Close> {
+        let current = self.agent.as_ref().map(|agent| agent.group.clone());
+        match self.verify(token) {
+            Ok(agent) if Some(&agent.group) == current.as_ref() => {
+                let expires = Some(agent.expires);
+                self.take_on(agent);
+                answer(&self.lease.outbox, request, |ok| ok.expires = expires);
+                ControlFlow::Continue(())
+            }
+            Ok(_) => ControlFlow::Break(CloseCode::Authorization.into()),
+            Err(close) => ControlFlow::Break(close),
+        }
+    }
+
+    fn after_hello(&mut self, message: AgentMessage, request: Option<u64>) -> ControlFlow<Close> {
+        let outbox = Arc::clone(&self.lease.outbox);
+        let Some(agent) = &self.agent else {
+            return ControlFlow::Break(CloseCode::BadRequest.into());
+        };
+        let needed = match &message {
+            AgentMessage::Watch(_) | AgentMessage::Lookup(_) => Some(Scope::READ),
+            AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
+            AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
+            _ => None,
+        };
+        if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
+            refuse(&outbox, request, problem);
+            return ControlFlow::Continue(());
+        }
+        let presence = self.service.presence.clone();
+        let group = agent.group.clone();
+        let socket = self.entry.id;
+        match message {
+            AgentMessage::Hello { .. } => {
+                refuse(&outbox, request, Problem::field("type", "hello comes once"));
+            }
+            AgentMessage::Renew { token } => return self.renew(&token, request),
+            AgentMessage::Watch(to) => self.address(to, request, move |visitor| {
+                let visitorid = Some(visitor.clone());
+                let key = VisitorKey { group, visitor };
+                // Answered first: what follows is the present state.
+                answer(&outbox, request, |ok| ok.visitorid = visitorid);
+                if let Err(problem) = presence.watch(key, socket) {
+                    refuse(&outbox, None, problem);
+                }
+            }),
+            AgentMessage::Unwatch(visitor) => {
+                presence.unwatch(&VisitorKey { group, visitor }, socket);
+                answer(&outbox, request, |_| ());
+            }
+            AgentMessage::Lookup(to) => self.address_or_nobody(to, request, move |visitor| {
+                let Some(visitor) = visitor else {
+                    return answer(&outbox, request, |ok| ok.visitor = Some(None));
+                };
+                let visitorid = Some(visitor.clone());
+                presence.look_up(VisitorKey { group, visitor }, move |found| match found {
+                    Ok(view) => answer(&outbox, request, |ok| {
+                        (ok.visitorid, ok.visitor) = (visitorid, Some(view));
+                    }),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }),
+            AgentMessage::Send { to, message, target, key } => {
+                let sender = Some(presence.address(socket));
+                let id = SignalId::generate();
+                let submission = Submission { id, message, target, key, sender };
+                self.address(to, request, move |visitor| {
+                    let visitorid = Some(visitor.clone());
+                    let key = VisitorKey { group, visitor };
+                    presence.signal(key, submission, move |result| match result {
+                        Ok((id, outcome)) => answer(&outbox, request, |ok| {
+                            (ok.visitorid, ok.id, ok.outcome) =
+                                (visitorid, Some(id), Some(outcome));
+                        }),
+                        Err(problem) => refuse(&outbox, request, problem),
+                    });
+                });
+            }
+            AgentMessage::Disconnect => {
+                answer(&outbox, request, |_| ());
+                return ControlFlow::Break(CloseCode::Normal.into());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Finds the visitor that an agent means, and goes on with him. A code that leads nowhere is answered.
+    fn address(
+        &self,
+        to: Addressee,
+        request: Option<u64>,
+        go_on: impl FnOnce(VisitorId) + Send + 'static,
+    ) {
+        let outbox = Arc::clone(&self.lease.outbox);
+        self.resolve(to, move |resolved| match resolved {
+            Ok(visitor) => go_on(visitor),
+            Err(problem) => refuse(&outbox, request, problem),
+        });
+    }
+
+    /// Likewise, where a code that leads nowhere is an answer too.
+    fn address_or_nobody(
+        &self,
+        to: Addressee,
+        request: Option<u64>,
+        go_on: impl FnOnce(Option<VisitorId>) + Send + 'static,
+    ) {
+        let outbox = Arc::clone(&self.lease.outbox);
+        self.resolve(to, move |resolved| match resolved {
+            Ok(visitor) => go_on(Some(visitor)),
+            Err(problem) if problem.code == ErrorCode::VisitorNotPresent => go_on(None),
+            Err(problem) => refuse(&outbox, request, problem),
+        });
+    }
+
+    fn resolve(
+        &self,
+        to: Addressee,
+        go_on: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
+    ) {
+        match (to, &self.agent) {
+            (Addressee::Visitor(visitor), _) => go_on(Ok(visitor)),
+            (Addressee::Unique(code), Some(agent)) => {
+                self.service.presence.resolve(agent.group.clone(), code, self.peer, go_on);
+            }
+            (Addressee::Unique(_), None) => {}
+        }
+    }
+}
+
+impl Actor for AgentSocket {
+    type Context = Context<Self>;
+
+    fn started(&mut self, _: &mut Self::Context) {
+        self.service.metrics.sockets_open.of(SocketKind::Agent).inc();
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.service.metrics.sockets_open.of(SocketKind::Agent).dec();
+    }
+}
+
+impl Endpoint for AgentSocket {
+    fn message(&mut self, text: &str, _: &mut Context<Self>) -> ControlFlow<Close> {
+        match AgentMessage::read(text) {
+            Ok(Numbered { message: AgentMessage::Hello { token }, .. }) if self.agent.is_none() => {
+                self.hello(&token)
+            }
+            Ok(Numbered { message, request }) => self.after_hello(message, request),
+            Err(unreadable) => {
+                let is_first = self.agent.is_none();
+                let close = close_of(&unreadable.problem);
+                refuse(&self.lease.outbox, unreadable.request, unreadable.problem);
+                if is_first { ControlFlow::Break(close) } else { ControlFlow::Continue(()) }
+            }
+        }
+    }
+
+    fn ended(&mut self) {
+        self.watching = None;
+    }
+}
+
+fn answer(outbox: &Outbox, request: Option<u64>, fill: impl FnOnce(&mut AgentOk)) {
+    if let Some(request) = request {
+        let mut ok = AgentOk { request, ..AgentOk::default() };
+        fill(&mut ok);
+        let _ = outbox.push(Class::Reliable, text(&ToAgent::Ok(ok)));
+    }
+}

@@ -1,0 +1,153 @@
+//! What every socket of this node shares.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    admission::Admission,
+    framing::{Frame, Reader},
+    keepalive::{Keepalive, Timing},
+    lease::{self, Lease},
+    outbox::{Class, Outbox},
+    table::{Sockets, text},
+};
+use crate::{
+    auth::TokenService,
+    clock::Clock,
+    model::{
+        close::{Close, CloseCode},
+        error::{ErrorCode, Problem},
+        protocol::{ErrorAnswer, GoAway},
+    },
+    presence::handle::Presence,
+    settings::Settings,
+    telemetry::Metrics,
+};
+
+/// How far the process is.
+#[derive(Clone, Debug, Default)]
+pub struct Lifecycle(Arc<AtomicU8>);
+
+impl Lifecycle {
+    /// The service takes sockets from now on.
+    pub fn ready(&self) {
+        let _ = self.0.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// The service takes no more sockets. Whether this call made it so.
+    pub fn drain(&self) -> bool {
+        self.0.swap(2, Ordering::SeqCst) != 2
+    }
+
+    /// Whether the service takes sockets.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == 1
+    }
+}
+
+/// What every socket of this node shares. Cheap to clone.
+#[derive(Clone)]
+pub struct SocketService {
+    /// The handle to presence.
+    pub presence: Presence,
+    /// The open sockets.
+    pub sockets: Arc<Sockets>,
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// Who verifies tokens.
+    pub tokens: Arc<TokenService>,
+    /// Who may come in, and how fast.
+    pub admission: Arc<Admission>,
+    /// The figures.
+    pub metrics: Metrics,
+    /// How far the process is.
+    pub lifecycle: Lifecycle,
+}
+
+impl SocketService {
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        self.presence.clock()
+    }
+
+    /// A reader with the settings' limit.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(u32::try_from(self.settings.server.frame_limit_bytes).unwrap_or(u32::MAX))
+    }
+
+    /// An outbox with the settings' bound, which first writes `head`.
+    #[must_use]
+    pub fn outbox(&self, head: bytes::Bytes) -> Arc<Outbox> {
+        let limit = u32::try_from(self.settings.server.outbox_limit_bytes).unwrap_or(u32::MAX);
+        Arc::new(Outbox::with_head(limit, head))
+    }
+
+    /// A lease on this thread for a socket that opens now.
+    #[must_use]
+    pub fn lease(&self, outbox: Arc<Outbox>) -> std::rc::Rc<Lease> {
+        let server = &self.settings.server;
+        let timing = Timing {
+            ping_min_ms: milliseconds(server.ping_min),
+            ping_max_ms: milliseconds(server.ping_max),
+            hello_ms: milliseconds(server.hello_timeout),
+            write_ms: milliseconds(server.write_deadline),
+        };
+        Lease::new(outbox, Keepalive::new(&timing, self.clock().now(), rand::random()))
+    }
+
+    /// Looks after all sockets of this thread.
+    pub fn sweep(&self) {
+        lease::sweep(self.clock().now(), &self.metrics);
+    }
+
+    /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it.
+    pub fn go_away(&self, spread_ms: u64) {
+        self.sockets.for_each(|outbox| {
+            let retry_ms = if spread_ms == 0 { 0 } else { rand::random::<u64>() % spread_ms };
+            let _ = outbox.push(Class::Reliable, text(&GoAway { retry_ms }));
+            outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
+        });
+    }
+}
+
+fn milliseconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Sends the answer that tells `problem`, unless the message that caused it had no number and the problem is not worth
+/// a word of its own.
+pub fn refuse(outbox: &Outbox, request: Option<u64>, problem: Problem) {
+    let _ = outbox.push(Class::Reliable, error_frame(request, problem));
+}
+
+fn error_frame(request: Option<u64>, problem: Problem) -> Frame {
+    text(&ErrorAnswer::new(request, problem))
+}
+
+/// The close that goes with a problem of a first message.
+#[must_use]
+pub fn close_of(problem: &Problem) -> Close {
+    let code = match problem.code {
+        ErrorCode::Authorization => CloseCode::Authorization,
+        ErrorCode::Origin => CloseCode::Origin,
+        ErrorCode::Group => CloseCode::Group,
+        ErrorCode::RateLimited => CloseCode::RateLimited,
+        ErrorCode::Unready | ErrorCode::TooMany => CloseCode::Unready,
+        ErrorCode::Internal => CloseCode::Internal,
+        ErrorCode::TooLarge => CloseCode::TooLarge,
+        ErrorCode::Scope
+        | ErrorCode::BadRequest
+        | ErrorCode::ForbiddenFunction
+        | ErrorCode::VisitorNotPresent
+        | ErrorCode::NotFound => CloseCode::BadRequest,
+    };
+    Close { code, retry_ms: problem.retry_ms }
+}
