@@ -3,19 +3,21 @@
 //! The modules in order of dependency; each knows only those before it.
 
 pub mod clock;
+
 pub mod model;
 
-/// Who may do what: tokens, scopes, keys, login keys, origins.
 pub mod auth;
 
-/// What operators see: logs and figures.
 pub mod telemetry;
 
-/// What outlives a record, a shard, a process.
 pub mod store;
 
-/// What the operator chose: file, environment and flags, checked.
+pub mod codes;
+
 pub mod settings;
 
-/// The command line.
+pub mod presence;
+
+pub mod sockets;
+
 pub mod cli;

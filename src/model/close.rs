@@ -71,6 +71,8 @@ close_codes! {
     RateLimited = 4004, "ratelimited", Yes;
     /// No first frame in time.
     HelloTimeout = 4005, "hellotimeout", Yes;
+    /// Another page connected with the same tab id; take a new tab id.
+    Superseded = 4006, "superseded", Yes;
     /// The page's origin is not in the group's list.
     Origin = 4500, "origin", No;
     /// Unknown group.

@@ -2,4 +2,10 @@
 
 pub mod close;
 pub mod error;
+pub mod event;
 pub mod ids;
+pub mod json;
+pub mod presence;
+pub mod protocol;
+pub mod signal;
+pub mod view;

@@ -1,1 +1,149 @@
+//! The store seam: records of any kind, changed by commands, in an engine that may be this process or a shared server.
+//!
+//! A [`Record`] is a pure state machine. An [`Engine`] keeps records by key and makes transitions one after another for
+//! each key: it takes the command, applies it to the version that it has, and puts the new version in place of exactly
+//! that one (compare-and-set). What follows, the *effects*, it hands to the [`Deliver`] of the node, in the order of the
+//! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
+//!
+//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what outlives it.
+
+pub mod memory;
 pub mod saved;
+#[cfg(test)]
+pub mod suite;
+
+use std::{fmt::Debug, hash::Hash};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::clock::Timestamp;
+
+/// A pure state machine that an engine keeps.
+pub trait Record: Serialize + DeserializeOwned + Send + 'static {
+    /// Names the kind in storage and metrics.
+    const KIND: &'static str;
+    /// What tells two records apart.
+    type Key: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned + Send + Sync;
+    /// What can happen to a record.
+    type Command: Send;
+    /// What the one who submitted a command learns.
+    type Reply: Send;
+    /// What follows from a command elsewhere.
+    type Effect: Serialize + DeserializeOwned + Send;
+    /// Settings that the machine works by.
+    type Rules: Send + Sync;
+    /// What brings a record back to where it was before a command.
+    type Checkpoint;
+
+    /// The record of a key that nobody wrote yet.
+    fn vacant(rules: &Self::Rules, now: Timestamp) -> Self;
+
+    /// Applies a command. Pure: the same record, command and time give the same result.
+    fn apply(
+        &mut self,
+        key: &Self::Key,
+        command: Self::Command,
+        now: Timestamp,
+        rules: &Self::Rules,
+        effects: &mut Vec<Self::Effect>,
+    ) -> Self::Reply;
+
+    /// The command that only lets time pass.
+    fn tick() -> Self::Command;
+
+    /// When a tick will next change something; never in the past right after an `apply`.
+    fn deadline(&self, rules: &Self::Rules) -> Option<Timestamp>;
+
+    /// Whether the record says no more than no record, so that it can be dropped.
+    fn is_vacant(&self, rules: &Self::Rules, now: Timestamp) -> bool;
+
+    /// What [`Record::roll_back`] needs, taken before each command; cheap.
+    fn checkpoint(&self) -> Self::Checkpoint;
+
+    /// Undoes a command that panicked half-way.
+    fn roll_back(&mut self, checkpoint: Self::Checkpoint);
+
+    /// The last effects of a record that is set aside because it panicked twice: those who depend on it must start anew.
+    fn set_aside(&self, effects: &mut Vec<Self::Effect>);
+
+    /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
+    /// something that is bounded elsewhere (a socket's end).
+    fn is_essential(command: &Self::Command) -> bool;
+}
+
+/// Which version of the record a command is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// Whichever there is.
+    Any,
+    /// Exactly this one; 0 means that there is no record.
+    Version(u64),
+}
+
+/// A command that was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied<T> {
+    /// The record's answer.
+    pub reply: T,
+    /// The record's version now. Grows with every transition; never used twice for one key.
+    pub version: u64,
+}
+
+/// Why an engine did not apply a command. The record is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The record has another version than expected.
+    #[error("the record has version {version}")]
+    Conflict {
+        /// The one that it has.
+        version: u64,
+    },
+    /// The engine's queue is full; try again later.
+    #[error("the service is overloaded")]
+    Overloaded,
+    /// The command panicked; the log has more.
+    #[error("the command failed inside the service")]
+    Fault,
+}
+
+impl From<Refusal> for crate::model::error::Problem {
+    fn from(refusal: Refusal) -> Self {
+        use crate::model::error::{ErrorCode, Problem};
+        match refusal {
+            Refusal::Overloaded => {
+                Problem::new(ErrorCode::Unready, refusal.to_string()).retry_in(1_000)
+            }
+            Refusal::Conflict { .. } | Refusal::Fault => {
+                Problem::new(ErrorCode::Internal, refusal.to_string())
+            }
+        }
+    }
+}
+
+/// Takes the answer to a command; called once, before the command's effects are delivered.
+pub type Sink<T> = Box<dyn FnOnce(Result<Applied<T>, Refusal>) + Send>;
+
+/// Looks at a record, if there is one; called once.
+pub type Reader<R> = Box<dyn FnOnce(Option<&R>) + Send>;
+
+/// Looks at one record after another; says whether it wants more.
+pub type Scanner<R> = Box<dyn FnMut(&<R as Record>::Key, &R) -> bool + Send>;
+
+/// Brings effects to the sockets of this node. Called in the order of a key's transitions. May submit commands.
+pub trait Deliver<R: Record, E>: Send + Sync {
+    /// Delivers the effects of one transition; leaves `effects` empty.
+    fn deliver(&self, engine: &E, key: &R::Key, effects: &mut Vec<R::Effect>);
+}
+
+/// Keeps records of one kind. Cheap to clone; all clones are the same engine.
+pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
+    /// Applies `command` to the record of `key`, now or soon, and gives the answer to `sink`.
+    fn submit(&self, key: R::Key, expect: Expect, command: R::Command, sink: Sink<R::Reply>);
+
+    /// Lets `reader` look at the record of `key`, if there is one.
+    fn read(&self, key: R::Key, reader: Reader<R>);
+
+    /// Lets `reader` look at records in the order of their keys, from the first after `after`, until it has enough
+    /// (returns false) or there are no more; then calls `done`. Each record is seen as it is at that moment.
+    fn scan(&self, after: Option<R::Key>, reader: Scanner<R>, done: Box<dyn FnOnce() + Send>);
+}

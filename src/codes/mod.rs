@@ -1,0 +1,242 @@
+//! Codes: short numbers that lead to something for a while, so that people can read them out (design section 7).
+//!
+//! Drawn from the machine's cryptographic random source, unique among the living of a group, not given again within a
+//! day while there is room, and kept through the store seam. Guesses are limited per address and per group.
+
+mod guesses;
+mod record;
+
+use std::net::IpAddr;
+
+use rand::RngExt as _;
+
+pub use self::{
+    guesses::Guesses,
+    record::{CodeCommand, CodeEffect, CodeKey, CodeRecord, CodeReply, CodeRules},
+};
+use crate::{
+    model::{
+        error::{ErrorCode, Problem},
+        ids::{Code, GroupId, VisitorId},
+    },
+    store::{Applied, Engine, Expect, Refusal},
+};
+
+/// How often a fresh number is drawn before the group counts as out of codes.
+const DRAWS: u32 = 12;
+
+/// Gives out codes and says where they lead.
+#[derive(Clone)]
+pub struct Codes<E> {
+    engine: E,
+    guesses: std::sync::Arc<Guesses>,
+    digits: u32,
+}
+
+impl<E: Engine<CodeRecord>> Codes<E> {
+    /// Codes of `digits` digits (4 to 12), kept in `engine`.
+    pub fn new(engine: E, digits: u32) -> Self {
+        Self { engine, guesses: Guesses::default().into(), digits: digits.clamp(4, 12) }
+    }
+
+    /// Gives `visitor` a fresh code for `life_ms`.
+    ///
+    /// `answer` gets the code, or `toomany` when the group has hardly any left.
+    pub fn claim(
+        &self,
+        group: GroupId,
+        visitor: VisitorId,
+        life_ms: u64,
+        answer: impl FnOnce(Result<Code, Problem>) + Send + 'static,
+    ) {
+        self.draw(group, visitor, life_ms, DRAWS, Box::new(answer));
+    }
+
+    fn draw(
+        &self,
+        group: GroupId,
+        visitor: VisitorId,
+        life_ms: u64,
+        draws: u32,
+        answer: Box<dyn FnOnce(Result<Code, Problem>) + Send>,
+    ) {
+        let number = rand::rng().random_range(0..10_u64.pow(self.digits));
+        let text = format!("{number:0width$}", width = self.digits as usize);
+        let Ok(code) = text.parse::<Code>() else { return };
+        if draws == 0 {
+            let sentence = "the group has no free codes left; try again later";
+            return answer(Err(Problem::new(ErrorCode::TooMany, sentence).retry_in(60_000)));
+        }
+        // The last draws take a number that rests, rather than none.
+        let rested = draws > DRAWS / 3;
+        let key = CodeKey { group: group.clone(), code: code.clone() };
+        let command = CodeCommand::Claim { visitor: visitor.clone(), life_ms, rested };
+        let again = self.clone();
+        let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
+            match result.map(|applied| applied.reply) {
+                Ok(CodeReply::LeadsTo { .. }) => answer(Ok(code)),
+                Ok(CodeReply::Taken | CodeReply::Nowhere) => {
+                    again.draw(group, visitor, life_ms, draws - 1, answer);
+                }
+                Err(refusal) => answer(Err(refusal.into())),
+            }
+        });
+        self.engine.submit(key, Expect::Any, command, sink);
+    }
+
+    /// Gives a living code its whole life again. `answer` gets false when it no longer leads to `visitor`.
+    pub fn extend(
+        &self,
+        group: GroupId,
+        code: Code,
+        visitor: VisitorId,
+        life_ms: u64,
+        answer: impl FnOnce(Result<bool, Problem>) + Send + 'static,
+    ) {
+        let command = CodeCommand::Extend { visitor, life_ms };
+        let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
+            let reply = result.map(|applied| applied.reply).map_err(Problem::from);
+            answer(reply.map(|reply| matches!(reply, CodeReply::LeadsTo { .. })));
+        });
+        self.engine.submit(CodeKey { group, code }, Expect::Any, command, sink);
+    }
+
+    /// Says where a code leads, to somebody at `address`. Every question counts as a guess.
+    ///
+    /// `answer` gets `visitornotpresent` for a code that leads nowhere, `ratelimited` when there were too many guesses.
+    pub fn resolve(
+        &self,
+        group: GroupId,
+        code: Code,
+        address: IpAddr,
+        answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
+    ) {
+        if let Err(problem) = self.guesses.admit(address, &group) {
+            return answer(Err(problem));
+        }
+        let key = CodeKey { group, code };
+        let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
+            match result.map(|applied| applied.reply) {
+                Ok(CodeReply::LeadsTo { visitor }) => answer(Ok(visitor)),
+                Ok(CodeReply::Taken | CodeReply::Nowhere) => {
+                    let sentence = "the code leads to nobody";
+                    answer(Err(Problem::new(ErrorCode::VisitorNotPresent, sentence)));
+                }
+                Err(refusal) => answer(Err(refusal.into())),
+            }
+        });
+        self.engine.submit(key, Expect::Any, CodeCommand::Resolve, sink);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{
+        clock::{Clock, Timestamp},
+        store::{Deliver, memory::MemoryEngine},
+    };
+
+    type Expired = Arc<Mutex<Vec<String>>>;
+    struct Recorder(Expired);
+    impl Deliver<CodeRecord, MemoryEngine<CodeRecord>> for Recorder {
+        fn deliver(
+            &self,
+            _: &MemoryEngine<CodeRecord>,
+            _: &CodeKey,
+            effects: &mut Vec<CodeEffect>,
+        ) {
+            for CodeEffect::Expired { visitor } in effects.drain(..) {
+                self.0.lock().unwrap().push(visitor.to_string());
+            }
+        }
+    }
+
+    fn bench(digits: u32) -> (Codes<MemoryEngine<CodeRecord>>, Clock, Expired) {
+        let clock = Clock::manual(Timestamp(1_000));
+        let expired = Expired::default();
+        let rules = CodeRules { rest_ms: 86_400_000 };
+        let engine = MemoryEngine::new(2, rules, clock.clone(), Recorder(Arc::clone(&expired)));
+        (Codes::new(engine, digits), clock, expired)
+    }
+
+    fn group() -> GroupId {
+        "12345".parse().unwrap()
+    }
+
+    fn claim(codes: &Codes<MemoryEngine<CodeRecord>>, visitor: &str) -> Result<Code, Problem> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        codes.claim(group(), visitor.parse().unwrap(), 300_000, move |answer| {
+            sender.send(answer).unwrap();
+        });
+        receiver.recv().unwrap()
+    }
+
+    fn resolve(
+        codes: &Codes<MemoryEngine<CodeRecord>>,
+        code: &Code,
+        from: u8,
+    ) -> Result<VisitorId, Problem> {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let address = IpAddr::from([10, 0, 0, from]);
+        codes.resolve(group(), code.clone(), address, move |answer| sender.send(answer).unwrap());
+        receiver.recv().unwrap()
+    }
+
+    #[test]
+    fn a_code_leads_to_its_visitor_until_it_expires() {
+        let (codes, clock, expired) = bench(6);
+        let code = claim(&codes, "ada").unwrap();
+        assert_eq!(code.as_str().len(), 6);
+        assert_eq!(resolve(&codes, &code, 1).unwrap().as_str(), "ada");
+        clock.advance(299_999);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        codes.extend(group(), code.clone(), "ada".parse().unwrap(), 300_000, move |answer| {
+            sender.send(answer).unwrap();
+        });
+        assert_eq!(receiver.recv().unwrap(), Ok(true));
+        clock.advance(299_999);
+        codes.engine.settle();
+        assert!(expired.lock().unwrap().is_empty());
+        clock.advance(1);
+        codes.engine.settle();
+        assert_eq!(*expired.lock().unwrap(), ["ada"]);
+        assert_eq!(resolve(&codes, &code, 1).unwrap_err().code, ErrorCode::VisitorNotPresent);
+    }
+
+    #[test]
+    fn the_living_are_unique_and_a_full_group_says_so() {
+        let (codes, ..) = bench(4);
+        let mut given = std::collections::HashSet::new();
+        let mut refused = 0;
+        for _ in 0..9_000 {
+            match claim(&codes, "ada") {
+                Ok(code) => assert!(given.insert(code), "given twice"),
+                Err(problem) => {
+                    assert_eq!(problem.code, ErrorCode::TooMany);
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused < 3_000, "{refused}");
+    }
+
+    #[test]
+    fn guesses_are_limited_per_address_and_group() {
+        let (codes, ..) = bench(6);
+        let wrong: Code = "0000000".parse().unwrap();
+        let limited = |from: u8| {
+            (0..1_000)
+                .take_while(|_| {
+                    resolve(&codes, &wrong, from).unwrap_err().code == ErrorCode::VisitorNotPresent
+                })
+                .count()
+        };
+        assert_eq!(limited(1), guesses::PER_ADDRESS as usize);
+        assert_eq!(limited(2), guesses::PER_ADDRESS as usize, "another address has its own");
+        let more: usize = (3..=60).map(limited).sum();
+        assert!(more <= guesses::PER_GROUP as usize, "the group's limit holds for all together");
+    }
+}

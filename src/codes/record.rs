@@ -1,0 +1,177 @@
+//! One code's record: free, living, or resting after its life.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    model::ids::{Code, GroupId, VisitorId},
+    store::Record,
+};
+
+/// Names a code in the whole service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CodeKey {
+    /// The group that it counts in.
+    pub group: GroupId,
+    /// The code.
+    pub code: Code,
+}
+
+/// The times that codes live by.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeRules {
+    /// How long a code is not given again after its life, in ms.
+    pub rest_ms: u64,
+}
+
+/// A code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodeRecord {
+    /// Nobody has it.
+    Free,
+    /// Leads to a visitor.
+    Living {
+        /// Whom.
+        visitor: VisitorId,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Leads nowhere, and is not given again yet.
+    Resting {
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+/// What can happen to a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeCommand {
+    /// Gives it to a visitor, if it is free.
+    Claim {
+        /// To whom.
+        visitor: VisitorId,
+        /// For how long, in ms.
+        life_ms: u64,
+        /// Whether it must not be resting.
+        rested: bool,
+    },
+    /// Gives it its whole life again.
+    Extend {
+        /// Whom it must lead to.
+        visitor: VisitorId,
+        /// For how long, in ms.
+        life_ms: u64,
+    },
+    /// Asks where it leads.
+    Resolve,
+    /// Time passed.
+    Tick,
+}
+
+/// The answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeReply {
+    /// It leads to this visitor.
+    LeadsTo {
+        /// Whom.
+        visitor: VisitorId,
+    },
+    /// Somebody else has it, or it rests.
+    Taken,
+    /// It leads nowhere.
+    Nowhere,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CodeEffect {
+    /// Its life ended.
+    Expired {
+        /// Whom it led to.
+        visitor: VisitorId,
+    },
+}
+
+impl Record for CodeRecord {
+    const KIND: &'static str = "code";
+    type Key = CodeKey;
+    type Command = CodeCommand;
+    type Reply = CodeReply;
+    type Effect = CodeEffect;
+    type Rules = CodeRules;
+    type Checkpoint = Self;
+
+    fn vacant(_: &CodeRules, _: Timestamp) -> Self {
+        Self::Free
+    }
+
+    fn apply(
+        &mut self,
+        _: &CodeKey,
+        command: CodeCommand,
+        now: Timestamp,
+        rules: &CodeRules,
+        effects: &mut Vec<CodeEffect>,
+    ) -> CodeReply {
+        match self {
+            Self::Living { visitor, until } if *until <= now => {
+                effects.push(CodeEffect::Expired { visitor: visitor.clone() });
+                *self = Self::Resting { until: *until + rules.rest_ms };
+            }
+            Self::Resting { until } if *until <= now => *self = Self::Free,
+            _ => {}
+        }
+        match (command, &mut *self) {
+            (CodeCommand::Claim { rested: true, .. }, Self::Resting { .. })
+            | (CodeCommand::Claim { .. }, Self::Living { .. }) => CodeReply::Taken,
+            (CodeCommand::Claim { visitor, life_ms, .. }, _) => {
+                *self = Self::Living { visitor: visitor.clone(), until: now + life_ms };
+                CodeReply::LeadsTo { visitor }
+            }
+            (
+                CodeCommand::Extend { visitor, life_ms },
+                Self::Living { visitor: leads_to, until },
+            ) if visitor == *leads_to => {
+                *until = now + life_ms;
+                CodeReply::LeadsTo { visitor }
+            }
+            (CodeCommand::Resolve, Self::Living { visitor, .. }) => {
+                CodeReply::LeadsTo { visitor: visitor.clone() }
+            }
+            _ => CodeReply::Nowhere,
+        }
+    }
+
+    fn tick() -> CodeCommand {
+        CodeCommand::Tick
+    }
+
+    fn deadline(&self, _: &CodeRules) -> Option<Timestamp> {
+        match self {
+            Self::Free => None,
+            Self::Living { until, .. } | Self::Resting { until } => Some(*until),
+        }
+    }
+
+    fn is_vacant(&self, _: &CodeRules, _: Timestamp) -> bool {
+        *self == Self::Free
+    }
+
+    fn checkpoint(&self) -> Self {
+        self.clone()
+    }
+
+    fn roll_back(&mut self, checkpoint: Self) {
+        *self = checkpoint;
+    }
+
+    fn set_aside(&self, effects: &mut Vec<CodeEffect>) {
+        if let Self::Living { visitor, .. } = self {
+            effects.push(CodeEffect::Expired { visitor: visitor.clone() });
+        }
+    }
+
+    fn is_essential(_: &CodeCommand) -> bool {
+        false
+    }
+}

@@ -1,0 +1,234 @@
+//! Messages of `/v1/agent`.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Fields, Numbered, Unreadable, read};
+use crate::{
+    clock::Timestamp,
+    model::{
+        error::Problem,
+        ids::{Code, IdempotencyKey, SignalId, VisitorId},
+        signal::{InvokeFailure, Message, Outcome, Target},
+        view::VisitorView,
+    },
+};
+
+/// How an agent names a visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// By visitor id.
+    Visitor(VisitorId),
+    /// By the code that the visitor read out.
+    Unique(Code),
+}
+
+/// What an agent sends.
+#[derive(Clone, PartialEq, Eq)]
+pub enum AgentMessage {
+    /// The first message: who it is.
+    Hello {
+        /// The token.
+        token: String,
+    },
+    /// A fresh token for the same group.
+    Renew {
+        /// The token.
+        token: String,
+    },
+    /// Asks for a visitor's events.
+    Watch(Addressee),
+    /// Wants them no more.
+    Unwatch(VisitorId),
+    /// Asks for a visitor's record.
+    Lookup(Addressee),
+    /// Sends a signal or invocation.
+    Send {
+        /// To whom.
+        to: Addressee,
+        /// What.
+        message: Message,
+        /// Which of his pages.
+        target: Target,
+        /// The sender's retry key.
+        key: Option<IdempotencyKey>,
+    },
+    /// Leaves.
+    Disconnect,
+}
+
+impl AgentMessage {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Names the field and the rule that it breaks.
+    pub fn read(text: &str) -> Result<Numbered<Self>, Unreadable> {
+        read(text, convert)
+    }
+}
+
+fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
+    let token = || Fields::required(fields.token.as_deref().map(str::to_owned), "token");
+    Ok(match fields.kind.as_ref() {
+        "hello" => AgentMessage::Hello { token: token()? },
+        "renew" => AgentMessage::Renew { token: token()? },
+        "watch" => AgentMessage::Watch(addressee(&fields)?),
+        "unwatch" => AgentMessage::Unwatch(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?),
+        "lookup" => AgentMessage::Lookup(addressee(&fields)?),
+        "signal" | "invoke" => {
+            let to = addressee(&fields)?;
+            let key =
+                fields.key.as_ref().map(|key| Fields::parsed(Some(key), "key")).transpose()?;
+            let message = if fields.kind == "signal" {
+                Message::Signal { data: Fields::required(fields.data, "data")? }
+            } else {
+                let func = Fields::required(fields.func.as_deref(), "func")?;
+                Message::invoke(func, fields.args)?
+            };
+            AgentMessage::Send { to, message, target: fields.target.unwrap_or_default(), key }
+        }
+        "disconnect" => AgentMessage::Disconnect,
+        _ => return Err(fields.unknown()),
+    })
+}
+
+fn addressee(fields: &Fields<'_>) -> Result<Addressee, Problem> {
+    match (&fields.visitorid, &fields.uniqueid) {
+        (Some(_), Some(_)) => Err(Problem::field("uniqueid", "must not stand beside visitorid")),
+        (None, Some(code)) => Ok(Addressee::Unique(Fields::parsed(Some(code), "uniqueid")?)),
+        (visitor, None) => Ok(Addressee::Visitor(Fields::parsed(visitor.as_ref(), "visitorid")?)),
+    }
+}
+
+/// What the server sends to an agent, besides events.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ToAgent {
+    /// The token is good.
+    Welcome {
+        /// The socket's id, for logs.
+        socket: String,
+        /// The token's group.
+        group: String,
+        /// Who the token speaks for.
+        subject: String,
+        /// The agent's name, if the token has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What the token allows, separated by spaces.
+        scope: String,
+        /// When the token expires, in Unix milliseconds.
+        #[schema(value_type = u64)]
+        expires: Timestamp,
+        /// The server's clock, in Unix milliseconds.
+        #[schema(value_type = u64)]
+        now: Timestamp,
+    },
+    /// A request is done.
+    Ok(AgentOk),
+    /// A signal of this agent has its final outcome.
+    SignalOutcome {
+        /// The visitor.
+        #[schema(value_type = String)]
+        visitorid: VisitorId,
+        /// Which signal, and what became of it.
+        data: SignalOutcome,
+    },
+    /// A function that this agent named failed.
+    VisitorError {
+        /// The visitor.
+        #[schema(value_type = String)]
+        visitorid: VisitorId,
+        /// Why.
+        data: InvokeError,
+    },
+}
+
+/// The answer to a request that was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+pub struct AgentOk {
+    /// The request's number.
+    pub request: u64,
+    /// The visitor that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub visitorid: Option<VisitorId>,
+    /// The signal's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub id: Option<SignalId>,
+    /// What became of the signal so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    /// When the renewed token expires, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub expires: Option<Timestamp>,
+    /// The visitor's record, after `lookup`; `null` when he is not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visitor: Option<Option<VisitorView>>,
+}
+
+/// A signal's final outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SignalOutcome {
+    /// The signal.
+    #[schema(value_type = String)]
+    pub id: SignalId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Why a function that an agent named did not run to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct InvokeError {
+    /// `unknownfunction`, `forbiddenfunction` or `exception`, and the page's words.
+    #[serde(flatten)]
+    pub failure: InvokeFailure,
+    /// Which function it was.
+    pub params: InvokeErrorParams,
+}
+
+/// Which function failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct InvokeErrorParams {
+    /// The signal that named it.
+    #[schema(value_type = String)]
+    pub id: SignalId,
+    /// Its name.
+    pub func: Box<str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::error::ErrorCode;
+
+    fn read(text: &str) -> Result<AgentMessage, Problem> {
+        AgentMessage::read(text).map(|read| read.message).map_err(|unreadable| unreadable.problem)
+    }
+
+    #[test]
+    fn a_visitor_is_named_by_one_of_two_ids() {
+        let watch = |fields: &str| read(&format!(r#"{{"type":"watch",{fields}}}"#));
+        let by_code = AgentMessage::Watch(Addressee::Unique("123456".parse().unwrap()));
+        assert!(watch(r#""uniqueid":"123456""#).unwrap() == by_code);
+        assert!(watch(r#""visitorid":"ada""#).is_ok());
+        let both = watch(r#""visitorid":"ada","uniqueid":"123456""#);
+        assert_eq!(both.err().unwrap().field.as_deref(), Some("uniqueid"));
+        assert_eq!(watch(r#""x":1"#).err().unwrap().field.as_deref(), Some("visitorid"));
+    }
+
+    #[test]
+    fn a_signal_may_carry_null_but_not_nothing() {
+        assert!(read(r#"{"type":"signal","visitorid":"a","data":null}"#).is_ok());
+        let missing = read(r#"{"type":"signal","visitorid":"a"}"#).err().unwrap();
+        assert_eq!(missing.field.as_deref(), Some("data"));
+    }
+
+    #[test]
+    fn a_forbidden_function_is_refused_at_the_edge() {
+        let forbidden = read(r#"{"type":"invoke","visitorid":"a","func":"eval"}"#).err().unwrap();
+        assert_eq!(forbidden.code, ErrorCode::ForbiddenFunction);
+    }
+}

@@ -1,0 +1,184 @@
+//! The native sockets' messages, as `docs/protocol.md` lists them. Text from outside becomes one of these types here, and
+//! nowhere else.
+
+pub mod agent;
+pub mod visitor;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{error::Problem, json::Json, signal::Target};
+
+/// The greatest `request` number: JavaScript's greatest safe integer.
+pub const MAX_REQUEST: u64 = (1 << 53) - 1;
+/// Most signal ids in one message.
+pub const MAX_IDS: usize = 64;
+
+/// Every field that a client's message can have. Which are needed depends on `type`.
+#[derive(Deserialize)]
+struct Fields<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    request: Option<u64>,
+    #[serde(borrow)]
+    visitorid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    uniqueid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    tab: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    page: Option<Cow<'a, str>>,
+    visible: Option<bool>,
+    listen: Option<bool>,
+    #[serde(borrow)]
+    seen: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    ids: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    msg: Option<Cow<'a, str>>,
+    visibility: Option<super::event::Visibility>,
+    #[serde(default, deserialize_with = "present")]
+    data: Option<Json>,
+    #[serde(borrow)]
+    token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    func: Option<Cow<'a, str>>,
+    #[serde(default, deserialize_with = "present")]
+    args: Option<Json>,
+    target: Option<Target>,
+    #[serde(borrow)]
+    key: Option<Cow<'a, str>>,
+}
+
+/// Tells `null` from nothing: a signal's data may be `null`.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+/// A message that could not be read: which request it was, as far as that is known, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The message's `request`.
+    pub request: Option<u64>,
+    /// What was wrong with it.
+    pub problem: Problem,
+}
+
+/// A message with the number that its answer repeats.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Numbered<T> {
+    /// The message's `request`.
+    pub request: Option<u64>,
+    /// The message.
+    pub message: T,
+}
+
+fn read<'a, T>(
+    text: &'a str,
+    convert: impl FnOnce(Fields<'a>) -> Result<T, Problem>,
+) -> Result<Numbered<T>, Unreadable> {
+    let fields: Fields<'a> = match serde_json::from_str(text) {
+        Ok(fields) => fields,
+        Err(error) => return Err(Unreadable { request: None, problem: explain(text, &error) }),
+    };
+    let request = fields.request;
+    if request.is_some_and(|request| !(1..=MAX_REQUEST).contains(&request)) {
+        let problem = Problem::field("request", "must be a whole number from 1 to 2^53-1");
+        return Err(Unreadable { request: None, problem });
+    }
+    match convert(fields) {
+        Ok(message) => Ok(Numbered { request, message }),
+        Err(problem) => Err(Unreadable { request, problem }),
+    }
+}
+
+/// Parses once more, slowly, to find the field that is wrong.
+fn explain(text: &str, error: &serde_json::Error) -> Problem {
+    if error.is_syntax() || error.is_eof() {
+        return Problem::field("message", "must be one JSON object");
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let located = serde_path_to_error::deserialize::<_, Fields<'_>>(&mut deserializer);
+    match located.err().map(|located| (located.path().to_string(), located.into_inner())) {
+        Some((path, error)) if path != "." => Problem::field(path, without_position(&error)),
+        _ => Problem::field("message", without_position(error)),
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let sentence = error.to_string();
+    sentence.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+impl<'a> Fields<'a> {
+    fn required<T>(field: Option<T>, name: &'static str) -> Result<T, Problem> {
+        field.ok_or_else(|| Problem::field(name, "is missing"))
+    }
+
+    fn parsed<T: std::str::FromStr<Err = super::ids::InvalidId>>(
+        field: Option<&Cow<'a, str>>,
+        name: &'static str,
+    ) -> Result<T, Problem> {
+        let text = Self::required(field, name)?;
+        text.parse().map_err(|invalid: super::ids::InvalidId| {
+            Problem::field(name, format!("must be {}", invalid.rule))
+        })
+    }
+
+    fn ids(
+        field: Option<&Vec<Cow<'a, str>>>,
+        name: &'static str,
+    ) -> Result<Vec<super::ids::SignalId>, Problem> {
+        let texts = field.map(Vec::as_slice).unwrap_or_default();
+        if texts.len() > MAX_IDS {
+            return Err(Problem::field(name, format!("must have at most {MAX_IDS} ids")));
+        }
+        texts.iter().map(|text| Self::parsed(Some(text), name)).collect()
+    }
+
+    fn unknown(&self) -> Problem {
+        Problem::field("type", "is not a message that this socket takes")
+    }
+}
+
+/// The answer to a request that was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename = "error", tag = "type")]
+pub struct ErrorAnswer {
+    /// The request's number, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<u64>,
+    /// What went wrong, in the word that programs compare.
+    pub code: super::error::ErrorCode,
+    /// Which field broke a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// A sentence for people.
+    pub msg: String,
+    /// When trying again makes sense, in milliseconds from now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_ms: Option<u64>,
+}
+
+impl ErrorAnswer {
+    /// The answer that tells `problem`.
+    #[must_use]
+    pub fn new(request: Option<u64>, problem: Problem) -> Self {
+        let Problem { code, field, message, retry_ms } = problem;
+        Self { request, code, field, msg: message, retry_ms }
+    }
+}
+
+/// The server is about to close the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename = "goaway", tag = "type")]
+pub struct GoAway {
+    /// When this client should come back, in milliseconds.
+    pub retry_ms: u64,
+}

@@ -1,0 +1,293 @@
+//! Messages of `/v1/visitor`.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Fields, Numbered, Unreadable, read};
+use crate::{
+    clock::Timestamp,
+    model::{
+        error::Problem,
+        event::{EventKind, TermsStatus, Visibility, VisitorError},
+        ids::{PageId, SignalId, TabId, VisitorId},
+        json::Json,
+        presence::PresenceUpdate,
+        signal::InvokeFailure,
+    },
+};
+
+/// The first message of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Who the visitor is.
+    pub visitorid: VisitorId,
+    /// The tab that shows the page.
+    pub tab: TabId,
+    /// The page.
+    pub page: PageId,
+    /// Whether it can be seen.
+    pub visible: bool,
+    /// Whether it wants signals.
+    pub listen: bool,
+    /// Signals that the tab saw and knows no acknowledgement for.
+    pub seen: Vec<SignalId>,
+    /// Presence data.
+    pub data: Option<PresenceUpdate>,
+}
+
+/// What a page sends after its hello.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VisitorMessage {
+    /// A second hello is an error; the first is one of these.
+    Hello(Box<Hello>),
+    /// The page now wants signals.
+    Listen,
+    /// Presence data.
+    Presence(PresenceUpdate),
+    /// The page was shown or hidden.
+    Visibility(Visibility),
+    /// The window got the focus.
+    Activity,
+    /// Signals are marked as seen.
+    Ack(Vec<SignalId>),
+    /// An invoked function did not run to its end.
+    Failed(SignalId, InvokeFailure),
+    /// Something for the watchers: terms, session start and end, errors.
+    Report(EventKind),
+    /// Asks for a unique id.
+    Unique,
+    /// Gives the unique id its whole life again.
+    ExtendUnique,
+    /// Goes on under another visitor id.
+    Identify(VisitorId),
+    /// The visitor leaves.
+    Disconnect,
+}
+
+impl VisitorMessage {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// Names the field and the rule that it breaks.
+    pub fn read(text: &str) -> Result<Numbered<Self>, Unreadable> {
+        read(text, convert)
+    }
+}
+
+fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
+    Ok(match fields.kind.as_ref() {
+        "hello" => VisitorMessage::Hello(Box::new(Hello {
+            visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
+            tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
+            page: Fields::parsed(fields.page.as_ref(), "page")?,
+            visible: Fields::required(fields.visible, "visible")?,
+            listen: fields.listen.unwrap_or(true),
+            seen: Fields::ids(fields.seen.as_ref(), "seen")?,
+            data: fields.data.as_ref().map(flat).transpose()?,
+        })),
+        "listen" => VisitorMessage::Listen,
+        "presence" => {
+            VisitorMessage::Presence(flat(Fields::required(fields.data.as_ref(), "data")?)?)
+        }
+        "visibility" => {
+            VisitorMessage::Visibility(Fields::required(fields.visibility, "visibility")?)
+        }
+        "activity" => VisitorMessage::Activity,
+        "ack" => {
+            let ids = Fields::ids(fields.ids.as_ref(), "ids")?;
+            if ids.is_empty() {
+                return Err(Problem::field("ids", "is missing"));
+            }
+            VisitorMessage::Ack(ids)
+        }
+        "failed" => {
+            let code = Fields::required(fields.code.as_deref(), "code")?;
+            if !matches!(code, "unknownfunction" | "forbiddenfunction" | "exception") {
+                let rule = "must be unknownfunction, forbiddenfunction or exception";
+                return Err(Problem::field("code", rule));
+            }
+            let msg = fields.msg.as_deref().unwrap_or_default();
+            let end = msg.char_indices().map(|(at, _)| at).take_while(|at| *at <= 1000).last();
+            let msg = if msg.len() > 1000 { msg.get(..end.unwrap_or(0)) } else { Some(msg) };
+            let id = Fields::parsed(fields.id.as_ref(), "id")?;
+            let failure = InvokeFailure { code: code.into(), msg: msg.unwrap_or_default().into() };
+            VisitorMessage::Failed(id, failure)
+        }
+        "terms" | "visitorsessionstart" | "visitorsessionend" | "visitorerror" => {
+            VisitorMessage::Report(report(&fields)?)
+        }
+        "unique" => VisitorMessage::Unique,
+        "extendunique" => VisitorMessage::ExtendUnique,
+        "identify" => {
+            VisitorMessage::Identify(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?)
+        }
+        "disconnect" => VisitorMessage::Disconnect,
+        _ => return Err(fields.unknown()),
+    })
+}
+
+fn flat(data: &Json) -> Result<PresenceUpdate, Problem> {
+    PresenceUpdate::from_json(typed(data, "data")?, "data")
+}
+
+fn typed<T: serde::de::DeserializeOwned>(data: &Json, field: &str) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_str(data.text());
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { field.to_owned() } else { format!("{field}.{path}") };
+        Problem::field(field, super::without_position(error.inner()))
+    })
+}
+
+fn report(fields: &Fields<'_>) -> Result<EventKind, Problem> {
+    #[derive(serde::Deserialize)]
+    struct Terms {
+        status: TermsStatus,
+    }
+    #[derive(serde::Deserialize)]
+    struct End {
+        reason: crate::model::event::SessionEndReason,
+    }
+    let required = || Fields::required(fields.data.as_ref(), "data");
+    Ok(match fields.kind.as_ref() {
+        "terms" => {
+            let Terms { status } = typed(required()?, "data")?;
+            EventKind::Terms { status }
+        }
+        "visitorsessionstart" => EventKind::VisitorSessionStart(
+            fields.data.as_ref().map(flat).transpose()?.unwrap_or_default(),
+        ),
+        "visitorsessionend" => {
+            let End { reason } = typed(required()?, "data")?;
+            EventKind::VisitorSessionEnd { reason }
+        }
+        _ => {
+            let error: VisitorError = typed(required()?, "data")?;
+            error.check()?;
+            EventKind::VisitorError(error)
+        }
+    })
+}
+
+/// What the server sends to a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ToVisitor {
+    /// The hello is taken.
+    Welcome {
+        /// The socket's id, for logs.
+        socket: String,
+        /// Who the visitor is.
+        #[schema(value_type = String)]
+        visitorid: VisitorId,
+        /// Unix milliseconds at which the visitor became connected.
+        epoch: u64,
+        /// The server's clock, in Unix milliseconds.
+        #[schema(value_type = u64)]
+        now: Timestamp,
+        /// Whether this socket has the focus.
+        focus: bool,
+        /// Where the visitor stands with the terms.
+        terms: Option<TermsStatus>,
+    },
+    /// A signal.
+    Signal {
+        /// Its id, to be acknowledged.
+        #[schema(value_type = String)]
+        id: SignalId,
+        /// Past this moment by the server's clock the page drops it.
+        #[schema(value_type = u64)]
+        deadline: Timestamp,
+        /// What the agent sent.
+        #[schema(value_type = Object)]
+        data: Json,
+    },
+    /// A function to call.
+    Invoke {
+        /// Its id, to be acknowledged.
+        #[schema(value_type = String)]
+        id: SignalId,
+        /// Past this moment by the server's clock the page drops it.
+        #[schema(value_type = u64)]
+        deadline: Timestamp,
+        /// The function's name, under `GLANCE.`.
+        func: Box<str>,
+        /// Its argument.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Object>)]
+        args: Option<Json>,
+    },
+    /// This socket got the focus.
+    Focus,
+    /// This socket lost the focus.
+    Blur,
+    /// A request is done.
+    Ok {
+        /// The request's number.
+        request: u64,
+        /// The unique id, where one was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        uniqueid: Option<String>,
+        /// How long it lives, in seconds.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
+        /// Who the visitor is now, after `identify`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<String>)]
+        visitorid: Option<VisitorId>,
+        /// The record's epoch, after `identify`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+    },
+}
+
+impl ToVisitor {
+    /// A request is done; there is no more to say.
+    #[must_use]
+    pub fn ok(request: u64) -> Self {
+        Self::Ok { request, uniqueid: None, seconds: None, visitorid: None, epoch: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::error::ErrorCode;
+
+    fn problem(text: &str) -> (Option<u64>, Option<String>) {
+        let unreadable = VisitorMessage::read(text).unwrap_err();
+        assert_ne!(unreadable.problem.code, ErrorCode::Internal);
+        (unreadable.request, unreadable.problem.field)
+    }
+
+    #[test]
+    fn a_hello_is_read() {
+        let text = r#"{"type":"hello","visitorid":"ada","tab":"t1","page":"p1","visible":true,
+            "seen":["0190163d8694739b8a8c1e7ee7a2b3c4"],"data":{"url":"https://a/"},"more":1}"#;
+        let Ok(Numbered { message: VisitorMessage::Hello(hello), .. }) = VisitorMessage::read(text)
+        else {
+            panic!("not a hello")
+        };
+        assert_eq!(hello.visitorid.as_str(), "ada");
+        assert!(hello.listen, "listening is the default");
+        assert_eq!(hello.seen.len(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_field_and_the_request() {
+        let field = |name: &str| Some(name.to_owned());
+        assert_eq!(problem("nonsense").1, field("message"));
+        assert_eq!(problem("[]").1, field("message"));
+        assert_eq!(problem(r#"{"type":"presence","request":3}"#), (Some(3), field("data")));
+        assert_eq!(
+            problem(r#"{"type":"presence","request":3,"data":{"a":{}}}"#),
+            (Some(3), field("data.a"))
+        );
+        assert_eq!(problem(r#"{"type":"hello","visitorid":"a b"}"#).1, field("visitorid"));
+        assert_eq!(problem(r#"{"type":"visibility","visibility":"gone"}"#).1, field("visibility"));
+        assert_eq!(problem(r#"{"type":"terms","data":{"status":1}}"#).1, field("data.status"));
+        assert_eq!(problem(r#"{"type":"ack","ids":["x"]}"#).1, field("ids"));
+        assert_eq!(problem(r#"{"type":"nothing"}"#).1, field("type"));
+        assert_eq!(problem(r#"{"type":"activity","request":0}"#).1, field("request"));
+    }
+}

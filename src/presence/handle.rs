@@ -1,0 +1,492 @@
+//! The handle to presence: what sockets, HTTP and facades call, and where a record's effects turn into messages.
+
+use std::{net::IpAddr, sync::Arc};
+
+use super::{
+    visitor::{
+        Rules, Visitor,
+        command::{
+            Command, Connect, Departure, Effect, Reply, Report, Submission, ToPage, Welcome,
+        },
+    },
+    watchers::Watchers,
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    codes::{CodeEffect, CodeKey, CodeRecord, CodeRules, Codes},
+    model::{
+        error::{ErrorCode, Problem},
+        event::{Event, EventKind, TermsStatus},
+        ids::{Code, GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
+        presence::PresenceUpdate,
+        protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
+        signal::{InvokeFailure, Outcome},
+        view::VisitorView,
+    },
+    store::{Applied, Deliver, Engine, Expect, Refusal, memory::MemoryEngine},
+};
+
+/// The engine that keeps visitors.
+pub type VisitorEngine = MemoryEngine<Visitor>;
+/// The engine that keeps codes.
+pub type CodeEngine = MemoryEngine<CodeRecord>;
+
+/// Most visitors that one list answers.
+pub const MAX_LIST: usize = 1000;
+/// How long a code rests after its life, in milliseconds.
+const CODE_REST_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Where effects leave for the sockets of this node. None of these waits.
+pub trait Post: Send + Sync {
+    /// To a visitor's page.
+    fn page(&self, to: SocketId, message: ToPage);
+    /// An event to its watchers; encoded once.
+    fn event(&self, watchers: &[SocketId], event: &Event);
+    /// To one agent.
+    fn agent(&self, to: SocketId, message: &ToAgent);
+    /// A signal ended so.
+    fn settled(&self, outcome: Outcome);
+}
+
+/// What presence needs to start.
+pub struct Options {
+    /// This node and its incarnation.
+    pub node: NodeId,
+    /// The times of the rules.
+    pub rules: Rules,
+    /// How many shards: one a worker.
+    pub shards: usize,
+    /// A unique id's life, in ms.
+    pub unique_life_ms: u64,
+    /// A unique id's digits.
+    pub unique_digits: u32,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Presence {
+    visitors: VisitorEngine,
+    code_engine: CodeEngine,
+    codes: Codes<CodeEngine>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    unique_life_ms: u64,
+}
+
+struct Shared {
+    node: NodeId,
+    watchers: Watchers,
+    post: Arc<dyn Post>,
+}
+
+type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
+
+impl Presence {
+    /// Presence without visitors, which sends by `post`.
+    pub fn new(options: Options, post: Arc<dyn Post>) -> Self {
+        let Options { node, rules, shards, unique_life_ms, unique_digits, clock } = options;
+        let shared = Arc::new(Shared { node, watchers: Watchers::default(), post });
+        let delivery = VisitorDelivery(Arc::clone(&shared));
+        let visitors = MemoryEngine::new(shards, rules, clock.clone(), delivery);
+        let code_rules = CodeRules { rest_ms: CODE_REST_MS };
+        let delivery = CodeDelivery(visitors.clone());
+        let code_engine = MemoryEngine::new(shards, code_rules, clock.clone(), delivery);
+        let codes = Codes::new(code_engine.clone(), unique_digits);
+        Self { visitors, code_engine, codes, shared, clock, unique_life_ms }
+    }
+
+    /// The engine that keeps visitors, for its keepers, metrics and storage.
+    #[must_use]
+    pub fn visitors(&self) -> &VisitorEngine {
+        &self.visitors
+    }
+
+    /// The engine that keeps codes, likewise.
+    #[must_use]
+    pub fn code_engine(&self) -> &CodeEngine {
+        &self.code_engine
+    }
+
+    /// Who watches.
+    #[must_use]
+    pub fn watchers(&self) -> &Watchers {
+        &self.shared.watchers
+    }
+
+    /// The clock that presence goes by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The address of a socket of this node.
+    #[must_use]
+    pub fn address(&self, socket: SocketId) -> SocketAddress {
+        SocketAddress { node: self.shared.node, socket }
+    }
+
+    /// A page connects. `answer` is called before anything that follows is sent to the page.
+    pub fn connect(
+        &self,
+        key: VisitorKey,
+        connect: Connect,
+        answer: impl FnOnce(Result<Welcome, Problem>) + Send + 'static,
+    ) {
+        self.submit(key, Command::Connect(Box::new(connect)), |reply| match reply {
+            Ok(Reply::Welcome(welcome)) => answer(Ok(welcome)),
+            Ok(_) => answer(Err(unexpected())),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// A socket ended.
+    pub fn close(&self, key: VisitorKey, socket: SocketAddress, departure: Departure) {
+        self.submit(key, Command::Close { socket, departure }, |_| ());
+    }
+
+    /// A command whose only answer is whether it was carried out.
+    pub fn command(
+        &self,
+        key: VisitorKey,
+        command: Command,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        self.submit(key, command, |reply| answer(reply.map(|_| ())));
+    }
+
+    /// A page's report for the watchers.
+    pub fn report(&self, key: VisitorKey, socket: SocketAddress, kind: EventKind) {
+        if let Some(report) = Report::new(kind) {
+            self.submit(key, Command::Report { socket, report }, |_| ());
+        }
+    }
+
+    /// Somebody sends a signal. `answer` gets its id (of the earlier one for a retry) and its outcome so far.
+    pub fn signal(
+        &self,
+        key: VisitorKey,
+        submission: Submission,
+        answer: impl FnOnce(Result<(SignalId, Outcome), Problem>) + Send + 'static,
+    ) {
+        let post = Arc::clone(&self.shared.post);
+        self.submit(key, Command::Signal(Box::new(submission)), move |reply| match reply {
+            Ok(Reply::Signal { id, outcome }) => answer(Ok((id, outcome))),
+            Ok(_) => answer(Err(unexpected())),
+            Err(problem) => {
+                post.settled(Outcome::Refused);
+                answer(Err(problem));
+            }
+        });
+    }
+
+    /// What became of a signal; `notfound` when the record does not know it any more.
+    pub fn outcome(
+        &self,
+        key: VisitorKey,
+        id: SignalId,
+        answer: impl FnOnce(Result<(Outcome, Option<InvokeFailure>), Problem>) + Send + 'static,
+    ) {
+        self.visitors.read(
+            key,
+            Box::new(move |visitor| {
+                let outcome = visitor.and_then(|visitor| visitor.outcome(id));
+                answer(outcome.ok_or_else(|| {
+                    Problem::new(ErrorCode::NotFound, "no outcome is remembered for this signal")
+                }));
+            }),
+        );
+    }
+
+    /// Reads a visitor. `None` when he is not there; `unready` while that is not known yet (design section 2.8).
+    pub fn look_up(
+        &self,
+        key: VisitorKey,
+        answer: impl FnOnce(Result<Option<VisitorView>, Problem>) + Send + 'static,
+    ) {
+        let (of, rules, clock) = (key.clone(), *self.visitors.rules(), self.clock.clone());
+        self.visitors.read(
+            key,
+            Box::new(move |visitor| {
+                let view = visitor.and_then(|visitor| visitor.view(&of));
+                let wait = rules.unknown_until.since(clock.now());
+                if view.is_none() && wait > 0 {
+                    let sentence =
+                        "the service has just started and does not know yet who is there";
+                    return answer(Err(Problem::new(ErrorCode::Unready, sentence).retry_in(wait)));
+                }
+                answer(Ok(view));
+            }),
+        );
+    }
+
+    /// Lists the visitors of a group who are there, in the order of their ids, at most `limit` after `after`.
+    pub fn list(
+        &self,
+        group: GroupId,
+        after: Option<VisitorId>,
+        limit: usize,
+        answer: impl FnOnce(Vec<VisitorView>) + Send + 'static,
+    ) {
+        let limit = limit.clamp(1, MAX_LIST);
+        let start = after.map(|visitor| VisitorKey { group: group.clone(), visitor });
+        let list = Arc::new(parking_lot::Mutex::new(Vec::new()));
+        let found = Arc::clone(&list);
+        let reader = Box::new(move |key: &VisitorKey, visitor: &Visitor| {
+            if key.group != group {
+                return key.group < group;
+            }
+            let mut found = found.lock();
+            found.extend(visitor.view(key));
+            found.len() < limit
+        });
+        let done = Box::new(move || answer(std::mem::take(&mut *list.lock())));
+        self.visitors.scan(start, reader, done);
+    }
+
+    /// A socket wants a visitor's events, and gets the present state.
+    ///
+    /// # Errors
+    /// `toomany` when the visitor has too many watchers.
+    pub fn watch(&self, key: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
+        self.shared.watchers.add(key.clone(), watcher)?;
+        let watcher = self.address(watcher);
+        self.submit(key, Command::Attach { watcher }, |_| ());
+        Ok(())
+    }
+
+    /// A socket wants them no more.
+    pub fn unwatch(&self, key: &VisitorKey, watcher: SocketId) {
+        self.shared.watchers.remove(key, watcher);
+    }
+
+    /// Says which visitor a code leads to, to somebody at `address`.
+    pub fn resolve(
+        &self,
+        group: GroupId,
+        code: Code,
+        address: IpAddr,
+        answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
+    ) {
+        self.codes.resolve(group, code, address, answer);
+    }
+
+    /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.
+    pub fn unique(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
+    ) {
+        let presence = self.clone();
+        let of = key.clone();
+        self.visitors.read(
+            key,
+            Box::new(move |visitor| {
+                let living = visitor.and_then(|visitor| visitor.unique().cloned());
+                let now = presence.clock.now();
+                match living.filter(|(_, until)| *until > now) {
+                    Some((code, until)) => presence.give(of, socket, code, until, Box::new(answer)),
+                    None => presence.claim(of, socket, Box::new(answer)),
+                }
+            }),
+        );
+    }
+
+    fn claim(&self, key: VisitorKey, socket: SocketAddress, answer: Answer<(Code, u64)>) {
+        let presence = self.clone();
+        let (group, visitor, life) = (key.group.clone(), key.visitor.clone(), self.unique_life_ms);
+        self.codes.claim(group, visitor, life, move |claimed| match claimed {
+            Ok(code) => {
+                let until = presence.clock.now() + life;
+                presence.give(key, socket, code, until, answer);
+            }
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    fn give(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        code: Code,
+        until: Timestamp,
+        answer: Answer<(Code, u64)>,
+    ) {
+        let left = until.since(self.clock.now());
+        let command = Command::UniqueGiven { socket, code: code.clone(), until };
+        self.submit(key, command, move |reply| answer(reply.map(|_| (code, left))));
+    }
+
+    /// Gives the visitor's unique id its whole life again.
+    pub fn extend_unique(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
+    ) {
+        let presence = self.clone();
+        let of = key.clone();
+        self.visitors.read(
+            key,
+            Box::new(move |visitor| {
+                let Some((code, _)) = visitor.and_then(|visitor| visitor.unique().cloned()) else {
+                    let sentence = "there is no unique id to extend";
+                    return answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+                };
+                let life = presence.unique_life_ms;
+                let codes = presence.codes.clone();
+                let (group, visitor) = (of.group.clone(), of.visitor.clone());
+                codes.extend(group, code.clone(), visitor, life, move |extended| match extended {
+                    Ok(true) => {
+                        let until = presence.clock.now() + life;
+                        presence.give(of, socket, code, until, Box::new(answer));
+                    }
+                    Ok(false) => {
+                        let sentence = "the unique id's life has ended";
+                        answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+                    }
+                    Err(problem) => answer(Err(problem)),
+                });
+            }),
+        );
+    }
+
+    /// A page of an anonymous visitor goes on under a known id. `answer` gets what to carry into the known record.
+    pub fn join(
+        &self,
+        anonymous: VisitorKey,
+        socket: SocketAddress,
+        known: VisitorId,
+        answer: impl FnOnce(Result<(PresenceUpdate, Option<TermsStatus>), Problem>) + Send + 'static,
+    ) {
+        self.submit(anonymous, Command::Join { socket, known }, |reply| match reply {
+            Ok(Reply::Joined { data, terms }) => answer(Ok((data, terms))),
+            Ok(_) => answer(Err(unexpected())),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    fn submit(
+        &self,
+        key: VisitorKey,
+        command: Command,
+        answer: impl FnOnce(Result<Reply, Problem>) + Send + 'static,
+    ) {
+        let sink = Box::new(|result| answer(plain(result)));
+        self.visitors.submit(key, Expect::Any, command, sink);
+    }
+}
+
+fn plain(result: Result<Applied<Reply>, Refusal>) -> Result<Reply, Problem> {
+    match result {
+        Ok(Applied { reply: Reply::Refused(problem), .. }) => Err(problem),
+        Ok(Applied { reply, .. }) => Ok(reply),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn unexpected() -> Problem {
+    Problem::new(ErrorCode::Internal, "the record gave an answer of another kind")
+}
+
+/// Sends what follows from a visitor's transitions.
+struct VisitorDelivery(Arc<Shared>);
+
+impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
+    fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
+        let Shared { node, watchers, post } = &*self.0;
+        let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
+        let visitorid = || key.visitor.clone();
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Page { to, message } => {
+                    if let Some(to) = here(to) {
+                        post.page(to, message);
+                    }
+                }
+                Effect::Publish(event) => {
+                    watchers.with(key, |watchers| post.event(watchers, &event));
+                    if let EventKind::VisitorJoined { visitorid } = event.kind {
+                        self.follow(engine, key, visitorid);
+                    }
+                }
+                Effect::Present { to, event } => {
+                    if let Some(to) = here(to) {
+                        post.event(&[to], &event);
+                    }
+                }
+                Effect::Settled { to, id, outcome } => {
+                    post.settled(outcome);
+                    if let Some(to) = to.and_then(here) {
+                        let data = SignalOutcome { id, outcome };
+                        post.agent(to, &ToAgent::SignalOutcome { visitorid: visitorid(), data });
+                    }
+                }
+                Effect::InvokeFailed { to, id, func, failure } => {
+                    if let Some(to) = here(to) {
+                        let params = InvokeErrorParams { id, func };
+                        let data = InvokeError { failure, params };
+                        post.agent(to, &ToAgent::VisitorError { visitorid: visitorid(), data });
+                    }
+                }
+                Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
+            }
+        }
+    }
+}
+
+impl VisitorDelivery {
+    /// Watchers of an anonymous visitor go on watching him under his known id.
+    fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
+        let Shared { node, watchers, .. } = &*self.0;
+        let mut moved = Vec::new();
+        watchers.with(anonymous, |sockets| moved = sockets.to_vec());
+        let key = VisitorKey { group: anonymous.group.clone(), visitor: known };
+        for socket in moved {
+            if watchers.add(key.clone(), socket).is_ok() {
+                let watcher = SocketAddress { node: *node, socket };
+                let command = Command::Attach { watcher };
+                engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
+            }
+        }
+    }
+
+    fn forward(
+        &self,
+        engine: &VisitorEngine,
+        from: &VisitorKey,
+        to: VisitorId,
+        submission: Submission,
+    ) {
+        let shared = Arc::clone(&self.0);
+        let (id, sender, asked_for) = (submission.id, submission.sender, from.visitor.clone());
+        let key = VisitorKey { group: from.group.clone(), visitor: to };
+        let sink = Box::new(move |result| {
+            if plain(result).is_ok() {
+                return;
+            }
+            shared.post.settled(Outcome::Refused);
+            if let Some(to) = sender.filter(|sender| sender.node == shared.node) {
+                let data = SignalOutcome { id, outcome: Outcome::Refused };
+                let message = ToAgent::SignalOutcome { visitorid: asked_for, data };
+                shared.post.agent(to.socket, &message);
+            }
+        });
+        engine.submit(key, Expect::Any, Command::Signal(Box::new(submission)), sink);
+    }
+}
+
+/// Tells visitors that their unique ids ended.
+struct CodeDelivery(VisitorEngine);
+
+impl Deliver<CodeRecord, CodeEngine> for CodeDelivery {
+    fn deliver(&self, _: &CodeEngine, key: &CodeKey, effects: &mut Vec<CodeEffect>) {
+        for CodeEffect::Expired { visitor } in effects.drain(..) {
+            let visitor = VisitorKey { group: key.group.clone(), visitor };
+            let command = Command::UniqueExpired { code: key.code.clone() };
+            self.0.submit(visitor, Expect::Any, command, Box::new(|_| ()));
+        }
+    }
+}

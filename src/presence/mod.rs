@@ -1,0 +1,11 @@
+//! Presence: who is on the site, and what reaches him.
+//!
+//! * [`visitor`] decides: the record and all its rules, pure,
+//! * [`registry`] keeps the records' shards going on the workers' threads,
+//! * [`watchers`] knows who is told,
+//! * [`handle`] is what sockets and HTTP call.
+
+pub mod handle;
+pub mod registry;
+pub mod visitor;
+pub mod watchers;

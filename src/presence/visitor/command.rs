@@ -1,0 +1,285 @@
+//! What can happen to a visitor's record, and what follows from it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    model::{
+        close::CloseCode,
+        error::Problem,
+        event::{Event, EventKind, TermsStatus},
+        ids::{Code, IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
+        presence::PresenceUpdate,
+        signal::{InvokeFailure, Message, Outcome, Target},
+    },
+};
+
+/// Why a socket ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Departure {
+    /// The connection closed or broke: a page change until the grace says otherwise.
+    Gone,
+    /// The page said that the visitor leaves: no grace.
+    Disconnect,
+}
+
+/// A page that connects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// Its socket.
+    pub socket: SocketAddress,
+    /// The tab that shows it.
+    pub tab: TabId,
+    /// The page itself.
+    pub page: PageId,
+    /// Whether it can be seen.
+    pub visible: bool,
+    /// Whether it wants signals, or only reports.
+    pub listening: bool,
+    /// Signals that the tab saw and knows no acknowledgement for.
+    pub seen: Vec<SignalId>,
+    /// Presence data that comes with it.
+    pub data: Option<PresenceUpdate>,
+    /// Where the visitor stands with the terms, when he comes from an anonymous record.
+    pub terms: Option<TermsStatus>,
+}
+
+/// A signal on its way in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submission {
+    /// Its id, made by the node that took it.
+    pub id: SignalId,
+    /// What it carries.
+    pub message: Message,
+    /// Who gets it.
+    pub target: Target,
+    /// The sender's retry key.
+    pub key: Option<IdempotencyKey>,
+    /// The agent socket that wants to know the outcome.
+    pub sender: Option<SocketAddress>,
+}
+
+/// What a page reports besides presence data; watchers are told as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report(pub(super) EventKind);
+
+impl Report {
+    /// A report of `kind`, if a page may tell that; `None` for what only the record itself tells.
+    #[must_use]
+    pub fn new(kind: EventKind) -> Option<Self> {
+        match kind {
+            EventKind::Terms { .. }
+            | EventKind::VisitorSessionStart(_)
+            | EventKind::VisitorSessionEnd { .. }
+            | EventKind::VisitorError(_) => Some(Self(kind)),
+            EventKind::VisitorConn { .. }
+            | EventKind::VisitorSock { .. }
+            | EventKind::Presence(_)
+            | EventKind::Visibility { .. }
+            | EventKind::VisitorJoined { .. } => None,
+        }
+    }
+}
+
+/// What can happen to a visitor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A page connects.
+    Connect(Box<Connect>),
+    /// A socket ends.
+    Close {
+        /// Which.
+        socket: SocketAddress,
+        /// Why.
+        departure: Departure,
+    },
+    /// A report-only page now wants signals.
+    Listen {
+        /// Its socket.
+        socket: SocketAddress,
+    },
+    /// A page was shown or hidden.
+    Visibility {
+        /// Its socket.
+        socket: SocketAddress,
+        /// Whether it can be seen now.
+        visible: bool,
+    },
+    /// A page's window got the focus.
+    Activity {
+        /// Its socket.
+        socket: SocketAddress,
+    },
+    /// A page sends presence data.
+    Presence {
+        /// Its socket.
+        socket: SocketAddress,
+        /// What it says.
+        update: PresenceUpdate,
+    },
+    /// A page reports something.
+    Report {
+        /// Its socket.
+        socket: SocketAddress,
+        /// What.
+        report: Report,
+    },
+    /// A page has marked signals as seen.
+    Acknowledge {
+        /// Which signals.
+        ids: Vec<SignalId>,
+    },
+    /// An invoked function did not run to its end.
+    Failed {
+        /// The signal that named it.
+        id: SignalId,
+        /// Why.
+        failure: InvokeFailure,
+    },
+    /// Somebody sends a signal.
+    Signal(Box<Submission>),
+    /// A page of this anonymous visitor goes on under a known id.
+    Join {
+        /// Its socket, which leaves this record without anybody being told of a leave.
+        socket: SocketAddress,
+        /// The known visitor.
+        known: VisitorId,
+    },
+    /// A watcher asks for the present state.
+    Attach {
+        /// The watcher's socket.
+        watcher: SocketAddress,
+    },
+    /// A page that asked for a unique id has one.
+    UniqueGiven {
+        /// Its socket.
+        socket: SocketAddress,
+        /// The code.
+        code: Code,
+        /// When its life ends.
+        until: Timestamp,
+    },
+    /// A unique id ended its life; the pages that came by it leave.
+    UniqueExpired {
+        /// The code.
+        code: Code,
+    },
+    /// All sockets of a node's earlier incarnations are lost.
+    NodeLost {
+        /// Which node.
+        node: u32,
+        /// Sockets of incarnations before this one are lost.
+        before: u64,
+    },
+    /// Time passed.
+    Tick,
+    /// Breaks the machine on purpose: half-changes the record, then panics.
+    #[cfg(test)]
+    Panic,
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done, or nothing to do.
+    Done,
+    /// The page is connected.
+    Welcome(Welcome),
+    /// The signal stands so.
+    Signal {
+        /// The signal's id: of the earlier one, when the idempotency key says it is a retry.
+        id: SignalId,
+        /// What became of it so far.
+        outcome: Outcome,
+    },
+    /// The page has left this record for the known one.
+    Joined {
+        /// What was known of the anonymous visitor.
+        data: PresenceUpdate,
+        /// His terms, if he saw them.
+        terms: Option<TermsStatus>,
+    },
+    /// Refused; nothing changed.
+    Refused(Problem),
+}
+
+/// What a page learns when it connects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The record's epoch.
+    pub epoch: u64,
+    /// Whether the page has the focus.
+    pub focus: bool,
+    /// Where the visitor stands with the terms.
+    pub terms: Option<TermsStatus>,
+    /// Why the presence data that came along was not taken.
+    pub refused_data: Option<Problem>,
+}
+
+/// What is sent to one of the visitor's pages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToPage {
+    /// A signal or invocation.
+    Signal {
+        /// Its id.
+        id: SignalId,
+        /// After this moment by the server's clock the page must drop it.
+        deadline: Timestamp,
+        /// What it carries.
+        message: Message,
+    },
+    /// The page got the focus.
+    Focus,
+    /// The page lost the focus.
+    Blur,
+    /// The socket is to be closed.
+    Close(CloseCode),
+}
+
+/// What follows from a command. Every node that an effect names can act on it: sockets are addresses, not pointers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// To a page of the visitor.
+    Page {
+        /// Its socket.
+        to: SocketAddress,
+        /// What.
+        message: ToPage,
+    },
+    /// To all watchers of the visitor.
+    Publish(Event),
+    /// To one watcher: the present state.
+    Present {
+        /// The watcher's socket.
+        to: SocketAddress,
+        /// The state as an event; its sequence is not a new one.
+        event: Event,
+    },
+    /// A signal has its final outcome.
+    Settled {
+        /// The agent's socket that wants to know.
+        to: Option<SocketAddress>,
+        /// The signal.
+        id: SignalId,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// To a signal's sender: the function that it named failed.
+    InvokeFailed {
+        /// The agent's socket.
+        to: SocketAddress,
+        /// The signal.
+        id: SignalId,
+        /// The function.
+        func: Box<str>,
+        /// Why.
+        failure: InvokeFailure,
+    },
+    /// To the known visitor's record: a signal that was sent to the anonymous id.
+    Forward {
+        /// The known visitor.
+        to: VisitorId,
+        /// The signal, with its old id.
+        submission: Box<Submission>,
+    },
+}

@@ -1,0 +1,82 @@
+//! The visitor as a record of the store.
+
+use super::{
+    Rules, Visitor,
+    command::{Command, Effect, Reply, ToPage},
+};
+use crate::{
+    clock::Timestamp,
+    model::{close::CloseCode, ids::VisitorKey},
+    store::Record,
+};
+
+impl Record for Visitor {
+    const KIND: &'static str = "visitor";
+    type Key = VisitorKey;
+    type Command = Command;
+    type Reply = Reply;
+    type Effect = Effect;
+    type Rules = Rules;
+    type Checkpoint = Visitor;
+
+    fn vacant(rules: &Rules, now: Timestamp) -> Self {
+        Visitor::vacant(rules, now)
+    }
+
+    fn apply(
+        &mut self,
+        key: &VisitorKey,
+        command: Command,
+        now: Timestamp,
+        rules: &Rules,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        Visitor::apply(self, &key.visitor, command, now, rules, effects)
+    }
+
+    fn tick() -> Command {
+        Command::Tick
+    }
+
+    fn deadline(&self, rules: &Rules) -> Option<Timestamp> {
+        Visitor::deadline(self, rules)
+    }
+
+    fn is_vacant(&self, rules: &Rules, now: Timestamp) -> bool {
+        Visitor::is_vacant(self, rules, now)
+    }
+
+    /// Copies everything but the remembered outcomes, which may be many and are only ever added to.
+    fn checkpoint(&self) -> Visitor {
+        Visitor {
+            phase: self.phase.clone(),
+            sockets: self.sockets.clone(),
+            unique: self.unique.clone(),
+            data: self.data.clone(),
+            signals: self.signals.checkpoint(),
+            ..*self
+        }
+    }
+
+    fn roll_back(&mut self, checkpoint: Visitor) {
+        let mut signals = std::mem::take(&mut self.signals);
+        *self = checkpoint;
+        signals.roll_back(std::mem::take(&mut self.signals));
+        self.signals = signals;
+    }
+
+    /// His pages connect anew, to a fresh record.
+    fn set_aside(&self, effects: &mut Vec<Effect>) {
+        effects.extend(self.sockets().map(|to| {
+            let message = ToPage::Close(CloseCode::Internal);
+            Effect::Page { to, message }
+        }));
+    }
+
+    fn is_essential(command: &Command) -> bool {
+        matches!(
+            command,
+            Command::Close { .. } | Command::NodeLost { .. } | Command::UniqueExpired { .. }
+        )
+    }
+}

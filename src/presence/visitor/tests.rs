@@ -1,0 +1,1 @@
+//! The rules of design sections 2 and 3, one test a rule.

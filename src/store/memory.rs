@@ -1,0 +1,252 @@
+//! The engine inside this process: records in shards, each worked on by one thread at a time.
+//!
+//! A shard belongs to a worker's thread, which calls it directly. Other threads leave jobs in its bounded inbox, which the
+//! owner empties once a turn. Records live in the shard's handle, not in the actor that keeps it going: when that actor
+//! dies, nothing is lost but its timers' punctuality until it is replaced.
+
+mod shard;
+mod timers;
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use self::shard::{Job, Shard};
+use super::{Deliver, Engine, Expect, Reader, Record, Scanner, Sink};
+use crate::clock::{Clock, Timestamp};
+
+/// Most jobs that wait in one shard's inbox. Beyond, commands are refused as overloaded, except essential ones.
+pub const INBOX_LIMIT: usize = 65_536;
+
+/// What an engine counts, for metrics.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Commands applied.
+    pub commands: AtomicU64,
+    /// Commands that panicked.
+    pub panics: AtomicU64,
+    /// Records set aside because they panicked twice.
+    pub set_aside: AtomicU64,
+    /// Commands refused because an inbox was full.
+    pub refused: AtomicU64,
+}
+
+impl Stats {
+    fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Keeps one shard of one engine going; what the shard's owner thread calls.
+pub trait Keep: Send + Sync {
+    /// Makes the calling thread the owner.
+    fn adopt(&self);
+    /// Works through the inbox; `waker` is woken when something comes in afterwards.
+    fn drain(&self, waker: &std::task::Waker);
+    /// Runs the timers that are due.
+    fn run_due(&self);
+}
+
+/// The memory engine for records of one kind.
+pub struct MemoryEngine<R: Record> {
+    inner: Arc<Inner<R>>,
+}
+
+struct Inner<R: Record> {
+    shards: Box<[Shard<R>]>,
+    hasher: RandomState,
+    rules: R::Rules,
+    clock: Clock,
+    stats: Stats,
+    deliver: Box<dyn Deliver<R, MemoryEngine<R>>>,
+}
+
+impl<R: Record> Clone for MemoryEngine<R> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<R: Record> MemoryEngine<R> {
+    /// An engine without records, in `shards` shards (at least one).
+    pub fn new(
+        shards: usize,
+        rules: R::Rules,
+        clock: Clock,
+        deliver: impl Deliver<R, Self> + 'static,
+    ) -> Self {
+        let shards = (0..shards.max(1)).map(|_| Shard::default()).collect();
+        let deliver = Box::new(deliver);
+        let (hasher, stats) = (RandomState::new(), Stats::default());
+        Self { inner: Arc::new(Inner { shards, hasher, rules, clock, stats, deliver }) }
+    }
+
+    /// What the engine counts.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.inner.stats
+    }
+
+    /// The settings that its records work by.
+    #[must_use]
+    pub fn rules(&self) -> &R::Rules {
+        &self.inner.rules
+    }
+
+    /// How many records there are now.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.inner.shards.iter().map(Shard::records).sum()
+    }
+
+    /// How many jobs wait in inboxes now.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inner.shards.iter().map(Shard::waiting).sum()
+    }
+
+    /// How many shards there are.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.inner.shards.len()
+    }
+
+    /// The keeper's handle to shard `index`, modulo the number of shards.
+    #[must_use]
+    pub fn keep(&self, index: usize) -> Box<dyn Keep> {
+        Box::new(Keeper { engine: self.clone(), index: index % self.shards() })
+    }
+
+    /// Calls `each` with every record, for saving them. Other threads' jobs wait meanwhile.
+    pub fn for_each(&self, mut each: impl FnMut(&R::Key, &R)) {
+        for shard in &self.inner.shards {
+            shard.for_each(&mut each);
+        }
+    }
+
+    /// Puts a saved record in place, unless its key has one already.
+    pub fn restore(&self, key: R::Key, record: R) {
+        let deadline = record.deadline(&self.inner.rules);
+        self.shard(&key).restore(key, record, deadline);
+    }
+
+    /// Works through all that waits and is due on the calling thread; for tests and for the last turn before the end.
+    pub fn settle(&self) {
+        for index in 0..self.shards() {
+            let keeper = self.keep(index);
+            keeper.drain(std::task::Waker::noop());
+            keeper.run_due();
+        }
+    }
+
+    fn shard(&self, key: &R::Key) -> &Shard<R> {
+        let hash = usize::try_from(self.inner.hasher.hash_one(key) >> 32).unwrap_or_default();
+        let index = hash % self.inner.shards.len();
+        // There is at least one shard, and the index is below their number.
+        self.inner.shards.get(index).unwrap_or_else(|| unreachable!("shard {index}"))
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn hand_over(&self, shard: &Shard<R>, job: Job<R>) {
+        if shard.is_mine() {
+            shard.run(self, job);
+        } else if let Err(job) = shard.leave(job) {
+            Stats::count(&self.inner.stats.refused);
+            job.refuse();
+        }
+    }
+}
+
+impl<R: Record> Engine<R> for MemoryEngine<R> {
+    fn submit(&self, key: R::Key, expect: Expect, command: R::Command, sink: Sink<R::Reply>) {
+        let shard = self.shard(&key);
+        self.hand_over(shard, Job::Submit { key, expect, command, sink });
+    }
+
+    fn read(&self, key: R::Key, reader: Reader<R>) {
+        let shard = self.shard(&key);
+        self.hand_over(shard, Job::Read { key, reader });
+    }
+
+    fn scan(&self, after: Option<R::Key>, mut reader: Scanner<R>, done: Box<dyn FnOnce() + Send>) {
+        let mut keys: Vec<(R::Key, usize)> = Vec::new();
+        for (index, shard) in self.inner.shards.iter().enumerate() {
+            shard.for_each(&mut |key: &R::Key, _: &R| {
+                if after.as_ref().is_none_or(|after| key > after) {
+                    keys.push((key.clone(), index));
+                }
+            });
+        }
+        keys.sort_unstable();
+        for (key, index) in keys {
+            let shard = self.inner.shards.get(index);
+            if shard.and_then(|shard| shard.look(&key, |record| reader(&key, record)))
+                == Some(false)
+            {
+                break;
+            }
+        }
+        done();
+    }
+}
+
+struct Keeper<R: Record> {
+    engine: MemoryEngine<R>,
+    index: usize,
+}
+
+impl<R: Record> Keeper<R> {
+    fn with(&self, act: impl FnOnce(&Shard<R>)) {
+        if let Some(shard) = self.engine.inner.shards.get(self.index) {
+            act(shard);
+        }
+    }
+}
+
+impl<R: Record> Keep for Keeper<R> {
+    fn adopt(&self) {
+        self.with(Shard::adopt);
+    }
+
+    fn drain(&self, waker: &std::task::Waker) {
+        self.with(|shard| shard.drain(&self.engine, waker));
+    }
+
+    fn run_due(&self) {
+        self.with(|shard| shard.run_due(&self.engine));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite;
+
+    struct Factory;
+
+    impl suite::Factory for Factory {
+        type Engine = MemoryEngine<suite::Counter>;
+        fn engine(
+            &self,
+            clock: Clock,
+            deliver: impl Deliver<suite::Counter, Self::Engine> + 'static,
+        ) -> Self::Engine {
+            MemoryEngine::new(3, (), clock, deliver)
+        }
+        fn settle(&self, engine: &Self::Engine) {
+            engine.settle();
+        }
+    }
+
+    #[test]
+    fn passes_the_suite() {
+        suite::run(&Factory);
+    }
+}
