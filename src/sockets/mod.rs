@@ -7,3 +7,5 @@ pub mod framing;
 pub mod keepalive;
 /// Takes the mask off a client's bytes, eight at a time.
 mod masking;
+/// What waits to be written to one socket: bounded, by class, flushed once a turn.
+pub mod outbox;
