@@ -1,11 +1,28 @@
-//! Sockets: what travels over one connection, from bytes to messages and back. Nothing in this
-//! directory's pure files knows actix or a socket type.
+//! Sockets: what travels over one connection, from bytes to messages and back.
+//!
+//! [`framing`], [`keepalive`] and [`outbox`] are pure: they know no actix and no socket type.
 
+/// Who may open a socket, and how fast.
+pub mod admission;
+/// The actor of an agent's socket.
+pub mod agent;
 /// RFC 6455 frames: reads a client's in place, encodes the server's once for all receivers.
 pub mod framing;
 /// Decides when a socket is pinged, and when it has been silent, slow or open for too long.
 pub mod keepalive;
+/// Which sockets of a thread still live.
+pub mod lease;
 /// Takes the mask off a client's bytes, eight at a time.
 mod masking;
-/// What waits to be written to one socket: bounded, by class, flushed once a turn.
+/// What waits to be written to one socket.
 pub mod outbox;
+/// Moves bytes between one connection and its actor.
+pub mod pump;
+/// What every socket of this node shares.
+pub mod service;
+/// The sockets of this node by id.
+pub mod table;
+/// Takes connections over from the HTTP server.
+pub mod takeover;
+/// The actor of a visitor's socket.
+pub mod visitor;

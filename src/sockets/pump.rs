@@ -17,7 +17,11 @@ use super::{
     lease::Lease,
     outbox::Class,
 };
-use crate::{clock::Clock, model::close::{Close, CloseCode}, telemetry::Metrics};
+use crate::{
+    clock::Clock,
+    model::close::{Close, CloseCode},
+    telemetry::Metrics,
+};
 
 /// Bytes that one poll reads at most, so that a busy socket leaves the thread to others.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -108,12 +112,7 @@ impl<T: Connection> Pump<T> {
         })
     }
 
-    fn take_in<A: Endpoint>(
-        &mut self,
-        bytes: &mut [u8],
-        actor: &mut A,
-        context: &mut Context<A>,
-    ) {
+    fn take_in<A: Endpoint>(&mut self, bytes: &mut [u8], actor: &mut A, context: &mut Context<A>) {
         self.lease.keepalive(|keepalive| keepalive.heard(self.clock.now()));
         self.metrics.bytes_in.inc_by(bytes.len() as u64);
         if self.stage != Stage::Open {

@@ -12,17 +12,13 @@ use std::{
 };
 
 use actix_codec::Framed;
-use actix_http::{Request, h1, header, ws::hash_key};
+use actix_http::{HttpMessage as _, Request, h1, header, ws::hash_key};
 use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    admission::Verdict,
-    agent::AgentSocket,
-    framing::Frame,
-    pump::Connection,
-    service::SocketService,
-    visitor::VisitorSocket,
+    admission::Verdict, agent::AgentSocket, framing::Frame, pump::Connection,
+    service::SocketService, visitor::VisitorSocket,
 };
 use crate::{
     auth::{Mode, is_loopback_host},
@@ -140,8 +136,9 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
         let (status, header) = ("429 Too Many Requests", "retry-after: 1\r\n");
         return Err(Refused::Http { status, reason: UpgradeRefusal::RateLimited, header });
     }
-    let is_websocket = header(header::UPGRADE)
-        .is_some_and(|value| value.split(',').any(|one| one.trim().eq_ignore_ascii_case("websocket")));
+    let is_websocket = header(header::UPGRADE).is_some_and(|value| {
+        value.split(',').any(|one| one.trim().eq_ignore_ascii_case("websocket"))
+    });
     if !is_websocket || header(header::SEC_WEBSOCKET_VERSION) != Some("13") {
         // RFC 6455, section 4.2.2: says which version would do.
         let header = "upgrade: websocket\r\nsec-websocket-version: 13\r\n";
