@@ -20,4 +20,8 @@ pub mod presence;
 
 pub mod sockets;
 
+pub mod http;
+
+pub mod app;
+
 pub mod cli;

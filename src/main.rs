@@ -4,19 +4,45 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 use vestibule::{
-    cli::{Cli, CliError, Command},
+    app,
+    cli::{Cli, CliError, Command, ServeArguments},
     clock::Clock,
+    http::documents,
+    telemetry,
 };
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let now = Clock::system().wall();
     match Cli::parse().into_command() {
+        Command::Serve(arguments) => serve(arguments),
         Command::Token(arguments) => print(arguments.run(now)),
         Command::Loginkey(arguments) => print(arguments.run(now)),
         Command::Check(arguments) => print(arguments.check()),
+        Command::Openapi => print(Ok(documents::OPENAPI.trim_end().to_owned())),
+        Command::Asyncapi => print(Ok(documents::ASYNCAPI.trim_end().to_owned())),
+    }
+}
 
-        Command::Serve(_) | Command::Openapi | Command::Asyncapi => {
-            eprintln!("vestibule: this build cannot do that yet");
+fn serve(arguments: ServeArguments) -> ExitCode {
+    let settings = match arguments.load() {
+        Ok(settings) => settings,
+        Err(error) => return print(Err(error.into())),
+    };
+    if let Err(error) = telemetry::init(settings.log.format, &settings.log.filter) {
+        eprintln!("vestibule: {error}");
+        return ExitCode::from(2);
+    }
+    let greeting = app::greeting(&settings);
+    let served = actix_rt::System::new().block_on(app::serve(settings, |address| {
+        let _ = writeln!(std::io::stdout(), "{}", greeting(address));
+    }));
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vestibule: {error}");
             ExitCode::FAILURE
         }
     }

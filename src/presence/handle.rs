@@ -121,6 +121,12 @@ impl Presence {
         &self.clock
     }
 
+    /// This node and its incarnation.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.shared.node
+    }
+
     /// The address of a socket of this node.
     #[must_use]
     pub fn address(&self, socket: SocketId) -> SocketAddress {

@@ -7,5 +7,6 @@
 
 pub mod handle;
 pub mod registry;
+pub mod saving;
 pub mod visitor;
 pub mod watchers;

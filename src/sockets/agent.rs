@@ -14,7 +14,7 @@ use super::{
     table::{Entry, text},
 };
 use crate::{
-    auth::{Agent, AuthError, Scope},
+    auth::{Agent, Scope},
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
@@ -85,8 +85,7 @@ impl AgentSocket {
         let Some(group) = settings.groups.get(&agent.group) else {
             return ControlFlow::Break(CloseCode::Group.into());
         };
-        let origin = self.origin.as_deref();
-        if origin.is_some() && !group.agent_origins.allows(origin, settings.mode) {
+        if !self.service.allows_agent(group, self.origin.as_deref()) {
             return ControlFlow::Break(CloseCode::Origin.into());
         }
         let presence = self.service.presence.clone();
@@ -113,9 +112,7 @@ impl AgentSocket {
         let verified = self.service.tokens.verify(token, self.service.clock().wall());
         verified.map_err(|error| {
             self.service.metrics.authorization_failures.of(error).inc();
-            let expired = error == AuthError::Expired;
-            let code = if expired { CloseCode::Expired } else { CloseCode::Authorization };
-            code.into()
+            error.close_code().into()
         })
     }
 

@@ -18,14 +18,15 @@ use super::{
 };
 use crate::{
     auth::TokenService,
-    clock::Clock,
+    clock::{Clock, Timestamp},
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
+        ids::GroupId,
         protocol::{ErrorAnswer, GoAway},
     },
     presence::handle::Presence,
-    settings::Settings,
+    settings::{Group, Settings},
     telemetry::Metrics,
 };
 
@@ -68,6 +69,8 @@ pub struct SocketService {
     pub metrics: Metrics,
     /// How far the process is.
     pub lifecycle: Lifecycle,
+    /// When the process started.
+    pub started: Timestamp,
 }
 
 impl SocketService {
@@ -75,6 +78,58 @@ impl SocketService {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         self.presence.clock()
+    }
+
+    /// The group of requests that name none.
+    #[must_use]
+    pub fn default_group(&self) -> Option<&GroupId> {
+        self.settings.facades.default_group.as_ref()
+    }
+
+    /// Whether a visitor's page with this `Origin` may connect: the group lists it, or we serve it ourselves.
+    #[must_use]
+    pub fn allows_visitor(&self, group: &Group, origin: Option<&str>) -> bool {
+        group.visitor_origins.allows(origin, self.settings.mode) || self.is_own(origin)
+    }
+
+    /// Likewise for an agent's page. Without an `Origin` it is a server, whose token says enough.
+    #[must_use]
+    pub fn allows_agent(&self, group: &Group, origin: Option<&str>) -> bool {
+        origin.is_none()
+            || group.agent_origins.allows(origin, self.settings.mode)
+            || self.is_own(origin)
+    }
+
+    fn is_own(&self, origin: Option<&str>) -> bool {
+        origin.is_some() && origin == self.settings.server.public_url.as_deref()
+    }
+
+    /// Brings the figures that are states, not counts, up to date.
+    pub fn refresh_metrics(&self) {
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let visitors = self.presence.visitors();
+        let (mut connected, mut in_transit, mut held) = (0, 0, 0);
+        visitors.for_each(|_, visitor| {
+            connected += i64::from(visitor.is_connected());
+            in_transit += i64::from(visitor.is_connected() && visitor.sockets().next().is_none());
+            held += gauge(visitor.held());
+        });
+        self.metrics.visitors_connected.set(connected);
+        self.metrics.visitors_in_transit.set(in_transit);
+        self.metrics.signals_held.set(held);
+        self.metrics.records.set(gauge(visitors.records()));
+        self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
+        self.metrics.inbox_depth.set(gauge(visitors.waiting()));
+        self.metrics.timers.set(gauge(visitors.timers()));
+        let stats = visitors.stats();
+        for (counter, count) in [
+            (&self.metrics.commands, &stats.commands),
+            (&self.metrics.inbox_full, &stats.refused),
+            (&self.metrics.record_panics, &stats.panics),
+            (&self.metrics.records_set_aside, &stats.set_aside),
+        ] {
+            counter.inner().store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
     }
 
     /// A reader with the settings' limit.

@@ -7,6 +7,7 @@ use std::sync::{
 
 use dashmap::DashMap;
 use serde::Serialize;
+use tokio::sync::Notify;
 
 use super::{
     framing::Frame,
@@ -31,13 +32,14 @@ pub struct Sockets {
     outboxes: DashMap<SocketId, Arc<Outbox>>,
     next: AtomicU64,
     metrics: Metrics,
+    emptied: Notify,
 }
 
 impl Sockets {
     /// No sockets.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { outboxes: DashMap::new(), next: AtomicU64::new(1), metrics }
+        Self { outboxes: DashMap::new(), next: AtomicU64::new(1), metrics, emptied: Notify::new() }
     }
 
     /// Enters a socket; it is taken out when the entry is dropped.
@@ -57,6 +59,17 @@ impl Sockets {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.outboxes.is_empty()
+    }
+
+    /// Waits until no socket is open.
+    pub async fn emptied(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Calls `each` with every outbox.
@@ -82,6 +95,9 @@ pub struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.sockets.outboxes.remove(&self.id);
+        if self.sockets.is_empty() {
+            self.sockets.emptied.notify_waiters();
+        }
     }
 }
 

@@ -165,7 +165,7 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
             let group = group_of(request.uri().query().unwrap_or_default());
             let group = group.and_then(|group| service.settings.groups.get(&group).cloned());
             let group = group.ok_or(Refused::Close(CloseCode::Group.into()))?;
-            if !group.visitor_origins.allows(origin, mode) {
+            if !service.allows_visitor(&group, origin) {
                 return Err(Refused::Close(CloseCode::Origin.into()));
             }
             Ok(Admitted::Visitor(group))

@@ -103,6 +103,12 @@ impl<R: Record> MemoryEngine<R> {
         self.inner.shards.iter().map(Shard::records).sum()
     }
 
+    /// How many timers wait.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.inner.shards.iter().map(Shard::timers).sum()
+    }
+
     /// How many jobs wait in inboxes now.
     #[must_use]
     pub fn waiting(&self) -> usize {

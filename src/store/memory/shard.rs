@@ -104,6 +104,10 @@ impl<R: Record> Shard<R> {
         self.state.lock().entries.len()
     }
 
+    pub(super) fn timers(&self) -> usize {
+        self.state.lock().timers.len()
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.inbox.lock().jobs.len()
     }

@@ -21,6 +21,10 @@ impl<K: Ord> Timers<K> {
         self.heap.push(Reverse((at, key)));
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// The earliest entry, if it is due.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<(Timestamp, K)> {
         if self.heap.peek().is_none_or(|Reverse((at, _))| *at > now) {

@@ -1,0 +1,53 @@
+//! What holds for every request: the host that it names, its figures, and the answer to unknown addresses.
+
+use std::time::Instant;
+
+use actix_web::{
+    Error, HttpResponse, ResponseError as _,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header,
+    middleware::Next,
+};
+
+use super::{error::ApiError, state::State};
+use crate::{
+    auth::{Mode, is_loopback_host},
+    model::error::{ErrorCode, Problem},
+    telemetry::labels::StatusClass,
+};
+
+/// Counts every request, and in development mode refuses those that name another host than this machine: a hostile
+/// page may have bound its own name to 127.0.0.1.
+///
+/// # Errors
+/// Those of the handlers.
+pub async fn guard<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let started = Instant::now();
+    let state = request.app_data::<State>().cloned();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let is_foreign = state.as_ref().is_some_and(|state| {
+        state.settings.mode == Mode::Development && !host.is_some_and(is_loopback_host)
+    });
+    let response = if is_foreign {
+        let sentence = "development mode serves this machine only; name it localhost";
+        let mut response = ApiError(Problem::new(ErrorCode::Origin, sentence)).error_response();
+        *response.status_mut() = actix_web::http::StatusCode::MISDIRECTED_REQUEST;
+        request.into_response(response).map_into_right_body()
+    } else {
+        next.call(request).await?.map_into_left_body()
+    };
+    if let Some(state) = state {
+        state.metrics.http_requests.of(StatusClass::of(response.status().as_u16())).inc();
+        state.metrics.http_duration_seconds.observe(started.elapsed().as_secs_f64());
+    }
+    Ok(response)
+}
+
+/// The answer at an address where nothing is.
+pub async fn not_found() -> HttpResponse {
+    ApiError(Problem::new(ErrorCode::NotFound, "there is nothing at this address")).error_response()
+}

@@ -1,0 +1,14 @@
+//! HTTP: REST, operations and pages. Every route stands in [`routes`]; each noun has a file.
+
+pub mod cors;
+pub mod documents;
+pub mod error;
+pub mod extract;
+pub mod guard;
+pub mod operations;
+pub mod pages;
+pub mod routes;
+pub mod signals;
+pub mod state;
+pub mod tokens;
+pub mod visitors;

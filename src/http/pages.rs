@@ -1,0 +1,214 @@
+//! What browsers load: the SDK's bundles and our own pages, built by `build.rs` and embedded.
+
+use std::borrow::Cow;
+
+use actix_web::{
+    HttpRequest, HttpResponse, get,
+    http::header::{self, ContentType},
+    post, web,
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+use serde::Serialize;
+
+use super::{error::ApiError, state::State};
+use crate::{
+    auth::{Mode, Scope, TokenRequest},
+    model::error::{ErrorCode, Problem},
+};
+
+/// The files that the SDK's build wrote.
+#[derive(RustEmbed)]
+#[folder = "$OUT_DIR/web"]
+struct Files;
+
+/// Pages may run what this server serves, and nothing else. Sockets to this server count as `'self'`.
+const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
+    form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
+/// An embedded file as it is, with its validator.
+#[must_use]
+pub fn file(request: &HttpRequest, path: &str) -> HttpResponse {
+    let Some(EmbeddedFile { data, metadata }) = Files::get(path) else {
+        return not_found();
+    };
+    let tag: String = metadata.sha256_hash().iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let tag = header::EntityTag::new_strong(tag);
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let caching = (header::CACHE_CONTROL, "public, max-age=0, must-revalidate");
+    if known.is_some_and(|tags| tags.contains(tag.tag())) {
+        return HttpResponse::NotModified()
+            .insert_header(header::ETag(tag))
+            .insert_header(caching)
+            .finish();
+    }
+    HttpResponse::Ok()
+        .content_type(metadata.mimetype())
+        .insert_header(header::ETag(tag))
+        .insert_header(caching)
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(match data {
+            Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        })
+}
+
+fn not_found() -> HttpResponse {
+    let problem = Problem::new(ErrorCode::NotFound, "there is nothing at this address");
+    actix_web::ResponseError::error_response(&ApiError(problem))
+}
+
+/// A page, with the group that its scripts serve.
+fn page(state: &State, path: &str) -> HttpResponse {
+    let Some(file) = Files::get(&format!("pages/{path}")) else { return not_found() };
+    let group = state.default_group().map(ToString::to_string).unwrap_or_default();
+    let html = String::from_utf8_lossy(&file.data)
+        .replace("{{group}}", &group)
+        .replace("{{version}}", env!("CARGO_PKG_VERSION"));
+    HttpResponse::Ok()
+        .content_type(ContentType::html())
+        .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "same-origin"))
+        // Stored pages come back from the back-forward cache; `no-store` would shut them out of it.
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(html)
+}
+
+/// What is here.
+#[get("/")]
+pub async fn index(state: State) -> HttpResponse {
+    page(&state, "index.html")
+}
+
+/// The readable reference.
+#[get("/docs")]
+pub async fn docs(state: State) -> HttpResponse {
+    page(&state, "docs/index.html")
+}
+
+/// The shop's first page.
+#[get("/demo/")]
+pub async fn shop(state: State) -> HttpResponse {
+    page(&state, "demo/index.html")
+}
+
+/// The agent's desk.
+#[get("/demo/agent")]
+pub async fn desk(state: State) -> HttpResponse {
+    page(&state, "demo/agent/index.html")
+}
+
+/// The shop's other pages, and every path of its single-page application.
+#[get("/demo/{page:.*}")]
+pub async fn shop_page(state: State, name: web::Path<String>) -> HttpResponse {
+    let name = name.strip_suffix(".html").unwrap_or(&name);
+    let name = if name.starts_with("spa/") { "spa" } else { name };
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if name.is_empty() || !name.chars().all(is_name) {
+        return not_found();
+    }
+    page(&state, &format!("demo/{name}.html"))
+}
+
+/// The shop's form: a real post and redirect, as shops do it.
+#[post("/demo/checkout")]
+pub async fn checkout() -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, "/demo/thanks")).finish()
+}
+
+/// Style sheets, scripts and pictures of the pages.
+#[get("/pages/{path:.*}")]
+pub async fn asset(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
+    if path.ends_with(".html") || path.contains("..") {
+        return not_found();
+    }
+    file(&request, &format!("pages/{path}"))
+}
+
+/// The SDK.
+#[get("/sdk/{path:.*\\.js}")]
+pub async fn sdk(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
+    let mut response = file(&request, &format!("sdk/{path}"));
+    let everyone = header::HeaderValue::from_static("*");
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, everyone);
+    response
+}
+
+/// What the agent's desk must know before it signs in.
+#[derive(Serialize)]
+struct DeskConfig {
+    mode: &'static str,
+    group: String,
+}
+
+/// Tells the agent's desk how to sign in.
+#[get("/demo/config.json")]
+pub async fn desk_config(state: State) -> HttpResponse {
+    let group = state.default_group().map(ToString::to_string).unwrap_or_default();
+    HttpResponse::Ok().json(DeskConfig { mode: mode(&state), group })
+}
+
+fn mode(state: &State) -> &'static str {
+    match state.settings.mode {
+        Mode::Development => "development",
+        Mode::Production => "configured",
+    }
+}
+
+#[derive(Serialize)]
+struct DeskToken {
+    token: String,
+    group: String,
+    expires_in: u64,
+}
+
+/// Mints a token for the agent's desk, in development mode only: there every caller is on this machine, and the
+/// `Host` and `Origin` checks keep other sites' pages out.
+#[post("/demo/token")]
+pub async fn desk_token(request: HttpRequest, state: State) -> Result<HttpResponse, ApiError> {
+    let Some(group) = state.default_group().filter(|_| state.settings.mode == Mode::Development)
+    else {
+        let sentence = "tokens are given here in development mode only";
+        return Err(Problem::new(ErrorCode::NotFound, sentence).into());
+    };
+    super::extract::check_origin(&state, &request, super::extract::group(&state, group)?)?;
+    let wish = TokenRequest {
+        group: group.clone(),
+        subject: "demo".to_owned(),
+        name: Some("Demo agent".to_owned()),
+        scope: Scope::AGENT,
+        minutes: None,
+    };
+    let token = state.tokens.issue(wish, state.clock().wall())?;
+    state.metrics.tokens_issued.inc();
+    let answer =
+        DeskToken { group: group.to_string(), expires_in: token.expires_in(), token: token.token };
+    Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
+}
+
+#[derive(Serialize)]
+struct About {
+    version: &'static str,
+    mode: &'static str,
+    group: String,
+    groups: usize,
+    visitors: i64,
+    agents: i64,
+    started: u64,
+}
+
+/// What runs here, in a few figures; nothing that would help a stranger.
+#[get("/v1/about")]
+pub async fn about(state: State) -> HttpResponse {
+    state.refresh_metrics();
+    let sockets = &state.metrics.sockets_open;
+    HttpResponse::Ok().json(About {
+        version: env!("CARGO_PKG_VERSION"),
+        mode: mode(&state),
+        group: state.default_group().map(ToString::to_string).unwrap_or_default(),
+        groups: state.settings.groups.len(),
+        visitors: state.metrics.visitors_connected.get(),
+        agents: sockets.of(crate::telemetry::labels::SocketKind::Agent).get(),
+        started: state.started.0,
+    })
+}

@@ -1,0 +1,35 @@
+//! Every route of the HTTP server, in one list.
+
+use actix_web::web::ServiceConfig;
+
+use super::{documents, operations, pages, signals, tokens, visitors};
+
+/// Adds all routes but the facades'.
+pub fn routes(service: &mut ServiceConfig) {
+    service
+        // REST
+        .service(tokens::create)
+        .service(visitors::list)
+        .service(visitors::one)
+        .service(signals::send_signal)
+        .service(signals::send_invocation)
+        .service(signals::signal_state)
+        // operations
+        .service(operations::healthz)
+        .service(operations::readyz)
+        .service(operations::metrics)
+        .service(documents::openapi_json)
+        .service(documents::asyncapi_json)
+        .service(pages::about)
+        // pages
+        .service(pages::index)
+        .service(pages::docs)
+        .service(pages::shop)
+        .service(pages::desk)
+        .service(pages::desk_config)
+        .service(pages::desk_token)
+        .service(pages::checkout)
+        .service(pages::shop_page)
+        .service(pages::asset)
+        .service(pages::sdk);
+}

@@ -1,0 +1,158 @@
+//! `/v1/groups/{group}/visitors/{visitor}/signals` and `/invocations`: what is sent to a visitor.
+
+use actix_web::{HttpRequest, HttpResponse, get, http::header::HeaderName, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    error::{ApiError, ProblemBody},
+    extract::{Bearer, Body, json, parse, text, visitor_key},
+    state::{State, ask},
+};
+use crate::{
+    auth::Scope,
+    model::{
+        error::Problem,
+        ids::{IdempotencyKey, SignalId, VisitorId, VisitorKey},
+        json::Json,
+        signal::{InvokeFailure, Message, Outcome, Target},
+    },
+    presence::visitor::command::Submission,
+};
+
+/// A signal to send.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalBody {
+    /// Any JSON, for the page's handler.
+    #[schema(value_type = Object)]
+    data: Json,
+    /// Which of the visitor's pages get it.
+    #[serde(default)]
+    target: Target,
+}
+
+/// A function of the page to call.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InvocationBody {
+    /// Its name, under `GLANCE.`.
+    #[schema(example = "GLANCE.Cobrowse.Visitor.showTerms")]
+    func: String,
+    /// Its argument.
+    #[schema(value_type = Option<Object>)]
+    args: Option<Json>,
+    /// Which of the visitor's pages call it.
+    #[serde(default)]
+    target: Target,
+}
+
+/// How a signal stands.
+#[derive(Serialize, ToSchema)]
+pub struct SignalState {
+    /// The signal.
+    #[schema(value_type = String)]
+    id: SignalId,
+    /// The visitor.
+    #[schema(value_type = String)]
+    visitorid: VisitorId,
+    /// What became of it so far.
+    outcome: Outcome,
+    /// Why the function that it named did not run to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<InvokeFailure>,
+}
+
+/// Sends a signal. 202: accepted and held until a page acknowledges it.
+#[utoipa::path(tag = "signals", security(("token" = [])), request_body = SignalBody,
+    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s: 1 to 64 printable ASCII characters")),
+    responses((status = 202, body = SignalState), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`visitornotpresent`"),
+        (status = 413, body = ProblemBody), (status = 429, body = ProblemBody, description = "`toomany`")))]
+#[post("/v1/groups/{group}/visitors/{visitor}/signals")]
+pub async fn send_signal(
+    request: HttpRequest,
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+    Body(body): Body,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SIGNAL)?;
+    let SignalBody { data, target } = json(&body)?;
+    send(&request, &state, &path, Message::Signal { data }, target).await
+}
+
+/// Calls a function of the visitor's page. 202: accepted and held until a page acknowledges it.
+#[utoipa::path(tag = "signals", security(("token" = [])), request_body = InvocationBody,
+    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s")),
+    responses((status = 202, body = SignalState), (status = 400, body = ProblemBody, description = "`forbiddenfunction`"),
+        (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`visitornotpresent`"), (status = 413, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "`toomany`")))]
+#[post("/v1/groups/{group}/visitors/{visitor}/invocations")]
+pub async fn send_invocation(
+    request: HttpRequest,
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+    Body(body): Body,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::INVOKE)?;
+    let InvocationBody { func, args, target } = json(&body)?;
+    send(&request, &state, &path, Message::invoke(&func, args)?, target).await
+}
+
+async fn send(
+    request: &HttpRequest,
+    state: &State,
+    path: &(String, String),
+    message: Message,
+    target: Target,
+) -> Result<HttpResponse, ApiError> {
+    let key = visitor_key(&path.0, &path.1)?;
+    let retry_key = text(request, HeaderName::from_static("idempotency-key"));
+    let retry_key = retry_key.map(parse::<IdempotencyKey>).transpose();
+    let retry_key = retry_key
+        .map_err(|problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem })?;
+    let visitorid = key.visitor.clone();
+    let (id, outcome) = submit(state, key, message, target, retry_key).await?;
+    Ok(HttpResponse::Accepted().json(SignalState { id, visitorid, outcome, error: None }))
+}
+
+/// Hands a signal to presence, for a sender without a socket.
+///
+/// # Errors
+/// What presence says: `visitornotpresent`, `toomany`, `unready`.
+pub async fn submit(
+    state: &State,
+    key: VisitorKey,
+    message: Message,
+    target: Target,
+    retry_key: Option<IdempotencyKey>,
+) -> Result<(SignalId, Outcome), Problem> {
+    let id = SignalId::generate();
+    let submission = Submission { id, message, target, key: retry_key, sender: None };
+    ask(|answer| state.presence.signal(key, submission, answer)).await?
+}
+
+/// What became of a signal. Known for 60 s after its end.
+#[utoipa::path(tag = "signals", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
+        ("id" = String, Path, description = "The signal's id")),
+    responses((status = 200, body = SignalState), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`notfound`")))]
+#[get("/v1/groups/{group}/visitors/{visitor}/signals/{id}")]
+pub async fn signal_state(
+    state: State,
+    path: web::Path<(String, String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::READ)?;
+    let key = visitor_key(&path.0, &path.1)?;
+    let id: SignalId = parse(&path.2)?;
+    let visitorid = key.visitor.clone();
+    let (outcome, error) = ask(|answer| state.presence.outcome(key, id, answer)).await??;
+    Ok(HttpResponse::Ok().json(SignalState { id, visitorid, outcome, error }))
+}

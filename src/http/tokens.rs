@@ -1,0 +1,94 @@
+//! `/v1/tokens`: an API key buys an agent's token.
+
+use actix_web::{HttpRequest, HttpResponse, http::header, post};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    error::{ApiError, ProblemBody},
+    extract::{Body, check_origin, group, json, text},
+    state::State,
+};
+use crate::{
+    auth::{AuthError, Minutes, Scope, TokenRequest, bearer},
+    model::{error::Problem, ids::GroupId},
+};
+
+/// What is asked for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenWish {
+    /// The one group that the token is for.
+    #[schema(value_type = String, example = "12345")]
+    group: GroupId,
+    /// Who will bear it: 1 to 255 characters.
+    #[schema(example = "agent-7")]
+    subject: String,
+    /// What people call him.
+    name: Option<String>,
+    /// What he may do: words of `read signal invoke session control topics operate`; all but `operate` when missing.
+    #[schema(value_type = Option<String>, example = "read signal")]
+    scope: Option<Scope>,
+    /// How long it lives: 1 to 120.
+    minutes: Option<u64>,
+}
+
+/// A fresh token.
+#[derive(Serialize, ToSchema)]
+pub struct Token {
+    /// The token: a JWT.
+    token: String,
+    /// How to send it.
+    token_type: &'static str,
+    /// The one group that it is for.
+    #[schema(value_type = String)]
+    group: GroupId,
+    /// What its bearer may do.
+    #[schema(value_type = String)]
+    scope: Scope,
+    /// When it ends (RFC 3339).
+    expires_at: String,
+    /// How long it lives, in seconds.
+    expires_in: u64,
+}
+
+/// Makes a token. The API key of the group stands in `Authorization: Bearer`.
+#[utoipa::path(tag = "tokens", security(("api_key" = [])), request_body = TokenWish,
+    responses((status = 201, body = Token), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody)))]
+#[post("/v1/tokens")]
+pub async fn create(
+    request: HttpRequest,
+    state: State,
+    Body(body): Body,
+) -> Result<HttpResponse, ApiError> {
+    let failed = |error: AuthError| {
+        state.metrics.authorization_failures.of(error).inc();
+        Problem::from(error)
+    };
+    let key = bearer(text(&request, header::AUTHORIZATION)).map_err(failed)?;
+    let wish: TokenWish = json(&body)?;
+    // An unknown group and a wrong key look alike from outside.
+    let group = group(&state, &wish.group).ok().filter(|group| group.api_keys.accept(key));
+    let group = group.ok_or_else(|| failed(AuthError::BadSignature))?;
+    check_origin(&state, &request, group)?;
+    let token = state.tokens.issue(
+        TokenRequest {
+            group: wish.group,
+            subject: wish.subject,
+            name: wish.name,
+            scope: wish.scope.unwrap_or(Scope::AGENT),
+            minutes: wish.minutes.map(Minutes::checked).transpose()?,
+        },
+        state.clock().wall(),
+    )?;
+    state.metrics.tokens_issued.inc();
+    Ok(HttpResponse::Created().insert_header((header::CACHE_CONTROL, "no-store")).json(Token {
+        token_type: "Bearer",
+        group: token.claims.group.clone(),
+        scope: token.claims.scope,
+        expires_at: token.expires_at().to_rfc3339(),
+        expires_in: token.expires_in(),
+        token: token.token,
+    }))
+}
