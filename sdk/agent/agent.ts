@@ -1,0 +1,95 @@
+import type { ConnectionState } from "../core/connection";
+import { Emitter } from "../core/emitter";
+import { VestibuleError } from "../core/errors";
+import { AgentConnection } from "./connection";
+import type { Accepted, AgentWelcome, SignalOutcome, VisitorRecord } from "./frames";
+import type { AgentEvents, AgentOptions, SendOptions } from "./options";
+import type { VisitorTarget, Watch } from "./watch";
+
+const eventNames = ["connected", "disconnected", "outage", "outcome", "error"] as const;
+
+/**
+ * An agent of a group. Agents with the same server, group and token share one socket, which opens
+ * with the first call that needs it and closes when the last of them has called `disconnect()`.
+ *
+ * Calls are rejected with a `VestibuleError`: the server's code, `timeout` after 10 s without an
+ * answer, or `closed` after `disconnect()`.
+ */
+export class Agent {
+  private held: AgentConnection | undefined;
+  private readonly events = new Emitter<AgentEvents>();
+  private removals: (() => void)[] = [];
+  private readonly watches = new Set<Watch>();
+
+  /** Opens nothing yet. */
+  constructor(private readonly options: AgentOptions) {}
+
+  /** Adds a handler; the function given back removes it. */
+  on<Name extends keyof AgentEvents>(event: Name, handler: (data: AgentEvents[Name]) => void): () => void {
+    return this.events.on(event, handler);
+  }
+
+  get state(): ConnectionState {
+    return this.held?.state ?? "idle";
+  }
+
+  /** Who the server took this agent for; undefined before the first welcome. */
+  get session(): AgentWelcome | undefined {
+    return this.held?.session;
+  }
+
+  /** Resolves when connected, however long that takes; rejected when the server refuses for good. */
+  connect(): Promise<void> {
+    return this.hold().connect();
+  }
+
+  /** Watches a visitor: the present state first, then each change, over all reconnects. */
+  watch(visitor: VisitorTarget): Watch {
+    const watch: Watch = this.hold().watch(visitor, () => this.watches.delete(watch));
+    this.watches.add(watch);
+    return watch;
+  }
+
+  /** The visitor's record, or null when nobody is there. */
+  lookup(visitor: VisitorTarget): Promise<VisitorRecord | null> {
+    return this.hold().lookup(visitor);
+  }
+
+  /** Sends `data`, any JSON, to the visitor. Resolves when the service took it; see `outcome`. */
+  signal(visitor: VisitorTarget, data: unknown, options?: SendOptions): Promise<Accepted> {
+    return this.hold().signal(visitor, data, options);
+  }
+
+  /** Calls a function of the visitor's page. Rejected with `forbiddenfunction` for a name that is not allowed. */
+  invoke(visitor: VisitorTarget, func: string, args?: unknown, options?: SendOptions): Promise<Accepted> {
+    return this.hold().invoke(visitor, func, args, options);
+  }
+
+  /** How the signal `id` of this agent ended; waits while it is held, at most a minute. */
+  outcome(id: string): Promise<SignalOutcome> {
+    return this.held?.outcome(id) ?? Promise.reject(new VestibuleError("notfound", "no such signal of this agent"));
+  }
+
+  /** Says that the token function has a fresh token; the socket goes on under it. */
+  async renewToken(): Promise<void> {
+    await this.held?.renewToken();
+  }
+
+  /** Ends this agent's watches and its share of the socket. */
+  disconnect(): void {
+    for (const watch of [...this.watches]) watch.close();
+    const { held } = this;
+    this.held = undefined;
+    held?.release();
+    for (const remove of this.removals.splice(0)) remove();
+  }
+
+  private hold(): AgentConnection {
+    if (!this.held) {
+      const held = AgentConnection.share(this.options);
+      this.held = held;
+      this.removals = eventNames.map((name) => held.on(name, (data) => this.events.emit(name, data)));
+    }
+    return this.held;
+  }
+}

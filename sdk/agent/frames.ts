@@ -1,0 +1,105 @@
+/** Frames of the agent's socket, and what they tell of a visitor. */
+
+import type { Frame, OkFrame, SessionEndReason, TermsStatus, Visibility, VisitorProblem, WelcomeFrame } from "../core/frames";
+import type { PresenceData } from "../core/limits";
+
+export interface AgentWelcome extends WelcomeFrame {
+  readonly group: string;
+  readonly subject: string;
+  readonly name?: string;
+  readonly scope: string | readonly string[];
+  /** When the token expires, Unix milliseconds. */
+  readonly expires: number;
+}
+
+/** What is told of a watched visitor, by event name. */
+export interface VisitorEventData {
+  /** The visitor became connected or stopped being so; never for a page change. */
+  visitorconn: { readonly connected: boolean };
+  /** A socket opened or closed; `sockets` are left. */
+  visitorsock: { readonly connected: boolean; readonly sockets: number };
+  /** An update as the visitor's page sent it. */
+  presence: PresenceData;
+  terms: { readonly status: TermsStatus };
+  /** The visitor came to have, or no longer has, a visible page. */
+  visibility: { readonly visibility: Visibility };
+  visitorsessionstart: PresenceData | undefined;
+  visitorsessionend: { readonly reason: SessionEndReason };
+  visitorerror: VisitorProblem;
+  /** The anonymous visitor is known from now on under this id; the watch goes on there. */
+  visitorjoined: { readonly visitorid: string };
+}
+
+export type VisitorEventName = keyof VisitorEventData;
+
+export interface VisitorEvent extends Frame {
+  readonly type: VisitorEventName;
+  readonly visitorid: string;
+  /** Epoch, then sequence, order a visitor's events; both are missing where there is no order. */
+  readonly epoch?: number;
+  readonly sequence?: number;
+  /** Unix milliseconds on the server's clock. */
+  readonly time?: number;
+  /** The state that a watcher gets when it attaches, at the position of the latest event. */
+  readonly present?: boolean;
+  readonly data: VisitorEventData[VisitorEventName];
+}
+
+/** `held` until one of the other three is final. */
+export type Outcome = "held" | "delivered" | "expired" | "refused";
+
+export interface SignalOutcome {
+  readonly id: string;
+  readonly outcome: Outcome;
+  /** An error code, when the signal was refused. */
+  readonly error?: string;
+}
+
+/** The service took a signal. */
+export interface Accepted extends SignalOutcome {
+  readonly visitorid: string;
+}
+
+export interface AcceptedAnswer extends OkFrame, Accepted {}
+
+export interface WatchAnswer extends OkFrame {
+  readonly visitorid: string;
+}
+
+export interface RenewAnswer extends OkFrame {
+  readonly expires: number;
+}
+
+/** The record of a visitor; times are Unix milliseconds. */
+export interface VisitorRecord {
+  readonly visitorid: string;
+  readonly group: string;
+  readonly anonymous: boolean;
+  readonly connected: boolean;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly since: number;
+  readonly updated: number;
+  readonly sockets: number;
+  readonly visibility: Visibility;
+  readonly terms: TermsStatus | null;
+  readonly data: PresenceData;
+  readonly tabs: readonly {
+    readonly tab: string;
+    readonly page: string;
+    readonly visible: boolean;
+    readonly focus: boolean;
+    readonly listening: boolean;
+  }[];
+  /** Signals that wait for the visitor. */
+  readonly held: number;
+}
+
+export interface LookupAnswer extends OkFrame {
+  readonly visitor: VisitorRecord | null;
+}
+
+export interface OutcomeFrame extends Frame {
+  readonly type: "signaloutcome";
+  readonly data: SignalOutcome;
+}

@@ -1,0 +1,12 @@
+/** The agent's side: `import { Agent } from ".../sdk/agent.js"`. */
+
+export type { ConnectionState } from "../core/connection";
+export { VestibuleError } from "../core/errors";
+export type { SessionEndReason, TermsStatus, Visibility, VisitorProblem } from "../core/frames";
+export type { PresenceData } from "../core/limits";
+export { Agent } from "./agent";
+export { AgentConnection } from "./connection";
+export type * from "./frames";
+export type { AgentEvents, AgentOptions, SendOptions } from "./options";
+export type { TokenSource } from "./token";
+export type { VisitorTarget, Watch, WatchEvents } from "./watch";

@@ -1,0 +1,106 @@
+/**
+ * Bundles the SDK and the pages: `node sdk/build.mjs --out DIR [--check] [--types]`.
+ *
+ *   DIR/sdk/{visitor,agent}.js            modules
+ *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
+ *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
+ *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
+ *   DIR/types/**                          declarations, with --types
+ *
+ * `--check` checks the types first. Writes nothing outside DIR. Exits with 1 and says why on failure.
+ */
+
+import { spawnSync } from "node:child_process";
+import { copyFile, mkdir, readdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = dirname(fileURLToPath(import.meta.url));
+const asset = /\.(html|css|svg|png|json)$/;
+const entry = /\.entry\.ts$/;
+
+/** Writes everything below `out`; rejected when a file does not compile. */
+export async function build(out) {
+  const { build: bundle } = await import("esbuild");
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    charset: "utf8",
+    legalComments: "none",
+    logLevel: "warning",
+    // Only what is said here: a configuration file above DIR or the repository changes nothing.
+    tsconfigRaw: { compilerOptions: { target: "ES2020", useDefineForClassFields: false } },
+  };
+  const module = { ...common, format: "esm", target: "es2020" };
+  const classic = { ...common, format: "iife", target: "es2019" };
+  const pages = await pageFiles();
+  await Promise.all([
+    bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts" }, outdir: join(out, "sdk") }),
+    bundle({
+      ...classic,
+      entryPoints: { "visitor.classic": "visitor/classic.ts", "agent.classic": "agent/classic.ts" },
+      outdir: join(out, "sdk"),
+    }),
+    bundle({
+      ...classic,
+      entryPoints: ["facades/glance/PresenceVisitor.ts", "facades/glance/PresenceAgent.ts"],
+      outdir: join(out, "facades/glance"),
+    }),
+    bundlePages(bundle, module, pages, out),
+    ...pages.filter((file) => asset.test(file)).map((file) => copyPage(file, out)),
+  ]);
+}
+
+async function bundlePages(bundle, module, pages, out) {
+  const entryPoints = pages
+    .filter((file) => entry.test(file))
+    .map((file) => ({ in: join("pages", file), out: file.replace(entry, "") }));
+  if (entryPoints.length) await bundle({ ...module, entryPoints, outdir: join(out, "pages") });
+}
+
+async function copyPage(file, out) {
+  const target = join(out, "pages", file);
+  await mkdir(dirname(target), { recursive: true });
+  await copyFile(join(root, "pages", file), target);
+}
+
+/** Paths of all files below sdk/pages, relative to it; none when there is no such folder. */
+async function pageFiles() {
+  const folder = join(root, "pages");
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((error) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  return entries
+    .filter((file) => file.isFile())
+    .map((file) => relative(folder, join(file.parentPath ?? file.path, file.name)));
+}
+
+function typescript(...options) {
+  const compiler = createRequire(import.meta.url).resolve("typescript/bin/tsc");
+  const { status } = spawnSync(process.execPath, [compiler, ...options], { stdio: "inherit" });
+  if (status !== 0) throw new Error("the types do not check");
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: { out: { type: "string" }, check: { type: "boolean" }, types: { type: "boolean" } },
+  });
+  if (!values.out) throw new Error("usage: node build.mjs --out DIR [--check] [--types]");
+  const out = resolve(values.out);
+  if (values.check) typescript("-p", root, "--noEmit");
+  await build(out);
+  if (values.types) {
+    typescript("-p", join(root, "tsconfig.types.json"), "--outDir", join(out, "types"));
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  main().catch((error) => {
+    console.error(`sdk: ${error.message}`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * The catalogue of close codes and error codes: number, name, and what a client does next.
+ * The server has the same table; a test ties both to `tests/fixtures/codes.json`.
+ */
+
+/** Whether to connect again after a close: never, yes, or only with a fresh token. */
+export type Again = "no" | "yes" | "renew";
+
+export interface CloseCode {
+  readonly number: number;
+  readonly code: string;
+  readonly again: Again;
+}
+
+const row = (number: number, code: string, again: Again): CloseCode => ({ number, code, again });
+
+export const closeCodes: readonly CloseCode[] = [
+  row(1000, "normal", "no"),
+  row(1002, "protocol", "no"),
+  row(1007, "utf8", "no"),
+  row(1009, "toolarge", "no"),
+  row(1011, "internal", "yes"),
+  row(4000, "goaway", "yes"),
+  row(4001, "unready", "yes"),
+  row(4002, "slow", "yes"),
+  row(4003, "pingtimeout", "yes"),
+  row(4004, "ratelimited", "yes"),
+  row(4005, "hellotimeout", "yes"),
+  // With a new tab id: another page has taken this one.
+  row(4006, "superseded", "yes"),
+  row(4500, "origin", "no"),
+  row(4501, "group", "no"),
+  row(4502, "authorization", "no"),
+  row(4503, "expired", "renew"),
+  row(4504, "badrequest", "no"),
+  row(4505, "uniqueexpired", "no"),
+];
+
+/** Error codes that the server answers with, on sockets and over REST. */
+export type ServerErrorCode =
+  | "authorization"
+  | "scope"
+  | "origin"
+  | "group"
+  | "badrequest"
+  | "forbiddenfunction"
+  | "visitornotpresent"
+  | "notfound"
+  | "toolarge"
+  | "toomany"
+  | "ratelimited"
+  | "unready"
+  | "internal";
+
+/** What the page itself finds out: no network, no answer in time, or a handle that was ended. */
+export type LocalErrorCode = "connection" | "timeout" | "closed";
+
+/** How a socket ended. */
+export interface Ending {
+  /** The close code's number; 1006 when the network dropped. */
+  readonly number: number;
+  /** Name from the table; else `closed` for 4500 and more, `connection` for any other number. */
+  readonly code: string;
+  readonly again: Again;
+  /** How long the server wants the client to stay away, in milliseconds. */
+  readonly retryMs?: number;
+}
+
+// A server's wish is obeyed within reason: a wrong number must not silence a page for a day.
+const LONGEST_RETRY_MS = 300_000;
+
+/** A usable number of milliseconds from `retry_ms`, else nothing. */
+export function readRetry(value: unknown): number | undefined {
+  return typeof value === "number" && value >= 0 ? Math.min(value, LONGEST_RETRY_MS) : undefined;
+}
+
+/** Reads a close event; a number that is not in the table is retried unless it is 4500 or more. */
+export function readEnding(number: number, reason: string): Ending {
+  const known = closeCodes.find((entry) => entry.number === number);
+  let retryMs: number | undefined;
+  try {
+    retryMs = readRetry((JSON.parse(reason) as { retry_ms?: unknown }).retry_ms);
+  } catch {
+    // A proxy's reason is free text.
+  }
+  const final = number >= 4500;
+  return {
+    number,
+    code: known ? known.code : final ? "closed" : "connection",
+    again: known ? known.again : final ? "no" : "yes",
+    ...(retryMs === undefined ? {} : { retryMs }),
+  };
+}

@@ -1,0 +1,256 @@
+/**
+ * One socket that stays: it connects, says hello, asks and answers, and comes back after a drop.
+ *
+ *   idle ── start ──▶ connecting ─▶ greeting ─▶ connected
+ *    ▲                    ▲  └──────────┴───── drop ─┐
+ *    └── stop (any)       └───────── waiting ◀───────┤
+ *                                                    └─▶ closed (the server wants no retry)
+ *   suspend (any but idle, closed) ─▶ suspended ─▶ connecting
+ */
+
+import { defaultBackoff, retryDelay } from "./backoff";
+import { readEnding, readRetry, type Ending } from "./codes";
+import type { ConnectionOptions, ConnectionState } from "./connection-options";
+import type { SocketLike, TimerHandle } from "./environment";
+import { codeOf, VestibuleError } from "./errors";
+import { parseFrame, type ClientFrame, type ControlFrame, type ErrorFrame, type Frame } from "./frames";
+import { byteLength, limits } from "./limits";
+import { Readiness } from "./readiness";
+import { Requests, type RequestOptions } from "./requests";
+
+export type { ConnectionState } from "./connection-options";
+
+const OPEN = 1;
+const REQUEST_BYTES = 32;
+// Browsers give a handshake minutes; a visitor has a signal window of seconds.
+const WELCOME_LIMIT_MS = 15_000;
+
+export class Connection {
+  private current: ConnectionState = "idle";
+  private socket: SocketLike | undefined;
+  private timer: TimerHandle;
+  private failures = 0;
+  private renew = false;
+  private welcomedAt: number | undefined;
+  private orderedMs: number | undefined;
+  private notBefore = 0;
+  private readonly readiness = new Readiness();
+  private readonly requests: Requests;
+
+  constructor(private readonly options: ConnectionOptions) {
+    this.requests = new Requests(options.environment.clock, (frame) => this.send(frame));
+  }
+
+  get state(): ConnectionState {
+    return this.current;
+  }
+
+  /** Wants a connection from now on. */
+  start(): void {
+    if (this.current !== "idle" && this.current !== "closed") return;
+    this.failures = 0;
+    this.notBefore = 0;
+    this.renew = false;
+    if (this.options.active()) this.attempt();
+    else this.enter("suspended");
+  }
+
+  /** Ends the connection; `farewell` is sent first when there is someone to hear it. */
+  stop(farewell?: ClientFrame): void {
+    if (farewell) this.send(farewell);
+    this.discard(1000);
+    this.requests.failAll("closed");
+    if (this.current !== "idle") this.enter("idle");
+  }
+
+  /** The page is being left: closes the socket; `resume` opens a new one. */
+  suspend(): void {
+    if (this.current === "idle" || this.current === "closed" || this.current === "suspended") return;
+    this.discard(1000);
+    this.requests.dropped();
+    this.enter("suspended");
+  }
+
+  resume(): void {
+    if (this.current !== "suspended") return;
+    this.failures = 0;
+    this.attempt();
+  }
+
+  /**
+   * Something woke the page or the network: ends the wait for the next attempt, unless the server
+   * ordered it, or tests the open socket by a request that every server answers.
+   */
+  wake(test: ClientFrame): void {
+    if (this.current === "waiting") {
+      const remaining = this.notBefore - this.options.environment.clock.now();
+      if (remaining <= 0) this.attempt();
+      else this.wait(remaining);
+    } else if (this.current === "connected") {
+      const tested = this.socket;
+      this.request(test).catch((error: unknown) => {
+        const silent = error instanceof VestibuleError && error.code === "timeout";
+        if (silent && tested === this.socket && this.current === "connected") this.ended(readEnding(1006, ""));
+      });
+    }
+  }
+
+  /** Sends when connected; false when not. The caller decides whether that matters. */
+  send(frame: ClientFrame): boolean {
+    if (this.current !== "connected" || this.socket?.readyState !== OPEN) return false;
+    this.socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  /** Resolves when connected, however long that takes; rejected when the connection has ended or ends first. */
+  ready(): Promise<void> {
+    if (this.current === "connected") return Promise.resolve();
+    if (this.current === "idle" || this.current === "closed") return Promise.reject(new VestibuleError("closed"));
+    return this.readiness.wait();
+  }
+
+  /**
+   * Runs `step` on a connection, and again on the next one as long as connections are lost in it.
+   * Rejected as `ready` and `step` are; starts nothing.
+   */
+  async persist<Result>(step: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      await this.ready();
+      try {
+        return await step();
+      } catch (error) {
+        if (codeOf(error, "") !== "connection") throw error;
+      }
+    }
+  }
+
+  /**
+   * Sends a request. The promise is rejected with the server's error, with `toolarge` for a frame
+   * that would cost the whole connection, with `timeout` after 10 s,
+   * with `connection` when the socket goes first (unless `repeat` sends it again on the next one),
+   * and with `closed` when the connection ends for good.
+   */
+  request<Answer extends Frame>(frame: ClientFrame, options?: RequestOptions): Promise<Answer> {
+    if (byteLength(JSON.stringify(frame)) > limits.frameBytes - REQUEST_BYTES) {
+      return Promise.reject(new VestibuleError("toolarge", `a frame has at most ${limits.frameBytes} bytes`));
+    }
+    return this.requests.add<Answer>(frame, this.current === "connected", options);
+  }
+
+  private attempt(): void {
+    this.discard();
+    this.enter("connecting");
+    const { prepare } = this.options;
+    if (!prepare) return this.open();
+    const timer = this.limitAttempt();
+    // `timer` stands for this attempt: a later one, or `stop`, has replaced it.
+    prepare.call(this.options, this.renew).then(
+      () => {
+        if (this.timer === timer) this.open();
+      },
+      (error: unknown) => {
+        if (this.timer !== timer) return;
+        const refused = error instanceof VestibuleError && error.code === "authorization";
+        this.ended(readEnding(refused ? 4502 : 1006, ""));
+      },
+    );
+  }
+
+  private limitAttempt(): TimerHandle {
+    const { clock } = this.options.environment;
+    clock.cancel(this.timer);
+    return (this.timer = clock.after(WELCOME_LIMIT_MS, () => this.ended(readEnding(1006, ""))));
+  }
+
+  private open(): void {
+    this.limitAttempt();
+    let socket: SocketLike;
+    try {
+      socket = this.options.environment.open(this.options.url());
+    } catch {
+      // A policy of the page, or a wrong address, makes the constructor throw.
+      return this.ended(readEnding(1006, ""));
+    }
+    this.socket = socket;
+    // A discarded socket may still speak; only the present one is heard.
+    const heard = (run: () => void): void => {
+      if (this.socket === socket) run();
+    };
+    socket.onopen = () =>
+      heard(() => {
+        socket.send(JSON.stringify(this.options.hello()));
+        this.enter("greeting");
+      });
+    socket.onmessage = (event) =>
+      heard(() => {
+        const frame = parseFrame(event.data);
+        if (frame) this.receive(frame as ControlFrame);
+      });
+    socket.onerror = () => {};
+    socket.onclose = (event) => heard(() => this.ended(readEnding(event.code, event.reason)));
+  }
+
+  private receive(frame: ControlFrame): void {
+    if (frame.type === "welcome") {
+      const { clock } = this.options.environment;
+      clock.cancel(this.timer);
+      this.welcomedAt = clock.now();
+      this.renew = false;
+      this.enter("connected");
+      this.readiness.resolve();
+      this.options.onWelcome(frame);
+      this.requests.repeat();
+    } else if (frame.type === "goaway") {
+      this.orderedMs = readRetry(frame.retry_ms);
+    } else if (frame.type === "ok" || (frame.type === "error" && (frame as ErrorFrame).request)) {
+      this.requests.answer(frame);
+    } else {
+      this.options.onFrame(frame);
+    }
+  }
+
+  /** The socket or the attempt is over: decides whether, and when, there is another. */
+  private ended(ending: Ending): void {
+    const { environment, renewable } = this.options;
+    const backoff = this.options.backoff ?? defaultBackoff;
+    const uptime = this.welcomedAt === undefined ? -1 : environment.clock.now() - this.welcomedAt;
+    const orderedMs = ending.retryMs ?? this.orderedMs;
+    this.discard();
+    if (ending.again === "no" || (ending.again === "renew" && !renewable)) {
+      this.requests.failAll(ending.code);
+      return this.enter("closed", ending);
+    }
+    this.requests.dropped();
+    this.renew ||= ending.again === "renew";
+    this.failures = uptime >= backoff.healthyMs ? 0 : this.failures + 1;
+    this.notBefore = orderedMs === undefined ? 0 : environment.clock.now() + orderedMs;
+    this.wait(retryDelay(backoff, this.failures, environment.random(), orderedMs), ending);
+  }
+
+  private wait(delayMs: number, ending?: Ending): void {
+    const { clock } = this.options.environment;
+    clock.cancel(this.timer);
+    this.timer = clock.after(delayMs, () => this.attempt());
+    if (this.current !== "waiting") this.enter("waiting", ending);
+  }
+
+  private discard(number?: number): void {
+    this.options.environment.clock.cancel(this.timer);
+    this.timer = undefined;
+    this.welcomedAt = undefined;
+    this.orderedMs = undefined;
+    const socket = this.socket;
+    this.socket = undefined;
+    try {
+      socket?.close(number);
+    } catch {
+      // It was closed already.
+    }
+  }
+
+  private enter(state: ConnectionState, ending?: Ending): void {
+    this.current = state;
+    this.options.onState(state, ending);
+    if (state === "idle" || state === "closed") this.readiness.reject(new VestibuleError(ending?.code ?? "closed"));
+  }
+}

@@ -1,0 +1,15 @@
+/** Errors as the handlers `onerror` get them. */
+
+export interface ServiceError {
+  readonly error: string;
+  /** For `connfail`: `authorization`, `connection` or `error`; otherwise a text. */
+  readonly detail: string;
+}
+
+const authorizationCodes = ["authorization", "expired", "origin", "group", "scope"];
+
+/** What a connection that could not be made, or kept, is told as. */
+export function connectFailure(code: string): ServiceError {
+  if (authorizationCodes.includes(code)) return { error: "connfail", detail: "authorization" };
+  return { error: "connfail", detail: code === "connection" ? "connection" : "error" };
+}

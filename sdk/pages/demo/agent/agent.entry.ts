@@ -1,0 +1,61 @@
+/** The agent's desk. It uses the public interface only, as any agent's page could. */
+
+import { byId, setText } from "../../shared/dom";
+import { closeAll, wireDesk } from "./desk";
+import { wireLog } from "./log";
+import { explain } from "./reasons";
+import { wireRoster } from "./roster";
+import { session, signOut, startSession, type SessionState } from "./session";
+import { wireSignIn } from "./sign-in";
+
+const WORDS: Record<SessionState, string> = {
+  starting: "Starting",
+  asking: "Not signed in",
+  ready: "On duty",
+  refused: "Token refused",
+  unreachable: "Server unreachable",
+};
+
+let rosterTrouble = "";
+
+function banner(): void {
+  const { state, detail } = session;
+  let text = state === "ready" ? rosterTrouble : "";
+  if (state === "refused") text = detail || explain("authorization");
+  if (state === "unreachable")
+    text = `The server does not answer; trying again every few seconds.${detail ? ` (${detail})` : ""}`;
+  const element = byId("banner");
+  element.hidden = text === "";
+  element.dataset["kind"] = state;
+  setText(element, text);
+}
+
+function show(): void {
+  const { state } = session;
+  document.body.dataset["session"] = state;
+  byId("session").dataset["state"] = state;
+  setText(byId("session-text"), WORDS[state]);
+  setText(byId("group"), session.group);
+  const inside = session.token !== "" || !byId("desk").hidden;
+  byId("sign-in").hidden = state !== "asking";
+  byId("desk").hidden = state === "asking" || !inside;
+  byId("sign-out").hidden = session.mode !== "configured" || state !== "ready";
+  if (state === "asking") byId("user").focus();
+  banner();
+}
+
+document.addEventListener("sessionchange", show);
+document.addEventListener("rostertrouble", (event) => {
+  rosterTrouble = (event as CustomEvent<string>).detail;
+  banner();
+});
+byId("sign-out").addEventListener("click", () => {
+  closeAll();
+  signOut();
+});
+
+wireLog();
+wireSignIn();
+wireDesk();
+wireRoster();
+void startSession();

@@ -1,0 +1,29 @@
+import { mkdtemp, readFile, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { build } from "./build.mjs";
+
+let out: string;
+
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), "sdk-"));
+  await build(out);
+}, 60_000);
+
+afterAll(() => rm(out, { recursive: true }));
+
+const gzipped = async (file: string): Promise<number> => gzipSync(await readFile(join(out, file))).length;
+
+test.each(["facades/glance/PresenceVisitor.js", "sdk/visitor.classic.js"])("%s is at most 12 KB, gzipped", async (file) => {
+  expect(await gzipped(file)).toBeLessThanOrEqual(12 * 1024);
+});
+
+test("all bundles are there, and no visitor's bundle carries the agent's side", async () => {
+  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "visitor.classic.js", "visitor.js"]);
+  expect((await readdir(join(out, "facades/glance"))).sort()).toEqual(["PresenceAgent.js", "PresenceVisitor.js"]);
+  const visitor = await readFile(join(out, "facades/glance/PresenceVisitor.js"), "utf8");
+  expect(visitor).not.toContain("/v1/agent");
+  expect(visitor).not.toContain("beforeunload");
+});

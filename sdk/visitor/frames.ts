@@ -1,0 +1,41 @@
+/** Frames of the visitor's socket. */
+
+import type { ErrorFrame, Frame, OkFrame, TermsStatus, WelcomeFrame } from "../core/frames";
+
+export interface VisitorWelcome extends WelcomeFrame {
+  readonly visitorid: string;
+  readonly epoch: number;
+  readonly focus: boolean;
+  readonly terms: TermsStatus | null;
+}
+
+export interface SignalFrame extends Frame {
+  readonly type: "signal";
+  readonly id: string;
+  /** Unix milliseconds on the server's clock. */
+  readonly deadline: number;
+  readonly data: unknown;
+}
+
+export interface InvokeFrame extends Frame {
+  readonly type: "invoke";
+  readonly id: string;
+  readonly deadline: number;
+  readonly func: string;
+  readonly args?: unknown;
+}
+
+export interface FocusFrame extends Frame {
+  readonly type: "focus" | "blur";
+}
+
+export type VisitorFrame = SignalFrame | InvokeFrame | FocusFrame | ErrorFrame;
+
+/** A code that an agent of the group can reach this visitor by. */
+export interface UniqueId {
+  readonly uniqueid: string;
+  /** The life that is left. */
+  readonly seconds: number;
+}
+
+export interface UniqueAnswer extends OkFrame, UniqueId {}

@@ -1,0 +1,9 @@
+/** The visitor's side: `import { Visitor } from ".../sdk/visitor.js"`. */
+
+export type { ConnectionState } from "../core/connection";
+export { VestibuleError } from "../core/errors";
+export type { SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
+export type { PresenceData } from "../core/limits";
+export type { UniqueId } from "./frames";
+export type { VisitorEvents, VisitorOptions } from "./options";
+export { Visitor } from "./visitor";

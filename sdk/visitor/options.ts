@@ -1,0 +1,47 @@
+/** Options and events of a visitor. */
+
+import type { Environment } from "../core/environment";
+import type { VestibuleError } from "../core/errors";
+import type { TermsStatus } from "../core/frames";
+import type { Identity } from "../core/identity";
+import type { UniqueId } from "./frames";
+
+export interface VisitorOptions {
+  /** Host, `host:port` or address of the server; without a scheme, https is taken. */
+  readonly server: string;
+  /** The group, as text or number. */
+  readonly group: string | number;
+  /** The site's id for this visitor; an anonymous id by default. */
+  readonly visitorid?: string;
+  /** Whether an anonymous id outlives the tab, in first-party storage; true by default. */
+  readonly storeAnonymousId?: boolean;
+  /** How often a changed page is reported, in milliseconds; 60,000 by default. */
+  readonly updateMs?: number;
+  /** Clock, randomness and sockets; the browser's by default. */
+  readonly environment?: Environment;
+  /** The window; the current one by default. */
+  readonly page?: Window;
+  /** Ids of tab and page; the current page's by default. */
+  readonly identity?: Identity;
+}
+
+export interface VisitorEvents {
+  /** An agent's signal; `data` as the agent gave it. */
+  signal: { readonly id: string; readonly data: unknown };
+  /** An agent calls one of the page's functions; told before it runs. */
+  invoke: { readonly id: string; readonly func: string; readonly args: unknown };
+  /** This page is now the one that gets the visitor's signals. */
+  focus: undefined;
+  /** Another page of the visitor gets the signals now. */
+  blur: undefined;
+  /** The server gave a unique id, or another one than before. */
+  uniqueid: UniqueId;
+  /** The unique id's life ended, and the connection with it. */
+  close: undefined;
+  /** The connection ended for good, or the server refused something that nobody waits for. */
+  error: VestibuleError;
+  /** The server took the hello, the first time and after each drop. */
+  connected: { readonly visitorid: string; readonly epoch: number; readonly terms: TermsStatus | null };
+  /** The socket went. `retrying` tells whether the SDK comes back by itself. */
+  disconnected: { readonly code: string; readonly retrying: boolean };
+}

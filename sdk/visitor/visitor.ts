@@ -1,0 +1,281 @@
+import { serverOrigin, socketAddress } from "../core/address";
+import type { Ending } from "../core/codes";
+import { Connection, type ConnectionState } from "../core/connection";
+import { Emitter } from "../core/emitter";
+import { browserEnvironment, type Environment } from "../core/environment";
+import { codeOf, VestibuleError } from "../core/errors";
+import type { ClientFrame, SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
+import { pageIdentity, type Identity } from "../core/identity";
+import { currentPage } from "../core/lifecycle";
+import { checkVisitorId, type PresenceData } from "../core/limits";
+import { SeenSignals } from "../core/seen";
+import { Attendance } from "./attendance";
+import type { UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
+import { Inbox } from "./inbox";
+import { Incoming } from "./incoming";
+import type { VisitorEvents, VisitorOptions } from "./options";
+import { PresenceRecord } from "./record";
+
+/**
+ * A visitor of a web site, as one page of it.
+ *
+ * Promises wait as long as the network is away; they are rejected with a `VestibuleError` when the
+ * server refuses, and with `closed` by `disconnect()`.
+ */
+export class Visitor {
+  private readonly events = new Emitter<VisitorEvents>();
+  private readonly environment: Environment;
+  private readonly page: Window | undefined;
+  private readonly identity: Identity;
+  private readonly group: string;
+  /** Server and group: pages of one tab are told apart there. */
+  private readonly place: string;
+  private slot = 0;
+  private readonly connection: Connection;
+  private readonly inbox: Inbox;
+  private readonly incoming: Incoming;
+  private readonly record: PresenceRecord;
+  private readonly wants = { signals: false, presence: false };
+  private attendance: Attendance | undefined;
+  private chosenId: string | undefined;
+  private toldId: string | undefined;
+  private listening = false;
+  private unique: UniqueId | undefined;
+  private before: ConnectionState = "idle";
+
+  /** Opens nothing yet. Throws `badrequest` for a visitor id that breaks the rule. */
+  constructor(private readonly options: VisitorOptions) {
+    if (options.visitorid !== undefined) checkVisitorId(options.visitorid);
+    this.environment = options.environment ?? browserEnvironment;
+    this.page = options.page ?? currentPage();
+    this.identity = options.identity ?? pageIdentity();
+    this.group = String(options.group);
+    this.chosenId = options.visitorid;
+    this.record = new PresenceRecord(this.page);
+    const { clock } = this.environment;
+    const seen = new SeenSignals(this.identity.stores.tab, this.identity.key("seen"), () => clock.now());
+    this.inbox = new Inbox(seen, clock, (ids) => this.connection.request({ type: "ack", ids }));
+    this.incoming = new Incoming(this.inbox, this.events, this.page ?? globalThis, (frame) => this.report(frame));
+    const origin = serverOrigin(options.server);
+    this.place = `${origin} ${this.group}`;
+    this.connection = new Connection({
+      environment: this.environment,
+      url: () => socketAddress(origin, "/v1/visitor", this.group),
+      active: () => this.attendance?.active ?? true,
+      hello: () => this.hello(),
+      onWelcome: (frame) => this.welcomed(frame as VisitorWelcome),
+      onFrame: (frame) => this.incoming.receive(frame as VisitorFrame),
+      onState: (state, ending) => this.stateChanged(state, ending),
+    });
+  }
+
+  /** Adds a handler; the function given back removes it. */
+  on<Name extends keyof VisitorEvents>(event: Name, handler: (data: VisitorEvents[Name]) => void): () => void {
+    return this.events.on(event, handler);
+  }
+
+  get state(): ConnectionState {
+    return this.connection.state;
+  }
+
+  /** The id that the visitor goes by; an anonymous one begins with `~`. */
+  get visitorid(): string {
+    return this.chosenId ?? this.identity.anonymous(this.group, this.options.storeAnonymousId ?? true);
+  }
+
+  /** Whether this page gets the visitor's signals. */
+  get focused(): boolean {
+    return this.incoming.focused;
+  }
+
+  /** Listens for signals; resolves when the server knows. */
+  async connect(): Promise<void> {
+    this.wants.signals = true;
+    await this.whenConnected();
+    await this.listen();
+  }
+
+  /**
+   * Merges `data` into the visitor's record and reports the page now, and again whenever it changes.
+   * Without `connect()` the visitor is present but gets no signals. Rejected with `badrequest` or
+   * `toolarge`, naming the field, when a limit is passed; nothing is merged then.
+   */
+  async presence(data: PresenceData = {}): Promise<void> {
+    const takeBack = this.record.merge(data);
+    this.wants.presence = true;
+    const connected = this.state === "connected";
+    try {
+      await this.whenConnected();
+      // The hello carried it, unless it was on its way already.
+      if (connected) await this.tell(this.record.update(data));
+      else if (!this.record.complete) await this.tell(this.record.whole());
+    } catch (error) {
+      const code = codeOf(error, "");
+      if (code === "badrequest" || code === "toolarge") takeBack();
+      throw error;
+    }
+  }
+
+  /** Asks for a unique id and listens for signals; an agent reaches the visitor by that id. */
+  async connectUnique({ data }: { readonly data?: PresenceData } = {}): Promise<UniqueId> {
+    if (data) {
+      this.record.merge(data);
+      this.wants.presence = true;
+    }
+    await this.connect();
+    if (!this.record.complete && data) await this.tell(this.record.whole());
+    return this.askUnique("unique");
+  }
+
+  /** Gives the unique id its whole life again; rejected with `badrequest` when there is none. */
+  async extendUnique(): Promise<UniqueId> {
+    if (!this.unique) throw new VestibuleError("badrequest", "there is no unique id");
+    return this.askUnique("extendunique");
+  }
+
+  /** Goes on under another visitor id, on this and each later connection of the object. */
+  async identify(visitorid: string): Promise<void> {
+    checkVisitorId(visitorid);
+    const former = this.chosenId;
+    this.chosenId = visitorid;
+    if (this.state === "idle" || this.state === "closed") return;
+    try {
+      await this.connection.persist(async () => {
+        if (this.toldId !== this.visitorid) {
+          await this.connection.request({ type: "identify", visitorid: this.visitorid });
+          this.toldId = this.visitorid;
+        }
+      });
+    } catch (error) {
+      const refused = this.state === "connected" && codeOf(error, "timeout") !== "timeout";
+      if (refused && this.chosenId === visitorid) this.chosenId = former;
+      throw error;
+    }
+  }
+
+  /** Ends this page's presence at once and forgets its data. */
+  disconnect(): void {
+    this.wants.signals = this.wants.presence = false;
+    this.record.clear();
+    this.unique = undefined;
+    this.connection.stop({ type: "disconnect" });
+  }
+
+  /** Reports what the visitor did with the terms. */
+  reportTerms(status: TermsStatus): void {
+    this.report({ type: "terms", data: { status } });
+  }
+
+  reportSessionStart(data?: PresenceData): void {
+    this.report({ type: "visitorsessionstart", ...(data && { data }) });
+  }
+
+  reportSessionEnd(reason: SessionEndReason): void {
+    this.report({ type: "visitorsessionend", data: { reason } });
+  }
+
+  reportError(problem: VisitorProblem): void {
+    this.report({ type: "visitorerror", data: problem });
+  }
+
+  private hello(): ClientFrame {
+    this.listening = this.wants.signals;
+    this.toldId = this.visitorid;
+    const seen = this.inbox.unacknowledged();
+    return {
+      type: "hello",
+      visitorid: this.toldId,
+      tab: this.slot ? `${this.identity.tab}-${this.slot}` : this.identity.tab,
+      page: this.identity.current,
+      visible: this.attendance?.visible ?? true,
+      listen: this.listening,
+      ...(seen.length && { seen }),
+      ...(this.wants.presence && { data: this.record.whole() }),
+    };
+  }
+
+  private welcomed(frame: VisitorWelcome): void {
+    this.inbox.welcomed(frame.now);
+    this.incoming.focus(frame.focus);
+    this.events.emit("connected", { visitorid: frame.visitorid, epoch: frame.epoch, terms: frame.terms });
+    if (this.unique) this.askUnique("unique").catch(() => {});
+  }
+
+  private stateChanged(state: ConnectionState, ending?: Ending): void {
+    const dropped = this.before === "connected";
+    this.before = state;
+    if (ending?.code === "superseded") this.identity.renewTab();
+    if (state === "closed" || state === "idle") this.finish();
+    if (dropped) {
+      this.events.emit("disconnected", { code: ending?.code ?? state, retrying: state === "waiting" || state === "suspended" });
+    }
+    if (state !== "closed") return;
+    this.unique = undefined;
+    if (ending?.code === "uniqueexpired") this.events.emit("close", undefined);
+    else this.events.emit("error", new VestibuleError(ending?.code ?? "connection", "the server ended the connection"));
+  }
+
+  /** Resolves when connected; starts the connection when there is none. */
+  private whenConnected(): Promise<void> {
+    this.begin();
+    return this.connection.ready();
+  }
+
+  private begin(): void {
+    if (this.state !== "idle" && this.state !== "closed") return;
+    const { clock } = this.environment;
+    this.slot = this.identity.takeSlot(this.place);
+    this.attendance = new Attendance(this.page, clock, this.connection, this.options.updateMs ?? 60_000, () => {
+      if (!this.wants.presence || this.state !== "connected" || !this.record.pageChanged) return;
+      this.tell(this.record.update({})).catch((error: VestibuleError) => this.fail(error));
+    });
+    this.connection.start();
+  }
+
+  private finish(): void {
+    if (this.attendance) this.identity.leaveSlot(this.place, this.slot);
+    this.attendance?.end();
+    this.attendance = undefined;
+    this.incoming.focused = false;
+  }
+
+  private async listen(): Promise<void> {
+    await this.connection.persist(async () => {
+      if (this.listening) return;
+      this.listening = true;
+      await this.connection.request({ type: "listen" });
+    });
+  }
+
+  private tell(data: PresenceData): Promise<void> {
+    let sent = false;
+    return this.connection.persist(async () => {
+      // A new hello carries the whole record, so nothing is told twice.
+      if (sent) return;
+      sent = true;
+      await this.connection.request({ type: "presence", data });
+    });
+  }
+
+  private async askUnique(type: "unique" | "extendunique"): Promise<UniqueId> {
+    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>({ type }));
+    const news = { uniqueid, seconds };
+    const changed = this.unique?.uniqueid !== news.uniqueid;
+    this.unique = news;
+    if (changed) this.events.emit("uniqueid", news);
+    return news;
+  }
+
+  /** Nobody waits for a report; it outlasts a lost connection, but not for long. */
+  private report(frame: ClientFrame): void {
+    this.connection.request(frame, { repeat: true, limitMs: 60_000 }).catch((error: VestibuleError) => {
+      // What is wrong with the report itself concerns the page; that it came too late does not.
+      if (error.code === "badrequest" || error.code === "toolarge") this.fail(error);
+    });
+  }
+
+  /** Tells what nobody waits for; the end of a connection is told by itself. */
+  private fail(error: VestibuleError): void {
+    if (this.state !== "idle" && this.state !== "closed") this.events.emit("error", error);
+  }
+}
