@@ -56,6 +56,9 @@ pub struct Rules {
 enum Phase {
     /// Records were lost: he may be in transit. Nobody is told that he is away before this moment.
     Unknown { until: Timestamp },
+    /// Not connected, but a record made anew would not say so: it could repeat the epoch, or know nothing because others
+    /// were lost. Absent from this moment.
+    Left { until: Timestamp },
     /// Not connected.
     Absent,
     /// Has a socket.
@@ -122,7 +125,9 @@ impl Visitor {
         };
         Self {
             phase,
-            epoch: 0,
+            // Greater than that of any forgotten record of this visitor, so that a watcher who knew him then believes
+            // that he is away; and less than that of a page which connects now.
+            epoch: now.0.saturating_sub(1),
             sequence: 0,
             since: now,
             updated: now,
@@ -140,7 +145,8 @@ impl Visitor {
     }
 
     /// Applies a command at `now`, which must not be earlier than in the call before. What was due by then happens
-    /// first, in its order, so that late timers change nothing but the moment of telling.
+    /// first, in its order, so that late timers change nothing but the moment of telling. Only a node's loss goes before
+    /// it: while the records were away, time stood still for what the loss gives a fresh grace.
     pub fn apply(
         &mut self,
         visitor: &VisitorId,
@@ -150,6 +156,9 @@ impl Visitor {
         effects: &mut Vec<Effect>,
     ) -> Reply {
         let mut step = Step { visitor, now, rules, effects };
+        if let Command::NodeLost { node, before } = command {
+            self.node_lost(node, before, &mut step);
+        }
         self.let_time_pass(&mut step);
         match command {
             Command::Connect(connect) => self.connect(*connect, &mut step),
@@ -158,15 +167,20 @@ impl Visitor {
                 Reply::Done
             }
             Command::Listen { socket } => {
-                self.touch(socket, &mut step, |socket| socket.listening = true);
+                self.touch(socket, &mut step, |socket| {
+                    !std::mem::replace(&mut socket.listening, true)
+                });
                 Reply::Done
             }
             Command::Visibility { socket, visible } => {
-                self.touch(socket, &mut step, |socket| socket.visible = visible);
+                self.touch(socket, &mut step, |socket| {
+                    let before = std::mem::replace(&mut socket.visible, visible);
+                    visible && !before
+                });
                 Reply::Done
             }
             Command::Activity { socket } => {
-                self.touch(socket, &mut step, |_| ());
+                self.touch(socket, &mut step, |_| true);
                 Reply::Done
             }
             Command::Presence { socket, update } => self.presence(socket, update, &mut step),
@@ -189,6 +203,7 @@ impl Visitor {
             }
             Command::Failed { id, failure } => {
                 self.signals.failed(id, failure, &mut step);
+                self.flush(&mut step);
                 Reply::Done
             }
             Command::Signal(submission) => self.signal(*submission, &mut step),
@@ -210,11 +225,7 @@ impl Visitor {
                 }
                 Reply::Done
             }
-            Command::NodeLost { node, before } => {
-                self.node_lost(node, before, &mut step);
-                Reply::Done
-            }
-            Command::Tick => Reply::Done,
+            Command::NodeLost { .. } | Command::Tick => Reply::Done,
             #[cfg(test)]
             Command::Panic => {
                 self.sockets.clear();
@@ -229,9 +240,10 @@ impl Visitor {
     #[must_use]
     pub fn deadline(&self, rules: &Rules) -> Option<Timestamp> {
         let phase = match &self.phase {
-            Phase::Unknown { until } | Phase::Transit { until } | Phase::Joined { until, .. } => {
-                Some(*until)
-            }
+            Phase::Unknown { until }
+            | Phase::Left { until }
+            | Phase::Transit { until }
+            | Phase::Joined { until, .. } => Some(*until),
             Phase::Absent | Phase::Connected => None,
         };
         // A record without a future is dropped by the tick at the end of its signal window.
@@ -249,7 +261,10 @@ impl Visitor {
         let idle = match self.phase {
             Phase::Absent => self.listened.is_none_or(|at| now >= at + rules.signal_window_ms),
             Phase::Unknown { .. } => !self.awaited,
-            Phase::Connected | Phase::Transit { .. } | Phase::Joined { .. } => false,
+            Phase::Left { .. }
+            | Phase::Connected
+            | Phase::Transit { .. }
+            | Phase::Joined { .. } => false,
         };
         idle && self.sockets.is_empty() && self.signals.is_empty()
     }
@@ -324,9 +339,12 @@ impl Visitor {
                 self.phase = Phase::Absent;
                 if std::mem::take(&mut self.awaited) {
                     self.publish(EventKind::VisitorConn { connected: false }, step);
+                    self.publish(EventKind::VisitorSock { connected: false, sockets: 0 }, step);
                 }
             }
-            Phase::Joined { until, .. } if until <= step.now => self.phase = Phase::Absent,
+            Phase::Joined { until, .. } | Phase::Left { until } if until <= step.now => {
+                self.phase = Phase::Absent;
+            }
             _ => {}
         }
         if matches!(self.phase, Phase::Absent) {
@@ -397,7 +415,16 @@ impl Visitor {
     }
 
     fn close(&mut self, address: SocketAddress, departure: Departure, step: &mut Step<'_>) {
-        if !self.detach(address, departure, step) {
+        self.close_all(&[address], departure, step);
+    }
+
+    /// Ends sockets at once, so that none of them gets the focus or a signal of another before its own end.
+    fn close_all(&mut self, all: &[SocketAddress], departure: Departure, step: &mut Step<'_>) {
+        let mut closed = false;
+        for address in all {
+            closed |= self.detach(*address, departure, step);
+        }
+        if !closed {
             return;
         }
         if self.sockets.is_empty() {
@@ -434,26 +461,26 @@ impl Visitor {
     }
 
     fn leave(&mut self, step: &mut Step<'_>) {
-        self.phase = Phase::Absent;
+        // A record made anew at `now` has the epoch `now - 1`, and must come after this one.
+        let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
+        self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
         self.publish(EventKind::VisitorConn { connected: false }, step);
     }
 
+    /// Changes a socket; `change` says whether that was an activity of the visitor on its page (design section 2.3). To
+    /// repeat what is known is none.
     fn touch(
         &mut self,
         address: SocketAddress,
         step: &mut Step<'_>,
-        change: impl FnOnce(&mut Socket),
+        change: impl FnOnce(&mut Socket) -> bool,
     ) {
-        self.activities += 1;
-        let activity = self.activities;
         let Some(socket) = self.sockets.iter_mut().find(|socket| socket.address == address) else {
             return;
         };
-        let was_visible = socket.visible;
-        change(socket);
-        // Being hidden is no activity of the visitor on this page.
-        if socket.visible || !was_visible {
-            socket.activity = activity;
+        if change(socket) {
+            self.activities += 1;
+            socket.activity = self.activities;
         }
         self.updated = step.now;
         self.settle_down(None, step);
@@ -505,9 +532,18 @@ impl Visitor {
     }
 
     fn attach(&mut self, watcher: SocketAddress, step: &mut Step<'_>) {
-        if let Phase::Unknown { .. } = self.phase {
-            self.awaited = true;
-            return;
+        match &self.phase {
+            Phase::Unknown { .. } => {
+                self.awaited = true;
+                return;
+            }
+            // A watcher that comes back must not hear of a leave: the visitor goes on elsewhere.
+            Phase::Joined { to, .. } => {
+                let event = self.event(EventKind::VisitorJoined { visitorid: to.clone() }, step);
+                step.effects.push(Effect::Present { to: watcher, event });
+                return;
+            }
+            _ => {}
         }
         let connected = self.is_connected();
         let sockets = self.sockets.len();
@@ -524,20 +560,18 @@ impl Visitor {
         self.unique = None;
         let pages = self.sockets.iter().filter(|socket| socket.by_unique);
         let pages: Vec<_> = pages.map(|socket| socket.address).collect();
-        for to in pages {
+        for to in &pages {
             let message = ToPage::Close(CloseCode::UniqueExpired);
-            step.effects.push(Effect::Page { to, message });
-            self.close(to, Departure::Disconnect, step);
+            step.effects.push(Effect::Page { to: *to, message });
         }
+        self.close_all(&pages, Departure::Disconnect, step);
     }
 
     fn node_lost(&mut self, node: u32, before: u64, step: &mut Step<'_>) {
         let is_lost =
             |address: SocketAddress| address.node.node == node && address.node.incarnation < before;
         let lost: Vec<_> = self.sockets().filter(|address| is_lost(*address)).collect();
-        for address in lost {
-            self.close(address, Departure::Gone, step);
-        }
+        self.close_all(&lost, Departure::Gone, step);
         if let Phase::Transit { until } = &mut self.phase {
             *until = step.now + step.rules.grace_ms;
             self.listened = self.listened.map(|_| step.now);

@@ -99,26 +99,33 @@ impl Signals {
 
     pub(super) fn deadline(&self, is_listening: bool) -> Option<Timestamp> {
         let forget = self.settled.front().map(|settled| settled.until);
-        let held = self.held.iter().map(|held| match &held.state {
-            State::Waiting { pin: Some(pin) } if is_listening => pin.until.min(held.deadline),
-            _ => held.deadline,
+        // The first that waits while there is a page waits for its tab, and holds back the others; their pins do not
+        // count before its own.
+        let waits = |held: &&Held| matches!(held.state, State::Waiting { .. });
+        let pin = self.held.iter().find(waits).filter(|_| is_listening);
+        let pin = pin.and_then(|held| match &held.state {
+            State::Waiting { pin } => pin.as_ref().map(|pin| pin.until),
+            State::Sent { .. } => None,
         });
+        let held = self.held.iter().map(|held| held.deadline).chain(pin);
         held.chain(forget).min()
     }
 
-    /// An earlier signal with the same id or key, and how it stands.
-    fn earlier(&self, submission: &Submission) -> Option<(SignalId, Outcome)> {
+    /// An earlier signal with the same id or key, and how it stands. Its sender may ask from another socket by now; then
+    /// that one is told the outcome.
+    fn earlier(&mut self, again: &Submission) -> Option<(SignalId, Outcome)> {
         let same = |id: SignalId, key: &Option<IdempotencyKey>| {
-            id == submission.id || (submission.key.is_some() && *key == submission.key)
+            id == again.id || (again.key.is_some() && *key == again.key)
         };
-        let held = self.held.iter().map(|held| &held.submission);
-        let held = held.filter(|earlier| same(earlier.id, &earlier.key));
-        let held = held.map(|earlier| (earlier.id, Outcome::Held)).next();
-        held.or_else(|| {
-            let settled = self.settled.iter().rev();
-            let settled = settled.filter(|settled| same(settled.id, &settled.key));
-            settled.map(|settled| (settled.id, settled.outcome)).next()
-        })
+        let mut held = self.held.iter_mut().map(|held| &mut held.submission);
+        if let Some(held) = held.find(|held| same(held.id, &held.key)) {
+            held.sender = again.sender.or(held.sender);
+            return Some((held.id, Outcome::Held));
+        }
+        let mut settled = self.settled.iter_mut().rev();
+        let settled = settled.find(|settled| same(settled.id, &settled.key))?;
+        settled.sender = again.sender.or(settled.sender);
+        Some((settled.id, settled.outcome))
     }
 
     pub(super) fn acknowledge(&mut self, id: SignalId, step: &mut Step<'_>) {
@@ -188,6 +195,8 @@ impl Signals {
         step: &Step<'_>,
     ) {
         let window = step.rules.signal_window_ms;
+        // Those behind a pinned signal wait with it, and must outlive the pin however long the window is.
+        let patience = window.min(step.rules.ack_ms) / 2;
         for held in &mut self.held {
             let State::Sent { sockets } = &mut held.state else { continue };
             sockets.retain(|socket| *socket != address);
@@ -195,7 +204,7 @@ impl Signals {
                 continue;
             }
             held.deadline = held.deadline.max(step.now + window);
-            let pin = Pin { tab: tab.clone(), until: step.now + window / 2 };
+            let pin = Pin { tab: tab.clone(), until: step.now + patience };
             let pin = (departure == Departure::Gone).then_some(pin);
             held.state = State::Waiting { pin };
         }
@@ -240,7 +249,8 @@ impl Visitor {
         }
         let window = step.rules.signal_window_ms;
         let deadline = match (&self.phase, self.listened) {
-            _ if self.is_listening() => step.now + step.rules.ack_ms,
+            // If it goes out at once, the time to acknowledge takes the place of this.
+            _ if self.is_listening() => step.now + window.max(step.rules.ack_ms),
             (Phase::Unknown { until }, _) => *until + window,
             (_, Some(at)) if step.now < at + window => step.now + window,
             _ => {

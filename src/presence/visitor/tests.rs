@@ -1,1 +1,5 @@
-//! The rules of design sections 2 and 3, one test a rule.
+//! The rules of design sections 2 and 3, one test a rule; the names say which.
+
+mod presence;
+mod scene;
+mod signals;

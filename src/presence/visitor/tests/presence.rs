@@ -1,0 +1,404 @@
+//! Design section 2.
+
+use super::scene::{START, Scene};
+use crate::{
+    model::{
+        error::ErrorCode,
+        event::{TermsStatus, Visibility},
+        ids::Code,
+    },
+    presence::visitor::{
+        MAX_SOCKETS, Rules, Visitor,
+        command::{Command, Effect, Reply},
+    },
+};
+
+const NOTHING: [&str; 0] = [];
+
+#[test]
+fn rule_2_1_each_socket_is_told_and_becoming_connected_once() {
+    let mut scene = Scene::new();
+    scene.page("a1").connects();
+    assert_eq!(scene.told(), ["visitorconn true", "visitorsock true 1"]);
+    scene.page("b1").hidden().connects();
+    assert_eq!(scene.told(), ["visitorsock true 2"]);
+    scene.page("b1").closes();
+    assert_eq!(scene.told(), ["visitorsock false 1"]);
+}
+
+#[test]
+fn rule_2_1_a_page_change_tells_no_visitorconn() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").closes();
+    scene.advance(4_999);
+    scene.page("a2").connects();
+    scene.advance(60_000);
+    assert_eq!(scene.told(), ["visitorsock false 0", "visitorsock true 1"]);
+}
+
+#[test]
+fn rule_2_1_a_page_that_connects_before_the_last_one_is_gone_takes_its_place() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    assert!(scene.page("a2").connects().focus);
+    assert_eq!(scene.told(), ["visitorsock true 2", "a1: close superseded", "visitorsock false 1"]);
+    scene.page("a1").closes();
+    assert_eq!(scene.told(), NOTHING);
+}
+
+#[test]
+fn rule_2_1_a_move_to_another_node_tells_no_visitorconn() {
+    let mut scene = Scene::with_pages(&["a1", "b1"]);
+    scene.apply(Command::NodeLost { node: 1, before: 2 });
+    assert_eq!(scene.told(), ["visitorsock false 1", "visitorsock false 0"]);
+    scene.advance(4_999);
+    scene.page("a2").connects();
+    scene.advance(60_000);
+    assert_eq!(scene.told(), ["visitorsock true 1"]);
+}
+
+#[test]
+fn rule_2_1_the_loss_of_another_node_or_an_earlier_start_of_it_is_nothing() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.apply(Command::NodeLost { node: 1, before: 1 });
+    scene.apply(Command::NodeLost { node: 2, before: 9 });
+    assert_eq!(scene.told(), NOTHING);
+}
+
+#[test]
+fn rule_2_2_the_visitor_is_away_when_the_grace_is_over_and_not_before() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").closes();
+    scene.advance(4_999);
+    assert!(scene.visitor.is_connected());
+    scene.advance(1);
+    assert!(!scene.visitor.is_connected());
+    assert_eq!(scene.told(), ["visitorsock false 0", "visitorconn false"]);
+}
+
+#[test]
+fn rule_2_2_an_explicit_disconnect_has_no_grace() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").disconnects();
+    assert_eq!(scene.told(), ["visitorsock false 0", "visitorconn false"]);
+}
+
+#[test]
+fn rule_2_2_an_explicit_disconnect_of_one_tab_leaves_the_others_theirs() {
+    let mut scene = Scene::with_pages(&["a1", "b1"]);
+    scene.page("a1").disconnects();
+    scene.page("b1").closes();
+    scene.advance(4_999);
+    assert!(scene.visitor.is_connected());
+    assert_eq!(scene.told_conn(), NOTHING);
+}
+
+#[test]
+fn rule_2_2_without_grace_the_last_socket_ends_it() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.rules.grace_ms = 0;
+    scene.page("a1").closes();
+    assert_eq!(scene.told_conn(), ["visitorconn false"]);
+}
+
+#[test]
+fn rule_2_2_the_grace_is_not_the_signal_window() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.rules.signal_window_ms = 60_000;
+    scene.page("a1").closes();
+    scene.advance(5_000);
+    assert_eq!(scene.told_conn(), ["visitorconn false"]);
+    assert!(scene.signal().is_ok());
+
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.rules.signal_window_ms = 0;
+    scene.page("a1").closes();
+    assert!(scene.visitor.is_connected());
+    assert_eq!(scene.signal(), Err(ErrorCode::VisitorNotPresent));
+}
+
+#[test]
+fn rule_2_2_a_unique_id_that_ends_closes_its_pages_and_is_a_leave() {
+    let mut scene = Scene::with_pages(&["a1", "b1"]);
+    scene.signal().unwrap();
+    scene.told();
+    let code: Code = "123456".parse().unwrap();
+    let until = scene.now + 300_000;
+    let pages: Vec<_> = scene.visitor.sockets().collect();
+    for socket in pages {
+        scene.apply(Command::UniqueGiven { socket, code: code.clone(), until });
+    }
+    scene.apply(Command::UniqueExpired { code: "000000".parse().unwrap() });
+    assert!(scene.told().is_empty(), "another code's end is nothing to him");
+    scene.apply(Command::UniqueExpired { code });
+    let told = scene.told();
+    let expected = ["a1: close uniqueexpired", "b1: close uniqueexpired"];
+    assert_eq!(told[..2], expected);
+    assert_eq!(told[2..], ["visitorsock false 1", "visitorsock false 0", "visitorconn false"]);
+}
+
+#[test]
+fn rule_2_3_visible_beats_hidden_then_the_latest_activity() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    assert!(!scene.page("b1").hidden().connects().focus);
+    assert_eq!(scene.told(), ["visitorsock true 2"]);
+    scene.page("b1").shows();
+    assert_eq!(scene.told(), ["a1: blur", "b1: focus"]);
+    scene.page("a1").gets_a_click();
+    assert_eq!(scene.told(), ["b1: blur", "a1: focus"]);
+    scene.page("a1").hides();
+    assert_eq!(scene.told(), ["a1: blur", "b1: focus"]);
+    scene.page("b1").closes();
+    assert_eq!(scene.told(), ["visitorsock false 1", "visibility hidden", "a1: focus"]);
+}
+
+#[test]
+fn rule_2_3_to_repeat_what_is_known_is_no_activity() {
+    let mut scene = Scene::with_pages(&["a1", "b1"]);
+    scene.page("a1").shows();
+    scene.page("a1").listens();
+    assert_eq!(scene.told(), NOTHING);
+}
+
+#[test]
+fn rule_2_3_the_page_that_gets_the_focus_by_connecting_hears_it_in_its_welcome() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    assert!(scene.page("b1").connects().focus);
+    assert_eq!(scene.told(), ["visitorsock true 2", "a1: blur"]);
+}
+
+#[test]
+fn rule_2_4_data_merges_and_what_is_too_much_is_refused_whole() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").says([("cart", "1"), ("title", "Shop")]);
+    scene.page("a1").says([("cart", "2")]);
+    assert_eq!(scene.told(), ["presence", "presence"]);
+    let long = "x".repeat(16 * 1024);
+    let reply = scene.page("a1").says([("a", &long)]);
+    assert!(matches!(reply, Reply::Refused(problem) if problem.code == ErrorCode::TooLarge));
+    let welcome = scene.page("a2").with_data([("a", &long)]).connects();
+    assert_eq!(welcome.refused_data.unwrap().code, ErrorCode::TooLarge);
+    let view = scene.view().unwrap();
+    assert_eq!(view.data.text(), r#"{"title":"Shop","cart":"2"}"#);
+}
+
+#[test]
+fn rule_2_4_data_and_terms_last_as_long_as_the_visit() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").says([("cart", "1")]);
+    scene.page("a1").accepts_the_terms();
+    scene.page("a1").closes();
+    assert_eq!(scene.page("a2").connects().terms, Some(TermsStatus::Accepted));
+    scene.page("a2").disconnects();
+    assert_eq!(scene.page("a3").connects().terms, None);
+    assert_eq!(scene.view().unwrap().data.text(), "{}");
+}
+
+#[test]
+fn rule_2_4_a_page_that_only_reports_counts_and_gets_no_signals() {
+    let mut scene = Scene::new();
+    assert!(!scene.page("a1").reports_only().connects().focus);
+    assert_eq!(scene.told(), ["visitorconn true", "visitorsock true 1"]);
+    assert_eq!(scene.signal(), Err(ErrorCode::VisitorNotPresent));
+    scene.page("a1").listens();
+    assert_eq!(scene.told(), ["a1: focus"]);
+    assert!(scene.signal().is_ok());
+    assert_eq!(scene.told(), ["a1: signal 2"]);
+}
+
+#[test]
+fn rule_2_5_a_watcher_gets_the_present_state_once() {
+    let mut scene = Scene::new();
+    scene.attach();
+    assert_eq!(scene.told(), ["agent2: visitorconn false", "agent2: visitorsock false 0"]);
+    scene.page("a1").connects();
+    scene.page("a1").closes();
+    scene.told();
+    scene.attach();
+    assert_eq!(scene.told(), ["agent2: visitorconn true", "agent2: visitorsock false 0"]);
+}
+
+#[test]
+fn rule_2_5_visibility_is_told_on_changes_and_not_at_connect() {
+    let mut scene = Scene::new();
+    scene.page("a1").hidden().connects();
+    assert_eq!(scene.told(), ["visitorconn true", "visitorsock true 1"]);
+    scene.page("a1").shows();
+    scene.page("a1").shows();
+    assert_eq!(scene.told(), ["visibility visible"]);
+    scene.page("b1").connects();
+    scene.told();
+    scene.page("a1").hides();
+    assert_eq!(scene.told(), NOTHING);
+    scene.page("b1").hides();
+    assert_eq!(scene.view().unwrap().visibility, Some(Visibility::Hidden));
+}
+
+#[test]
+fn rule_2_6_epoch_and_sequence_only_grow_even_in_one_millisecond() {
+    let mut scene = Scene::new();
+    scene.rules.signal_window_ms = 0;
+    let mut last = (0, 0);
+    for round in 0..20 {
+        scene.attach();
+        scene.page(&format!("a{round}")).reports_only().connects();
+        scene.page(&format!("a{round}")).disconnects();
+        for effect in std::mem::take(&mut scene.effects) {
+            match effect {
+                Effect::Publish(event) => {
+                    assert!((event.epoch, event.sequence) > last);
+                    last = (event.epoch, event.sequence);
+                }
+                Effect::Present { event, .. } => assert!((event.epoch, event.sequence) >= last),
+                _ => {}
+            }
+        }
+        if scene.visitor.is_vacant(&scene.rules, scene.now) {
+            scene.visitor = Visitor::vacant(&scene.rules, scene.now);
+        }
+        scene.advance(round % 3);
+    }
+}
+
+#[test]
+fn rule_2_6_a_watcher_that_missed_the_leave_believes_the_record_that_was_made_anew() {
+    let mut scene = Scene::new();
+    scene.page("a1").connects();
+    scene.page("a1").disconnects();
+    let Some(Effect::Publish(last)) = scene.effects.last().cloned() else { panic!() };
+    scene.advance(60_000);
+    assert!(scene.visitor.is_vacant(&scene.rules, scene.now));
+    scene.visitor = Visitor::vacant(&scene.rules, scene.now);
+    scene.effects.clear();
+    scene.attach();
+    let Some(Effect::Present { event, .. }) = scene.effects.first() else { panic!() };
+    assert!(event.epoch > last.epoch);
+    scene.page("a2").connects();
+    assert_eq!(scene.view().unwrap().epoch, scene.now.0);
+}
+
+#[test]
+fn rule_2_8_a_restart_gives_a_fresh_grace_however_long_it_took() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.restarts_after(30_000);
+    scene.advance(4_999);
+    scene.page("a2").connects();
+    assert_eq!(scene.told(), ["visitorsock false 0", "visitorsock true 1"]);
+
+    scene.page("a2").closes();
+    scene.advance(4_000);
+    scene.restarts_after(30_000);
+    scene.advance(4_999);
+    assert!(scene.visitor.is_connected());
+    scene.advance(1);
+    assert_eq!(scene.told(), ["visitorsock false 0", "visitorconn false"]);
+}
+
+#[test]
+fn rule_2_8_what_was_lost_with_the_records_is_not_told_as_away_for_one_grace() {
+    let unknown_until = START + 5_000;
+    let rules = Rules { unknown_until, ..Scene::new().rules };
+    let mut scene = Scene::with(rules);
+    assert!(scene.visitor.is_vacant(&rules, START));
+    scene.attach();
+    assert!(!scene.visitor.is_vacant(&rules, START));
+    scene.advance(4_999);
+    assert_eq!(scene.told(), NOTHING);
+    scene.advance(1);
+    assert_eq!(scene.told(), ["visitorconn false", "visitorsock false 0"]);
+    assert!(scene.visitor.is_vacant(&rules, scene.now));
+
+    let mut scene = Scene::with(rules);
+    scene.attach();
+    scene.advance(1_000);
+    scene.page("a1").connects();
+    scene.advance(60_000);
+    assert_eq!(scene.told(), ["visitorconn true", "visitorsock true 1"]);
+}
+
+#[test]
+fn rule_2_8_who_left_after_the_records_were_lost_is_known_to_be_away() {
+    let rules = Rules { unknown_until: START + 5_000, signal_window_ms: 0, ..Scene::new().rules };
+    let mut scene = Scene::with(rules);
+    scene.page("a1").connects();
+    scene.page("a1").disconnects();
+    scene.advance(1_000);
+    assert!(!scene.visitor.is_vacant(&rules, scene.now));
+    assert_eq!(scene.signal(), Err(ErrorCode::VisitorNotPresent));
+    scene.advance(4_000);
+    assert!(scene.visitor.is_vacant(&rules, scene.now));
+}
+
+#[test]
+fn joining_a_known_visitor_is_no_leave_and_takes_everything_along() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").says([("cart", "1")]);
+    scene.page("a1").accepts_the_terms();
+    scene.signal().unwrap();
+    scene.told();
+    let Reply::Joined { data, terms } = scene.page("a1").joins("bob") else { panic!() };
+    assert_eq!((data.is_empty(), terms), (false, Some(TermsStatus::Accepted)));
+    assert_eq!(scene.told(), ["visitorjoined bob", "1 to bob"]);
+    scene.signal().unwrap();
+    assert_eq!(scene.told(), ["2 to bob"]);
+    scene.attach();
+    assert_eq!(scene.told(), ["agent2: visitorjoined bob"]);
+    scene.advance(599_999);
+    assert!(!scene.visitor.is_vacant(&scene.rules, scene.now));
+    scene.advance(1);
+    assert!(scene.visitor.is_vacant(&scene.rules, scene.now));
+    assert_eq!(scene.told(), NOTHING);
+}
+
+#[test]
+fn pages_join_one_by_one() {
+    let mut scene = Scene::with_pages(&["a1", "b1"]);
+    assert!(matches!(scene.page("b1").joins("bob"), Reply::Joined { .. }));
+    assert_eq!(scene.told(), ["visitorsock false 1", "a1: focus"]);
+    assert!(matches!(scene.page("b1").joins("bob"), Reply::Refused(_)));
+    assert!(matches!(scene.page("a1").joins("bob"), Reply::Joined { .. }));
+    assert_eq!(scene.told(), ["visitorjoined bob"]);
+}
+
+#[test]
+fn terms_of_the_anonymous_record_go_on_in_the_known_one() {
+    let mut scene = Scene::new();
+    let welcome = scene.page("a1").with_terms(TermsStatus::Accepted).connects();
+    assert_eq!(welcome.terms, Some(TermsStatus::Accepted));
+}
+
+#[test]
+fn one_socket_more_than_allowed_is_refused_but_not_a_tabs_next_page() {
+    let mut scene = Scene::new();
+    let tabs: Vec<_> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['_', '-']).collect();
+    assert_eq!(tabs.len(), MAX_SOCKETS);
+    for tab in &tabs {
+        scene.page(&format!("{tab}1")).connects();
+    }
+    assert!(matches!(scene.page("-2").tries_to_connect(), Reply::Welcome(_)));
+    scene.told();
+    let reply = scene.page("x2").in_tab("another").tries_to_connect();
+    assert!(matches!(reply, Reply::Refused(problem) if problem.code == ErrorCode::TooMany));
+    assert_eq!(scene.told(), NOTHING);
+}
+
+#[test]
+fn what_a_gone_socket_says_is_not_heard() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").closes();
+    scene.told();
+    assert!(matches!(scene.page("a1").says([("a", "b")]), Reply::Refused(_)));
+    scene.page("a1").accepts_the_terms();
+    scene.page("a1").shows();
+    scene.page("a1").gets_a_click();
+    scene.page("a1").disconnects();
+    assert_eq!(scene.told(), NOTHING);
+    assert_eq!(scene.view().unwrap().terms, None);
+}
+
+#[test]
+fn a_repeated_connect_of_a_socket_changes_nothing() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    let before = scene.visitor.clone();
+    assert!(scene.page("a1").connects().focus);
+    assert_eq!((scene.told().len(), &scene.visitor), (0, &before));
+}
