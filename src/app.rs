@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     auth::Mode,
     clock::{Clock, Timestamp},
-    http,
+    facades, http,
     model::ids::NodeId,
     presence::{
         handle::{Options, Post, Presence},
@@ -176,12 +176,18 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
             keep_shards(&service, started.fetch_add(1, Ordering::SeqCst));
             let state = web::Data::new(service.clone());
             let upgrades = service.clone();
+            let glance = service.settings.facades.glance;
             let app = App::new()
                 .app_data(state)
                 .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
                 .wrap(middleware::from_fn(http::guard::guard))
                 .wrap(http::cors::cors(&service))
                 .configure(http::routes::routes)
+                .configure(|routes| {
+                    if glance {
+                        facades::glance::routes(routes);
+                    }
+                })
                 .default_service(web::to(http::guard::not_found));
             HttpService::build()
                 .client_request_timeout(HEAD_TIMEOUT)

@@ -189,6 +189,7 @@ impl AgentSocket {
             AgentMessage::Send { to, message, target, key } => {
                 let sender = Some(presence.address(socket));
                 let id = SignalId::generate();
+                let key = key.map(|key| key.of(&agent.subject));
                 let submission = Submission { id, message, target, key, sender };
                 self.address(to, request, move |visitor| {
                     let visitorid = Some(visitor.clone());
