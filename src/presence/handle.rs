@@ -16,9 +16,8 @@ use crate::{
     codes::{CodeEffect, CodeKey, CodeRecord, CodeRules, Codes},
     model::{
         error::{ErrorCode, Problem},
-        event::{Event, EventKind, TermsStatus},
+        event::{Event, EventKind},
         ids::{Code, GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
-        presence::PresenceUpdate,
         protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
         signal::{InvokeFailure, Outcome},
         view::VisitorView,
@@ -359,18 +358,24 @@ impl Presence {
         );
     }
 
-    /// A page of an anonymous visitor goes on under a known id. `answer` gets what to carry into the known record.
+    /// An anonymous visitor goes on as `known`, to whose record his page is connected already; `page` is the socket
+    /// that leaves the anonymous record, if it is connected there. `done` is called when all is carried over, or at
+    /// once when the anonymous record is gone.
     pub fn join(
         &self,
-        anonymous: VisitorKey,
-        socket: SocketAddress,
-        known: VisitorId,
-        answer: impl FnOnce(Result<(PresenceUpdate, Option<TermsStatus>), Problem>) + Send + 'static,
+        anonymous: VisitorId,
+        page: Option<SocketAddress>,
+        known: VisitorKey,
+        done: impl FnOnce() + Send + 'static,
     ) {
-        self.submit(anonymous, Command::Join { socket, known }, |reply| match reply {
-            Ok(Reply::Joined { data, terms }) => answer(Ok((data, terms))),
-            Ok(_) => answer(Err(unexpected())),
-            Err(problem) => answer(Err(problem)),
+        let presence = self.clone();
+        let key = VisitorKey { group: known.group.clone(), visitor: anonymous };
+        let command = Command::Join { page, known: known.visitor.clone() };
+        self.submit(key, command, move |reply| match reply {
+            Ok(Reply::Joined { data, terms }) => {
+                presence.submit(known, Command::Inherit { data, terms }, |_| done());
+            }
+            _ => done(),
         });
     }
 
@@ -421,6 +426,9 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                 Effect::Present { to, event } => {
                     if let Some(to) = here(to) {
                         post.event(&[to], &event);
+                        if let EventKind::VisitorJoined { visitorid } = event.kind {
+                            self.watch_too(engine, key, &[to], visitorid);
+                        }
                     }
                 }
                 Effect::Settled { to, id, outcome } => {
@@ -446,11 +454,21 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
 impl VisitorDelivery {
     /// Watchers of an anonymous visitor go on watching him under his known id.
     fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
-        let Shared { node, watchers, .. } = &*self.0;
         let mut moved = Vec::new();
-        watchers.with(anonymous, |sockets| moved = sockets.to_vec());
+        self.0.watchers.with(anonymous, |sockets| moved = sockets.to_vec());
+        self.watch_too(engine, anonymous, &moved, known);
+    }
+
+    fn watch_too(
+        &self,
+        engine: &VisitorEngine,
+        anonymous: &VisitorKey,
+        sockets: &[SocketId],
+        known: VisitorId,
+    ) {
+        let Shared { node, watchers, .. } = &*self.0;
         let key = VisitorKey { group: anonymous.group.clone(), visitor: known };
-        for socket in moved {
+        for &socket in sockets {
             if watchers.add(key.clone(), socket).is_ok() {
                 let watcher = SocketAddress { node: *node, socket };
                 let command = Command::Attach { watcher };

@@ -207,7 +207,8 @@ impl Visitor {
                 Reply::Done
             }
             Command::Signal(submission) => self.signal(*submission, &mut step),
-            Command::Join { socket, known } => self.join(socket, known, &mut step),
+            Command::Join { page, known } => self.join(page, known, &mut step),
+            Command::Inherit { data, terms } => self.inherit(&data, terms, &mut step),
             Command::Attach { watcher } => {
                 self.attach(watcher, &mut step);
                 Reply::Done
@@ -380,7 +381,6 @@ impl Visitor {
         self.phase = Phase::Connected;
         self.awaited = false;
         self.updated = step.now;
-        self.terms = connect.terms.or(self.terms);
         self.activities += 1;
         self.sockets.push(Socket {
             address: connect.socket,
@@ -511,19 +511,43 @@ impl Visitor {
         Ok(())
     }
 
-    fn join(&mut self, address: SocketAddress, known: VisitorId, step: &mut Step<'_>) -> Reply {
-        let Some(at) = self.sockets.iter().position(|socket| socket.address == address) else {
-            let sentence = "the socket does not belong to this visitor any more";
+    /// A page takes what is known of it over from an anonymous record: what this one already knows wins.
+    fn inherit(
+        &mut self,
+        data: &PresenceUpdate,
+        terms: Option<TermsStatus>,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        if !self.is_connected() {
+            return Reply::Done;
+        }
+        self.terms = self.terms.or(terms);
+        // Too much for one record: the page's own data is worth more than what was inherited.
+        let _ = self.merge(data.without(&self.data.to_update()), step);
+        Reply::Done
+    }
+
+    fn join(
+        &mut self,
+        page: Option<SocketAddress>,
+        known: VisitorId,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        if !self.is_connected() || page.is_some_and(|address| self.socket(address).is_none()) {
+            let sentence = "the page does not belong to this visitor any more";
             return Reply::Refused(Problem::new(ErrorCode::VisitorNotPresent, sentence));
-        };
+        }
         let (data, terms) = (self.data.to_update(), self.terms);
-        if self.sockets.len() > 1 {
+        if self.sockets.len() > usize::from(page.is_some()) {
             // Other pages still go under the anonymous id; they join as they learn of the known one.
-            self.close(address, Departure::Gone, step);
+            if let Some(address) = page {
+                self.close(address, Departure::Gone, step);
+            }
             return Reply::Joined { data, terms };
         }
-        let socket = self.sockets.remove(at);
-        self.signals.put_back(address, &socket.tab, Departure::Gone, step);
+        for socket in std::mem::take(&mut self.sockets) {
+            self.signals.put_back(socket.address, &socket.tab, Departure::Gone, step);
+        }
         self.publish(EventKind::VisitorJoined { visitorid: known.clone() }, step);
         self.focus = None;
         self.signals.forward_all(&known, step);
