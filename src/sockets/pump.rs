@@ -100,7 +100,7 @@ impl<T: Connection> Pump<T> {
                 let read = ready!(Pin::new(&mut self.connection).poll_read(task, &mut buffer));
                 let bytes = buffer.filled_mut();
                 if read.is_err() || bytes.is_empty() {
-                    if self.stage == Stage::Open {
+                    if self.stage == Stage::Open && !self.lease.outbox.is_closed() {
                         self.metrics.connections_lost.inc();
                     }
                     return Poll::Ready(());
@@ -196,7 +196,9 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
         let gone = pump.poll_read(actor, context, task).is_ready();
         if gone {
             // A peer that closed and then shut its side may still read our answer.
-            let _ = pump.poll_write(task);
+            if pump.stage != Stage::Lingering {
+                let _ = pump.poll_write(task);
+            }
             actor.ended();
             context.stop();
             return Poll::Ready(());
@@ -210,6 +212,9 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => pump.stage = Stage::Lingering,
                 Poll::Ready(Err(())) => {
+                    if pump.stage == Stage::Open {
+                        pump.metrics.connections_lost.inc();
+                    }
                     actor.ended();
                     context.stop();
                     return Poll::Ready(());
