@@ -76,13 +76,14 @@ async fn codes_outlive_a_restart() {
 /// A signal that was accepted while the server ended is held by the next one: what is saved last is what was said last.
 #[tokio::test]
 async fn no_accepted_signal_is_lost_between_saving_and_the_end() {
-    let mut server = Server::with(&[("server.workers", "2")]);
+    const VISITORS: usize = 300;
+    let mut server = Server::start();
     // Reads, but does not close, so that the drain takes its second.
     let mut stubborn = Raw::visitor(&server).await;
     stubborn.send(&hello("eve", "t")).await;
     stubborn.hear().await;
     let mut visitors = Vec::new();
-    for number in 0..40 {
+    for number in 0..VISITORS {
         visitors.push(server.page(&format!("v{number}"), "t").opens().await);
     }
     let address = server.address();
@@ -92,7 +93,7 @@ async fn no_accepted_signal_is_lost_between_saving_and_the_end() {
     let client = reqwest::Client::new();
     let mut accepted = Vec::new();
     'all: for round in 0.. {
-        for number in 0..40 {
+        for number in 0..VISITORS {
             let url = format!("http://{address}/v1/groups/12345/visitors/v{number}/signals");
             let request =
                 client.post(url).bearer_auth(Server::token()).json(&json!({"data": round}));
@@ -117,7 +118,7 @@ async fn no_accepted_signal_is_lost_between_saving_and_the_end() {
             accepted.len()
         );
     }
-    assert!(accepted.len() >= 40, "{}", accepted.len());
+    assert!(accepted.len() >= VISITORS, "{}", accepted.len());
 }
 
 #[tokio::test]
