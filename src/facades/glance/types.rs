@@ -76,7 +76,7 @@ pub struct Signal {
     #[schema(example = "invoke")]
     pub mtype: String,
     /// For `signal` any JSON; for `invoke` an object with `func` and `args`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "Json::present")]
     #[schema(value_type = Value, required = true)]
     pub data: Option<Json>,
 }
@@ -96,7 +96,7 @@ pub struct Accepted {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Invocation {
     pub func: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "Json::present")]
     pub args: Option<Json>,
 }
 

@@ -59,6 +59,8 @@ kinds! {
 pub struct Hello {
     /// Who the visitor is.
     pub visitorid: VisitorId,
+    /// Who he was before he became known: his anonymous id.
+    pub from: Option<VisitorId>,
     /// The tab that shows the page.
     pub tab: TabId,
     /// The page.
@@ -117,6 +119,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
     Ok(match kind {
         VisitorKind::Hello => VisitorMessage::Hello(Box::new(Hello {
             visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
+            from: from(&fields)?,
             tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
             page: Fields::parsed(fields.page.as_ref(), "page")?,
             visible: Fields::required(fields.visible, "visible")?,
@@ -178,6 +181,14 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         }
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
+}
+
+fn from(fields: &Fields<'_>) -> Result<Option<VisitorId>, Problem> {
+    let from = fields.from.as_ref().map(|from| Fields::parsed(Some(from), "from")).transpose()?;
+    if from.as_ref().is_some_and(|from: &VisitorId| !from.is_anonymous()) {
+        return Err(Problem::field("from", "must be an anonymous id"));
+    }
+    Ok(from)
 }
 
 fn flat(data: &Json) -> Result<PresenceUpdate, Problem> {

@@ -14,7 +14,7 @@ impl VisitorKind {
     pub const fn shape(self) -> Shape {
         match self {
             Self::Hello => Shape::of::<HelloFields>(
-                r#"{"type":"hello","visitorid":"ada","tab":"t8Xq2","page":"p41Lz","visible":true,"listen":true,"seen":["0190163d8694739b8a8c1e7ee7a2b3c4"],"data":{"url":"https://shop.example.com/cart","title":"Basket","cart":2}}"#,
+                r#"{"type":"hello","visitorid":"ada","from":"~0123456789abcdef0123456789abcdef","tab":"t8Xq2","page":"p41Lz","visible":true,"listen":true,"seen":["0190163d8694739b8a8c1e7ee7a2b3c4"],"data":{"url":"https://shop.example.com/cart","title":"Basket","cart":2}}"#,
             ),
             Self::Listen => Shape::bare(r#"{"type":"listen","request":1}"#),
             Self::Presence => Shape::of::<PresenceFields>(
@@ -57,6 +57,9 @@ impl VisitorKind {
 pub struct HelloFields {
     /// Who the visitor is. An anonymous id is `~` and 32 lower-case hexadecimal digits.
     pub visitorid: VisitorId,
+    /// The anonymous id that the same browser went by before: that record is joined into the known one without a leave.
+    #[schema(nullable = false)]
+    pub from: Option<VisitorId>,
     /// The tab, named by the page; the same for every page of the tab.
     pub tab: TabId,
     /// This page, named by itself.
