@@ -5,8 +5,6 @@
 mod asyncapi;
 mod codes;
 mod openapi;
-#[cfg(test)]
-mod tests;
 
 use actix_web::{HttpResponse, get, web};
 use utoipa::openapi::OpenApi;
