@@ -188,6 +188,8 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
         let pump = self.get_mut();
         let gone = pump.poll_read(actor, context, task).is_ready();
         if gone {
+            // A peer that closed and then shut its side may still read our answer.
+            let _ = pump.poll_write(task);
             actor.ended();
             context.stop();
             return Poll::Ready(());

@@ -25,6 +25,8 @@ struct Fields<'a> {
     #[serde(borrow)]
     visitorid: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    from: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     uniqueid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     tab: Option<Cow<'a, str>>,
