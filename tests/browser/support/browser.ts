@@ -31,6 +31,7 @@ export class Diary {
   /** Uncaught errors and failed loads of the person's pages. */
   readonly errors: string[] = [];
   private readonly pageNames = new WeakMap<Page, string>();
+  private readonly stamps = new Set<string>();
   private count = 0;
 
   constructor(
@@ -54,19 +55,25 @@ export class Diary {
     return [...errors, ...[...this.journals.values()].map((journal) => journal.describe())].join("\n");
   }
 
+  private take(stamp: string, journal: string, name: string, data: string): void {
+    if (this.stamps.has(stamp)) return;
+    this.stamps.add(stamp);
+    this.journal(journal).add(name, JSON.parse(data));
+  }
+
   private follow(page: Page): void {
     this.pageNames.set(page, `page ${(this.count += 1)}`);
     const which = (): string => this.pageNames.get(page) ?? "";
     page.on("pageerror", (error) => this.errors.push(`${which()}: uncaught ${error.message}`));
     page.on("console", (message) => {
-      const [mark, journal, name, data] = splitNote(message.text());
-      if (mark) this.journal(journal).add(name, JSON.parse(data));
+      const [stamp, journal, name, data] = splitNote(message.text());
+      if (stamp) this.take(stamp, journal, name, data);
       else if (message.type() === "error") this.errors.push(`${which()}: ${message.text()}`);
     });
   }
 }
 
-function splitNote(text: string): [boolean, string, string, string] {
-  const match = /^note (\S+) (\S+) (.*)$/s.exec(text);
-  return [match !== null, match?.[1] ?? "", match?.[2] ?? "", match?.[3] ?? "null"];
+function splitNote(text: string): [string, string, string, string] {
+  const match = /^note (\S+) (\S+) (\S+) (.*)$/s.exec(text);
+  return [match?.[1] ?? "", match?.[2] ?? "", match?.[3] ?? "", match?.[4] ?? "null"];
 }
