@@ -166,7 +166,9 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
     let workers = service.settings.server.workers;
     let service = service.clone();
     let started = Arc::new(AtomicUsize::new(0));
-    let server = actix_server::Server::build()
+    let builder = actix_server::Server::build();
+    let ending = builder.graceful_shutdown_signal();
+    let server = builder
         .workers(workers)
         .backlog(u32::try_from(BACKLOG).unwrap_or(1024))
         .max_concurrent_connections(usize::MAX >> 1)
@@ -189,8 +191,14 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
                     }
                 })
                 .default_service(web::to(http::guard::not_found));
+            let ending = ending.clone();
             HttpService::build()
                 .client_request_timeout(HEAD_TIMEOUT)
+                // Connections without a request under way end at once, or they would hold the end up.
+                .graceful_shutdown_signal(move || {
+                    let ending = ending.clone();
+                    async move { ending.notified().await }
+                })
                 .upgrade(fn_service(move |(request, framed)| {
                     take_over(upgrades.clone(), request, framed)
                 }))

@@ -41,6 +41,7 @@ pub struct InvocationBody {
     func: String,
     /// Its argument.
     #[schema(value_type = Option<Object>)]
+    #[serde(default, deserialize_with = "Json::present")]
     args: Option<Json>,
     /// Which of the visitor's pages call it.
     #[serde(default)]

@@ -24,7 +24,7 @@ use crate::{
         signal::{InvokeFailure, Outcome},
         view::VisitorView,
     },
-    store::{Applied, Engine, Expect, Refusal, memory::MemoryEngine},
+    store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
 };
 
 /// The engine that keeps visitors.
@@ -193,14 +193,15 @@ impl Presence {
         id: SignalId,
         answer: impl FnOnce(Result<(Outcome, Option<InvokeFailure>), Problem>) + Send + 'static,
     ) {
-        self.visitors.read(
+        self.read(
             key,
-            Box::new(move |visitor| {
-                let outcome = visitor.and_then(|visitor| visitor.outcome(id));
-                answer(outcome.ok_or_else(|| {
-                    Problem::new(ErrorCode::NotFound, "no outcome is remembered for this signal")
+            move |visitor| visitor.and_then(|visitor| visitor.outcome(id)),
+            move |outcome| {
+                answer(outcome.and_then(|outcome| {
+                    let sentence = "no outcome is remembered for this signal";
+                    outcome.ok_or_else(|| Problem::new(ErrorCode::NotFound, sentence))
                 }));
-            }),
+            },
         );
     }
 
@@ -211,18 +212,18 @@ impl Presence {
         answer: impl FnOnce(Result<Option<VisitorView>, Problem>) + Send + 'static,
     ) {
         let (of, rules, clock) = (key.clone(), *self.visitors.rules(), self.clock.clone());
-        self.visitors.read(
+        self.read(
             key,
-            Box::new(move |visitor| {
-                let view = visitor.and_then(|visitor| visitor.view(&of));
+            move |visitor| visitor.and_then(|visitor| visitor.view(&of)),
+            move |view| {
                 let wait = rules.unknown_until.since(clock.now());
-                if view.is_none() && wait > 0 {
+                if matches!(view, Ok(None)) && wait > 0 {
                     let sentence =
                         "the service has just started and does not know yet who is there";
                     return answer(Err(Problem::new(ErrorCode::Unready, sentence).retry_in(wait)));
                 }
-                answer(Ok(view));
-            }),
+                answer(view);
+            },
         );
     }
 
@@ -250,15 +251,25 @@ impl Presence {
         self.visitors.scan(start, reader, done);
     }
 
-    /// A socket wants a visitor's events, and gets the present state.
-    ///
-    /// # Errors
-    /// `toomany` when the visitor has too many watchers.
-    pub fn watch(&self, key: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
-        self.shared.watchers.add(key.clone(), watcher)?;
-        let watcher = self.address(watcher);
-        self.submit(key, Command::Attach { watcher }, |_| ());
-        Ok(())
+    /// A socket wants a visitor's events, and gets the present state. `answer` is called before that: with `toomany`
+    /// when the visitor has too many watchers or the socket watches too many visitors.
+    pub fn watch(
+        &self,
+        key: VisitorKey,
+        watcher: SocketId,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        if let Err(problem) = self.shared.watchers.add(key.clone(), watcher) {
+            return answer(Err(problem));
+        }
+        let (presence, of) = (self.clone(), key.clone());
+        let command = Command::Attach { watcher: self.address(watcher) };
+        self.submit(key, command, move |reply| {
+            if reply.is_err() {
+                presence.unwatch(&of, watcher);
+            }
+            answer(reply.map(|_| ()));
+        });
     }
 
     /// A socket wants them no more.
@@ -285,6 +296,20 @@ impl Presence {
             }
             _ => done(),
         });
+    }
+
+    /// Takes out of a record what `look` finds there, and goes on with that.
+    fn read<T: Send + 'static>(
+        &self,
+        key: VisitorKey,
+        look: impl FnOnce(Option<&Visitor>) -> T + Send + 'static,
+        go_on: impl FnOnce(Result<T, Problem>) + Send + 'static,
+    ) {
+        let reader = move |visitor: Result<Option<&Visitor>, Refusal>| -> Afterwards {
+            let found = visitor.map(look).map_err(Problem::from);
+            Box::new(move || go_on(found))
+        };
+        self.visitors.read(key, Box::new(reader));
     }
 
     fn submit(

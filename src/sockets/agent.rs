@@ -164,11 +164,10 @@ impl AgentSocket {
             AgentMessage::Watch(to) => self.address(to, request, move |visitor| {
                 let visitorid = Some(visitor.clone());
                 let key = VisitorKey { group, visitor };
-                // Answered first: what follows is the present state.
-                answer(&outbox, request, |ok| ok.visitorid = visitorid);
-                if let Err(problem) = presence.watch(key, socket) {
-                    refuse(&outbox, None, problem);
-                }
+                presence.watch(key, socket, move |result| match result {
+                    Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
             }),
             AgentMessage::Unwatch(visitor) => {
                 presence.unwatch(&VisitorKey { group, visitor }, socket);

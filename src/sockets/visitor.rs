@@ -317,8 +317,9 @@ fn unique_answer(
 ) -> impl FnOnce(Result<(crate::model::ids::Code, u64), Problem>) + Send + 'static {
     move |answer| match answer {
         Ok((code, life_ms)) => {
+            let Some(request) = request else { return };
             let message = ToVisitor::Ok {
-                request: request.unwrap_or_default(),
+                request,
                 uniqueid: Some(code.to_string()),
                 seconds: Some(life_ms.div_ceil(1000)),
                 visitorid: None,

@@ -184,6 +184,7 @@ mod tests {
     fn messages_name_what_is_wrong() {
         let read = |text: &str| message(serde_json::from_str(text).unwrap());
         assert!(read(r#"{"mtype":"signal","data":{"a":1}}"#).is_ok());
+        assert!(read(r#"{"mtype":"signal","data":null}"#).is_ok());
         assert!(read(r#"{"mtype":"invoke","data":{"func":"GLANCE.x"}}"#).is_ok());
         let field = |text: &str| read(text).unwrap_err().field.unwrap();
         assert_eq!(field(r#"{"mtype":"signal"}"#), "data");

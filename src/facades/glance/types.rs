@@ -54,7 +54,7 @@ pub struct Signal {
     /// `signal` or `invoke`; `type` is what the sockets of the original say.
     #[serde(alias = "type")]
     pub mtype: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "Json::present")]
     pub data: Option<Json>,
 }
 
@@ -62,7 +62,7 @@ pub struct Signal {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Invocation {
     pub func: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "Json::present")]
     pub args: Option<Json>,
 }
 

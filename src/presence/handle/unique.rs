@@ -10,7 +10,6 @@ use crate::{
         ids::{Code, GroupId, SocketAddress, VisitorId, VisitorKey},
     },
     presence::visitor::command::Command,
-    store::Engine,
 };
 
 type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
@@ -36,16 +35,19 @@ impl Presence {
     ) {
         let presence = self.clone();
         let of = key.clone();
-        self.visitors.read(
+        self.read(
             key,
-            Box::new(move |visitor| {
-                let living = visitor.and_then(|visitor| visitor.unique().cloned());
+            |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
+            move |living| {
                 let now = presence.clock.now();
-                match living.filter(|(_, until)| *until > now) {
-                    Some((code, until)) => presence.give(of, socket, code, until, Box::new(answer)),
-                    None => presence.claim(of, socket, Box::new(answer)),
+                match living.map(|living| living.filter(|(_, until)| *until > now)) {
+                    Ok(Some((code, until))) => {
+                        presence.give(of, socket, code, until, Box::new(answer));
+                    }
+                    Ok(None) => presence.claim(of, socket, Box::new(answer)),
+                    Err(problem) => answer(Err(problem)),
                 }
-            }),
+            },
         );
     }
 
@@ -83,12 +85,15 @@ impl Presence {
     ) {
         let presence = self.clone();
         let of = key.clone();
-        self.visitors.read(
+        self.read(
             key,
-            Box::new(move |visitor| {
-                let Some((code, _)) = visitor.and_then(|visitor| visitor.unique().cloned()) else {
-                    let sentence = "there is no unique id to extend";
-                    return answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+            |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
+            move |living| {
+                let sentence = "there is no unique id to extend";
+                let none = || Problem::new(ErrorCode::NotFound, sentence);
+                let (code, _) = match living.and_then(|living| living.ok_or_else(none)) {
+                    Ok(living) => living,
+                    Err(problem) => return answer(Err(problem)),
                 };
                 let life = presence.unique_life_ms;
                 let codes = presence.codes.clone();
@@ -104,7 +109,7 @@ impl Presence {
                     }
                     Err(problem) => answer(Err(problem)),
                 });
-            }),
+            },
         );
     }
 }
