@@ -19,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     auth::Mode,
     clock::{Clock, Timestamp},
-    http,
+    facades, http,
     model::ids::NodeId,
     presence::{
         handle::{Options, Post, Presence},
@@ -166,7 +166,9 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
     let workers = service.settings.server.workers;
     let service = service.clone();
     let started = Arc::new(AtomicUsize::new(0));
-    let server = actix_server::Server::build()
+    let builder = actix_server::Server::build();
+    let ending = builder.graceful_shutdown_signal();
+    let server = builder
         .workers(workers)
         .backlog(u32::try_from(BACKLOG).unwrap_or(1024))
         .max_concurrent_connections(usize::MAX >> 1)
@@ -176,15 +178,27 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
             keep_shards(&service, started.fetch_add(1, Ordering::SeqCst));
             let state = web::Data::new(service.clone());
             let upgrades = service.clone();
+            let glance = service.settings.facades.glance;
             let app = App::new()
                 .app_data(state)
                 .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
                 .wrap(middleware::from_fn(http::guard::guard))
                 .wrap(http::cors::cors(&service))
                 .configure(http::routes::routes)
+                .configure(|routes| {
+                    if glance {
+                        facades::glance::routes(routes);
+                    }
+                })
                 .default_service(web::to(http::guard::not_found));
+            let ending = ending.clone();
             HttpService::build()
                 .client_request_timeout(HEAD_TIMEOUT)
+                // Connections without a request under way end at once, or they would hold the end up.
+                .graceful_shutdown_signal(move || {
+                    let ending = ending.clone();
+                    async move { ending.notified().await }
+                })
                 .upgrade(fn_service(move |(request, framed)| {
                     take_over(upgrades.clone(), request, framed)
                 }))

@@ -22,6 +22,8 @@ pub mod sockets;
 
 pub mod http;
 
+pub mod facades;
+
 pub mod app;
 
 pub mod cli;

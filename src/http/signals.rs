@@ -41,6 +41,7 @@ pub struct InvocationBody {
     func: String,
     /// Its argument.
     #[schema(value_type = Option<Object>)]
+    #[serde(default, deserialize_with = "Json::present")]
     args: Option<Json>,
     /// Which of the visitor's pages call it.
     #[serde(default)]
@@ -80,7 +81,7 @@ pub async fn send_signal(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SIGNAL)?;
     let SignalBody { data, target } = json(&body)?;
-    send(&request, &state, &path, Message::Signal { data }, target).await
+    send(&request, &state, &bearer, &path, Message::Signal { data }, target).await
 }
 
 /// Calls a function of the visitor's page. 202: accepted and held until a page acknowledges it.
@@ -101,12 +102,13 @@ pub async fn send_invocation(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::INVOKE)?;
     let InvocationBody { func, args, target } = json(&body)?;
-    send(&request, &state, &path, Message::invoke(&func, args)?, target).await
+    send(&request, &state, &bearer, &path, Message::invoke(&func, args)?, target).await
 }
 
 async fn send(
     request: &HttpRequest,
     state: &State,
+    bearer: &Bearer,
     path: &(String, String),
     message: Message,
     target: Target,
@@ -114,8 +116,8 @@ async fn send(
     let key = visitor_key(&path.0, &path.1)?;
     let retry_key = text(request, HeaderName::from_static("idempotency-key"));
     let retry_key = retry_key.map(parse::<IdempotencyKey>).transpose();
-    let retry_key = retry_key
-        .map_err(|problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem })?;
+    let named = |problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem };
+    let retry_key = retry_key.map_err(named)?.map(|key| key.of(&bearer.0.subject));
     let visitorid = key.visitor.clone();
     let (id, outcome) = submit(state, key, message, target, retry_key).await?;
     Ok(HttpResponse::Accepted().json(SignalState { id, visitorid, outcome, error: None }))

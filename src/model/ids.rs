@@ -122,6 +122,20 @@ impl VisitorId {
     }
 }
 
+impl IdempotencyKey {
+    /// The key as the core keeps it: another sender's equal key is another one.
+    #[must_use]
+    pub fn of(&self, sender: &str) -> Self {
+        use sha2::{Digest as _, Sha256};
+        let mut digest = Sha256::new();
+        digest.update((sender.len() as u64).to_be_bytes());
+        digest.update(sender);
+        digest.update(self.as_str());
+        let digest = digest.finalize();
+        Self(digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    }
+}
+
 /// Names one visitor in the whole service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VisitorKey {
@@ -236,6 +250,14 @@ mod tests {
         assert!(!is_anonymous("~0123456789ABCDEF0123456789abcdef"));
         assert!(!is_anonymous("~0123"));
         assert!(!is_anonymous("ada"));
+    }
+
+    #[test]
+    fn equal_keys_of_two_senders_differ() {
+        let key: IdempotencyKey = "1".parse().unwrap();
+        assert_eq!(key.of("ada"), key.of("ada"));
+        assert_ne!(key.of("ada"), key.of("bob"));
+        assert_ne!("11".parse::<IdempotencyKey>().unwrap().of("ada"), key.of("ada1"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// A JSON value kept as its text: parsed once for validity, shared by all who pass it on.
@@ -26,6 +26,14 @@ impl Json {
     #[must_use]
     pub fn null() -> Self {
         Self(RawValue::NULL.to_owned().into())
+    }
+
+    /// For `deserialize_with`: tells `null` from nothing, since a signal's data may be `null`.
+    ///
+    /// # Errors
+    /// The deserializer's.
+    pub fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(deserializer).map(Some)
     }
 }
 

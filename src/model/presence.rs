@@ -76,6 +76,13 @@ impl PresenceUpdate {
         self.0.get(key)
     }
 
+    /// The update less the keys that `other` has.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let own = self.0.iter().filter(|(key, _)| !other.0.contains_key(*key));
+        Self(own.map(|(key, value)| (key.clone(), value.clone())).collect())
+    }
+
     /// Cuts query strings and fragments off the addresses that the SDK adds (`url`, `referrer`).
     pub fn strip_queries(&mut self) {
         for key in ["url", "referrer"] {

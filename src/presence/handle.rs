@@ -1,29 +1,30 @@
-//! The handle to presence: what sockets, HTTP and facades call, and where a record's effects turn into messages.
+//! The handle to presence: what sockets, HTTP and facades call.
 
-use std::{net::IpAddr, sync::Arc};
+mod delivery;
+mod unique;
 
+use std::sync::Arc;
+
+use self::delivery::{CodeDelivery, VisitorDelivery};
 use super::{
     visitor::{
         Rules, Visitor,
-        command::{
-            Command, Connect, Departure, Effect, Reply, Report, Submission, ToPage, Welcome,
-        },
+        command::{Command, Connect, Departure, Reply, Report, Submission, ToPage, Welcome},
     },
     watchers::Watchers,
 };
 use crate::{
-    clock::{Clock, Timestamp},
-    codes::{CodeEffect, CodeKey, CodeRecord, CodeRules, Codes},
+    clock::Clock,
+    codes::{CodeRecord, CodeRules, Codes},
     model::{
         error::{ErrorCode, Problem},
-        event::{Event, EventKind, TermsStatus},
-        ids::{Code, GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
-        presence::PresenceUpdate,
-        protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
+        event::{Event, EventKind},
+        ids::{GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
+        protocol::agent::ToAgent,
         signal::{InvokeFailure, Outcome},
         view::VisitorView,
     },
-    store::{Applied, Deliver, Engine, Expect, Refusal, memory::MemoryEngine},
+    store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
 };
 
 /// The engine that keeps visitors.
@@ -80,8 +81,6 @@ struct Shared {
     watchers: Watchers,
     post: Arc<dyn Post>,
 }
-
-type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
 
 impl Presence {
     /// Presence without visitors, which sends by `post`.
@@ -194,14 +193,15 @@ impl Presence {
         id: SignalId,
         answer: impl FnOnce(Result<(Outcome, Option<InvokeFailure>), Problem>) + Send + 'static,
     ) {
-        self.visitors.read(
+        self.read(
             key,
-            Box::new(move |visitor| {
-                let outcome = visitor.and_then(|visitor| visitor.outcome(id));
-                answer(outcome.ok_or_else(|| {
-                    Problem::new(ErrorCode::NotFound, "no outcome is remembered for this signal")
+            move |visitor| visitor.and_then(|visitor| visitor.outcome(id)),
+            move |outcome| {
+                answer(outcome.and_then(|outcome| {
+                    let sentence = "no outcome is remembered for this signal";
+                    outcome.ok_or_else(|| Problem::new(ErrorCode::NotFound, sentence))
                 }));
-            }),
+            },
         );
     }
 
@@ -212,18 +212,18 @@ impl Presence {
         answer: impl FnOnce(Result<Option<VisitorView>, Problem>) + Send + 'static,
     ) {
         let (of, rules, clock) = (key.clone(), *self.visitors.rules(), self.clock.clone());
-        self.visitors.read(
+        self.read(
             key,
-            Box::new(move |visitor| {
-                let view = visitor.and_then(|visitor| visitor.view(&of));
+            move |visitor| visitor.and_then(|visitor| visitor.view(&of)),
+            move |view| {
                 let wait = rules.unknown_until.since(clock.now());
-                if view.is_none() && wait > 0 {
+                if matches!(view, Ok(None)) && wait > 0 {
                     let sentence =
                         "the service has just started and does not know yet who is there";
                     return answer(Err(Problem::new(ErrorCode::Unready, sentence).retry_in(wait)));
                 }
-                answer(Ok(view));
-            }),
+                answer(view);
+            },
         );
     }
 
@@ -251,15 +251,25 @@ impl Presence {
         self.visitors.scan(start, reader, done);
     }
 
-    /// A socket wants a visitor's events, and gets the present state.
-    ///
-    /// # Errors
-    /// `toomany` when the visitor has too many watchers.
-    pub fn watch(&self, key: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
-        self.shared.watchers.add(key.clone(), watcher)?;
-        let watcher = self.address(watcher);
-        self.submit(key, Command::Attach { watcher }, |_| ());
-        Ok(())
+    /// A socket wants a visitor's events, and gets the present state. `answer` is called before that: with `toomany`
+    /// when the visitor has too many watchers or the socket watches too many visitors.
+    pub fn watch(
+        &self,
+        key: VisitorKey,
+        watcher: SocketId,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        if let Err(problem) = self.shared.watchers.add(key.clone(), watcher) {
+            return answer(Err(problem));
+        }
+        let (presence, of) = (self.clone(), key.clone());
+        let command = Command::Attach { watcher: self.address(watcher) };
+        self.submit(key, command, move |reply| {
+            if reply.is_err() {
+                presence.unwatch(&of, watcher);
+            }
+            answer(reply.map(|_| ()));
+        });
     }
 
     /// A socket wants them no more.
@@ -267,111 +277,39 @@ impl Presence {
         self.shared.watchers.remove(key, watcher);
     }
 
-    /// Says which visitor a code leads to, to somebody at `address`.
-    pub fn resolve(
-        &self,
-        group: GroupId,
-        code: Code,
-        address: IpAddr,
-        answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
-    ) {
-        self.codes.resolve(group, code, address, answer);
-    }
-
-    /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.
-    pub fn unique(
-        &self,
-        key: VisitorKey,
-        socket: SocketAddress,
-        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
-    ) {
-        let presence = self.clone();
-        let of = key.clone();
-        self.visitors.read(
-            key,
-            Box::new(move |visitor| {
-                let living = visitor.and_then(|visitor| visitor.unique().cloned());
-                let now = presence.clock.now();
-                match living.filter(|(_, until)| *until > now) {
-                    Some((code, until)) => presence.give(of, socket, code, until, Box::new(answer)),
-                    None => presence.claim(of, socket, Box::new(answer)),
-                }
-            }),
-        );
-    }
-
-    fn claim(&self, key: VisitorKey, socket: SocketAddress, answer: Answer<(Code, u64)>) {
-        let presence = self.clone();
-        let (group, visitor, life) = (key.group.clone(), key.visitor.clone(), self.unique_life_ms);
-        self.codes.claim(group, visitor, life, move |claimed| match claimed {
-            Ok(code) => {
-                let until = presence.clock.now() + life;
-                presence.give(key, socket, code, until, answer);
-            }
-            Err(problem) => answer(Err(problem)),
-        });
-    }
-
-    fn give(
-        &self,
-        key: VisitorKey,
-        socket: SocketAddress,
-        code: Code,
-        until: Timestamp,
-        answer: Answer<(Code, u64)>,
-    ) {
-        let left = until.since(self.clock.now());
-        let command = Command::UniqueGiven { socket, code: code.clone(), until };
-        self.submit(key, command, move |reply| answer(reply.map(|_| (code, left))));
-    }
-
-    /// Gives the visitor's unique id its whole life again.
-    pub fn extend_unique(
-        &self,
-        key: VisitorKey,
-        socket: SocketAddress,
-        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
-    ) {
-        let presence = self.clone();
-        let of = key.clone();
-        self.visitors.read(
-            key,
-            Box::new(move |visitor| {
-                let Some((code, _)) = visitor.and_then(|visitor| visitor.unique().cloned()) else {
-                    let sentence = "there is no unique id to extend";
-                    return answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
-                };
-                let life = presence.unique_life_ms;
-                let codes = presence.codes.clone();
-                let (group, visitor) = (of.group.clone(), of.visitor.clone());
-                codes.extend(group, code.clone(), visitor, life, move |extended| match extended {
-                    Ok(true) => {
-                        let until = presence.clock.now() + life;
-                        presence.give(of, socket, code, until, Box::new(answer));
-                    }
-                    Ok(false) => {
-                        let sentence = "the unique id's life has ended";
-                        answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
-                    }
-                    Err(problem) => answer(Err(problem)),
-                });
-            }),
-        );
-    }
-
-    /// A page of an anonymous visitor goes on under a known id. `answer` gets what to carry into the known record.
+    /// An anonymous visitor goes on as `known`, to whose record his page is connected already; `page` is the socket
+    /// that leaves the anonymous record, if it is connected there. `done` is called when all is carried over, or at
+    /// once when the anonymous record is gone.
     pub fn join(
         &self,
-        anonymous: VisitorKey,
-        socket: SocketAddress,
-        known: VisitorId,
-        answer: impl FnOnce(Result<(PresenceUpdate, Option<TermsStatus>), Problem>) + Send + 'static,
+        anonymous: VisitorId,
+        page: Option<SocketAddress>,
+        known: VisitorKey,
+        done: impl FnOnce() + Send + 'static,
     ) {
-        self.submit(anonymous, Command::Join { socket, known }, |reply| match reply {
-            Ok(Reply::Joined { data, terms }) => answer(Ok((data, terms))),
-            Ok(_) => answer(Err(unexpected())),
-            Err(problem) => answer(Err(problem)),
+        let presence = self.clone();
+        let key = VisitorKey { group: known.group.clone(), visitor: anonymous };
+        let command = Command::Join { page, known: known.visitor.clone() };
+        self.submit(key, command, move |reply| match reply {
+            Ok(Reply::Joined { data, terms }) => {
+                presence.submit(known, Command::Inherit { data, terms }, |_| done());
+            }
+            _ => done(),
         });
+    }
+
+    /// Takes out of a record what `look` finds there, and goes on with that.
+    fn read<T: Send + 'static>(
+        &self,
+        key: VisitorKey,
+        look: impl FnOnce(Option<&Visitor>) -> T + Send + 'static,
+        go_on: impl FnOnce(Result<T, Problem>) + Send + 'static,
+    ) {
+        let reader = move |visitor: Result<Option<&Visitor>, Refusal>| -> Afterwards {
+            let found = visitor.map(look).map_err(Problem::from);
+            Box::new(move || go_on(found))
+        };
+        self.visitors.read(key, Box::new(reader));
     }
 
     fn submit(
@@ -395,104 +333,4 @@ fn plain(result: Result<Applied<Reply>, Refusal>) -> Result<Reply, Problem> {
 
 fn unexpected() -> Problem {
     Problem::new(ErrorCode::Internal, "the record gave an answer of another kind")
-}
-
-/// Sends what follows from a visitor's transitions.
-struct VisitorDelivery(Arc<Shared>);
-
-impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
-    fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
-        let Shared { node, watchers, post } = &*self.0;
-        let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
-        let visitorid = || key.visitor.clone();
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Page { to, message } => {
-                    if let Some(to) = here(to) {
-                        post.page(to, message);
-                    }
-                }
-                Effect::Publish(event) => {
-                    watchers.with(key, |watchers| post.event(watchers, &event));
-                    if let EventKind::VisitorJoined { visitorid } = event.kind {
-                        self.follow(engine, key, visitorid);
-                    }
-                }
-                Effect::Present { to, event } => {
-                    if let Some(to) = here(to) {
-                        post.event(&[to], &event);
-                    }
-                }
-                Effect::Settled { to, id, outcome } => {
-                    post.settled(outcome);
-                    if let Some(to) = to.and_then(here) {
-                        let data = SignalOutcome { id, outcome };
-                        post.agent(to, &ToAgent::SignalOutcome { visitorid: visitorid(), data });
-                    }
-                }
-                Effect::InvokeFailed { to, id, func, failure } => {
-                    if let Some(to) = here(to) {
-                        let params = InvokeErrorParams { id, func };
-                        let data = InvokeError { failure, params };
-                        post.agent(to, &ToAgent::VisitorError { visitorid: visitorid(), data });
-                    }
-                }
-                Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
-            }
-        }
-    }
-}
-
-impl VisitorDelivery {
-    /// Watchers of an anonymous visitor go on watching him under his known id.
-    fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
-        let Shared { node, watchers, .. } = &*self.0;
-        let mut moved = Vec::new();
-        watchers.with(anonymous, |sockets| moved = sockets.to_vec());
-        let key = VisitorKey { group: anonymous.group.clone(), visitor: known };
-        for socket in moved {
-            if watchers.add(key.clone(), socket).is_ok() {
-                let watcher = SocketAddress { node: *node, socket };
-                let command = Command::Attach { watcher };
-                engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
-            }
-        }
-    }
-
-    fn forward(
-        &self,
-        engine: &VisitorEngine,
-        from: &VisitorKey,
-        to: VisitorId,
-        submission: Submission,
-    ) {
-        let shared = Arc::clone(&self.0);
-        let (id, sender, asked_for) = (submission.id, submission.sender, from.visitor.clone());
-        let key = VisitorKey { group: from.group.clone(), visitor: to };
-        let sink = Box::new(move |result| {
-            if plain(result).is_ok() {
-                return;
-            }
-            shared.post.settled(Outcome::Refused);
-            if let Some(to) = sender.filter(|sender| sender.node == shared.node) {
-                let data = SignalOutcome { id, outcome: Outcome::Refused };
-                let message = ToAgent::SignalOutcome { visitorid: asked_for, data };
-                shared.post.agent(to.socket, &message);
-            }
-        });
-        engine.submit(key, Expect::Any, Command::Signal(Box::new(submission)), sink);
-    }
-}
-
-/// Tells visitors that their unique ids ended.
-struct CodeDelivery(VisitorEngine);
-
-impl Deliver<CodeRecord, CodeEngine> for CodeDelivery {
-    fn deliver(&self, _: &CodeEngine, key: &CodeKey, effects: &mut Vec<CodeEffect>) {
-        for CodeEffect::Expired { visitor } in effects.drain(..) {
-            let visitor = VisitorKey { group: key.group.clone(), visitor };
-            let command = Command::UniqueExpired { code: key.code.clone() };
-            self.0.submit(visitor, Expect::Any, command, Box::new(|_| ()));
-        }
-    }
 }

@@ -14,11 +14,13 @@ use crate::{
     },
 };
 
-/// Saves all records; gives their number.
+/// Saves all records, which change no more from now on; gives their number.
 ///
 /// # Errors
 /// The storage cannot be written.
 pub async fn save(presence: &Presence, storage: &SavedState) -> Result<u64, StorageError> {
+    presence.visitors().seal();
+    presence.code_engine().seal();
     let visitors = storage.save_all(Visitor::KIND, rows(presence.visitors())).await?;
     let codes = storage.save_all(CodeRecord::KIND, rows(presence.code_engine())).await?;
     Ok(visitors + codes)

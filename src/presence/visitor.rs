@@ -3,32 +3,35 @@
 //! clock and draws no random number, so that a run can be repeated exactly.
 //!
 //! * [`command`] names what can happen and what follows from it,
-//! * [`sockets`](self) here: connecting, leaving, grace, focus, visibility,
-//! * [`held`] the signals that wait, and their outcomes.
+//! * `pages`: connecting, leaving, grace, focus, visibility,
+//! * `held`: the signals that wait, and their outcomes,
+//! * `identity`: anonymous visitors who become known, and unique ids,
+//! * `view`: what readers and watchers see.
 
 pub mod command;
 mod held;
+mod identity;
 #[cfg(test)]
 mod model_test;
+mod pages;
 mod record;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
 use self::{
-    command::{Command, Connect, Departure, Effect, Reply, ToPage, Welcome},
+    command::{Command, Effect, Reply},
     held::Signals,
 };
 use crate::{
     clock::Timestamp,
     model::{
-        close::CloseCode,
         error::{ErrorCode, Problem},
         event::{Event, EventKind, TermsStatus, Visibility},
-        ids::{Code, PageId, SocketAddress, TabId, VisitorId, VisitorKey},
+        ids::{Code, PageId, SocketAddress, TabId, VisitorId},
         presence::{PresenceData, PresenceUpdate},
-        view::{TabView, VisitorView},
     },
 };
 
@@ -207,7 +210,8 @@ impl Visitor {
                 Reply::Done
             }
             Command::Signal(submission) => self.signal(*submission, &mut step),
-            Command::Join { socket, known } => self.join(socket, known, &mut step),
+            Command::Join { page, known } => self.join(page, known, &mut step),
+            Command::Inherit { data, terms } => self.inherit(&data, terms, &mut step),
             Command::Attach { watcher } => {
                 self.attach(watcher, &mut step);
                 Reply::Done
@@ -269,69 +273,6 @@ impl Visitor {
         idle && self.sockets.is_empty() && self.signals.is_empty()
     }
 
-    /// The visitor as readers see him; `None` when he is not there.
-    #[must_use]
-    pub fn view(&self, key: &VisitorKey) -> Option<VisitorView> {
-        if !self.is_connected() {
-            return None;
-        }
-        let tabs = self.sockets.iter().map(|socket| TabView {
-            tab: socket.tab.clone(),
-            page: socket.page.clone(),
-            visible: socket.visible,
-            focus: self.focus == Some(socket.address),
-            listening: socket.listening,
-        });
-        Some(VisitorView {
-            visitorid: key.visitor.clone(),
-            group: key.group.clone(),
-            anonymous: key.visitor.is_anonymous(),
-            connected: true,
-            epoch: self.epoch,
-            sequence: self.sequence,
-            since: self.since,
-            updated: self.updated,
-            sockets: self.sockets.len(),
-            visibility: self.visibility,
-            terms: self.terms,
-            data: self.data.clone(),
-            tabs: tabs.collect(),
-            held: self.signals.waiting(),
-        })
-    }
-
-    /// Whether the visitor counts as connected: has a socket or is in transit.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Connected | Phase::Transit { .. })
-    }
-
-    /// The addresses of all his sockets.
-    pub fn sockets(&self) -> impl Iterator<Item = SocketAddress> + '_ {
-        self.sockets.iter().map(|socket| socket.address)
-    }
-
-    /// How many signals wait for him.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.signals.waiting()
-    }
-
-    /// The code that leads here, and until when.
-    #[must_use]
-    pub fn unique(&self) -> Option<&(Code, Timestamp)> {
-        self.unique.as_ref()
-    }
-
-    /// What became of a signal: the outcome and, for an invocation, its failure.
-    #[must_use]
-    pub fn outcome(
-        &self,
-        id: crate::model::ids::SignalId,
-    ) -> Option<(crate::model::signal::Outcome, Option<crate::model::signal::InvokeFailure>)> {
-        self.signals.outcome(id)
-    }
-
     fn let_time_pass(&mut self, step: &mut Step<'_>) {
         match self.phase {
             Phase::Transit { until } if until <= step.now => self.leave(step),
@@ -354,136 +295,6 @@ impl Visitor {
         self.signals.expire(step);
         // A pin may have run out, and an expired signal no longer blocks those behind it.
         self.flush(step);
-    }
-
-    fn connect(&mut self, connect: Connect, step: &mut Step<'_>) -> Reply {
-        if self.socket(connect.socket).is_some() {
-            return Reply::Welcome(self.welcome(connect.socket, None));
-        }
-        // The tab shows this page now: a socket of the tab that is still there is the ghost of a page that went
-        // without a word (or the tab was duplicated; then the other page takes a new tab id when it hears this).
-        let ghosts = self.sockets.iter().filter(|socket| socket.tab == connect.tab);
-        let ghosts: Vec<_> = ghosts.map(|socket| socket.address).collect();
-        if self.sockets.len() - ghosts.len() >= MAX_SOCKETS {
-            let sentence = format!("a visitor may have {MAX_SOCKETS} sockets");
-            return Reply::Refused(Problem::new(ErrorCode::TooMany, sentence));
-        }
-        let arrives = !self.is_connected();
-        if arrives {
-            self.epoch = step.now.0.max(self.epoch + 1);
-            self.sequence = 0;
-            self.since = step.now;
-            self.data = PresenceData::EMPTY;
-            self.terms = None;
-            self.visibility = None;
-        }
-        self.phase = Phase::Connected;
-        self.awaited = false;
-        self.updated = step.now;
-        self.terms = connect.terms.or(self.terms);
-        self.activities += 1;
-        self.sockets.push(Socket {
-            address: connect.socket,
-            tab: connect.tab,
-            page: connect.page,
-            visible: connect.visible,
-            listening: connect.listening,
-            by_unique: false,
-            activity: self.activities,
-        });
-        if arrives {
-            self.publish(EventKind::VisitorConn { connected: true }, step);
-        }
-        let sockets = self.sockets.len();
-        self.publish(EventKind::VisitorSock { connected: true, sockets }, step);
-        for id in connect.seen {
-            self.signals.acknowledge(id, step);
-        }
-        for to in ghosts {
-            let message = ToPage::Close(CloseCode::Superseded);
-            step.effects.push(Effect::Page { to, message });
-            self.detach(to, Departure::Gone, step);
-        }
-        let refused_data = connect.data.and_then(|update| self.merge(update, step).err());
-        self.settle_down(Some(connect.socket), step);
-        Reply::Welcome(self.welcome(connect.socket, refused_data))
-    }
-
-    fn welcome(&self, socket: SocketAddress, refused_data: Option<Problem>) -> Welcome {
-        let focus = self.focus == Some(socket);
-        Welcome { epoch: self.epoch, focus, terms: self.terms, refused_data }
-    }
-
-    fn close(&mut self, address: SocketAddress, departure: Departure, step: &mut Step<'_>) {
-        self.close_all(&[address], departure, step);
-    }
-
-    /// Ends sockets at once, so that none of them gets the focus or a signal of another before its own end.
-    fn close_all(&mut self, all: &[SocketAddress], departure: Departure, step: &mut Step<'_>) {
-        let mut closed = false;
-        for address in all {
-            closed |= self.detach(*address, departure, step);
-        }
-        if !closed {
-            return;
-        }
-        if self.sockets.is_empty() {
-            self.sockets = Vec::new();
-            self.focus = None;
-            self.phase = Phase::Transit { until: step.now + step.rules.grace_ms };
-            if departure == Departure::Disconnect || step.rules.grace_ms == 0 {
-                self.leave(step);
-            }
-        } else {
-            self.settle_down(None, step);
-        }
-    }
-
-    /// Takes a socket out, and back what it had not acknowledged. Whether it was there.
-    fn detach(
-        &mut self,
-        address: SocketAddress,
-        departure: Departure,
-        step: &mut Step<'_>,
-    ) -> bool {
-        let Some(at) = self.sockets.iter().position(|socket| socket.address == address) else {
-            return false;
-        };
-        let socket = self.sockets.remove(at);
-        self.updated = step.now;
-        if socket.listening && !self.is_listening() {
-            self.listened = Some(step.now);
-        }
-        self.signals.put_back(address, &socket.tab, departure, step);
-        let sockets = self.sockets.len();
-        self.publish(EventKind::VisitorSock { connected: false, sockets }, step);
-        true
-    }
-
-    fn leave(&mut self, step: &mut Step<'_>) {
-        // A record made anew at `now` has the epoch `now - 1`, and must come after this one.
-        let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
-        self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
-        self.publish(EventKind::VisitorConn { connected: false }, step);
-    }
-
-    /// Changes a socket; `change` says whether that was an activity of the visitor on its page (design section 2.3). To
-    /// repeat what is known is none.
-    fn touch(
-        &mut self,
-        address: SocketAddress,
-        step: &mut Step<'_>,
-        change: impl FnOnce(&mut Socket) -> bool,
-    ) {
-        let Some(socket) = self.sockets.iter_mut().find(|socket| socket.address == address) else {
-            return;
-        };
-        if change(socket) {
-            self.activities += 1;
-            socket.activity = self.activities;
-        }
-        self.updated = step.now;
-        self.settle_down(None, step);
     }
 
     fn presence(
@@ -509,103 +320,6 @@ impl Visitor {
             self.publish(EventKind::Presence(update), step);
         }
         Ok(())
-    }
-
-    fn join(&mut self, address: SocketAddress, known: VisitorId, step: &mut Step<'_>) -> Reply {
-        let Some(at) = self.sockets.iter().position(|socket| socket.address == address) else {
-            let sentence = "the socket does not belong to this visitor any more";
-            return Reply::Refused(Problem::new(ErrorCode::VisitorNotPresent, sentence));
-        };
-        let (data, terms) = (self.data.to_update(), self.terms);
-        if self.sockets.len() > 1 {
-            // Other pages still go under the anonymous id; they join as they learn of the known one.
-            self.close(address, Departure::Gone, step);
-            return Reply::Joined { data, terms };
-        }
-        let socket = self.sockets.remove(at);
-        self.signals.put_back(address, &socket.tab, Departure::Gone, step);
-        self.publish(EventKind::VisitorJoined { visitorid: known.clone() }, step);
-        self.focus = None;
-        self.signals.forward_all(&known, step);
-        self.phase = Phase::Joined { to: known, until: step.now + JOIN_MEMORY_MS };
-        Reply::Joined { data, terms }
-    }
-
-    fn attach(&mut self, watcher: SocketAddress, step: &mut Step<'_>) {
-        match &self.phase {
-            Phase::Unknown { .. } => {
-                self.awaited = true;
-                return;
-            }
-            // A watcher that comes back must not hear of a leave: the visitor goes on elsewhere.
-            Phase::Joined { to, .. } => {
-                let event = self.event(EventKind::VisitorJoined { visitorid: to.clone() }, step);
-                step.effects.push(Effect::Present { to: watcher, event });
-                return;
-            }
-            _ => {}
-        }
-        let connected = self.is_connected();
-        let sockets = self.sockets.len();
-        for kind in [
-            EventKind::VisitorConn { connected },
-            EventKind::VisitorSock { connected: sockets > 0, sockets },
-        ] {
-            let event = Event { present: true, ..self.event(kind, step) };
-            step.effects.push(Effect::Present { to: watcher, event });
-        }
-    }
-
-    fn unique_expired(&mut self, step: &mut Step<'_>) {
-        self.unique = None;
-        let pages = self.sockets.iter().filter(|socket| socket.by_unique);
-        let pages: Vec<_> = pages.map(|socket| socket.address).collect();
-        for to in &pages {
-            let message = ToPage::Close(CloseCode::UniqueExpired);
-            step.effects.push(Effect::Page { to: *to, message });
-        }
-        self.close_all(&pages, Departure::Disconnect, step);
-    }
-
-    fn node_lost(&mut self, node: u32, before: u64, step: &mut Step<'_>) {
-        let is_lost =
-            |address: SocketAddress| address.node.node == node && address.node.incarnation < before;
-        let lost: Vec<_> = self.sockets().filter(|address| is_lost(*address)).collect();
-        self.close_all(&lost, Departure::Gone, step);
-        if let Phase::Transit { until } = &mut self.phase {
-            *until = step.now + step.rules.grace_ms;
-            self.listened = self.listened.map(|_| step.now);
-            self.signals.extend(step.now + step.rules.signal_window_ms);
-        }
-        self.signals.forget_senders(is_lost);
-    }
-
-    /// Brings visibility, focus and waiting signals in line with the sockets. `newcomer` learns of its focus by the
-    /// welcome.
-    fn settle_down(&mut self, newcomer: Option<SocketAddress>, step: &mut Step<'_>) {
-        if self.is_listening() {
-            self.listened = None;
-        }
-        if !self.sockets.is_empty() {
-            let visibility = Visibility::from(self.sockets.iter().any(|socket| socket.visible));
-            let before = self.visibility.replace(visibility);
-            if before.is_some_and(|before| before != visibility) {
-                self.publish(EventKind::Visibility { visibility }, step);
-            }
-        }
-        let focus = self.sockets.iter().filter(|socket| socket.listening);
-        let focus = focus.max_by_key(|socket| (socket.visible, socket.activity));
-        let focus = focus.map(|socket| socket.address);
-        let before = std::mem::replace(&mut self.focus, focus);
-        if before != focus {
-            if let Some(to) = before.filter(|address| self.socket(*address).is_some()) {
-                step.effects.push(Effect::Page { to, message: ToPage::Blur });
-            }
-            if let Some(to) = focus.filter(|address| newcomer != Some(*address)) {
-                step.effects.push(Effect::Page { to, message: ToPage::Focus });
-            }
-        }
-        self.flush(step);
     }
 
     fn socket(&self, address: SocketAddress) -> Option<&Socket> {

@@ -164,11 +164,10 @@ impl AgentSocket {
             AgentMessage::Watch(to) => self.address(to, request, move |visitor| {
                 let visitorid = Some(visitor.clone());
                 let key = VisitorKey { group, visitor };
-                // Answered first: what follows is the present state.
-                answer(&outbox, request, |ok| ok.visitorid = visitorid);
-                if let Err(problem) = presence.watch(key, socket) {
-                    refuse(&outbox, None, problem);
-                }
+                presence.watch(key, socket, move |result| match result {
+                    Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
             }),
             AgentMessage::Unwatch(visitor) => {
                 presence.unwatch(&VisitorKey { group, visitor }, socket);
@@ -189,6 +188,7 @@ impl AgentSocket {
             AgentMessage::Send { to, message, target, key } => {
                 let sender = Some(presence.address(socket));
                 let id = SignalId::generate();
+                let key = key.map(|key| key.of(&agent.subject));
                 let submission = Submission { id, message, target, key, sender };
                 self.address(to, request, move |visitor| {
                     let visitorid = Some(visitor.clone());

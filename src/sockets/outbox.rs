@@ -86,6 +86,8 @@ pub struct Counts {
     pub replaced: u32,
     /// Frames of [`Class::Stream`] that were dropped.
     pub dropped: u32,
+    /// Whether the outbox closed because a frame that must not be dropped had no room.
+    pub overflowed: bool,
 }
 
 /// The frames of one socket on their way out. Shared: any thread pushes, the socket's task writes.

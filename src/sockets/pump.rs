@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::close::{Close, CloseCode},
-    telemetry::Metrics,
+    telemetry::{Metrics, labels::OutboxClass},
 };
 
 /// Bytes that one poll reads at most, so that a busy socket leaves the thread to others.
@@ -100,7 +100,7 @@ impl<T: Connection> Pump<T> {
                 let read = ready!(Pin::new(&mut self.connection).poll_read(task, &mut buffer));
                 let bytes = buffer.filled_mut();
                 if read.is_err() || bytes.is_empty() {
-                    if self.stage == Stage::Open {
+                    if self.stage == Stage::Open && !self.lease.outbox.is_closed() {
                         self.metrics.connections_lost.inc();
                     }
                     return Poll::Ready(());
@@ -162,6 +162,13 @@ impl<T: Connection> Pump<T> {
             self.lease.outbox.poll_flush(task, connection, now)
         };
         let counts = self.lease.outbox.take_counts();
+        let overflows = &self.metrics.outbox_overflows;
+        if counts.overflowed {
+            overflows.of(OutboxClass::Reliable).inc();
+        }
+        if counts.dropped > 0 {
+            overflows.of(OutboxClass::Stream).inc_by(counts.dropped.into());
+        }
         if counts.frames > 0 {
             self.metrics.frames_out.inc_by(counts.frames.into());
             self.metrics.bytes_out.inc_by(counts.bytes);
@@ -188,6 +195,10 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
         let pump = self.get_mut();
         let gone = pump.poll_read(actor, context, task).is_ready();
         if gone {
+            // A peer that closed and then shut its side may still read our answer.
+            if pump.stage != Stage::Lingering {
+                let _ = pump.poll_write(task);
+            }
             actor.ended();
             context.stop();
             return Poll::Ready(());
@@ -201,6 +212,9 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => pump.stage = Stage::Lingering,
                 Poll::Ready(Err(())) => {
+                    if pump.stage == Stage::Open {
+                        pump.metrics.connections_lost.inc();
+                    }
                     actor.ended();
                     context.stop();
                     return Poll::Ready(());

@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, rc::Rc, sync::Arc};
 
-use actix::{Actor, AsyncContext as _, Context, Handler};
+use actix::{Actor, Context};
 
 use super::{
     framing::Reader,
@@ -16,8 +16,8 @@ use crate::{
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
-        event::{TermsStatus, Visibility},
-        ids::{SocketAddress, VisitorId, VisitorKey},
+        event::Visibility,
+        ids::{SignalId, SocketAddress, VisitorId, VisitorKey},
         presence::PresenceUpdate,
         protocol::{
             Numbered,
@@ -26,7 +26,7 @@ use crate::{
     },
     presence::{
         handle::Presence,
-        visitor::command::{Command, Connect, Departure},
+        visitor::command::{Command, Connect, Departure, Welcome},
     },
     settings::Group,
     telemetry::labels::SocketKind,
@@ -41,7 +41,6 @@ pub struct VisitorSocket {
     page: Option<Page>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
-    identifying: bool,
 }
 
 /// What a page has told; reports the page's end when it is dropped, on whatever path that happens.
@@ -73,7 +72,7 @@ impl VisitorSocket {
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
         let (page, identity) = (None, None);
-        let socket = Self { service, group, lease, entry, page, identity, identifying: false };
+        let socket = Self { service, group, lease, entry, page, identity };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -96,19 +95,33 @@ impl VisitorSocket {
         self.lease.keepalive(super::keepalive::Keepalive::greeted);
         let (seen, data) = (std::mem::take(&mut hello.seen), hello.data.take());
         let data = data.map(|data| self.stripped(data));
-        let connect = self.connect(&hello, seen, data, None);
+        let from = hello.from.take();
+        let connect = self.connect(&hello, seen, data);
         self.identity = Some(hello);
-        self.enter(key, connect, None);
+        let outbox = Arc::clone(&self.lease.outbox);
+        let (now, socket) = (self.service.clock().now(), connect.socket);
+        let visitorid = key.visitor.clone();
+        self.enter(key.clone(), connect, move |presence, welcome| {
+            let message = ToVisitor::Welcome {
+                socket: socket.to_string(),
+                visitorid,
+                epoch: welcome.epoch,
+                now,
+                focus: welcome.focus,
+                terms: welcome.terms,
+            };
+            let _ = outbox.push(Class::Reliable, text(&message));
+            if let Some(problem) = welcome.refused_data {
+                refuse(&outbox, None, problem);
+            }
+            if let Some(anonymous) = from {
+                presence.join(anonymous, None, key, || ());
+            }
+        });
         ControlFlow::Continue(())
     }
 
-    fn connect(
-        &self,
-        hello: &Hello,
-        seen: Vec<crate::model::ids::SignalId>,
-        data: Option<PresenceUpdate>,
-        terms: Option<TermsStatus>,
-    ) -> Connect {
+    fn connect(&self, hello: &Hello, seen: Vec<SignalId>, data: Option<PresenceUpdate>) -> Connect {
         Connect {
             socket: self.address(),
             tab: hello.tab.clone(),
@@ -117,54 +130,27 @@ impl VisitorSocket {
             listening: hello.listen,
             seen,
             data,
-            terms,
         }
     }
 
-    /// Connects the page to a record. Answers a hello by `welcome`, a request to go on under another id by `ok`.
-    fn enter(&mut self, key: VisitorKey, connect: Connect, request: Option<u64>) {
+    /// Connects the page to a record; gives the page that it was until now.
+    fn enter(
+        &mut self,
+        key: VisitorKey,
+        connect: Connect,
+        welcomed: impl FnOnce(&Presence, Welcome) + Send + 'static,
+    ) -> Option<Page> {
         let presence = self.service.presence.clone();
-        let socket = connect.socket;
-        self.page = Some(Page {
-            presence: presence.clone(),
-            key: key.clone(),
-            socket,
-            departure: Departure::Gone,
-        });
+        let (socket, departure) = (connect.socket, Departure::Gone);
+        let page = Page { presence: presence.clone(), key: key.clone(), socket, departure };
+        let before = self.page.replace(page);
         let outbox = Arc::clone(&self.lease.outbox);
-        let visitorid = key.visitor.clone();
-        let (is_hello, now) = (!self.identifying, self.service.clock().now());
-        self.identifying = false;
-        presence.connect(key, connect, move |welcome| {
-            let welcome = match welcome {
-                Ok(welcome) => welcome,
-                Err(problem) => return outbox.close(close_of(&problem)),
-            };
-            let message = if is_hello {
-                Some(ToVisitor::Welcome {
-                    socket: socket.to_string(),
-                    visitorid,
-                    epoch: welcome.epoch,
-                    now,
-                    focus: welcome.focus,
-                    terms: welcome.terms,
-                })
-            } else {
-                request.map(|request| ToVisitor::Ok {
-                    request,
-                    uniqueid: None,
-                    seconds: None,
-                    visitorid: Some(visitorid),
-                    epoch: Some(welcome.epoch),
-                })
-            };
-            if let Some(message) = message {
-                let _ = outbox.push(Class::Reliable, text(&message));
-            }
-            if let Some(problem) = welcome.refused_data {
-                refuse(&outbox, None, problem);
-            }
+        let then = presence.clone();
+        presence.connect(key, connect, move |welcome| match welcome {
+            Ok(welcome) => welcomed(&then, welcome),
+            Err(problem) => outbox.close(close_of(&problem)),
         });
+        before
     }
 
     fn stripped(&self, mut data: PresenceUpdate) -> PresenceUpdate {
@@ -174,12 +160,7 @@ impl VisitorSocket {
         data
     }
 
-    fn after_hello(
-        &mut self,
-        message: VisitorMessage,
-        request: Option<u64>,
-        context: &mut Context<Self>,
-    ) -> ControlFlow<Close> {
+    fn after_hello(&mut self, message: VisitorMessage, request: Option<u64>) -> ControlFlow<Close> {
         let socket = self.address();
         let presence = self.service.presence.clone();
         let Some(key) = self.page.as_ref().map(|page| page.key.clone()) else {
@@ -221,7 +202,7 @@ impl VisitorSocket {
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Identify(known) => {
-                self.identify(&key, known, request, context);
+                self.identify(&key, known, request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Disconnect => {
@@ -243,85 +224,48 @@ impl VisitorSocket {
         }
     }
 
-    fn identify(
-        &mut self,
-        current: &VisitorKey,
-        known: VisitorId,
-        request: Option<u64>,
-        context: &mut Context<Self>,
-    ) {
+    /// Goes on under another id: connects to its record first, then leaves the present one, so that what waits there
+    /// finds the page where it goes.
+    fn identify(&mut self, current: &VisitorKey, known: VisitorId, request: Option<u64>) {
         let outbox = Arc::clone(&self.lease.outbox);
-        if self.identifying {
-            let problem = Problem::new(ErrorCode::TooMany, "another identify is under way");
-            return refuse(&outbox, request, problem);
-        }
         if known == current.visitor {
             return done(&outbox, request);
         }
-        if self.service.admission.hello(&self.key(known.clone())).is_err() {
+        let key = self.key(known.clone());
+        if self.service.admission.hello(&key).is_err() {
             let problem = Problem::new(ErrorCode::RateLimited, "this visitor connects too often");
             return refuse(&outbox, request, problem.retry_in(1_000));
         }
-        self.identifying = true;
-        if !current.visitor.is_anonymous() {
-            // Somebody else: the old visitor leaves.
-            self.page.iter_mut().for_each(|page| page.departure = Departure::Disconnect);
-            self.page = None;
-            return self.go_on(known, None, None, request);
-        }
-        let address = context.address();
-        let (current, socket) = (current.clone(), self.address());
-        let joining = known.clone();
-        self.service.presence.join(current, socket, joining, move |result| {
-            // One at a time, so this cannot fill the mailbox.
-            address.do_send(Joined { known, result, request });
-        });
-    }
-
-    fn go_on(
-        &mut self,
-        known: VisitorId,
-        data: Option<PresenceUpdate>,
-        terms: Option<TermsStatus>,
-        request: Option<u64>,
-    ) {
         let Some(mut hello) = self.identity.take() else { return };
         hello.visitorid = known.clone();
-        let connect = self.connect(&hello, Vec::new(), data, terms);
+        let connect = self.connect(&hello, Vec::new(), None);
         self.identity = Some(hello);
-        let key = self.key(known);
-        self.enter(key, connect, request);
-    }
-}
-
-/// The anonymous record has let the page go.
-struct Joined {
-    known: VisitorId,
-    result: Result<(PresenceUpdate, Option<TermsStatus>), Problem>,
-    request: Option<u64>,
-}
-
-impl actix::Message for Joined {
-    type Result = ();
-}
-
-impl Handler<Joined> for VisitorSocket {
-    type Result = ();
-
-    fn handle(&mut self, joined: Joined, _: &mut Context<Self>) {
-        let Joined { known, result, request } = joined;
-        match result {
-            // The page may have gone meanwhile; then nobody connects.
-            Ok(_) if self.page.is_none() => {}
-            Ok((data, terms)) => {
-                let data = Some(data).filter(|data| !data.is_empty());
-                self.go_on(known, data, terms, request);
+        let (socket, current) = (connect.socket, current.visitor.clone());
+        // Until all is carried over, the anonymous record keeps the page.
+        let leaving = Arc::new(parking_lot::Mutex::new(None::<Page>));
+        let left = Arc::clone(&leaving);
+        let before = self.enter(key.clone(), connect, move |presence, welcome| {
+            if let Some(request) = request {
+                let message = ToVisitor::Ok {
+                    request,
+                    uniqueid: None,
+                    seconds: None,
+                    visitorid: Some(known),
+                    epoch: Some(welcome.epoch),
+                };
+                let _ = outbox.push(Class::Reliable, text(&message));
             }
-            Err(problem) => {
-                self.identifying = false;
-                refuse(&self.lease.outbox, request, problem);
+            if current.is_anonymous() {
+                presence.join(current, Some(socket), key, move || drop(left.lock().take()));
             }
-        }
+        });
+        *leaving.lock() = before.map(|mut page| {
+            if !page.key.visitor.is_anonymous() {
+                // Somebody else: the old visitor leaves.
+                page.departure = Departure::Disconnect;
+            }
+            page
+        });
     }
 }
 
@@ -338,12 +282,12 @@ impl Actor for VisitorSocket {
 }
 
 impl Endpoint for VisitorSocket {
-    fn message(&mut self, text: &str, context: &mut Context<Self>) -> ControlFlow<Close> {
+    fn message(&mut self, text: &str, _: &mut Context<Self>) -> ControlFlow<Close> {
         match VisitorMessage::read(text) {
             Ok(Numbered { message: VisitorMessage::Hello(hello), .. }) if self.page.is_none() => {
                 self.hello(hello)
             }
-            Ok(Numbered { message, request }) => self.after_hello(message, request, context),
+            Ok(Numbered { message, request }) => self.after_hello(message, request),
             Err(unreadable) if self.page.is_some() => {
                 refuse(&self.lease.outbox, unreadable.request, unreadable.problem);
                 ControlFlow::Continue(())
@@ -373,8 +317,9 @@ fn unique_answer(
 ) -> impl FnOnce(Result<(crate::model::ids::Code, u64), Problem>) + Send + 'static {
     move |answer| match answer {
         Ok((code, life_ms)) => {
+            let Some(request) = request else { return };
             let message = ToVisitor::Ok {
-                request: request.unwrap_or_default(),
+                request,
                 uniqueid: Some(code.to_string()),
                 seconds: Some(life_ms.div_ceil(1000)),
                 visitorid: None,

@@ -101,6 +101,9 @@ pub enum Refusal {
     /// The engine's queue is full; try again later.
     #[error("the service is overloaded")]
     Overloaded,
+    /// The engine's records are being saved for the next process, and change no more.
+    #[error("the service is ending")]
+    Ending,
     /// The command panicked; the log has more.
     #[error("the command failed inside the service")]
     Fault,
@@ -110,7 +113,7 @@ impl From<Refusal> for crate::model::error::Problem {
     fn from(refusal: Refusal) -> Self {
         use crate::model::error::{ErrorCode, Problem};
         match refusal {
-            Refusal::Overloaded => {
+            Refusal::Overloaded | Refusal::Ending => {
                 Problem::new(ErrorCode::Unready, refusal.to_string()).retry_in(1_000)
             }
             Refusal::Conflict { .. } | Refusal::Fault => {
@@ -123,8 +126,12 @@ impl From<Refusal> for crate::model::error::Problem {
 /// Takes the answer to a command; called once, before the command's effects are delivered.
 pub type Sink<T> = Box<dyn FnOnce(Result<Applied<T>, Refusal>) + Send>;
 
-/// Looks at a record, if there is one; called once.
-pub type Reader<R> = Box<dyn FnOnce(Option<&R>) + Send>;
+/// Looks at a record, if there is one; called once. The record is held meanwhile, so it only copies what it needs, and
+/// gives back what is to be done with it.
+pub type Reader<R> = Box<dyn FnOnce(Result<Option<&R>, Refusal>) -> Afterwards + Send>;
+
+/// What a reader wants done once the record is free again; may submit commands and read.
+pub type Afterwards = Box<dyn FnOnce() + Send>;
 
 /// Looks at one record after another; says whether it wants more.
 pub type Scanner<R> = Box<dyn FnMut(&<R as Record>::Key, &R) -> bool + Send>;
@@ -140,7 +147,7 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// Applies `command` to the record of `key`, now or soon, and gives the answer to `sink`.
     fn submit(&self, key: R::Key, expect: Expect, command: R::Command, sink: Sink<R::Reply>);
 
-    /// Lets `reader` look at the record of `key`, if there is one.
+    /// Lets `reader` look at the record of `key`, if there is one, then does what it asks for.
     fn read(&self, key: R::Key, reader: Reader<R>);
 
     /// Lets `reader` look at records in the order of their keys, from the first after `after`, until it has enough

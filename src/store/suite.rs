@@ -26,6 +26,7 @@ pub trait Factory: Sync {
 pub struct Counter {
     value: u64,
     ends: Option<Timestamp>,
+    ends_badly: bool,
 }
 
 /// What can happen to a counter.
@@ -38,6 +39,8 @@ pub enum Command {
     AddTo(u32, u64),
     /// Half-changes the counter, then panics.
     Panic,
+    /// Makes the next end of its life panic.
+    EndBadly,
     /// Lets time pass.
     Tick,
 }
@@ -65,7 +68,7 @@ impl Record for Counter {
     type Checkpoint = Self;
 
     fn vacant((): &(), _: Timestamp) -> Self {
-        Self { value: 0, ends: None }
+        Self { value: 0, ends: None, ends_badly: false }
     }
 
     fn apply(
@@ -77,6 +80,7 @@ impl Record for Counter {
         effects: &mut Vec<Effect>,
     ) -> u64 {
         if self.ends.is_some_and(|ends| ends <= now) {
+            assert!(!self.ends_badly, "asked to");
             (self.value, self.ends) = (0, None);
             effects.push(Effect::Ended);
         }
@@ -86,6 +90,7 @@ impl Record for Counter {
                 effects.push(Effect::Sum(self.value));
             }
             Command::EndAt(at) => self.ends = Some(at),
+            Command::EndBadly => self.ends_badly = true,
             Command::AddTo(other, amount) => {
                 effects.push(Effect::AddTo(other, amount));
                 effects.push(Effect::Sum(self.value));
@@ -187,6 +192,8 @@ pub fn run(factory: &impl Factory) {
     effects_may_submit_commands(factory);
     a_panic_costs_one_command(factory);
     records_are_scanned_in_order(factory);
+    a_reader_may_go_on_with_what_it_found(factory);
+    a_tick_that_panics_is_tried_again(factory);
 }
 
 fn commands_apply_in_order_and_effects_follow(factory: &impl Factory) {
@@ -296,4 +303,40 @@ fn records_are_scanned_in_order(factory: &impl Factory) {
     };
     assert_eq!(scan(None, 9), [1, 3, 5, 7, 9]);
     assert_eq!(scan(Some(3), 2), [5, 7]);
+}
+
+fn a_reader_may_go_on_with_what_it_found(factory: &impl Factory) {
+    let bench = Bench::new(factory);
+    bench.add(1, 4);
+    let (sender, receiver) = mpsc::channel();
+    let engine = bench.engine.clone();
+    bench.engine.read(
+        1,
+        Box::new(move |counter| {
+            let value = counter.unwrap().map(|counter| counter.value).unwrap_or_default();
+            Box::new(move || {
+                let sink = Box::new(move |result| sender.send(result).unwrap());
+                engine.submit(1, Expect::Any, Command::Add(value), sink);
+            })
+        }),
+    );
+    factory.settle(&bench.engine);
+    let sum: Result<Applied<u64>, Refusal> = receiver.try_recv().expect("the sink is called");
+    assert_eq!(sum.unwrap().reply, 8);
+}
+
+/// Time goes on for a record whose timer failed, and a second failure ends it: nobody stays connected for ever.
+fn a_tick_that_panics_is_tried_again(factory: &impl Factory) {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let bench = Bench::new(factory);
+    bench.add(1, 4);
+    bench.submit(1, Expect::Any, Command::EndAt(Timestamp(1_200))).unwrap();
+    bench.submit(1, Expect::Any, Command::EndBadly).unwrap();
+    bench.clock.advance(200);
+    factory.settle(&bench.engine);
+    factory.settle(&bench.engine);
+    std::panic::set_hook(hook);
+    assert_eq!(bench.effects(1), [Effect::Sum(4), Effect::SetAside]);
+    assert_eq!(bench.add(1, 1).reply, 1);
 }

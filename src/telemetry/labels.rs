@@ -78,10 +78,6 @@ labels! {
 
     /// The class of a message in an outbox.
     OutboxClass, "class" {
-        /// Never dropped.
-        Control = "control",
-        /// Overwritten by newer ones of its key.
-        Latest = "latest",
         /// Dropped to the next key frame.
         Stream = "stream",
         /// Never dropped singly: the socket is closed.

@@ -25,6 +25,8 @@ struct Fields<'a> {
     #[serde(borrow)]
     visitorid: Option<Cow<'a, str>>,
     #[serde(borrow)]
+    from: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     uniqueid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     tab: Option<Cow<'a, str>>,
@@ -43,22 +45,17 @@ struct Fields<'a> {
     #[serde(borrow)]
     msg: Option<Cow<'a, str>>,
     visibility: Option<super::event::Visibility>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "Json::present")]
     data: Option<Json>,
     #[serde(borrow)]
     token: Option<Cow<'a, str>>,
     #[serde(borrow)]
     func: Option<Cow<'a, str>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "Json::present")]
     args: Option<Json>,
     target: Option<Target>,
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
-}
-
-/// Tells `null` from nothing: a signal's data may be `null`.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
-    Json::deserialize(deserializer).map(Some)
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.

@@ -21,6 +21,8 @@ use crate::{
 pub struct Hello {
     /// Who the visitor is.
     pub visitorid: VisitorId,
+    /// Who he was before he became known: his anonymous id.
+    pub from: Option<VisitorId>,
     /// The tab that shows the page.
     pub tab: TabId,
     /// The page.
@@ -78,6 +80,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
     Ok(match fields.kind.as_ref() {
         "hello" => VisitorMessage::Hello(Box::new(Hello {
             visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
+            from: from(&fields)?,
             tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
             page: Fields::parsed(fields.page.as_ref(), "page")?,
             visible: Fields::required(fields.visible, "visible")?,
@@ -124,6 +127,14 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         "disconnect" => VisitorMessage::Disconnect,
         _ => return Err(fields.unknown()),
     })
+}
+
+fn from(fields: &Fields<'_>) -> Result<Option<VisitorId>, Problem> {
+    let from = fields.from.as_ref().map(|from| Fields::parsed(Some(from), "from")).transpose()?;
+    if from.as_ref().is_some_and(|from: &VisitorId| !from.is_anonymous()) {
+        return Err(Problem::field("from", "must be an anonymous id"));
+    }
+    Ok(from)
 }
 
 fn flat(data: &Json) -> Result<PresenceUpdate, Problem> {

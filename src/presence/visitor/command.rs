@@ -40,8 +40,6 @@ pub struct Connect {
     pub seen: Vec<SignalId>,
     /// Presence data that comes with it.
     pub data: Option<PresenceUpdate>,
-    /// Where the visitor stands with the terms, when he comes from an anonymous record.
-    pub terms: Option<TermsStatus>,
 }
 
 /// A signal on its way in.
@@ -138,12 +136,19 @@ pub enum Command {
     },
     /// Somebody sends a signal.
     Signal(Box<Submission>),
-    /// A page of this anonymous visitor goes on under a known id.
+    /// This anonymous visitor goes on under a known id.
     Join {
-        /// Its socket, which leaves this record without anybody being told of a leave.
-        socket: SocketAddress,
-        /// The known visitor.
+        /// The page that does, if it is still connected here: it leaves without anybody being told of a leave.
+        page: Option<SocketAddress>,
+        /// The known visitor, whose record the page is connected to already.
         known: VisitorId,
+    },
+    /// This visitor was anonymous before: what was known of him then.
+    Inherit {
+        /// His presence data.
+        data: PresenceUpdate,
+        /// His terms.
+        terms: Option<TermsStatus>,
     },
     /// A watcher asks for the present state.
     Attach {

@@ -67,6 +67,8 @@ struct Settled {
 pub(super) struct Signals {
     held: VecDeque<Held>,
     settled: VecDeque<Settled>,
+    /// The newest id that was ever accepted: ids grow with time, so a greater one is nobody's retry.
+    newest: Option<SignalId>,
 }
 
 impl Signals {
@@ -76,13 +78,13 @@ impl Signals {
 
     /// A copy of what waits, without the remembered outcomes.
     pub(super) fn checkpoint(&self) -> Self {
-        Self { held: self.held.clone(), settled: VecDeque::new() }
+        Self { held: self.held.clone(), settled: VecDeque::new(), newest: self.newest }
     }
 
     /// Goes back to what waited at the checkpoint. Outcomes that were remembered since stay: what waits again
     /// overrules them until it ends once more.
     pub(super) fn roll_back(&mut self, checkpoint: Self) {
-        self.held = checkpoint.held;
+        (self.held, self.newest) = (checkpoint.held, checkpoint.newest);
     }
 
     pub(super) fn waiting(&self) -> usize {
@@ -114,6 +116,9 @@ impl Signals {
     /// An earlier signal with the same id or key, and how it stands. Its sender may ask from another socket by now; then
     /// that one is told the outcome.
     fn earlier(&mut self, again: &Submission) -> Option<(SignalId, Outcome)> {
+        if again.key.is_none() && self.newest.is_none_or(|newest| again.id > newest) {
+            return None;
+        }
         let same = |id: SignalId, key: &Option<IdempotencyKey>| {
             id == again.id || (again.key.is_some() && *key == again.key)
         };
@@ -267,6 +272,7 @@ impl Visitor {
             return Reply::Refused(Problem::new(ErrorCode::TooMany, sentence));
         }
         let state = State::Waiting { pin: None };
+        self.signals.newest = self.signals.newest.max(Some(id));
         self.signals.held.push_back(Held { submission, deadline, state });
         self.flush(step);
         Reply::Signal { id, outcome: Outcome::Held }

@@ -92,6 +92,7 @@ impl Queue {
             self.key_frame_needed = true;
         }
         if !self.fits(&frame, self.limit) {
+            self.counts.overflowed = true;
             self.close(CloseCode::Slow.into());
             return Err(Closed);
         }

@@ -26,7 +26,7 @@ impl<R: Record> Job<R> {
     pub(super) fn refuse(self) {
         match self {
             Job::Submit { sink, .. } => sink(Err(Refusal::Overloaded)),
-            Job::Read { reader, .. } => reader(None),
+            Job::Read { reader, .. } => reader(Err(Refusal::Overloaded))(),
             Job::Tick { .. } => {}
         }
     }
@@ -55,6 +55,8 @@ struct State<R: Record> {
     /// Jobs that came while one was under way; the one at work does them next.
     pending: VecDeque<Job<R>>,
     at_work: bool,
+    /// Whether the records change no more.
+    sealed: bool,
 }
 
 struct Inbox<R: Record> {
@@ -77,6 +79,7 @@ impl<R: Record> Default for Shard<R> {
             versions: 0,
             pending: VecDeque::new(),
             at_work: false,
+            sealed: false,
         };
         let inbox = Inbox { jobs: VecDeque::new(), waker: None };
         Self { state: Mutex::new(state), inbox: Mutex::new(inbox), owner: AtomicUsize::new(0) }
@@ -163,6 +166,10 @@ impl<R: Record> Shard<R> {
         self.state.lock().entries.get(key).map(|entry| reader(&entry.record))
     }
 
+    pub(super) fn seal(&self) {
+        self.state.lock().sealed = true;
+    }
+
     pub(super) fn restore(&self, key: R::Key, record: R, deadline: Option<Timestamp>) {
         let mut state = self.state.lock();
         state.versions += 1;
@@ -190,8 +197,11 @@ impl<R: Record> Shard<R> {
             match job {
                 Job::Read { key, reader } => {
                     let record = state.entries.get(&key).map(|entry| &entry.record);
-                    let read = catch_unwind(AssertUnwindSafe(|| reader(record)));
+                    let read = catch_unwind(AssertUnwindSafe(|| reader(Ok(record))));
+                    drop(state);
+                    let read = read.and_then(|then| catch_unwind(AssertUnwindSafe(then)));
                     self.count_panic(engine, read.is_err());
+                    state = self.state.lock();
                 }
                 Job::Tick { key, at } => {
                     let is_due = state.entries.get_mut(&key).is_some_and(|entry| {
@@ -248,6 +258,9 @@ impl<R: Record> State<R> {
         command: R::Command,
         effects: &mut Vec<R::Effect>,
     ) -> Result<Applied<R::Reply>, Refusal> {
+        if self.sealed {
+            return Err(Refusal::Ending);
+        }
         let (rules, now) = (&engine.inner.rules, engine.now());
         let version = self.entries.get(key).map_or(0, |entry| entry.version);
         if let Expect::Version(expected) = expect
@@ -274,25 +287,31 @@ impl<R: Record> State<R> {
                 Stats::count(&engine.inner.stats.set_aside);
                 entry.record.set_aside(effects);
                 self.remove(key);
-            } else if entry.record.is_vacant(rules, now) {
-                self.remove(key);
+            } else {
+                // If it was a timer that failed, time must go on all the same.
+                self.settle(key, rules, now);
             }
             return Err(Refusal::Fault);
         };
         self.versions += 1;
         entry.version = self.versions;
         let version = entry.version;
-        let deadline = entry.record.deadline(rules);
-        if let Some(at) = deadline
+        self.settle(key, rules, now);
+        Ok(Applied { reply, version })
+    }
+
+    /// Sets the record's timer, or drops a record that says no more than none.
+    fn settle(&mut self, key: &R::Key, rules: &R::Rules, now: Timestamp) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.record.is_vacant(rules, now) {
+            return self.remove(key);
+        }
+        if let Some(at) = entry.record.deadline(rules)
             && entry.scheduled.is_none_or(|scheduled| at < scheduled)
         {
             entry.scheduled = Some(at);
             self.timers.push(at, key.clone());
         }
-        if entry.record.is_vacant(rules, now) {
-            self.remove(key);
-        }
-        Ok(Applied { reply, version })
     }
 
     fn remove(&mut self, key: &R::Key) {

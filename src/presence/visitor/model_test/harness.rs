@@ -130,7 +130,6 @@ impl Harness {
                     listening,
                     seen,
                     data: data.map(|(key, value)| update(key, value)),
-                    terms: None,
                 };
                 let Reply::Welcome(welcome) = self.apply(Command::Connect(Box::new(connect)))
                 else {
@@ -210,7 +209,8 @@ impl Harness {
                 self.time_passes();
                 let socket = self.socket(tab);
                 let joins = self.model.join(socket);
-                let reply = self.apply(Command::Join { socket, known: "known".parse().unwrap() });
+                let reply = self
+                    .apply(Command::Join { page: Some(socket), known: "known".parse().unwrap() });
                 assert_eq!(matches!(reply, Reply::Joined { .. }), joins);
             }
             Happening::Attach => {

@@ -360,10 +360,30 @@ fn pages_join_one_by_one() {
 }
 
 #[test]
-fn terms_of_the_anonymous_record_go_on_in_the_known_one() {
-    let mut scene = Scene::new();
-    let welcome = scene.page("a1").with_terms(TermsStatus::Accepted).connects();
-    assert_eq!(welcome.terms, Some(TermsStatus::Accepted));
+fn a_page_change_may_join_too() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.signal().unwrap();
+    scene.page("a1").closes();
+    scene.told();
+    let join = || Command::Join { page: None, known: "bob".parse().unwrap() };
+    assert!(matches!(scene.apply(join()), Reply::Joined { .. }));
+    assert_eq!(scene.told(), ["visitorjoined bob", "1 to bob"]);
+    assert!(matches!(scene.apply(join()), Reply::Refused(_)), "there is nobody any more");
+}
+
+#[test]
+fn what_was_known_of_the_anonymous_visitor_goes_on_in_the_known_record() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").says([("cart", "2"), ("name", "Bob")]);
+    scene.told();
+    let data = [("cart", "1"), ("seen", "tent")].into_iter().collect();
+    let terms = Some(TermsStatus::Accepted);
+    scene.apply(Command::Inherit { data, terms });
+    assert_eq!(scene.told(), ["presence"], "of what is new");
+    let view = scene.view().unwrap();
+    assert_eq!(view.terms, terms);
+    let data: serde_json::Value = serde_json::from_str(view.data.text()).unwrap();
+    assert_eq!(data, serde_json::json!({"cart": "2", "name": "Bob", "seen": "tent"}));
 }
 
 #[test]

@@ -87,7 +87,6 @@ impl Scene {
             listening: true,
             seen: Vec::new(),
             data: None,
-            terms: None,
         };
         Page { scene: self, connect }
     }
@@ -243,11 +242,6 @@ impl Page<'_> {
         self
     }
 
-    pub fn with_terms(mut self, status: TermsStatus) -> Self {
-        self.connect.terms = Some(status);
-        self
-    }
-
     pub fn connects(self) -> Welcome {
         match self.tries_to_connect() {
             Reply::Welcome(welcome) => welcome,
@@ -308,6 +302,6 @@ impl Page<'_> {
 
     pub fn joins(self, known: &str) -> Reply {
         let known = known.parse().unwrap();
-        self.scene.apply(Command::Join { socket: self.connect.socket, known })
+        self.scene.apply(Command::Join { page: Some(self.connect.socket), known })
     }
 }

@@ -56,7 +56,7 @@ impl std::io::Write for Wire {
     }
 }
 
-fn oracle(bytes: Vec<u8>, role: Role) -> Vec<Got> {
+fn reference(bytes: Vec<u8>, role: Role) -> Vec<Got> {
     let mut socket = WebSocket::from_raw_socket(Wire(std::io::Cursor::new(bytes)), role, None);
     let messages = std::iter::from_fn(|| socket.read().ok());
     messages
@@ -82,7 +82,7 @@ fn tungstenite_reads_our_frames() {
     let mut expected: Vec<_> =
         payloads.map(|payload| Got::Text(String::from_utf8(payload).unwrap())).into();
     expected.push(Got::Close(Some((4000, r#"{"code":"goaway","retry_ms":7}"#.into()))));
-    assert_eq!(oracle(bytes, Role::Client), expected);
+    assert_eq!(reference(bytes, Role::Client), expected);
 }
 
 proptest! {
@@ -102,7 +102,7 @@ proptest! {
         }
         prop_assert_eq!(&got, &expected);
         prop_assert_eq!(reader.kept(), 0);
-        prop_assert_eq!(oracle(bytes, Role::Server), expected);
+        prop_assert_eq!(reference(bytes, Role::Server), expected);
     }
 
     #[test]

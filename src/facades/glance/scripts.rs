@@ -1,0 +1,27 @@
+//! The address that pages load the scripts from (`glance.md` 1.1).
+
+use actix_web::{HttpRequest, HttpResponse, get, http::header, web::Query};
+use serde::Deserialize;
+
+use crate::http::{guard::not_found, pages::file};
+
+/// Which script, for which group.
+#[derive(Deserialize)]
+pub struct ScriptQuery {
+    script: Option<String>,
+}
+
+/// The script of an agent's page (`script=PresenceAgent`) or of a visitor's page (otherwise). The group is the script's
+/// own business: it reads its tag and address.
+#[get("/cobrowse/CobrowseJS.ashx")]
+pub async fn script(request: HttpRequest, query: Query<ScriptQuery>) -> HttpResponse {
+    let name = match query.script.as_deref() {
+        None | Some("" | "PresenceVisitor") => "PresenceVisitor",
+        Some("PresenceAgent") => "PresenceAgent",
+        Some(_) => return not_found().await,
+    };
+    let mut response = file(&request, &format!("facades/glance/{name}.js"));
+    let everyone = header::HeaderValue::from_static("*");
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, everyone);
+    response
+}

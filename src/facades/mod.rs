@@ -1,0 +1,3 @@
+//! Facades: other products' public interfaces on our core. Each translates, and decides nothing.
+
+pub mod glance;

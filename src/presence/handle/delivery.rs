@@ -1,0 +1,132 @@
+//! Where a record's effects turn into messages.
+
+use std::sync::Arc;
+
+use super::{CodeEngine, Shared, VisitorEngine, plain};
+use crate::{
+    codes::{CodeEffect, CodeKey, CodeRecord},
+    model::{
+        event::EventKind,
+        ids::{SocketAddress, SocketId, VisitorId, VisitorKey},
+        protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
+        signal::Outcome,
+    },
+    presence::visitor::{
+        Visitor,
+        command::{Command, Effect, Submission},
+    },
+    store::{Deliver, Engine, Expect},
+};
+
+/// Sends what follows from a visitor's transitions.
+pub(super) struct VisitorDelivery(pub Arc<Shared>);
+
+impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
+    fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
+        let Shared { node, watchers, post } = &*self.0;
+        let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
+        let visitorid = || key.visitor.clone();
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Page { to, message } => {
+                    if let Some(to) = here(to) {
+                        post.page(to, message);
+                    }
+                }
+                Effect::Publish(event) => {
+                    watchers.with(key, |watchers| post.event(watchers, &event));
+                    if let EventKind::VisitorJoined { visitorid } = event.kind {
+                        self.follow(engine, key, visitorid);
+                    }
+                }
+                Effect::Present { to, event } => {
+                    if let Some(to) = here(to) {
+                        post.event(&[to], &event);
+                        if let EventKind::VisitorJoined { visitorid } = event.kind {
+                            self.watch_too(engine, key, &[to], visitorid);
+                        }
+                    }
+                }
+                Effect::Settled { to, id, outcome } => {
+                    post.settled(outcome);
+                    if let Some(to) = to.and_then(here) {
+                        let data = SignalOutcome { id, outcome };
+                        post.agent(to, &ToAgent::SignalOutcome { visitorid: visitorid(), data });
+                    }
+                }
+                Effect::InvokeFailed { to, id, func, failure } => {
+                    if let Some(to) = here(to) {
+                        let params = InvokeErrorParams { id, func };
+                        let data = InvokeError { failure, params };
+                        post.agent(to, &ToAgent::VisitorError { visitorid: visitorid(), data });
+                    }
+                }
+                Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
+            }
+        }
+    }
+}
+
+impl VisitorDelivery {
+    /// Watchers of an anonymous visitor go on watching him under his known id.
+    fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
+        let mut moved = Vec::new();
+        self.0.watchers.with(anonymous, |sockets| moved = sockets.to_vec());
+        self.watch_too(engine, anonymous, &moved, known);
+    }
+
+    fn watch_too(
+        &self,
+        engine: &VisitorEngine,
+        anonymous: &VisitorKey,
+        sockets: &[SocketId],
+        known: VisitorId,
+    ) {
+        let Shared { node, watchers, .. } = &*self.0;
+        let key = VisitorKey { group: anonymous.group.clone(), visitor: known };
+        for &socket in sockets {
+            if watchers.add(key.clone(), socket).is_ok() {
+                let watcher = SocketAddress { node: *node, socket };
+                let command = Command::Attach { watcher };
+                engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
+            }
+        }
+    }
+
+    fn forward(
+        &self,
+        engine: &VisitorEngine,
+        from: &VisitorKey,
+        to: VisitorId,
+        submission: Submission,
+    ) {
+        let shared = Arc::clone(&self.0);
+        let (id, sender, asked_for) = (submission.id, submission.sender, from.visitor.clone());
+        let key = VisitorKey { group: from.group.clone(), visitor: to };
+        let sink = Box::new(move |result| {
+            if plain(result).is_ok() {
+                return;
+            }
+            shared.post.settled(Outcome::Refused);
+            if let Some(to) = sender.filter(|sender| sender.node == shared.node) {
+                let data = SignalOutcome { id, outcome: Outcome::Refused };
+                let message = ToAgent::SignalOutcome { visitorid: asked_for, data };
+                shared.post.agent(to.socket, &message);
+            }
+        });
+        engine.submit(key, Expect::Any, Command::Signal(Box::new(submission)), sink);
+    }
+}
+
+/// Tells visitors that their unique ids ended.
+pub(super) struct CodeDelivery(pub VisitorEngine);
+
+impl Deliver<CodeRecord, CodeEngine> for CodeDelivery {
+    fn deliver(&self, _: &CodeEngine, key: &CodeKey, effects: &mut Vec<CodeEffect>) {
+        for CodeEffect::Expired { visitor } in effects.drain(..) {
+            let visitor = VisitorKey { group: key.group.clone(), visitor };
+            let command = Command::UniqueExpired { code: key.code.clone() };
+            self.0.submit(visitor, Expect::Any, command, Box::new(|_| ()));
+        }
+    }
+}

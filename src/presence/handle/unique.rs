@@ -1,0 +1,115 @@
+//! Unique ids: codes that lead agents to a visitor.
+
+use std::net::IpAddr;
+
+use super::Presence;
+use crate::{
+    clock::Timestamp,
+    model::{
+        error::{ErrorCode, Problem},
+        ids::{Code, GroupId, SocketAddress, VisitorId, VisitorKey},
+    },
+    presence::visitor::command::Command,
+};
+
+type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
+
+impl Presence {
+    /// Says which visitor a code leads to, to somebody at `address`.
+    pub fn resolve(
+        &self,
+        group: GroupId,
+        code: Code,
+        address: IpAddr,
+        answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
+    ) {
+        self.codes.resolve(group, code, address, answer);
+    }
+
+    /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.
+    pub fn unique(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
+    ) {
+        let presence = self.clone();
+        let of = key.clone();
+        self.read(
+            key,
+            |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
+            move |living| {
+                let now = presence.clock.now();
+                match living.map(|living| living.filter(|(_, until)| *until > now)) {
+                    Ok(Some((code, until))) => {
+                        presence.give(of, socket, code, until, Box::new(answer));
+                    }
+                    Ok(None) => presence.claim(of, socket, Box::new(answer)),
+                    Err(problem) => answer(Err(problem)),
+                }
+            },
+        );
+    }
+
+    fn claim(&self, key: VisitorKey, socket: SocketAddress, answer: Answer<(Code, u64)>) {
+        let presence = self.clone();
+        let (group, visitor, life) = (key.group.clone(), key.visitor.clone(), self.unique_life_ms);
+        self.codes.claim(group, visitor, life, move |claimed| match claimed {
+            Ok(code) => {
+                let until = presence.clock.now() + life;
+                presence.give(key, socket, code, until, answer);
+            }
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    fn give(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        code: Code,
+        until: Timestamp,
+        answer: Answer<(Code, u64)>,
+    ) {
+        let left = until.since(self.clock.now());
+        let command = Command::UniqueGiven { socket, code: code.clone(), until };
+        self.submit(key, command, move |reply| answer(reply.map(|_| (code, left))));
+    }
+
+    /// Gives the visitor's unique id its whole life again.
+    pub fn extend_unique(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
+    ) {
+        let presence = self.clone();
+        let of = key.clone();
+        self.read(
+            key,
+            |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
+            move |living| {
+                let sentence = "there is no unique id to extend";
+                let none = || Problem::new(ErrorCode::NotFound, sentence);
+                let (code, _) = match living.and_then(|living| living.ok_or_else(none)) {
+                    Ok(living) => living,
+                    Err(problem) => return answer(Err(problem)),
+                };
+                let life = presence.unique_life_ms;
+                let codes = presence.codes.clone();
+                let (group, visitor) = (of.group.clone(), of.visitor.clone());
+                codes.extend(group, code.clone(), visitor, life, move |extended| match extended {
+                    Ok(true) => {
+                        let until = presence.clock.now() + life;
+                        presence.give(of, socket, code, until, Box::new(answer));
+                    }
+                    Ok(false) => {
+                        let sentence = "the unique id's life has ended";
+                        answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+                    }
+                    Err(problem) => answer(Err(problem)),
+                });
+            },
+        );
+    }
+}

@@ -1,0 +1,70 @@
+//! Who the visitor is: an anonymous one who becomes known, and one who came by a unique id.
+
+use super::{
+    JOIN_MEMORY_MS, Phase, Step, Visitor,
+    command::{Departure, Effect, Reply, ToPage},
+};
+use crate::model::{
+    close::CloseCode,
+    error::{ErrorCode, Problem},
+    event::{EventKind, TermsStatus},
+    ids::{SocketAddress, VisitorId},
+    presence::PresenceUpdate,
+};
+
+impl Visitor {
+    /// A page takes what is known of it over from an anonymous record: what this one already knows wins.
+    pub(super) fn inherit(
+        &mut self,
+        data: &PresenceUpdate,
+        terms: Option<TermsStatus>,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        if !self.is_connected() {
+            return Reply::Done;
+        }
+        self.terms = self.terms.or(terms);
+        // Too much for one record: the page's own data is worth more than what was inherited.
+        let _ = self.merge(data.without(&self.data.to_update()), step);
+        Reply::Done
+    }
+
+    pub(super) fn join(
+        &mut self,
+        page: Option<SocketAddress>,
+        known: VisitorId,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        if !self.is_connected() || page.is_some_and(|address| self.socket(address).is_none()) {
+            let sentence = "the page does not belong to this visitor any more";
+            return Reply::Refused(Problem::new(ErrorCode::VisitorNotPresent, sentence));
+        }
+        let (data, terms) = (self.data.to_update(), self.terms);
+        if self.sockets.len() > usize::from(page.is_some()) {
+            // Other pages still go under the anonymous id; they join as they learn of the known one.
+            if let Some(address) = page {
+                self.close(address, Departure::Gone, step);
+            }
+            return Reply::Joined { data, terms };
+        }
+        for socket in std::mem::take(&mut self.sockets) {
+            self.signals.put_back(socket.address, &socket.tab, Departure::Gone, step);
+        }
+        self.publish(EventKind::VisitorJoined { visitorid: known.clone() }, step);
+        self.focus = None;
+        self.signals.forward_all(&known, step);
+        self.phase = Phase::Joined { to: known, until: step.now + JOIN_MEMORY_MS };
+        Reply::Joined { data, terms }
+    }
+
+    pub(super) fn unique_expired(&mut self, step: &mut Step<'_>) {
+        self.unique = None;
+        let pages = self.sockets.iter().filter(|socket| socket.by_unique);
+        let pages: Vec<_> = pages.map(|socket| socket.address).collect();
+        for to in &pages {
+            let message = ToPage::Close(CloseCode::UniqueExpired);
+            step.effects.push(Effect::Page { to: *to, message });
+        }
+        self.close_all(&pages, Departure::Disconnect, step);
+    }
+}

@@ -1,0 +1,99 @@
+//! The visitor as readers and watchers see him.
+
+use super::{Phase, Step, Visitor, command::Effect};
+use crate::{
+    clock::Timestamp,
+    model::{
+        event::{Event, EventKind},
+        ids::{Code, SignalId, SocketAddress, VisitorKey},
+        signal::{InvokeFailure, Outcome},
+        view::{TabView, VisitorView},
+    },
+};
+
+impl Visitor {
+    /// The visitor as readers see him; `None` when he is not there.
+    #[must_use]
+    pub fn view(&self, key: &VisitorKey) -> Option<VisitorView> {
+        if !self.is_connected() {
+            return None;
+        }
+        let tabs = self.sockets.iter().map(|socket| TabView {
+            tab: socket.tab.clone(),
+            page: socket.page.clone(),
+            visible: socket.visible,
+            focus: self.focus == Some(socket.address),
+            listening: socket.listening,
+        });
+        Some(VisitorView {
+            visitorid: key.visitor.clone(),
+            group: key.group.clone(),
+            anonymous: key.visitor.is_anonymous(),
+            connected: true,
+            epoch: self.epoch,
+            sequence: self.sequence,
+            since: self.since,
+            updated: self.updated,
+            sockets: self.sockets.len(),
+            visibility: self.visibility,
+            terms: self.terms,
+            data: self.data.clone(),
+            tabs: tabs.collect(),
+            held: self.signals.waiting(),
+        })
+    }
+
+    /// Whether the visitor counts as connected: has a socket or is in transit.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Connected | Phase::Transit { .. })
+    }
+
+    /// The addresses of all his sockets.
+    pub fn sockets(&self) -> impl Iterator<Item = SocketAddress> + '_ {
+        self.sockets.iter().map(|socket| socket.address)
+    }
+
+    /// How many signals wait for him.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.signals.waiting()
+    }
+
+    /// The code that leads here, and until when.
+    #[must_use]
+    pub fn unique(&self) -> Option<&(Code, Timestamp)> {
+        self.unique.as_ref()
+    }
+
+    /// What became of a signal: the outcome and, for an invocation, its failure.
+    #[must_use]
+    pub fn outcome(&self, id: SignalId) -> Option<(Outcome, Option<InvokeFailure>)> {
+        self.signals.outcome(id)
+    }
+
+    pub(super) fn attach(&mut self, watcher: SocketAddress, step: &mut Step<'_>) {
+        match &self.phase {
+            Phase::Unknown { .. } => {
+                self.awaited = true;
+                return;
+            }
+            // A watcher that comes back must not hear of a leave: the visitor goes on elsewhere.
+            Phase::Joined { to, .. } => {
+                let event = self.event(EventKind::VisitorJoined { visitorid: to.clone() }, step);
+                step.effects.push(Effect::Present { to: watcher, event });
+                return;
+            }
+            _ => {}
+        }
+        let connected = self.is_connected();
+        let sockets = self.sockets.len();
+        for kind in [
+            EventKind::VisitorConn { connected },
+            EventKind::VisitorSock { connected: sockets > 0, sockets },
+        ] {
+            let event = Event { present: true, ..self.event(kind, step) };
+            step.effects.push(Effect::Present { to: watcher, event });
+        }
+    }
+}

@@ -1,0 +1,72 @@
+/** One Chromium for a test file; each person gets a context, that is a profile, of his own. */
+
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { Journal } from "./journal";
+
+export const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
+
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export function openBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    headless: true,
+    args: ARGUMENTS,
+    // The product must work with the cache that real browsers have.
+    ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  });
+}
+
+/** What the pages of one person told, by the journal's name, and what went wrong in them. */
+export class Diary {
+  readonly journals = new Map<string, Journal>();
+  /** Uncaught errors and failed loads of the person's pages. */
+  readonly errors: string[] = [];
+  private readonly pageNames = new WeakMap<Page, string>();
+  private count = 0;
+
+  constructor(
+    readonly person: string,
+    context: BrowserContext,
+  ) {
+    context.on("page", (page) => this.follow(page));
+  }
+
+  /** The journal that pages write to by `note(name, …)`. */
+  journal(name: string): Journal {
+    const known = this.journals.get(name);
+    if (known) return known;
+    const made = new Journal(`${this.person}, ${name}`);
+    this.journals.set(name, made);
+    return made;
+  }
+
+  describe(): string {
+    const errors = this.errors.map((error) => `  ${this.person}: ${error}`);
+    return [...errors, ...[...this.journals.values()].map((journal) => journal.describe())].join("\n");
+  }
+
+  private follow(page: Page): void {
+    this.pageNames.set(page, `page ${(this.count += 1)}`);
+    const which = (): string => this.pageNames.get(page) ?? "";
+    page.on("pageerror", (error) => this.errors.push(`${which()}: uncaught ${error.message}`));
+    page.on("console", (message) => {
+      const [mark, journal, name, data] = splitNote(message.text());
+      if (mark) this.journal(journal).add(name, JSON.parse(data));
+      else if (message.type() === "error") this.errors.push(`${which()}: ${message.text()}`);
+    });
+  }
+}
+
+function splitNote(text: string): [boolean, string, string, string] {
+  const match = /^note (\S+) (\S+) (.*)$/s.exec(text);
+  return [match !== null, match?.[1] ?? "", match?.[2] ?? "", match?.[3] ?? "null"];
+}

@@ -1,0 +1,15 @@
+//! The server as its clients meet it: started as a process, spoken to by its protocols, ended by signals.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod agents;
+mod architecture;
+mod presence;
+mod restart;
+mod signals;
+mod sockets_rules;
+mod tokens_rest;
+mod visitors_rest;

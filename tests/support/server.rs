@@ -1,0 +1,293 @@
+//! The real server, started as its users start it. Ends with the test that started it, and fails that test when
+//! something is left over.
+
+use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, ExitStatus, Stdio},
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::SOON;
+
+pub const GROUP: &str = "12345";
+pub const SHOP: &str = "https://shop.example";
+pub const DESK: &str = "https://desk.example";
+pub const API_KEY: &str = "an-api-key-of-the-first-group";
+const SIGNING_KEY: &str = "a signing key that only the tests know";
+const EVERY_SCOPE: &str = "read signal invoke session control topics";
+
+const SETTINGS: &str = r#"
+[server]
+bind = "127.0.0.1:0"
+workers = 2
+handshakes_per_second = 100000
+handshakes_per_second_hard = 100000
+handshakes_per_second_total = 100000
+[auth]
+signing_key = "a signing key that only the tests know"
+[[groups]]
+id = "12345"
+visitor_origins = ["https://shop.example"]
+agent_origins = ["https://desk.example"]
+api_keys = ["an-api-key-of-the-first-group"]
+[[groups]]
+id = "777"
+visitor_origins = ["https://other.example"]
+api_keys = ["an-api-key-of-the-other-group"]
+strip_query = true
+[presence]
+connects_per_second = 1000
+[storage]
+url = "sqlite:saved.db"
+[log]
+filter = "info,vestibule=debug"
+"#;
+
+/// How a server is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Terminate,
+    Interrupt,
+    Kill,
+}
+
+pub struct Server {
+    child: Option<Child>,
+    address: SocketAddr,
+    folder: Rc<TempDir>,
+    settings: Vec<(String, String)>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With some settings changed: `("server.workers", "1")`.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::Builder::new().prefix("vestibule-test-").tempdir().unwrap();
+        std::fs::write(folder.path().join("vestibule.toml"), SETTINGS).unwrap();
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Self::launch(Rc::new(folder), settings.iter().map(owned).collect(), None)
+    }
+
+    fn launch(folder: Rc<TempDir>, settings: Vec<(String, String)>, port: Option<u16>) -> Self {
+        let log = File::options().create(true).append(true).open(folder.path().join("log"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+        command.arg("--config").arg(folder.path().join("vestibule.toml"));
+        if let Some(port) = port {
+            command.arg("--bind").arg(format!("127.0.0.1:{port}"));
+        }
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
+            command.env_remove(name);
+        }
+        for (key, value) in &settings {
+            let name = key.to_uppercase().replace('.', "__");
+            command.env(format!("VESTIBULE_{name}"), value);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
+        let mut child = command.spawn().unwrap();
+        let mut greeting = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Self {
+            child: Some(child),
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder,
+            settings,
+        };
+        let mut line = String::new();
+        while !line.contains("http://") {
+            line.clear();
+            let read = greeting.read_line(&mut line).unwrap();
+            assert!(read > 0, "the server ended without a greeting:\n{}", server.log());
+        }
+        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+        server.address = address.parse().unwrap();
+        server
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Sends a signal, and does not wait for what it does.
+    pub fn signal(&self, stop: Stop) {
+        let name = match stop {
+            Stop::Terminate => "-TERM",
+            Stop::Interrupt => "-INT",
+            Stop::Kill => "-KILL",
+        };
+        let sent = Command::new("kill").arg(name).arg(self.pid().to_string()).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits for the end of the process.
+    pub fn ended(&mut self) -> ExitStatus {
+        let until = Instant::now() + SOON;
+        let mut child = self.child.take().unwrap();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            if Instant::now() > until {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("the server did not end within {SOON:?}:\n{}", self.log());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().unwrap().is_some())
+    }
+
+    /// A server on the same storage and port, after this one, which has ended or is ended so.
+    pub fn restarted(mut self, stop: Stop) -> Self {
+        if self.child.is_some() {
+            self.signal(stop);
+            let status = self.ended();
+            assert_eq!(status.success(), stop != Stop::Kill, "{status}\n{}", self.log());
+        }
+        let (folder, settings) = (Rc::clone(&self.folder), std::mem::take(&mut self.settings));
+        Self::launch(folder, settings, Some(self.address.port()))
+    }
+
+    /// GET, on a connection of its own. Works where nothing can be awaited.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        self.try_get(path).unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
+    }
+
+    fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
+        let mut stream = TcpStream::connect_timeout(&self.address, SOON)?;
+        stream.set_read_timeout(Some(SOON))?;
+        let address = self.address;
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok((status.unwrap_or_default(), body.to_owned()))
+    }
+
+    /// A figure of `/metrics`, as in `sockets_open{kind="agent"}`.
+    pub fn figure(&self, name: &str) -> f64 {
+        let (_, metrics) = self.get("/metrics");
+        figure(&metrics, name).unwrap_or_else(|| panic!("no figure {name} in\n{metrics}"))
+    }
+
+    /// A token for `group` with `scope`, which lives for `seconds`.
+    pub fn token_of(group: &str, scope: &str, seconds: i64) -> String {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = i64::try_from(now.as_secs()).unwrap();
+        let claims = json!({
+            "iss": "vestibule", "aud": "vestibule", "sub": "agent-7", "name": "Grace", "jti": "1",
+            "group": group, "scope": scope, "iat": now - 10, "exp": now + seconds,
+        });
+        let key = EncodingKey::from_secret(SIGNING_KEY.as_bytes());
+        jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap()
+    }
+
+    /// A token that allows everything in the first group.
+    pub fn token() -> String {
+        Self::token_of(GROUP, EVERY_SCOPE, 3_600)
+    }
+
+    /// A REST call with that token: the status and the body.
+    pub async fn rest(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        self.rest_as(&Self::token(), method, path, body, &[]).await
+    }
+
+    pub async fn rest_as(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
+        let url = format!("http://{}{path}", self.address);
+        let client = reqwest::Client::new();
+        let mut request = client.request(method.parse().unwrap(), url).bearer_auth(token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = super::soon(path, request.send()).await.unwrap();
+        let (status, kind) = (answer.status().as_u16(), answer.headers()["content-type"].clone());
+        let expected = if status < 400 { "application/json" } else { "application/problem+json" };
+        assert_eq!(kind, expected, "{method} {path}");
+        (status, answer.json().await.unwrap())
+    }
+
+    fn leftovers(&self) -> Option<String> {
+        let metrics = match self.try_get("/metrics") {
+            Ok((_, metrics)) => metrics,
+            Err(error) => return Some(error.to_string()),
+        };
+        let gone = [
+            r#"sockets_open{kind="visitor"}"#,
+            r#"sockets_open{kind="agent"}"#,
+            "watchers",
+            "inbox_depth",
+        ];
+        let never = ["record_panics_total", "actor_restarts_total", "inbox_full_total"];
+        let left = gone.into_iter().chain(never).filter_map(|name| {
+            let value = figure(&metrics, name);
+            (value != Some(0.0)).then(|| format!("{name} is {value:?}"))
+        });
+        let left: Vec<_> = left.collect();
+        (!left.is_empty()).then(|| left.join(", "))
+    }
+}
+
+fn figure(metrics: &str, name: &str) -> Option<f64> {
+    let line = format!("vestibule_{name} ");
+    metrics.lines().find_map(|found| found.strip_prefix(&line)?.parse().ok())
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.child else { return };
+        if std::thread::panicking() || child.try_wait().unwrap().is_some() {
+            let _ = child.kill();
+            let _ = child.wait();
+            if std::thread::panicking() {
+                eprintln!("the server's log:\n{}", self.log());
+            } else {
+                panic!("the server had ended by itself:\n{}", self.log());
+            }
+            return;
+        }
+        let until = Instant::now() + SOON;
+        let mut left = None;
+        while Instant::now() < until {
+            left = self.leftovers();
+            if left.is_none() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.signal(Stop::Terminate);
+        let status = self.ended();
+        assert!(left.is_none(), "left over: {left:?}\n{}", self.log());
+        assert!(status.success(), "{status}\n{}", self.log());
+    }
+}
