@@ -150,6 +150,12 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
     }
 }
 
+/// The interfaces in machine form, of a server that is reached at `public_url`.
+#[must_use]
+pub fn documents(public_url: Option<&str>, glance: bool) -> http::documents::Documents {
+    http::documents::Documents::new(public_url, glance.then(facades::glance::document))
+}
+
 /// A listener whose connections inherit what every socket needs (Linux copies these options on accept).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -165,6 +171,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_server::Server> {
     let workers = service.settings.server.workers;
     let service = service.clone();
+    let settings = &service.settings;
+    let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
+    let documents = web::Data::new(documents);
     let started = Arc::new(AtomicUsize::new(0));
     let builder = actix_server::Server::build();
     let ending = builder.graceful_shutdown_signal();
@@ -181,6 +190,7 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
             let glance = service.settings.facades.glance;
             let app = App::new()
                 .app_data(state)
+                .app_data(documents.clone())
                 .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
                 .wrap(middleware::from_fn(http::guard::guard))
                 .wrap(http::cors::cors(&service))
