@@ -158,8 +158,8 @@ fn servers(public_url: Option<&str>) -> Value {
     let (host, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
     let protocol = if scheme == "https" { "wss" } else { "ws" };
     let mut server = json!({"host": host, "protocol": protocol, "description": "This server"});
-    if !path.is_empty() {
-        server["pathname"] = path.into();
+    if let Some(server) = server.as_object_mut().filter(|_| !path.is_empty()) {
+        server.insert("pathname".to_owned(), path.into());
     }
     json!({"here": server})
 }
@@ -207,8 +207,9 @@ fn operations(channel: &str, from: &Side, to: &Side) -> [(String, Value); 2] {
         "summary": format!("What the {channel}'s side sends"),
         "reply": {"channel": place, "messages": answers},
     });
-    if channel == "agent" {
-        receive["security"] = json!([{"$ref": "#/components/securitySchemes/token"}]);
+    if let Some(receive) = receive.as_object_mut().filter(|_| channel == "agent") {
+        let token = json!([{"$ref": "#/components/securitySchemes/token"}]);
+        receive.insert("security".to_owned(), token);
     }
     let send = json!({
         "action": "send", "channel": place, "messages": to.refs(channel),
