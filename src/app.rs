@@ -305,3 +305,20 @@ pub fn greeting(settings: &Settings) -> impl Fn(SocketAddr) -> String + use<> {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linux copies these options from the listener.
+    #[test]
+    fn rule_4_10_accepted_connections_do_not_delay_and_give_up() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = Socket::from(accepted);
+        assert!(accepted.tcp_nodelay().unwrap());
+        assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+    }
+}

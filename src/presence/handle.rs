@@ -1,6 +1,8 @@
 //! The handle to presence: what sockets, HTTP and facades call.
 
 mod delivery;
+#[cfg(test)]
+mod tests;
 mod unique;
 
 use std::sync::Arc;
