@@ -34,7 +34,7 @@ test(`${PAGE_CHANGES} page changes and ${SIGNALS} signals meanwhile`, { timeout:
       // Spread over the walk, at moments that have nothing to do with its steps.
       await sleep(pauses.next() < 0.3 ? 0 : pauses.below(80));
       const due = ((changes + 1) / PAGE_CHANGES) * SIGNALS;
-      if (accepted.length < due) accepted.push(await agent.signal({ n: accepted.length }));
+      if (accepted.length < due) accepted.push(await agent.signal({ n: accepted.length, sent: Date.now() }));
     }
   };
   const began = Date.now();
@@ -47,6 +47,7 @@ test(`${PAGE_CHANGES} page changes and ${SIGNALS} signals meanwhile`, { timeout:
   const numbers = seen.map(({ data }) => data!.n);
   const times = new Map<number, number>();
   for (const n of numbers) times.set(n, (times.get(n) ?? 0) + 1);
+  if (process.env.DUMP) (await import("node:fs")).writeFileSync(process.env.DUMP, JSON.stringify({ told: told.entries, accepted }));
   const lost = Array.from({ length: SIGNALS }, (_, n) => n).filter((n) => !times.has(n));
   const repeated = [...times].filter(([, count]) => count > 1).map(([n]) => seen.filter(({ data }) => data!.n === n));
   const pages = new Set(seen.map(({ page }) => page)).size;
