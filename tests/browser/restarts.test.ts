@@ -61,7 +61,7 @@ async function ownBundle(id: string): Promise<string> {
 
 async function getsThrough({ id, agent }: Visit): Promise<void> {
   await eventually(() => agent.signal({ after: true }), ({ ok }) => ok !== undefined);
-  await stage.site.told.next("signal", (data) => of(id)(data) && data.data.after);
+  await stage.site.told.until(() => told("signal", id).some(({ data }) => data.after), `signal for ${id}`);
 }
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
