@@ -163,13 +163,17 @@ impl SocketService {
         lease::sweep(self.clock().now(), &self.metrics);
     }
 
-    /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it.
+    /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it. All are told
+    /// before the first is closed, so that nobody hears of another's end first.
     pub fn go_away(&self, spread_ms: u64) {
-        self.sockets.for_each(|outbox| {
+        let told = self.sockets.outboxes().into_iter().map(|outbox| {
             let retry_ms = if spread_ms == 0 { 0 } else { rand::random::<u64>() % spread_ms };
             let _ = outbox.push(Class::Reliable, text(&GoAway { retry_ms }));
-            outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
+            (outbox, retry_ms)
         });
+        for (outbox, retry_ms) in told.collect::<Vec<_>>() {
+            outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
+        }
     }
 }
 

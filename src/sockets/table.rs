@@ -72,9 +72,10 @@ impl Sockets {
         }
     }
 
-    /// Calls `each` with every outbox.
-    pub fn for_each(&self, mut each: impl FnMut(&Outbox)) {
-        self.outboxes.iter().for_each(|outbox| each(&outbox));
+    /// The outboxes of all sockets that are open now.
+    #[must_use]
+    pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
+        self.outboxes.iter().map(|outbox| Arc::clone(&outbox)).collect()
     }
 
     fn push(&self, to: SocketId, class: Class, frame: Frame) {

@@ -108,13 +108,9 @@ async fn a_code_ends_with_its_life_and_its_pages_leave() {
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let extended = std::time::Instant::now();
     assert_eq!(page.ok(json!({"type": "extendunique"})).await["uniqueid"], code);
-    let closed = async {
-        let closed = tokio::time::timeout(std::time::Duration::from_secs(14), page.closed());
-        closed.await.expect("the page leaves")
-    };
     let ((code_of_close, word), ()) = tokio::join!(
         async {
-            let closed = closed.await;
+            let closed = page.closed_within(std::time::Duration::from_secs(14)).await;
             (closed.code, closed.word().to_owned())
         },
         async {

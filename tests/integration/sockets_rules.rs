@@ -281,7 +281,7 @@ async fn rule_4_4_a_closing_handshake_is_answered() {
 
 #[tokio::test]
 async fn rule_4_4_an_answer_reaches_a_client_that_has_said_all() {
-    let server = Server::start();
+    let server = Server::with(&[("server.workers", "1")]);
     let mut raw = Raw::visitor(&server).await;
     let activity = frame(TEXT, br#"{"type":"activity","request":1}"#);
     raw.send(&[hello("ada", "t"), activity].concat()).await;

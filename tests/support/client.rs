@@ -11,7 +11,7 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    Server,
+    SOON, Server,
     server::{GROUP, SHOP},
     soon,
 };
@@ -87,6 +87,15 @@ impl Socket {
         }
     }
 
+    /// The next message, if one comes within so many milliseconds.
+    pub async fn hear_within(&mut self, milliseconds: u64) -> Option<Value> {
+        if let Some(early) = self.early.pop_front() {
+            return Some(early);
+        }
+        let next = tokio::time::timeout(Duration::from_millis(milliseconds), self.next()).await;
+        next.ok().map(|message| message.expect("no close"))
+    }
+
     /// The next message, which is of this type.
     pub async fn hear_a(&mut self, kind: &str) -> Value {
         let message = self.hear().await;
@@ -154,6 +163,10 @@ impl Socket {
 
     /// Waits until the server closes, whatever it says before.
     pub async fn closed(&mut self) -> Closed {
+        self.closed_within(SOON).await
+    }
+
+    pub async fn closed_within(&mut self, time: Duration) -> Closed {
         let closed = async {
             loop {
                 if let Err(closed) = self.next().await {
@@ -161,7 +174,8 @@ impl Socket {
                 }
             }
         };
-        let closed = soon("the close", closed).await.expect("closed without a close frame");
+        let closed = tokio::time::timeout(time, closed).await.expect("the close in time");
+        let closed = closed.expect("closed without a close frame");
         // The answering close frame is on its way; the server ends the connection then.
         let _ = soon("the end", self.stream.next()).await;
         closed

@@ -1,6 +1,6 @@
 /** One Chromium for a test file; each person gets a context, that is a profile, of his own. */
 
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type ConsoleMessage, type Page } from "playwright-core";
 import { Journal } from "./journal";
 
 export const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
@@ -38,7 +38,9 @@ export class Diary {
     readonly person: string,
     context: BrowserContext,
   ) {
-    context.on("page", (page) => this.follow(page));
+    // Of the context rather than of each page: a page that another one opened speaks before the driver knows it.
+    context.on("weberror", (error) => this.errors.push(`${this.which(error.page())}: uncaught ${error.error().message}`));
+    context.on("console", (message) => this.hear(message));
   }
 
   /** The journal that pages write to by `note(name, …)`. */
@@ -61,15 +63,20 @@ export class Diary {
     this.journal(journal).add(name, JSON.parse(data));
   }
 
-  private follow(page: Page): void {
-    this.pageNames.set(page, `page ${(this.count += 1)}`);
-    const which = (): string => this.pageNames.get(page) ?? "";
-    page.on("pageerror", (error) => this.errors.push(`${which()}: uncaught ${error.message}`));
-    page.on("console", (message) => {
-      const [stamp, journal, name, data] = splitNote(message.text());
-      if (stamp) this.take(stamp, journal, name, data);
-      else if (message.type() === "error") this.errors.push(`${which()}: ${message.text()}`);
-    });
+  private hear(message: ConsoleMessage): void {
+    const [stamp, journal, name, data] = splitNote(message.text());
+    if (stamp) this.take(stamp, journal, name, data);
+    else if (message.type() === "error") {
+      this.errors.push(`${this.which(message.page())}: ${message.text()} (${message.location().url})`);
+    }
+  }
+
+  /** A page's name in error messages: pages are numbered as they first speak. */
+  private which(page: Page | null): string {
+    if (!page) return "a page";
+    const name = this.pageNames.get(page) ?? `page ${(this.count += 1)}`;
+    this.pageNames.set(page, name);
+    return name;
   }
 }
 
