@@ -30,7 +30,7 @@ pub struct Document {
     default_content_type: &'static str,
     servers: Value,
     channels: Ordered<Channel>,
-    operations: Ordered<Value>,
+    operations: Ordered<Operation>,
     components: Components,
 }
 
@@ -51,6 +51,18 @@ struct Channel {
     description: &'static str,
     messages: Ordered<Value>,
     bindings: Value,
+}
+
+#[derive(Serialize)]
+struct Operation {
+    action: &'static str,
+    channel: Value,
+    summary: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    security: Vec<Value>,
+    messages: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -157,11 +169,10 @@ fn servers(public_url: Option<&str>) -> Value {
     };
     let (host, path) = place.find('/').map_or((place, ""), |at| place.split_at(at));
     let protocol = if scheme == "https" { "wss" } else { "ws" };
-    let mut server = json!({"host": host, "protocol": protocol, "description": "This server"});
-    if !path.is_empty() {
-        server["pathname"] = path.into();
-    }
-    json!({"here": server})
+    let path = if path.is_empty() { "/" } else { path };
+    json!({"here": {
+        "host": host, "protocol": protocol, "pathname": path, "description": "This server",
+    }})
 }
 
 fn channel(channel: &str, messages: Ordered<Value>) -> Channel {
@@ -197,22 +208,26 @@ fn channel(channel: &str, messages: Ordered<Value>) -> Channel {
 }
 
 /// What the server does on a channel: it receives what clients send, and sends.
-fn operations(channel: &str, from: &Side, to: &Side) -> [(String, Value); 2] {
-    let place = json!({"$ref": format!("#/channels/{channel}")});
-    let answers: Vec<_> = ["ok", "error"]
-        .map(|key| json!({"$ref": format!("#/channels/{channel}/messages/{key}")}))
-        .into();
-    let mut receive = json!({
-        "action": "receive", "channel": place, "messages": from.refs(channel),
-        "summary": format!("What the {channel}'s side sends"),
-        "reply": {"channel": place, "messages": answers},
-    });
-    if channel == "agent" {
-        receive["security"] = json!([{"$ref": "#/components/securitySchemes/token"}]);
-    }
-    let send = json!({
-        "action": "send", "channel": place, "messages": to.refs(channel),
-        "summary": format!("What the server sends to the {channel}'s side"),
-    });
+fn operations(channel: &str, from: &Side, to: &Side) -> [(String, Operation); 2] {
+    let place = || json!({"$ref": format!("#/channels/{channel}")});
+    let answers =
+        ["ok", "error"].map(|key| json!({"$ref": format!("#/channels/{channel}/messages/{key}")}));
+    let token = json!({"$ref": "#/components/securitySchemes/token"});
+    let receive = Operation {
+        action: "receive",
+        channel: place(),
+        summary: format!("What the {channel}'s side sends"),
+        security: if channel == "agent" { vec![token] } else { Vec::new() },
+        messages: from.refs(channel),
+        reply: Some(json!({"channel": place(), "messages": answers})),
+    };
+    let send = Operation {
+        action: "send",
+        channel: place(),
+        summary: format!("What the server sends to the {channel}'s side"),
+        security: Vec::new(),
+        messages: to.refs(channel),
+        reply: None,
+    };
     [(format!("{channel}Receive"), receive), (format!("{channel}Send"), send)]
 }

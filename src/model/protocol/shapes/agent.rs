@@ -96,7 +96,7 @@ pub struct InvokeFields {
     pub uniqueid: Option<Code>,
     /// The function's name: a path of plain names under `GLANCE.`, of at most 200 bytes, other than
     /// `GLANCE.Authorization`.
-    #[schema(pattern = r"^GLANCE\.", max_length = 200)]
+    #[schema(max_length = 200)]
     pub func: String,
     /// Its argument: any JSON.
     #[schema(value_type = Value, nullable = false, required = false)]

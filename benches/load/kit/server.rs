@@ -1,0 +1,182 @@
+//! The server under test: a child process with generated settings, on a core of its own.
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{GROUP, ORIGIN, system};
+
+/// Of servers that live for one run.
+const SIGNING_KEY: &str = "of-a-load-generator-and-nobody-else-";
+
+/// What differs from the server's defaults.
+#[derive(Clone)]
+pub struct Wishes {
+    /// Whether the limits on handshakes are lifted: scenarios that measure how much the server can do, not whether it
+    /// protects itself.
+    pub lift_limits: bool,
+    /// Lines of `[presence]`.
+    pub presence: &'static str,
+    /// Lines of `[server]`.
+    pub server: &'static str,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { lift_limits: true, presence: "", server: "" }
+    }
+}
+
+/// A running server; killed when it is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    binary: PathBuf,
+    folder: TempDir,
+    child: Child,
+}
+
+impl Server {
+    /// Starts the server on core 0 and puts the calling thread on core 1.
+    pub fn start(wishes: &Wishes) -> Self {
+        let binary = std::env::var_os("VESTIBULE_BIN");
+        let binary =
+            binary.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_vestibule")), Into::into);
+        let folder = TempDir::with_prefix("vestibule-load-").unwrap();
+        let mut settings =
+            format!("[server]\nbind = \"127.0.0.1:0\"\nworkers = 1\n{}\n", wishes.server);
+        if wishes.lift_limits {
+            for name in ["", "_hard", "_total"] {
+                writeln!(settings, "handshakes_per_second{name} = 1000000").unwrap();
+            }
+        }
+        let connects = if wishes.lift_limits { "connects_per_second = 1000000\n" } else { "" };
+        write!(
+            settings,
+            "[presence]\n{connects}{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
+             visitor_origins = [\"{ORIGIN}\"]\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
+            wishes.presence,
+        )
+        .unwrap();
+        fs::write(folder.path().join("vestibule.toml"), settings).unwrap();
+        let (child, address) = launch(&binary, &folder, None);
+        Self { address, binary, folder, child }
+    }
+
+    /// Ends the process without a word, and starts another at the same address.
+    pub fn crash_and_restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let (child, _) = launch(&self.binary, &self.folder, Some(self.address));
+        self.child = child;
+    }
+
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn cpu_ns(&self) -> u64 {
+        system::cpu_ns(self.process())
+    }
+
+    pub fn resident_kib(&self) -> u64 {
+        system::resident_kib(self.process())
+    }
+
+    /// An agent's token, made by the server's own command line.
+    pub fn token(&self) -> String {
+        let settings = self.folder.path().join("vestibule.toml");
+        let output = Command::new(&self.binary)
+            .args(["token", "--group", GROUP, "--minutes", "120", "--config"])
+            .arg(settings)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "no token: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The figures at `/metrics`.
+    pub fn metrics(&self) -> Figures {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200"), "no metrics: {text}");
+        Figures(text)
+    }
+
+    /// What the server logged: warnings and errors only.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Asks the server to end, and says how long that took and whether it ended well.
+    pub fn stop(mut self) -> (Duration, bool) {
+        let started = Instant::now();
+        let process = Pid::from_child(&self.child);
+        kill_process(process, Signal::TERM).unwrap();
+        let status = self.child.wait().unwrap();
+        (started.elapsed(), status.success())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn launch(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>) -> (Child, SocketAddr) {
+    let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
+    let mut command = Command::new(binary);
+    command.arg("serve").arg("--config").arg(folder.path().join("vestibule.toml"));
+    if let Some(address) = at {
+        command.arg("--bind").arg(address.to_string());
+    }
+    command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+    system::pin_to(0);
+    let mut child = command.spawn().unwrap();
+    system::pin_to(1);
+    let greeting = BufReader::new(child.stdout.take().unwrap());
+    let mut address = None;
+    for line in greeting.lines().map_while(Result::ok) {
+        if let Some(rest) = line.trim().strip_prefix("http://") {
+            address = rest.split('/').next().and_then(|address| address.parse().ok());
+            break;
+        }
+    }
+    let said = || fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+    let address = address.unwrap_or_else(|| panic!("the server did not start: {}", said()));
+    (child, address)
+}
+
+/// The text of `/metrics`.
+pub struct Figures(String);
+
+impl Figures {
+    /// The sum of a figure over its labels.
+    pub fn sum(&self, name: &str) -> f64 {
+        self.with(name, "")
+    }
+
+    /// The sum of a figure over the labels that contain `label`.
+    pub fn with(&self, name: &str, label: &str) -> f64 {
+        let name = format!("vestibule_{name}");
+        let rows = self.0.lines().filter_map(|line| line.rsplit_once(' '));
+        let rows = rows
+            .filter(|(key, _)| key.split('{').next() == Some(name.as_str()) && key.contains(label));
+        rows.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
+    }
+}

@@ -1,0 +1,415 @@
+//! Random lives: pages change, connections break in every way, agents watch and send, and nothing may get lost.
+//!
+//! Visitors behave as the SDK does: a tab marks a signal's id before its handler runs, acknowledges it, and tells the ids
+//! that it has no answer for when its next page connects. Agents do as theirs: each signal has an idempotency key, and
+//! those without an outcome are sent again by the agent's next socket.
+
+mod agents;
+mod ledger;
+mod visitors;
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    time::{Duration, Instant},
+};
+
+use self::{agents::Agent, ledger::Ledger, visitors::Tab};
+use super::{
+    TURN,
+    net::{Event, Id, Net},
+    random::Random,
+    server::{Server, Wishes},
+};
+
+/// How long a record remembers outcomes, and so lives on after its last signal.
+const OUTCOME_MEMORY: Duration = Duration::from_secs(60);
+/// How often something unusual happens, each: a visitor stays away on purpose, an agent's socket breaks.
+const RARE_PER_SECOND: f64 = 1.0;
+
+/// How hard the soak is.
+pub struct Plan {
+    pub changes: usize,
+    pub signals: usize,
+    pub seed: u64,
+    pub visitors: usize,
+    pub agents: usize,
+    /// Page changes, and signals, a second.
+    pub rate: f64,
+    /// Waits until the records have forgotten outcomes, and compares memory with what it was after a round before.
+    pub is_thorough: bool,
+}
+
+impl Plan {
+    pub fn full() -> Self {
+        let is_thorough = true;
+        Self {
+            changes: 10_000,
+            signals: 10_000,
+            seed: 1,
+            visitors: 400,
+            agents: 8,
+            rate: 200.0,
+            is_thorough,
+        }
+    }
+
+    /// For every build: about a tenth, and without the long waits.
+    pub fn short() -> Self {
+        Self {
+            changes: 1_000,
+            signals: 1_000,
+            visitors: 100,
+            agents: 4,
+            rate: 200.0,
+            is_thorough: false,
+            ..Self::full()
+        }
+    }
+}
+
+/// What is to happen later.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Later {
+    /// A tab's next page connects.
+    Connect(usize),
+    /// A connection that the network had lost breaks at last.
+    BuryGhost(Id),
+    /// An agent connects again.
+    Return(usize),
+    /// A random tab changes its page.
+    Change,
+    /// A random agent sends a signal.
+    Send,
+    /// A random visitor leaves, to stay away.
+    Leave,
+    /// A random agent's socket breaks.
+    LoseAgent,
+}
+
+struct Soak {
+    token: String,
+    net: Net,
+    random: Random,
+    started: Instant,
+    later: BinaryHeap<Reverse<(u64, Later)>>,
+    tabs: Vec<Tab>,
+    /// The tabs of each visitor.
+    visitors: Vec<visitors::Visitor>,
+    agents: Vec<Agent>,
+    ledger: Ledger,
+    changes: usize,
+    storming: bool,
+}
+
+/// Runs it all. Prints one closing summary; false when a rule was broken.
+pub fn run(plan: &Plan) -> bool {
+    // The server's own limits stay: connections leave from many addresses.
+    let server = Server::start(&Wishes { lift_limits: false, ..Wishes::default() });
+    let cold = server.resident_kib();
+    let started = Instant::now();
+    let warm_up = Plan { changes: plan.changes / 10, signals: plan.signals / 10, ..*plan };
+    let mut ledger = round(&server, &warm_up, plan.seed ^ 0x5eed, &[Later::LoseAgent]);
+    let mut failures = settle(&server, plan.is_thorough);
+    let warm = server.resident_kib();
+    let cpu = server.cpu_ns();
+    let storm_started = Instant::now();
+    let storm = round(&server, plan, plan.seed, &[Later::Leave, Later::LoseAgent]);
+    let storm_seconds = storm_started.elapsed().as_secs_f64();
+    let peak = server.resident_kib();
+    let cpu = (server.cpu_ns() - cpu) as f64 / 1e9;
+    ledger.add(storm);
+    failures.extend(settle(&server, plan.is_thorough));
+    let end = server.resident_kib();
+    let figures = server.metrics();
+    let allowed = warm + warm / 10 + 8 * 1024;
+    if end > allowed {
+        failures.push(format!("memory: {end} KiB at the end, more than {allowed} KiB"));
+    }
+    for name in [
+        "record_panics_total",
+        "records_set_aside_total",
+        "actor_restarts_total",
+        "inbox_full_total",
+    ] {
+        if figures.sum(name) > 0.0 {
+            failures.push(format!("{name} is {}", figures.sum(name)));
+        }
+    }
+    let log = server.log();
+    let (stop, is_well) = server.stop();
+    if !is_well {
+        failures.push("the server did not end well".into());
+    }
+    if !log.is_empty() {
+        failures.push(format!("the server complained:\n{log}"));
+    }
+    failures.extend(ledger.failures.iter().cloned());
+    println!(
+        "soak: seed {}, {} visitors ({} tabs), {} agents, {:.0} s\n  \
+         page changes {} ({}), agents' sockets lost {}, visits ended on purpose {}\n  {}\n  \
+         events to watchers {}, false leaves {}, missed leaves {}, out of order {}\n  \
+         memory: cold {cold} KiB, warm {warm}, after the storm {peak}, at the end {end} (allowed {allowed})\n  \
+         server: {cpu:.2} s of CPU in a storm of {storm_seconds:.0} s, ended in {} ms",
+        plan.seed,
+        plan.visitors,
+        ledger.tabs,
+        plan.agents,
+        started.elapsed().as_secs_f64(),
+        ledger.changes,
+        ledger.manners(),
+        ledger.agents_lost,
+        ledger.visits_ended,
+        ledger.signals_line(),
+        ledger.events,
+        ledger.false_leaves,
+        ledger.missed_leaves,
+        ledger.disordered_events,
+        stop.as_millis(),
+    );
+    failures.truncate(20);
+    for failure in &failures {
+        println!("  FAILED: {failure}");
+    }
+    println!("soak: {}", if failures.is_empty() { "passed" } else { "FAILED" });
+    failures.is_empty()
+}
+
+/// One storm from the first connect to the last close.
+fn round(server: &Server, plan: &Plan, seed: u64, rare: &[Later]) -> Ledger {
+    let mut soak = Soak {
+        token: server.token(),
+        net: Net::new(server.address),
+        random: Random::new(seed),
+        started: Instant::now(),
+        later: BinaryHeap::new(),
+        tabs: Vec::new(),
+        visitors: Vec::new(),
+        agents: Vec::new(),
+        ledger: Ledger::default(),
+        changes: 0,
+        storming: false,
+    };
+    soak.move_in(plan, seed);
+    soak.storm(plan, rare);
+    soak.calm_down();
+    soak.move_out();
+    soak.ledger
+}
+
+/// Waits until nothing is left of a round.
+fn settle(server: &Server, is_thorough: bool) -> Vec<String> {
+    // Ghosts linger for a while, the grace runs out, and a thorough run waits for outcomes to be forgotten.
+    let patience =
+        Duration::from_secs(15) + if is_thorough { OUTCOME_MEMORY } else { Duration::ZERO };
+    let mut names = vec![
+        "sockets_open",
+        "watchers",
+        "inbox_depth",
+        "visitors_connected",
+        "visitors_in_transit",
+        "signals_held",
+    ];
+    if is_thorough {
+        names.extend(["records", "timers"]);
+    }
+    let started = Instant::now();
+    loop {
+        std::thread::sleep(Duration::from_millis(250));
+        let figures = server.metrics();
+        let left = names.iter().filter(|name| figures.sum(name) != 0.0);
+        let left: Vec<_> =
+            left.map(|name| format!("{name} is still {}", figures.sum(name))).collect();
+        if left.is_empty() || started.elapsed() > patience {
+            if is_thorough {
+                // The allocator gives memory back with a delay of about ten seconds.
+                std::thread::sleep(Duration::from_secs(12));
+            }
+            return left;
+        }
+    }
+}
+
+impl Soak {
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn after(&mut self, milliseconds: f64, what: Later) {
+        self.later.push(Reverse((self.now_ms() + milliseconds as u64, what)));
+    }
+
+    fn move_in(&mut self, plan: &Plan, seed: u64) {
+        self.make_visitors(plan.visitors, seed);
+        self.make_agents(plan.agents);
+        for agent in 0..self.agents.len() {
+            self.connect_agent(agent);
+        }
+        // A hundred a second and more than that many addresses: within every limit.
+        for tab in 0..self.tabs.len() {
+            self.after(tab as f64 * 2.0, Later::Connect(tab));
+        }
+        self.turn_until("everybody is there", Duration::from_secs(30), |soak| {
+            soak.tabs.iter().all(Tab::is_up) && soak.agents.iter().all(Agent::is_ready)
+        });
+    }
+
+    fn storm(&mut self, plan: &Plan, rare: &[Later]) {
+        self.storming = true;
+        for what in [Later::Change, Later::Send].iter().chain(rare) {
+            self.after(0.0, *what);
+        }
+        let mut patience =
+            Duration::from_secs_f64(plan.changes.max(plan.signals) as f64 / plan.rate * 2.0);
+        patience += Duration::from_secs(60);
+        let (changes, signals, rate) = (plan.changes, plan.signals, plan.rate);
+        let started = Instant::now();
+        while self.changes < changes || self.ledger.signals.len() < signals {
+            assert!(started.elapsed() < patience, "the storm does not get anywhere");
+            self.turn();
+            while let Some(what) = self.next_due() {
+                let mut again = None;
+                match what {
+                    Later::Change if self.changes < changes => {
+                        self.change_some_page();
+                        again = Some(rate);
+                    }
+                    Later::Send if self.ledger.signals.len() < signals => {
+                        self.send_some_signal();
+                        again = Some(rate);
+                    }
+                    Later::Leave => {
+                        self.leave_on_purpose();
+                        again = Some(RARE_PER_SECOND);
+                    }
+                    Later::LoseAgent => {
+                        self.lose_some_agent();
+                        again = Some(RARE_PER_SECOND);
+                    }
+                    Later::Change | Later::Send => {}
+                    what => self.carry_out(what),
+                }
+                if let Some(rate) = again {
+                    let pause = self.random.pause_ms(rate);
+                    self.after(pause, what);
+                }
+            }
+        }
+        self.storming = false;
+    }
+
+    /// Everybody comes back, every signal ends, and every watcher must know how things stand.
+    fn calm_down(&mut self) {
+        self.turn_until("everybody is back", Duration::from_secs(30), |soak| {
+            soak.tabs.iter().all(Tab::is_up) && soak.agents.iter().all(Agent::is_ready)
+        });
+        self.turn_until("all signals ended", Duration::from_secs(20), |soak| {
+            soak.ledger.all_ended()
+        });
+        self.turn_for(Duration::from_millis(2_500));
+        self.ledger.tabs = self.tabs.len();
+        self.compare_views();
+        self.ledger.judge(&self.visitors);
+    }
+
+    fn move_out(&mut self) {
+        // From here on everybody leaves on purpose.
+        let now = self.now_ms();
+        self.visitors.iter_mut().for_each(|visitor| visitor.away = Some(now));
+        for tab in 0..self.tabs.len() {
+            self.tabs[tab].expects_close = true;
+            if let Some(id) = self.tabs[tab].connection {
+                match self.random.below(4) {
+                    0 => self.net.text(id, br#"{"type":"disconnect"}"#),
+                    1 => self.net.close(id),
+                    way => self.net.kill(id, way == 2),
+                }
+            }
+        }
+        for agent in &self.agents {
+            match (agent.connection, self.random.below(2)) {
+                (Some(id), 0) => self.net.close(id),
+                (Some(id), _) => self.net.text(id, br#"{"type":"disconnect"}"#),
+                _ => {}
+            }
+        }
+        self.agents.iter_mut().for_each(|agent| agent.expects_close = true);
+        self.turn_for(Duration::from_secs(1));
+        self.net.kill_all();
+    }
+
+    fn next_due(&mut self) -> Option<Later> {
+        let now = self.now_ms();
+        let Reverse((at, _)) = self.later.peek()?;
+        if *at > now {
+            return None;
+        }
+        self.later.pop().map(|Reverse((_, what))| what)
+    }
+
+    fn carry_out(&mut self, what: Later) {
+        match what {
+            Later::Connect(tab) => self.connect_page(tab),
+            Later::BuryGhost(id) => {
+                let reset = self.random.chance(0.5);
+                self.net.kill(id, reset);
+            }
+            Later::Return(agent) => self.connect_agent(agent),
+            Later::Change | Later::Send | Later::Leave | Later::LoseAgent => {}
+        }
+    }
+
+    fn turn(&mut self) {
+        let (mut events, mut bytes) = (Vec::new(), Vec::new());
+        self.net.turn(TURN, &mut events, &mut bytes);
+        for event in events {
+            let (Event::Open(id) | Event::Message(id, _) | Event::Closed(id, _)) = event;
+            // Tabs have the numbers from 0, agents those behind.
+            let owner = match &event {
+                Event::Closed(..) => self.net.owner_of_lost(id),
+                _ => self.net.owner(id),
+            };
+            let Some(owner) = owner else { continue };
+            let agent = owner.checked_sub(self.tabs.len());
+            let current = match agent {
+                Some(agent) => self.agents[agent].connection,
+                None => self.tabs[owner].connection,
+            };
+            if current != Some(id) {
+                continue;
+            }
+            match (event, agent) {
+                (Event::Open(_), None) => self.page_opened(owner),
+                (Event::Open(_), Some(agent)) => self.agent_opened(agent),
+                (Event::Message(_, range), None) => self.page_hears(owner, &bytes[range]),
+                (Event::Message(_, range), Some(agent)) => self.agent_hears(agent, &bytes[range]),
+                (Event::Closed(_, code), None) => self.page_lost(owner, code),
+                (Event::Closed(_, code), Some(agent)) => self.agent_lost(agent, code),
+            }
+        }
+    }
+
+    fn turn_for(&mut self, time: Duration) {
+        let started = Instant::now();
+        while started.elapsed() < time {
+            self.turn();
+            while let Some(what) = self.next_due() {
+                self.carry_out(what);
+            }
+        }
+    }
+
+    fn turn_until(&mut self, what: &str, patience: Duration, done: impl Fn(&Self) -> bool) {
+        let started = Instant::now();
+        while !done(self) {
+            if started.elapsed() > patience {
+                self.ledger.fail(format!("waited in vain: {what}"));
+                return;
+            }
+            self.turn();
+            while let Some(what) = self.next_due() {
+                self.carry_out(what);
+            }
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The agents' side: watching, sending, and keeping account of both.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    Later, Soak,
+    ledger::{Outcome, Sent},
+};
+use crate::kit::net::Id;
+
+/// Requests from here on are watches; those below are signals.
+const WATCHES: u64 = 1 << 40;
+/// How long after his leaving every watcher must know that a visitor is away; he stays away for longer.
+const KNOWN_AWAY_MS: u64 = 6_500;
+/// What one socket tells may be read so much later than what another tells.
+const SLACK_MS: u64 = 500;
+
+pub struct Agent {
+    pub connection: Option<Id>,
+    /// The visitors that it watches.
+    watched: Vec<usize>,
+    /// How many of them the server has confirmed on this socket.
+    confirmed: usize,
+    is_welcome: bool,
+    ready_since: u64,
+    views: HashMap<usize, View>,
+    /// Its signals without an outcome, in the order of sending.
+    open: Vec<usize>,
+    pub expects_close: bool,
+}
+
+/// What an agent believes of a visitor.
+#[derive(Clone, Copy, Default)]
+struct View {
+    connected: bool,
+    sockets: usize,
+    epoch: u64,
+    sequence: u64,
+}
+
+impl Agent {
+    pub fn is_ready(&self) -> bool {
+        self.is_welcome && self.confirmed == self.watched.len()
+    }
+}
+
+#[derive(Deserialize)]
+struct Heard<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    request: Option<u64>,
+    visitorid: Option<&'a str>,
+    id: Option<&'a str>,
+    outcome: Option<&'a str>,
+    epoch: Option<u64>,
+    sequence: Option<u64>,
+    #[serde(default)]
+    present: bool,
+    data: Option<Value>,
+    code: Option<&'a str>,
+}
+
+impl Soak {
+    /// Every visitor is watched by two agents.
+    pub(super) fn make_agents(&mut self, count: usize) {
+        for agent in 0..count {
+            let is_watched =
+                |visitor: &usize| visitor % count == agent || (visitor + 1) % count == agent;
+            self.agents.push(Agent {
+                connection: None,
+                watched: (0..self.visitors.len()).filter(is_watched).collect(),
+                confirmed: 0,
+                is_welcome: false,
+                ready_since: 0,
+                views: HashMap::new(),
+                open: Vec::new(),
+                expects_close: false,
+            });
+        }
+    }
+
+    pub(super) fn connect_agent(&mut self, agent: usize) {
+        let owner = self.tabs.len() + agent;
+        self.agents[agent].connection = Some(self.net.open("/v1/agent?group=12345", None, owner));
+    }
+
+    pub(super) fn agent_opened(&mut self, agent: usize) {
+        let hello = json!({"type": "hello", "token": self.token}).to_string();
+        if let Some(id) = self.agents[agent].connection {
+            self.net.text(id, hello.as_bytes());
+        }
+    }
+
+    pub(super) fn agent_hears(&mut self, agent: usize, message: &[u8]) {
+        let heard: Heard<'_> = match serde_json::from_slice(message) {
+            Ok(heard) => heard,
+            Err(error) => {
+                let text = String::from_utf8_lossy(message).into_owned();
+                return self.ledger.fail(format!("an agent got {text}: {error}"));
+            }
+        };
+        match (heard.kind, heard.request) {
+            ("welcome", _) => self.agent_welcomed(agent),
+            ("ok", Some(request)) if request >= WATCHES => {
+                self.agents[agent].confirmed += 1;
+                self.agents[agent].ready_since = self.now_ms();
+            }
+            ("ok", Some(request)) => {
+                let (id, outcome) = (heard.id.unwrap_or_default(), heard.outcome);
+                self.accepted(agent, request as usize - 1, id, outcome.unwrap_or_default());
+            }
+            ("error", Some(request)) if request < WATCHES => {
+                let signal = request as usize - 1;
+                self.agents[agent].open.retain(|open| *open != signal);
+                self.ledger.end(signal, Outcome::Refused);
+                if !self.ledger.signals[signal].is_excused {
+                    let code = heard.code.unwrap_or_default();
+                    self.ledger.fail(format!("signal {signal} was refused: {code}"));
+                }
+            }
+            ("signaloutcome", _) => {
+                let text = |name: &str| {
+                    heard.data.as_ref().and_then(|data| data[name].as_str()).unwrap_or_default()
+                };
+                match self.ledger.by_id.get(text("id")) {
+                    Some(signal) => self.ended(agent, *signal, text("outcome")),
+                    None => {
+                        let text = String::from_utf8_lossy(message).into_owned();
+                        self.ledger.fail(format!("an outcome of nothing: {text}"));
+                    }
+                }
+            }
+            (kind, None) if heard.epoch.is_some() => self.event(agent, kind, &heard),
+            _ => {
+                let text = String::from_utf8_lossy(message).into_owned();
+                self.ledger.fail(format!("an agent got {text}"));
+            }
+        }
+    }
+
+    fn agent_welcomed(&mut self, agent: usize) {
+        let this = &mut self.agents[agent];
+        this.is_welcome = true;
+        let Some(id) = this.connection else { return };
+        for visitor in &this.watched {
+            let name = &self.visitors[*visitor].name;
+            let request = WATCHES + *visitor as u64;
+            let watch = json!({"type": "watch", "visitorid": name, "request": request});
+            self.net.text(id, watch.to_string().as_bytes());
+        }
+        // In the order of their first sending: the key makes those that arrived harmless.
+        for signal in this.open.clone() {
+            self.ledger.resent += 1;
+            self.send(agent, signal);
+        }
+    }
+
+    pub(super) fn send_some_signal(&mut self) {
+        let agent = self.random.below(self.agents.len());
+        if !self.agents[agent].is_ready() {
+            return;
+        }
+        let watched = &self.agents[agent].watched;
+        let visitor = watched[self.random.below(watched.len())];
+        let is_excused = self.visitors[visitor].away.is_some();
+        let to_all = self.random.chance(0.05);
+        self.ledger.signals.push(Sent {
+            agent,
+            visitor,
+            to_all,
+            id: None,
+            outcome: None,
+            told: 0,
+            is_excused,
+            runs: 0,
+        });
+        self.ledger.open += 1;
+        let signal = self.ledger.signals.len() - 1;
+        self.agents[agent].open.push(signal);
+        self.send(agent, signal);
+    }
+
+    fn send(&mut self, agent: usize, signal: usize) {
+        let sent = &self.ledger.signals[signal];
+        let name = &self.visitors[sent.visitor].name;
+        let message = json!({
+            "type": "signal",
+            "request": signal + 1,
+            "visitorid": name,
+            "key": format!("{name}-{signal}"),
+            "target": if sent.to_all { "all" } else { "focus" },
+            "data": {"number": signal, "text": "Would you like some help with that?"},
+        });
+        if let Some(id) = self.agents[agent].connection {
+            self.net.text(id, message.to_string().as_bytes());
+        }
+    }
+
+    fn accepted(&mut self, agent: usize, signal: usize, id: &str, outcome: &str) {
+        let sent = &mut self.ledger.signals[signal];
+        if sent.id.as_deref().is_some_and(|before| before != id) {
+            return self.ledger.fail(format!("signal {signal} got two ids"));
+        }
+        sent.id = Some(id.to_owned());
+        self.ledger.by_id.insert(id.to_owned(), signal);
+        if outcome != "held" {
+            self.ended(agent, signal, outcome);
+        }
+    }
+
+    fn ended(&mut self, agent: usize, signal: usize, outcome: &str) {
+        self.agents[agent].open.retain(|open| *open != signal);
+        match outcome {
+            "delivered" => self.ledger.end(signal, Outcome::Delivered),
+            "expired" => self.ledger.end(signal, Outcome::Expired),
+            "refused" => self.ledger.end(signal, Outcome::Refused),
+            other => self.ledger.fail(format!("signal {signal} has the outcome {other}")),
+        }
+    }
+
+    fn event(&mut self, agent: usize, kind: &str, heard: &Heard<'_>) {
+        self.ledger.events += 1;
+        let name = heard.visitorid.unwrap_or_default();
+        let number = name.rsplit('-').next().and_then(|number| number.parse::<usize>().ok());
+        let Some(visitor) = number.filter(|number| {
+            self.visitors.get(*number).is_some_and(|visitor| visitor.name == name)
+        }) else {
+            return self.ledger.fail(format!("an event of somebody else, {name}"));
+        };
+        let (epoch, sequence) = (heard.epoch.unwrap_or(0), heard.sequence.unwrap_or(0));
+        let own_now = self.now_ms();
+        let view = self.agents[agent].views.entry(visitor).or_default();
+        let (now, before) = ((epoch, sequence), (view.epoch, view.sequence));
+        let is_old = if heard.present { now < before } else { now <= before };
+        if is_old {
+            self.ledger.disordered_events += 1;
+            return self.ledger.fail(format!("{kind} of {name} is {now:?} after {before:?}"));
+        }
+        (view.epoch, view.sequence) = now;
+        let data = heard.data.as_ref();
+        let connected = data.and_then(|data| data["connected"].as_bool()).unwrap_or_default();
+        match kind {
+            "visitorconn" => {
+                // Before the first page, watchers are rightly told that he is away.
+                let is_news = !heard.present || view.connected;
+                view.connected = connected;
+                let this = &self.visitors[visitor];
+                let is_on_purpose = this.away.is_some() || own_now < this.back_at + SLACK_MS;
+                if !connected && is_news && !is_on_purpose {
+                    self.ledger.false_leaves += 1;
+                    self.ledger.fail(format!("a false leave of {name}, at {own_now} ms"));
+                }
+            }
+            "visitorsock" => {
+                let sockets = data.and_then(|data| data["sockets"].as_u64());
+                view.sockets = sockets.unwrap_or_default() as usize;
+            }
+            "presence" | "visibility" => {}
+            other => self.ledger.fail(format!("an event {other} of {name}")),
+        }
+    }
+
+    /// When a visitor who was away on purpose is about to come back: everybody must have heard of his leave.
+    pub(super) fn expect_known_away(&mut self, visitor: usize) {
+        let Some(since) = self.visitors[visitor].away else { return };
+        if self.now_ms() < since + KNOWN_AWAY_MS {
+            return;
+        }
+        let now = self.now_ms();
+        let is_informed = |agent: &&Agent| agent.is_ready() && now > agent.ready_since + SLACK_MS;
+        for agent in self.agents.iter().filter(is_informed) {
+            if agent.views.get(&visitor).is_some_and(|view| view.connected) {
+                self.ledger.missed_leaves += 1;
+            }
+        }
+    }
+
+    /// After the storm every watcher must know who is there, and with how many pages.
+    pub(super) fn compare_views(&mut self) {
+        for (number, agent) in self.agents.iter().enumerate() {
+            for visitor in &agent.watched {
+                let view = agent.views.get(visitor).copied().unwrap_or_default();
+                let visitor = &self.visitors[*visitor];
+                if !view.connected || view.sockets != visitor.tabs.len() {
+                    self.ledger.failures.push(format!(
+                        "agent {number} believes of {}: connected {}, {} sockets instead of {}",
+                        visitor.name,
+                        view.connected,
+                        view.sockets,
+                        visitor.tabs.len()
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(super) fn lose_some_agent(&mut self) {
+        let agent = self.random.below(self.agents.len());
+        if !self.agents[agent].is_ready() {
+            return;
+        }
+        self.ledger.agents_lost += 1;
+        if let Some(id) = self.agents[agent].connection {
+            let reset = self.random.chance(0.5);
+            self.net.kill(id, reset);
+        }
+        self.agent_goes(agent);
+    }
+
+    fn agent_goes(&mut self, agent: usize) {
+        let this = &mut self.agents[agent];
+        (this.connection, this.is_welcome, this.confirmed) = (None, false, 0);
+        let wait = self.random.unit() * 300.0;
+        self.after(wait, Later::Return(agent));
+    }
+
+    pub(super) fn agent_lost(&mut self, agent: usize, code: Option<u16>) {
+        if self.agents[agent].expects_close {
+            self.agents[agent].connection = None;
+            return;
+        }
+        self.ledger.fail(format!("the server closed agent {agent}: {code:?}"));
+        self.agent_goes(agent);
+    }
+}
