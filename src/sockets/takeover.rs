@@ -17,8 +17,12 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    admission::Verdict, agent::{AgentSocket, Caller}, framing::Frame, pump::Connection,
-    service::SocketService, visitor::VisitorSocket,
+    admission::Verdict,
+    agent::{AgentSocket, Caller},
+    framing::Frame,
+    pump::Connection,
+    service::SocketService,
+    visitor::VisitorSocket,
 };
 use crate::{
     auth::{Mode, is_loopback_host},
