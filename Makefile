@@ -9,23 +9,28 @@ run:
 test: install check rust sdk browser
 
 install:
+	@echo "== install what is missing"
 	.ci/install
 
 format:
 	cargo fmt
 
 check:
+	@echo "== format and lints"
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 
 # Unit and integration tests, the short soak, and whether the generated documents are up to date.
 rust:
+	@echo "== Rust tests"
 	cargo test
 
 sdk:
+	@echo "== SDK: types, tests, size"
 	cd sdk && npm run --silent typecheck && npm test --silent
 
 browser:
+	@echo "== browser tests"
 	cargo build
 	cd sdk && npm run --silent test:browser
 
@@ -39,5 +44,7 @@ bench:
 # Writes openapi/openapi.json and openapi/asyncapi.json from the Rust types.
 documents:
 	mkdir -p openapi
-	cargo run --quiet -- openapi > openapi/openapi.json
-	cargo run --quiet -- asyncapi > openapi/asyncapi.json
+	cargo run --quiet -- openapi > openapi/new.json
+	mv openapi/new.json openapi/openapi.json
+	cargo run --quiet -- asyncapi > openapi/new.json
+	mv openapi/new.json openapi/asyncapi.json

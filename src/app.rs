@@ -150,6 +150,12 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
     }
 }
 
+/// The interfaces in machine form, of a server that is reached at `public_url`.
+#[must_use]
+pub fn documents(public_url: Option<&str>, glance: bool) -> http::documents::Documents {
+    http::documents::Documents::new(public_url, glance.then(facades::glance::document))
+}
+
 /// A listener whose connections inherit what every socket needs (Linux copies these options on accept).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -165,6 +171,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_server::Server> {
     let workers = service.settings.server.workers;
     let service = service.clone();
+    let settings = &service.settings;
+    let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
+    let documents = web::Data::new(documents);
     let started = Arc::new(AtomicUsize::new(0));
     let builder = actix_server::Server::build();
     let ending = builder.graceful_shutdown_signal();
@@ -181,6 +190,7 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
             let glance = service.settings.facades.glance;
             let app = App::new()
                 .app_data(state)
+                .app_data(documents.clone())
                 .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
                 .wrap(middleware::from_fn(http::guard::guard))
                 .wrap(http::cors::cors(&service))
@@ -293,5 +303,22 @@ pub fn greeting(settings: &Settings) -> impl Fn(SocketAddr) -> String + use<> {
              the interfaces\n",
             version = env!("CARGO_PKG_VERSION"),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linux copies these options from the listener.
+    #[test]
+    fn rule_4_10_accepted_connections_do_not_delay_and_give_up() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = Socket::from(accepted);
+        assert!(accepted.tcp_nodelay().unwrap());
+        assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
     }
 }

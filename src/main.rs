@@ -7,7 +7,6 @@ use vestibule::{
     app,
     cli::{Cli, CliError, Command, ServeArguments},
     clock::Clock,
-    http::documents,
     telemetry,
 };
 
@@ -21,8 +20,8 @@ fn main() -> ExitCode {
         Command::Token(arguments) => print(arguments.run(now)),
         Command::Loginkey(arguments) => print(arguments.run(now)),
         Command::Check(arguments) => print(arguments.check()),
-        Command::Openapi => print(Ok(documents::OPENAPI.trim_end().to_owned())),
-        Command::Asyncapi => print(Ok(documents::ASYNCAPI.trim_end().to_owned())),
+        Command::Openapi => print(Ok(app::documents(None, true).openapi.trim_end().to_owned())),
+        Command::Asyncapi => print(Ok(app::documents(None, true).asyncapi.trim_end().to_owned())),
     }
 }
 

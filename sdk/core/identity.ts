@@ -74,12 +74,23 @@ export class Identity {
    */
   anonymous(group: string, stored: boolean): string {
     const store = stored ? this.stores.lasting : this.stores.tab;
-    const name = `vestibule.anonymous.${group}`;
-    const known = store.read(name);
-    if (known && /^~[0-9a-f]{32}$/.test(known)) return known;
+    const known = readAnonymous(store, group);
+    if (known) return known;
     const made = `~${randomHex(16)}`;
-    store.write(name, made);
+    store.write(anonymousKey(group), made);
     return made;
+  }
+
+  /** The anonymous id that this browser went by in the group, if any; makes none. */
+  formerAnonymous(group: string): string | undefined {
+    return readAnonymous(this.stores.tab, group) ?? readAnonymous(this.stores.lasting, group);
+  }
+
+  /** The anonymous visitor is known now; whoever is anonymous here next is somebody else. */
+  forgetAnonymous(group: string, anonymous: string): void {
+    for (const store of [this.stores.tab, this.stores.lasting]) {
+      if (readAnonymous(store, group) === anonymous) store.remove(anonymousKey(group));
+    }
   }
 
   /**
@@ -105,6 +116,13 @@ export class Identity {
     this.tabId = undefined;
     this.pageId = undefined;
   }
+}
+
+const anonymousKey = (group: string): string => `vestibule.anonymous.${group}`;
+
+function readAnonymous(store: Store, group: string): string | undefined {
+  const known = store.read(anonymousKey(group));
+  return known && /^~[0-9a-f]{32}$/.test(known) ? known : undefined;
 }
 
 const SHARED = Symbol.for("vestibule.identity.1");

@@ -298,6 +298,42 @@ describe("identity", () => {
     expect(socket.all("identify")).toHaveLength(0);
   });
 
+  test("a known page tells the anonymous id of an earlier one until the server has it, then forgets it", async () => {
+    const anonymous = (await connected(visitor())).last("hello").visitorid;
+    page = page.next();
+    const made = visitor({ visitorid: "ada" });
+    const done = made.connect();
+    const lost = server.socket.open();
+    expect(lost.last("hello")).toMatchObject({ visitorid: "ada", from: anonymous });
+    await lost.drop();
+    await server.clock.pass(500);
+    const socket = await server.welcome();
+    await done;
+    expect(socket.last("hello")).toMatchObject({ visitorid: "ada", from: anonymous });
+    await socket.drop();
+    await server.clock.pass(500);
+    expect((await server.welcome()).last("hello")).not.toHaveProperty("from");
+    page = page.next();
+    const next = (await connected(visitor())).last("hello");
+    expect(next.visitorid).toMatch(/^~/);
+    expect(next.visitorid).not.toBe(anonymous);
+    expect(next).not.toHaveProperty("from");
+  });
+
+  test("after identify the anonymous id is forgotten; an object that had it keeps it", async () => {
+    const made = visitor();
+    const socket = await connected(made);
+    const anonymous = socket.last("hello").visitorid;
+    const other = visitor({}, new FakePage(page.stores));
+    expect(other.visitorid).toBe(anonymous);
+    const done = made.identify("ada");
+    await settle();
+    await socket.ok("identify", { visitorid: "ada", epoch: 2 });
+    await done;
+    expect(other.visitorid).toBe(anonymous);
+    expect(visitor({}, new FakePage(page.stores)).visitorid).not.toBe(anonymous);
+  });
+
   test("identify before connecting, and while the hello is on its way", async () => {
     const made = visitor();
     await made.identify("ada");

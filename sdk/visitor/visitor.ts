@@ -38,7 +38,11 @@ export class Visitor {
   private readonly wants = { signals: false, presence: false };
   private attendance: Attendance | undefined;
   private chosenId: string | undefined;
+  /** Kept as long as the object: another tab may have forgotten it meanwhile. */
+  private anonymousId: string | undefined;
   private toldId: string | undefined;
+  /** The anonymous id that the last hello, or identify, left behind. */
+  private leftId: string | undefined;
   private listening = false;
   private unique: UniqueId | undefined;
   private before: ConnectionState = "idle";
@@ -80,7 +84,8 @@ export class Visitor {
 
   /** The id that the visitor goes by; an anonymous one begins with `~`. */
   get visitorid(): string {
-    return this.chosenId ?? this.identity.anonymous(this.group, this.options.storeAnonymousId ?? true);
+    if (this.chosenId !== undefined) return this.chosenId;
+    return (this.anonymousId ??= this.identity.anonymous(this.group, this.options.storeAnonymousId ?? true));
   }
 
   /** Whether this page gets the visitor's signals. */
@@ -142,8 +147,10 @@ export class Visitor {
     try {
       await this.connection.persist(async () => {
         if (this.toldId !== this.visitorid) {
+          this.leftId = this.toldId;
           await this.connection.request({ type: "identify", visitorid: this.visitorid });
           this.toldId = this.visitorid;
+          this.forgetLeft();
         }
       });
     } catch (error) {
@@ -181,10 +188,12 @@ export class Visitor {
   private hello(): ClientFrame {
     this.listening = this.wants.signals;
     this.toldId = this.visitorid;
+    this.leftId = this.anonymousBefore();
     const seen = this.inbox.unacknowledged();
     return {
       type: "hello",
       visitorid: this.toldId,
+      ...(this.leftId && { from: this.leftId }),
       tab: this.slot ? `${this.identity.tab}-${this.slot}` : this.identity.tab,
       page: this.identity.current,
       visible: this.attendance?.visible ?? true,
@@ -194,7 +203,19 @@ export class Visitor {
     };
   }
 
+  /** The anonymous id under which this browser was here before the visitor became known. */
+  private anonymousBefore(): string | undefined {
+    const known = this.chosenId !== undefined && !this.chosenId.startsWith("~");
+    return known ? this.identity.formerAnonymous(this.group) : undefined;
+  }
+
+  private forgetLeft(): void {
+    if (this.leftId) this.identity.forgetAnonymous(this.group, this.leftId);
+    this.leftId = undefined;
+  }
+
   private welcomed(frame: VisitorWelcome): void {
+    this.forgetLeft();
     this.inbox.welcomed(frame.now);
     this.incoming.focus(frame.focus);
     this.events.emit("connected", { visitorid: frame.visitorid, epoch: frame.epoch, terms: frame.terms });

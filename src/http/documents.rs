@@ -1,53 +1,32 @@
 //! `/openapi.json` and `/asyncapi.json`: the interfaces in machine form, from the Rust types.
+//!
+//! Facades describe themselves; whoever composes the server hands their parts in.
 
 mod asyncapi;
+mod codes;
+mod openapi;
 
-use std::sync::LazyLock;
+use actix_web::{HttpResponse, get, web};
+use utoipa::openapi::OpenApi;
 
-use actix_web::{HttpResponse, get};
-use utoipa::{
-    Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
-};
+pub use self::openapi::problems;
 
-/// The OpenAPI document as JSON text.
-pub static OPENAPI: LazyLock<String> = LazyLock::new(|| pretty(&Rest::openapi()));
-/// The AsyncAPI document as JSON text.
-pub static ASYNCAPI: LazyLock<String> = LazyLock::new(|| pretty(&asyncapi::document()));
+/// Both documents, as JSON text.
+#[derive(Clone, Debug)]
+pub struct Documents {
+    /// OpenAPI 3.1, of everything that is asked by plain HTTP.
+    pub openapi: String,
+    /// AsyncAPI 3.0, of the sockets.
+    pub asyncapi: String,
+}
 
-/// The REST interface.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Vestibule",
-        description = "Presence and signals for web sites: who is there, and what reaches him.",
-    ),
-    paths(
-        super::tokens::create,
-        super::visitors::list,
-        super::visitors::one,
-        super::signals::send_signal,
-        super::signals::send_invocation,
-        super::signals::signal_state,
-        super::operations::healthz,
-        super::operations::readyz,
-        super::operations::metrics,
-    ),
-    modifiers(&Security),
-)]
-struct Rest;
-
-struct Security;
-
-impl Modify for Security {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let bearer = |description: &str| {
-            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
-            SecurityScheme::Http(scheme.description(Some(description)).build())
-        };
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", bearer("An agent's token: a JWT for one group"));
-        components.add_security_scheme("api_key", bearer("An API key of the group"));
+impl Documents {
+    /// The documents of a server that is reached at `public_url`, with the parts that facades add.
+    pub fn new(public_url: Option<&str>, facades: impl IntoIterator<Item = OpenApi>) -> Self {
+        Self {
+            openapi: pretty(&openapi::document(public_url, facades)),
+            asyncapi: pretty(&asyncapi::document(public_url)),
+        }
     }
 }
 
@@ -58,13 +37,17 @@ fn pretty(document: &impl serde::Serialize) -> String {
 }
 
 /// The OpenAPI document.
+#[utoipa::path(tag = "operations", operation_id = "read_openapi",
+    responses((status = 200, body = Value, description = "This document")))]
 #[get("/openapi.json")]
-pub async fn openapi_json() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(OPENAPI.as_str())
+pub async fn openapi_json(documents: web::Data<Documents>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(documents.openapi.clone())
 }
 
 /// The AsyncAPI document.
+#[utoipa::path(tag = "operations", operation_id = "read_asyncapi",
+    responses((status = 200, body = Value, description = "The AsyncAPI 3.0 document of the sockets")))]
 #[get("/asyncapi.json")]
-pub async fn asyncapi_json() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(ASYNCAPI.as_str())
+pub async fn asyncapi_json(documents: web::Data<Documents>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(documents.asyncapi.clone())
 }

@@ -24,9 +24,11 @@ pub struct ProblemBody {
     pub detail: String,
     /// Which field of the input broke a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub field: Option<String>,
     /// When trying again makes sense, in milliseconds from now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_ms: Option<u64>,
 }
 

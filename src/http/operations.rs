@@ -15,7 +15,7 @@ pub struct Health {
 }
 
 /// The process lives and its threads answer. Says nothing of whether it takes sockets.
-#[utoipa::path(tag = "operations", responses((status = 200, body = Health)))]
+#[utoipa::path(tag = "operations", responses((status = 200, body = Health, description = "The process lives")))]
 #[get("/healthz")]
 pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "ok" })
@@ -23,7 +23,7 @@ pub async fn healthz() -> HttpResponse {
 
 /// The service takes sockets: it has started and does not drain.
 #[utoipa::path(tag = "operations",
-    responses((status = 200, body = Health), (status = 503, body = Health, description = "Starting or draining")))]
+    responses((status = 200, body = Health, description = "Takes sockets"), (status = 503, body = Health, description = "Starting or draining")))]
 #[get("/readyz")]
 pub async fn readyz(state: State) -> HttpResponse {
     if state.lifecycle.is_ready() {
@@ -34,7 +34,8 @@ pub async fn readyz(state: State) -> HttpResponse {
 }
 
 /// All figures, as OpenMetrics text.
-#[utoipa::path(tag = "operations", responses((status = 200, body = String, content_type = "application/openmetrics-text")))]
+#[utoipa::path(tag = "operations",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text", description = "OpenMetrics 1.0")))]
 #[get("/metrics")]
 pub async fn metrics(state: State) -> HttpResponse {
     state.refresh_metrics();

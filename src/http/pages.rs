@@ -9,6 +9,7 @@ use actix_web::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{error::ApiError, state::State};
 use crate::{
@@ -186,18 +187,27 @@ pub async fn desk_token(request: HttpRequest, state: State) -> Result<HttpRespon
     Ok(HttpResponse::Ok().insert_header((header::CACHE_CONTROL, "no-store")).json(answer))
 }
 
-#[derive(Serialize)]
-struct About {
+/// What runs here.
+#[derive(Serialize, ToSchema)]
+pub struct About {
+    /// The server's version.
     version: &'static str,
+    /// `development` or `configured`.
     mode: &'static str,
+    /// The group of requests that name none; empty when there is no such group.
     group: String,
+    /// How many groups there are.
     groups: usize,
+    /// Connected visitors.
     visitors: i64,
+    /// Agents' open sockets.
     agents: i64,
+    /// When the process started, in Unix milliseconds.
     started: u64,
 }
 
 /// What runs here, in a few figures; nothing that would help a stranger.
+#[utoipa::path(tag = "operations", responses((status = 200, body = About, description = "A few figures")))]
 #[get("/v1/about")]
 pub async fn about(state: State) -> HttpResponse {
     state.refresh_metrics();

@@ -25,7 +25,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct SignalBody {
     /// Any JSON, for the page's handler.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Value)]
     data: Json,
     /// Which of the visitor's pages get it.
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct InvocationBody {
     #[schema(example = "GLANCE.Cobrowse.Visitor.showTerms")]
     func: String,
     /// Its argument.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value, nullable = false)]
     #[serde(default, deserialize_with = "Json::present")]
     args: Option<Json>,
     /// Which of the visitor's pages call it.
@@ -52,25 +52,26 @@ pub struct InvocationBody {
 #[derive(Serialize, ToSchema)]
 pub struct SignalState {
     /// The signal.
-    #[schema(value_type = String)]
     id: SignalId,
     /// The visitor.
-    #[schema(value_type = String)]
     visitorid: VisitorId,
     /// What became of it so far.
     outcome: Outcome,
     /// Why the function that it named did not run to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<InvokeFailure>,
 }
 
 /// Sends a signal. 202: accepted and held until a page acknowledges it.
-#[utoipa::path(tag = "signals", security(("token" = [])), request_body = SignalBody,
+#[utoipa::path(tag = "signals", operation_id = "send_signal", security(("token" = [])), request_body = SignalBody,
     params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s: 1 to 64 printable ASCII characters")),
-    responses((status = 202, body = SignalState), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s, within the same token's subject: 1 to 64 printable ASCII characters")),
+    responses((status = 202, body = SignalState, description = "Accepted"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`visitornotpresent`"),
-        (status = 413, body = ProblemBody), (status = 429, body = ProblemBody, description = "`toomany`")))]
+        (status = 413, body = ProblemBody), (status = 429, body = ProblemBody, description = "`toomany`"),
+        (status = 503, body = ProblemBody)))]
 #[post("/v1/groups/{group}/visitors/{visitor}/signals")]
 pub async fn send_signal(
     request: HttpRequest,
@@ -85,13 +86,13 @@ pub async fn send_signal(
 }
 
 /// Calls a function of the visitor's page. 202: accepted and held until a page acknowledges it.
-#[utoipa::path(tag = "signals", security(("token" = [])), request_body = InvocationBody,
+#[utoipa::path(tag = "signals", operation_id = "send_invocation", security(("token" = [])), request_body = InvocationBody,
     params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s")),
-    responses((status = 202, body = SignalState), (status = 400, body = ProblemBody, description = "`forbiddenfunction`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s, within the same token's subject: 1 to 64 printable ASCII characters")),
+    responses((status = 202, body = SignalState, description = "Accepted"), (status = 400, body = ProblemBody),
         (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`visitornotpresent`"), (status = 413, body = ProblemBody),
-        (status = 429, body = ProblemBody, description = "`toomany`")))]
+        (status = 429, body = ProblemBody, description = "`toomany`"), (status = 503, body = ProblemBody)))]
 #[post("/v1/groups/{group}/visitors/{visitor}/invocations")]
 pub async fn send_invocation(
     request: HttpRequest,
@@ -140,10 +141,11 @@ pub async fn submit(
 }
 
 /// What became of a signal. Known for 60 s after its end.
-#[utoipa::path(tag = "signals", security(("token" = [])),
+#[utoipa::path(tag = "signals", operation_id = "read_signal", security(("token" = [])),
     params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
         ("id" = String, Path, description = "The signal's id")),
-    responses((status = 200, body = SignalState), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    responses((status = 200, body = SignalState, description = "How the signal stands"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`notfound`")))]
 #[get("/v1/groups/{group}/visitors/{visitor}/signals/{id}")]
 pub async fn signal_state(

@@ -19,7 +19,6 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct TokenWish {
     /// The one group that the token is for.
-    #[schema(value_type = String, example = "12345")]
     group: GroupId,
     /// Who will bear it: 1 to 255 characters.
     #[schema(example = "agent-7")]
@@ -41,7 +40,6 @@ pub struct Token {
     /// How to send it.
     token_type: &'static str,
     /// The one group that it is for.
-    #[schema(value_type = String)]
     group: GroupId,
     /// What its bearer may do.
     #[schema(value_type = String)]
@@ -53,9 +51,10 @@ pub struct Token {
 }
 
 /// Makes a token. The API key of the group stands in `Authorization: Bearer`.
-#[utoipa::path(tag = "tokens", security(("api_key" = [])), request_body = TokenWish,
-    responses((status = 201, body = Token), (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody)))]
+#[utoipa::path(tag = "tokens", operation_id = "create_token", security(("api_key" = [])), request_body = TokenWish,
+    responses((status = 201, body = Token, description = "A fresh token"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody, description = "`origin`"), (status = 413, body = ProblemBody)))]
 #[post("/v1/tokens")]
 pub async fn create(
     request: HttpRequest,

@@ -24,7 +24,8 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListQuery {
-    /// At most so many: 1 to 1000.
+    /// At most so many: 1 to 1000; 100 when missing.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// The `next` of the list before.
     cursor: Option<String>,
@@ -38,14 +39,17 @@ pub struct VisitorList {
     /// The visitors.
     visitors: Vec<VisitorView>,
     /// The cursor of the list that follows; `null` when this is the end.
+    #[schema(required = true)]
     next: Option<String>,
 }
 
 /// Lists the visitors who are there.
-#[utoipa::path(tag = "visitors", security(("token" = [])),
+#[utoipa::path(tag = "visitors", operation_id = "list_visitors", security(("token" = [])),
     params(("group" = String, Path, description = "The group"), ListQuery),
-    responses((status = 200, body = VisitorList), (status = 400, body = ProblemBody),
-        (status = 401, body = ProblemBody), (status = 403, body = ProblemBody), (status = 429, body = ProblemBody)))]
+    responses((status = 200, body = VisitorList, description = "The visitors, and where the next list begins"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 429, body = ProblemBody, description = "`ratelimited`"),
+        (status = 503, body = ProblemBody)))]
 #[get("/v1/groups/{group}/visitors")]
 pub async fn list(
     request: HttpRequest,
@@ -118,9 +122,11 @@ pub async fn look_up(state: &State, key: VisitorKey) -> Result<Option<VisitorVie
 }
 
 /// Reads one visitor.
-#[utoipa::path(tag = "visitors", security(("token" = [])),
+#[utoipa::path(tag = "visitors", operation_id = "read_visitor", security(("token" = [])),
     params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id")),
-    responses((status = 200, body = VisitorView), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
+    responses((status = 200, body = VisitorView, description = "The visitor"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`visitornotpresent`"), (status = 503, body = ProblemBody)))]
 #[get("/v1/groups/{group}/visitors/{visitor}")]
 pub async fn one(

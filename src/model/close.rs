@@ -16,11 +16,11 @@ pub enum Again {
 }
 
 macro_rules! close_codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal, $again:ident;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $number:literal, $text:literal, $again:ident;)*) => {
         /// Why the server ends a socket.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
         pub enum CloseCode {
-            $($(#[$doc])* #[serde(rename = $text)] $name,)*
+            $(#[doc = $meaning] #[serde(rename = $text)] $name,)*
         }
 
         impl CloseCode {
@@ -39,6 +39,12 @@ macro_rules! close_codes {
                 match self { $(CloseCode::$name => $text,)* }
             }
 
+            /// When it is sent, for the documents.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(CloseCode::$name => $meaning.trim(),)* }
+            }
+
             /// What the client should do.
             #[must_use]
             pub const fn again(self) -> Again {
@@ -49,7 +55,7 @@ macro_rules! close_codes {
 }
 
 close_codes! {
-    /// Asked for by the client.
+    /// Asked for by the client: a `disconnect`, or a close frame of its own.
     Normal = 1000, "normal", No;
     /// A frame against RFC 6455.
     Protocol = 1002, "protocol", No;
@@ -61,13 +67,13 @@ close_codes! {
     Internal = 1011, "internal", Yes;
     /// The server stops or sheds; come back after `retry_ms`.
     GoAway = 4000, "goaway", Yes;
-    /// The server is starting or full.
+    /// The server is starting, full or overloaded, or the visitor has 64 sockets already.
     Unready = 4001, "unready", Yes;
     /// The client did not read within the write deadline, or its queue overflowed.
     Slow = 4002, "slow", Yes;
     /// Two pings without a sign of life.
     PingTimeout = 4003, "pingtimeout", Yes;
-    /// Too many handshakes; come back after `retry_ms`.
+    /// Too many handshakes, or hellos of one visitor id; come back after `retry_ms`.
     RateLimited = 4004, "ratelimited", Yes;
     /// No first frame in time.
     HelloTimeout = 4005, "hellotimeout", Yes;
@@ -75,13 +81,13 @@ close_codes! {
     Superseded = 4006, "superseded", Yes;
     /// The page's origin is not in the group's list.
     Origin = 4500, "origin", No;
-    /// Unknown group.
+    /// There is no such group.
     Group = 4501, "group", No;
     /// The token is missing, bad, or of another group.
     Authorization = 4502, "authorization", No;
-    /// The token expired on the open socket.
+    /// The token has expired: on the open socket, or before its `hello`.
     Expired = 4503, "expired", Renew;
-    /// Not JSON, or a first frame that is not a valid `hello`.
+    /// The first message is not a valid `hello`; the `error` before the close names the field.
     BadRequest = 4504, "badrequest", No;
     /// The unique id's life ended.
     UniqueExpired = 4505, "uniqueexpired", No;

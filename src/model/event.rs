@@ -56,7 +56,7 @@ pub struct VisitorError {
     pub msg: Box<str>,
     /// More, as JSON of at most 4 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value, nullable = false)]
     pub params: Option<Json>,
 }
 
@@ -96,7 +96,6 @@ pub enum EventKind {
         sockets: usize,
     },
     /// A presence update, as it was sent.
-    #[schema(value_type = Object)]
     Presence(PresenceUpdate),
     /// The terms dialog was shown, accepted or declined.
     Terms {
@@ -109,7 +108,6 @@ pub enum EventKind {
         visibility: Visibility,
     },
     /// A co-browse session started.
-    #[schema(value_type = Object)]
     VisitorSessionStart(PresenceUpdate),
     /// A co-browse session ended.
     VisitorSessionEnd {
@@ -121,16 +119,14 @@ pub enum EventKind {
     /// An anonymous visitor became known; the known record goes on under this id.
     VisitorJoined {
         /// The id under which the visitor is known from now on.
-        #[schema(value_type = String)]
         visitorid: VisitorId,
     },
 }
 
-/// What happened to one visitor. Epoch, then sequence, order the events of a visitor (design section 2.6).
+/// What happened to one visitor. Epoch, then sequence, order the events of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
     /// The visitor.
-    #[schema(value_type = String)]
     pub visitorid: VisitorId,
     /// Unix milliseconds at which the visitor became connected; greater in each later presence.
     pub epoch: u64,

@@ -3,6 +3,7 @@
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Why a text is not the identity that it was given as.
@@ -16,10 +17,11 @@ pub struct InvalidId {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $pattern:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
         #[serde(transparent)]
+        #[schema(value_type = String, pattern = $pattern)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -82,32 +84,32 @@ fn is_page_character(byte: u8) -> bool {
 
 text_id!(
     /// A tenant: a number kept as a string.
-    GroupId, "group", "1 to 20 digits",
+    GroupId, "group", "1 to 20 digits", "^[0-9]{1,20}$",
     |text| within(text, 20, |byte| byte.is_ascii_digit())
 );
 text_id!(
     /// A person on the group's web site, as the site names him, or an anonymous id.
-    VisitorId, "visitorid", "1 to 100 of A-Z a-z 0-9 . _ ~ -",
+    VisitorId, "visitorid", "1 to 100 of A-Z a-z 0-9 . _ ~ -", "^[A-Za-z0-9._~-]{1,100}$",
     |text| within(text, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-'))
 );
 text_id!(
     /// A browser tab, named by the SDK.
-    TabId, "tab", "1 to 64 of A-Z a-z 0-9 _ -",
+    TabId, "tab", "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$",
     |text| within(text, 64, is_page_character)
 );
 text_id!(
     /// One loaded page in a tab, named by the SDK.
-    PageId, "page", "1 to 64 of A-Z a-z 0-9 _ -",
+    PageId, "page", "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$",
     |text| within(text, 64, is_page_character)
 );
 text_id!(
     /// A code that leads to something: digits, short enough to be read out.
-    Code, "code", "4 to 12 digits",
+    Code, "code", "4 to 12 digits", "^[0-9]{4,12}$",
     |text| text.len() >= 4 && within(text, 12, |byte| byte.is_ascii_digit())
 );
 text_id!(
     /// A sender's own key that makes its retry harmless.
-    IdempotencyKey, "key", "1 to 64 printable ASCII characters",
+    IdempotencyKey, "key", "1 to 64 printable ASCII characters", "^[!-~]{1,64}$",
     |text| within(text, 64, |byte| byte.is_ascii_graphic())
 );
 
@@ -175,7 +177,8 @@ impl fmt::Display for SocketAddress {
 }
 
 /// Names one signal, for ever. Written as 32 hexadecimal digits; sorts by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+#[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
 pub struct SignalId(Uuid);
 
 impl SignalId {
@@ -241,6 +244,29 @@ mod tests {
         for bad in ["", "a b", "ä", "a/b", &"x".repeat(101)] {
             assert!(bad.parse::<VisitorId>().is_err(), "{bad}");
         }
+    }
+
+    /// The documents say the rules as patterns.
+    #[test]
+    fn patterns_say_what_the_rules_say() {
+        fn check<T: utoipa::PartialSchema + FromStr>(longest: usize, allowed: &str) {
+            let schema = serde_json::to_value(T::schema()).unwrap();
+            let pattern = schema["pattern"].as_str().unwrap();
+            let (class, size) = pattern.rsplit_once(']').unwrap();
+            assert!(size.ends_with(&format!(",{longest}}}$")), "{pattern}");
+            for character in (0_u8..=127).map(char::from) {
+                let valid = allowed.contains(character);
+                assert_eq!(character.to_string().repeat(4).parse::<T>().is_ok(), valid, "{class}");
+            }
+        }
+        let letters: String = ('a'..='z').chain('A'..='Z').chain('0'..='9').collect();
+        check::<GroupId>(20, "0123456789");
+        check::<VisitorId>(100, &format!("{letters}._~-"));
+        check::<TabId>(64, &format!("{letters}_-"));
+        check::<PageId>(64, &format!("{letters}_-"));
+        check::<Code>(12, "0123456789");
+        let printable: String = ('!'..='~').collect();
+        check::<IdempotencyKey>(64, &printable);
     }
 
     #[test]

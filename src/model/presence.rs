@@ -1,5 +1,7 @@
 //! Presence data: what a page tells of its visitor. Flat, small, merged update by update (design section 2.4).
 
+mod schema;
+
 use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize, ser::SerializeMap};

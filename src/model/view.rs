@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{
     event::{TermsStatus, Visibility},
     ids::{GroupId, PageId, TabId, VisitorId},
-    presence::PresenceData,
+    presence::{PresenceData, PresenceUpdate},
 };
 use crate::clock::Timestamp;
 
@@ -14,10 +14,8 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct VisitorView {
     /// Who he is.
-    #[schema(value_type = String)]
     pub visitorid: VisitorId,
     /// The group whose site he is on.
-    #[schema(value_type = String)]
     pub group: GroupId,
     /// Whether the SDK made his id because the site gave none.
     pub anonymous: bool,
@@ -36,11 +34,13 @@ pub struct VisitorView {
     /// How many sockets he has; 0 in transit.
     pub sockets: usize,
     /// Whether one of his pages can be seen.
+    #[schema(required = true)]
     pub visibility: Option<Visibility>,
     /// Where he stands with the terms.
+    #[schema(required = true)]
     pub terms: Option<TermsStatus>,
     /// The merged presence data.
-    #[schema(value_type = Object)]
+    #[schema(value_type = PresenceUpdate)]
     pub data: PresenceData,
     /// His pages.
     pub tabs: Vec<TabView>,
@@ -52,10 +52,8 @@ pub struct VisitorView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TabView {
     /// The tab that shows it.
-    #[schema(value_type = String)]
     pub tab: TabId,
     /// The page.
-    #[schema(value_type = String)]
     pub page: PageId,
     /// Whether it can be seen.
     pub visible: bool,

@@ -1,6 +1,8 @@
 //! The handle to presence: what sockets, HTTP and facades call.
 
 mod delivery;
+#[cfg(test)]
+mod tests;
 mod unique;
 
 use std::sync::Arc;
@@ -162,9 +164,16 @@ impl Presence {
     }
 
     /// A page's report for the watchers.
-    pub fn report(&self, key: VisitorKey, socket: SocketAddress, kind: EventKind) {
-        if let Some(report) = Report::new(kind) {
-            self.submit(key, Command::Report { socket, report }, |_| ());
+    pub fn report(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        kind: EventKind,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        match Report::new(kind) {
+            Some(report) => self.command(key, Command::Report { socket, report }, answer),
+            None => answer(Err(unexpected())),
         }
     }
 

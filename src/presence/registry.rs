@@ -108,3 +108,53 @@ impl Drop for Successor {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, sync::Arc, task::Waker};
+
+    use parking_lot::Mutex;
+
+    use super::*;
+
+    /// Counts what is asked of it, and keeps the waker of the last drain.
+    #[derive(Default)]
+    struct Shard(Arc<Mutex<(u32, Option<Waker>)>>);
+
+    impl Keep for Shard {
+        fn adopt(&self) {
+            self.0.lock().0 += 1;
+        }
+        fn drain(&self, waker: &Waker) {
+            self.0.lock().1 = Some(waker.clone());
+        }
+        fn run_due(&self) {}
+    }
+
+    #[actix_rt::test]
+    async fn rule_4_9_a_registry_actor_that_dies_is_replaced_by_its_factory() {
+        let shard = Shard::default();
+        let adopted = Arc::clone(&shard.0);
+        let (restarts, sweeps) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (restarted, swept) = (Rc::clone(&restarts), Rc::clone(&sweeps));
+        Registry::supervise(Duties {
+            shards: vec![Box::new(shard)],
+            sweep: Box::new(move || {
+                swept.set(swept.get() + 1);
+                assert!(swept.get() > 2, "asked to");
+            }),
+            restarted: Box::new(move || restarted.set(restarted.get() + 1)),
+        });
+        let goes_on = async {
+            while sweeps.get() < 4 {
+                tokio::time::sleep(TICK).await;
+            }
+        };
+        let goes_on = tokio::time::timeout(Duration::from_secs(10), goes_on).await;
+        goes_on.expect("a successor sweeps");
+        assert_eq!(restarts.get(), 2, "twice dead, twice replaced");
+        let (adoptions, waker) = adopted.lock().clone();
+        assert_eq!(adoptions, 3, "each adopts the shards");
+        assert!(waker.is_some(), "and drains their inboxes");
+    }
+}

@@ -189,8 +189,10 @@ impl VisitorSocket {
             VisitorMessage::Ack(ids) => Command::Acknowledge { ids },
             VisitorMessage::Failed(id, failure) => Command::Failed { id, failure },
             VisitorMessage::Report(kind) => {
-                presence.report(key, socket, kind);
-                done(&outbox, request);
+                presence.report(key, socket, kind, move |result| match result {
+                    Ok(()) => done(&outbox, request),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Unique => {

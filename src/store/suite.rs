@@ -272,14 +272,11 @@ fn effects_may_submit_commands(factory: &impl Factory) {
 }
 
 fn a_panic_costs_one_command(factory: &impl Factory) {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
     let bench = Bench::new(factory);
     bench.add(1, 4);
     assert_eq!(bench.submit(1, Expect::Any, Command::Panic), Err(Refusal::Fault));
     assert_eq!(bench.add(1, 1).reply, 5, "the record is as it was");
     assert_eq!(bench.submit(1, Expect::Any, Command::Panic), Err(Refusal::Fault));
-    std::panic::set_hook(hook);
     assert_eq!(bench.effects(1), [Effect::Sum(4), Effect::Sum(5), Effect::SetAside]);
     assert_eq!(bench.add(1, 1).reply, 1, "a record that panics twice is set aside");
 }
@@ -327,8 +324,6 @@ fn a_reader_may_go_on_with_what_it_found(factory: &impl Factory) {
 
 /// Time goes on for a record whose timer failed, and a second failure ends it: nobody stays connected for ever.
 fn a_tick_that_panics_is_tried_again(factory: &impl Factory) {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
     let bench = Bench::new(factory);
     bench.add(1, 4);
     bench.submit(1, Expect::Any, Command::EndAt(Timestamp(1_200))).unwrap();
@@ -336,7 +331,6 @@ fn a_tick_that_panics_is_tried_again(factory: &impl Factory) {
     bench.clock.advance(200);
     factory.settle(&bench.engine);
     factory.settle(&bench.engine);
-    std::panic::set_hook(hook);
     assert_eq!(bench.effects(1), [Effect::Sum(4), Effect::SetAside]);
     assert_eq!(bench.add(1, 1).reply, 1);
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod architecture;
+mod documents;
 mod presence;
 mod restart;
 mod signals;

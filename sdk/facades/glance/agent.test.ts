@@ -112,6 +112,24 @@ describe("events", () => {
     expect(socket.closedByClient).toBe(false);
   });
 
+  test("what is sent goes over the open socket, in order, and under the known id once a visitor was joined", async () => {
+    const one = agent({ visitorid: "~0123456789abcdef0123456789abcdef" });
+    glance().Authorization.setToken("secret");
+    one.connect();
+    const socket = await welcome();
+    await socket.ok("watch", { visitorid: "~0123456789abcdef0123456789abcdef" });
+    const told: unknown[] = [];
+    one.signalVisitor({ data: 1, ...record(told) });
+    one.invokeVisitor({ func: "GLANCE.Shop.greet", ...record(told) });
+    expect(calls).toEqual([]);
+    await socket.ok("signal", { id: "s1", visitorid: "ada", outcome: "held" });
+    await socket.refuse("invoke", "scope");
+    expect(told).toEqual([["success", { id: "s1", visitorid: "ada", outcome: "held" }], ["fail", "authorization"]]);
+    await socket.say({ ...event("visitorjoined", 2, { visitorid: "ada" }), visitorid: "~0123456789abcdef0123456789abcdef" });
+    one.signalVisitor({ data: 2 });
+    expect(socket.last("signal")).toMatchObject({ visitorid: "ada", data: 2 });
+  });
+
   test("no token is connfail at once; after setToken connect works", async () => {
     const one = agent();
     const errors: unknown[] = [];

@@ -43,6 +43,7 @@ export function defineAgent(settings: Settings, authorization: Authorization) {
     onerror?: ((error: ServiceError) => void) | null;
     private core: Agent | undefined;
     private forget: (() => void) | undefined;
+    private joinedId: string | undefined;
 
     constructor(private readonly params: AgentParams) {
       if (params?.visitorid === undefined && params?.uniqueid === undefined) {
@@ -62,13 +63,15 @@ export function defineAgent(settings: Settings, authorization: Authorization) {
 
     /** Sends `data` to the visitor; `onsuccess` means that the service took it. */
     signalVisitor(params: Callbacks<unknown> & { readonly data: unknown }): void {
-      this.call(params, "/signalvisitor", { mtype: "signal", data: params.data ?? null });
+      const data = params.data ?? null;
+      this.send(params, (core) => core.signal(this.target, data), { mtype: "signal", data });
     }
 
     /** Calls a function under `GLANCE` of the visitor's page; `onsuccess` as above. */
     invokeVisitor(params: Callbacks<unknown> & { readonly func: string; readonly args?: unknown }): void {
       const { func, args } = params;
-      this.call(params, "/signalvisitor", { mtype: "invoke", data: { func, ...(args !== undefined && { args }) } });
+      const data = { func, ...(args !== undefined && { args }) };
+      this.send(params, (core) => core.invoke(this.target, func, args), { mtype: "invoke", data });
     }
 
     /** Opens the socket for events about this visitor; the present state is told first. */
@@ -97,6 +100,8 @@ export function defineAgent(settings: Settings, authorization: Authorization) {
       core.on("outage", () => fail("connection"));
       core.on("error", (error) => fail(error.code));
       const watch = core.watch(this.target);
+      // An anonymous visitor became known: the watch goes on there by itself, calls must follow.
+      watch.on("visitorjoined", ({ visitorid }) => (this.joinedId = visitorid));
       for (const name of eventNames) {
         watch.on(name, (data) => callHandler(this, (this as Record<string, unknown>)[`on${name}`], data));
       }
@@ -104,11 +109,20 @@ export function defineAgent(settings: Settings, authorization: Authorization) {
       watch.on("error", (error) => core.state === "closed" || fail(error.code));
     }
 
+    /** An open socket keeps the order of what is sent, and tells this agent of a function that fails. */
+    private send(params: Callbacks<unknown>, over: (core: Agent) => Promise<unknown>, body: object): void {
+      if (this.core?.state === "connected") this.answer(params, over(this.core));
+      else this.call(params, "/signalvisitor", body);
+    }
+
     private call<Answer>(params: Callbacks<Answer>, path: string, body?: unknown): void {
       const origin = settings.presenceOrigin(this.params.presenceserver);
       const target = address(origin, path, { groupid: this.group, ...this.target });
       const token = authorization.token();
-      const answered = token ? callRest(target, token, body) : Promise.reject(new RestFailure("authorization"));
+      this.answer(params, token ? callRest(target, token, body) : Promise.reject(new RestFailure("authorization")));
+    }
+
+    private answer(params: Callbacks<never>, answered: Promise<unknown>): void {
       void answered.then(
         (answer) => callHandler(params, params.onsuccess, answer),
         (error: unknown) => callHandler(params, params.onfail, reasonOf(error)),
@@ -121,7 +135,7 @@ export function defineAgent(settings: Settings, authorization: Authorization) {
 
     private get target(): Exclude<VisitorTarget, string> {
       const { visitorid, uniqueid } = this.params;
-      return visitorid !== undefined ? { visitorid: String(visitorid) } : { uniqueid: String(uniqueid) };
+      return visitorid !== undefined ? { visitorid: this.joinedId ?? String(visitorid) } : { uniqueid: String(uniqueid) };
     }
   }
   return PresenceAgent;

@@ -8,8 +8,13 @@ export interface ServiceError {
 
 const authorizationCodes = ["authorization", "expired", "origin", "group", "scope"];
 
+/** Whether a code says that the token, or the page, may not do this. */
+export function isAuthorization(code: string): boolean {
+  return authorizationCodes.includes(code);
+}
+
 /** What a connection that could not be made, or kept, is told as. */
 export function connectFailure(code: string): ServiceError {
-  if (authorizationCodes.includes(code)) return { error: "connfail", detail: "authorization" };
+  if (isAuthorization(code)) return { error: "connfail", detail: "authorization" };
   return { error: "connfail", detail: code === "connection" ? "connection" : "error" };
 }

@@ -1,5 +1,8 @@
 /** Calls of the REST interface; a failure is a reason, a bare string. */
 
+import { codeOf } from "../../core/errors";
+import { isAuthorization } from "./failure";
+
 /** `authorization`, `visitornotpresent`, `connection`, or another of the server's codes. */
 export type Reason = string;
 
@@ -10,7 +13,11 @@ export class RestFailure extends Error {
 }
 
 export function reasonOf(error: unknown): Reason {
-  return error instanceof RestFailure ? error.reason : "error";
+  if (error instanceof RestFailure) return error.reason;
+  const code = codeOf(error, "error");
+  if (isAuthorization(code)) return "authorization";
+  // What an open socket that turned out to be none says.
+  return code === "timeout" || code === "closed" ? "connection" : code;
 }
 
 /** Answers with the JSON body of a success; throws a `RestFailure` otherwise. */

@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, Responder, http::header, post, web::Q
 use serde_json::Value;
 
 use super::{
-    presence::fail,
+    presence::{REFUSED, fail},
     translate::{PRESENCE_SERVICE, id_text, long_time, minutes},
-    types::{Authorization, AuthorizationQuery, Credentials},
+    types::{Authorization, AuthorizationQuery, Credentials, Failure},
 };
 use crate::{
     auth::{AuthError, Minutes, Scope, TokenRequest},
@@ -19,6 +19,9 @@ use crate::{
 };
 
 /// Takes an API key (as `password`) or a login key, and gives a token for the presence service.
+#[utoipa::path(tag = "glance", operation_id = "glance_authorization", params(AuthorizationQuery), request_body = Credentials,
+    responses((status = 200, body = Authorization, description = "A token"), (status = 400, body = Failure, description = "`badrequest`"),
+        (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 413, body = Failure)))]
 #[post("/authorization")]
 pub async fn authorize(
     request: HttpRequest,

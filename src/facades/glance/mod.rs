@@ -10,6 +10,9 @@ mod translate;
 mod types;
 
 use actix_web::web::ServiceConfig;
+use utoipa::OpenApi;
+
+use crate::http::documents::problems;
 
 /// Adds the facade's routes.
 pub fn routes(service: &mut ServiceConfig) {
@@ -20,3 +23,25 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(authorization::authorize)
         .service(scripts::script);
 }
+
+/// The facade's part of the OpenAPI document.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Glance::openapi();
+    problems(&mut document, "Failure", "application/json");
+    document
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    tags((name = "glance", description = "The presence REST interface of Glance. `docs/compatibility.md` says what is as \
+        documented there and what is our choice. An error is `{error, detail}`; `authorization` also stands for `scope`, \
+        `origin` and `group`.")),
+    paths(
+        presence::look_up_visitor,
+        presence::find_visitor,
+        presence::signal_visitor,
+        authorization::authorize,
+    )
+)]
+struct Glance;

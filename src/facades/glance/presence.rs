@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     translate::{failure, find, location, lookup, message},
-    types::{Location, Signal, VisitorQuery},
+    types::{Accepted, Failure, Find, Location, Lookup, Signal, VisitorQuery},
 };
 use crate::{
     auth::Scope,
@@ -23,7 +23,15 @@ use crate::{
     },
 };
 
+/// What 403 means here: their scripts know one word for all of it.
+pub(super) const REFUSED: &str = "`authorization`: the token lacks the scope or is for another group, or the page's origin is \
+    not in the group's list.";
+
 /// The visitor's presence data; `{}` when he is not there.
+#[utoipa::path(tag = "glance", operation_id = "glance_lookupvisitor", security(("token" = [])), params(VisitorQuery),
+    responses((status = 200, body = Lookup, description = "The visitor, or `{}`"), (status = 400, body = Failure, description = "`badrequest`"),
+        (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 429, body = Failure, description = "`ratelimited`"),
+        (status = 503, body = Failure)))]
 #[get("/lookupvisitor")]
 pub async fn look_up_visitor(
     request: HttpRequest,
@@ -40,6 +48,10 @@ pub async fn look_up_visitor(
 }
 
 /// Where the visitor's signals go to: this service, if he is there.
+#[utoipa::path(tag = "glance", operation_id = "glance_findvisitor", security(("token" = [])), params(VisitorQuery),
+    responses((status = 200, body = Find, description = "Where the visitor is, or `visitorfound: false`"),
+        (status = 400, body = Failure, description = "`badrequest`"), (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED),
+        (status = 429, body = Failure, description = "`ratelimited`"), (status = 503, body = Failure)))]
 #[get("/findvisitor")]
 pub async fn find_visitor(
     request: HttpRequest,
@@ -55,6 +67,11 @@ pub async fn find_visitor(
 }
 
 /// Sends a signal or calls a function. 200: accepted by the service.
+#[utoipa::path(tag = "glance", operation_id = "glance_signalvisitor", security(("token" = [])), params(VisitorQuery),
+    request_body = Signal,
+    responses((status = 200, body = Accepted, description = "Accepted by the service"), (status = 400, body = Failure),
+        (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 404, body = Failure, description = "`visitornotpresent`"),
+        (status = 413, body = Failure), (status = 429, body = Failure), (status = 503, body = Failure)))]
 #[post("/signalvisitor")]
 pub async fn signal_visitor(
     request: HttpRequest,
@@ -71,7 +88,7 @@ pub async fn signal_visitor(
         let key = addressee(&request, &state, &query, scope).await?;
         let visitorid = key.visitor.clone();
         let (id, outcome) = submit(&state, key, message, Target::Focus, None).await?;
-        Ok(HttpResponse::Ok().json(json!({"visitorid": visitorid, "id": id, "outcome": outcome})))
+        Ok(HttpResponse::Ok().json(Accepted { visitorid, id, outcome }))
     };
     send.await.unwrap_or_else(fail)
 }

@@ -14,6 +14,31 @@ use crate::{
     },
 };
 
+kinds! {
+    /// What an agent may send, by `type`.
+    AgentKind {
+        /// The first message: who the agent is.
+        Hello = "hello",
+        /// A fresh token for the same group; the socket's life goes on under it. The current token again is harmless.
+        /// `ok` carries `expires`.
+        Renew = "renew",
+        /// Asks for a visitor's events (scope `read`). `ok` carries `visitorid`; then follow the present state and
+        /// every change.
+        Watch = "watch",
+        /// Wants a visitor's events no more.
+        Unwatch = "unwatch",
+        /// Asks for a visitor's record (scope `read`). `ok` carries `visitor`, or `null` when he is not there.
+        Lookup = "lookup",
+        /// Sends data to the visitor's page (scope `signal`). `ok` means accepted and carries `visitorid`, `id` and
+        /// `outcome`.
+        Signal = "signal",
+        /// Calls a function of the visitor's page (scope `invoke`). `ok` as for `signal`.
+        Invoke = "invoke",
+        /// Leaves; the server closes with 1000.
+        Disconnect = "disconnect",
+    }
+}
+
 /// How an agent names a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addressee {
@@ -69,17 +94,20 @@ impl AgentMessage {
 
 fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
     let token = || Fields::required(fields.token.as_deref().map(str::to_owned), "token");
-    Ok(match fields.kind.as_ref() {
-        "hello" => AgentMessage::Hello { token: token()? },
-        "renew" => AgentMessage::Renew { token: token()? },
-        "watch" => AgentMessage::Watch(addressee(&fields)?),
-        "unwatch" => AgentMessage::Unwatch(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?),
-        "lookup" => AgentMessage::Lookup(addressee(&fields)?),
-        "signal" | "invoke" => {
+    let kind = AgentKind::of(&fields.kind).ok_or_else(|| fields.unknown())?;
+    Ok(match kind {
+        AgentKind::Hello => AgentMessage::Hello { token: token()? },
+        AgentKind::Renew => AgentMessage::Renew { token: token()? },
+        AgentKind::Watch => AgentMessage::Watch(addressee(&fields)?),
+        AgentKind::Unwatch => {
+            AgentMessage::Unwatch(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?)
+        }
+        AgentKind::Lookup => AgentMessage::Lookup(addressee(&fields)?),
+        AgentKind::Signal | AgentKind::Invoke => {
             let to = addressee(&fields)?;
             let key =
                 fields.key.as_ref().map(|key| Fields::parsed(Some(key), "key")).transpose()?;
-            let message = if fields.kind == "signal" {
+            let message = if kind == AgentKind::Signal {
                 Message::Signal { data: Fields::required(fields.data, "data")? }
             } else {
                 let func = Fields::required(fields.func.as_deref(), "func")?;
@@ -87,8 +115,7 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             };
             AgentMessage::Send { to, message, target: fields.target.unwrap_or_default(), key }
         }
-        "disconnect" => AgentMessage::Disconnect,
-        _ => return Err(fields.unknown()),
+        AgentKind::Disconnect => AgentMessage::Disconnect,
     })
 }
 
@@ -114,6 +141,7 @@ pub enum ToAgent {
         subject: String,
         /// The agent's name, if the token has one.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         name: Option<String>,
         /// What the token allows, separated by spaces.
         scope: String,
@@ -129,7 +157,6 @@ pub enum ToAgent {
     /// A signal of this agent has its final outcome.
     SignalOutcome {
         /// The visitor.
-        #[schema(value_type = String)]
         visitorid: VisitorId,
         /// Which signal, and what became of it.
         data: SignalOutcome,
@@ -137,7 +164,6 @@ pub enum ToAgent {
     /// A function that this agent named failed.
     VisitorError {
         /// The visitor.
-        #[schema(value_type = String)]
         visitorid: VisitorId,
         /// Why.
         data: InvokeError,
@@ -151,18 +177,19 @@ pub struct AgentOk {
     pub request: u64,
     /// The visitor that it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false)]
     pub visitorid: Option<VisitorId>,
     /// The signal's id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(nullable = false)]
     pub id: Option<SignalId>,
     /// What became of the signal so far.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub outcome: Option<Outcome>,
     /// When the renewed token expires, in Unix milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = u64, nullable = false, required = false)]
     pub expires: Option<Timestamp>,
     /// The visitor's record, after `lookup`; `null` when he is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -173,7 +200,6 @@ pub struct AgentOk {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SignalOutcome {
     /// The signal.
-    #[schema(value_type = String)]
     pub id: SignalId,
     /// What became of it.
     pub outcome: Outcome,
@@ -193,7 +219,6 @@ pub struct InvokeError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct InvokeErrorParams {
     /// The signal that named it.
-    #[schema(value_type = String)]
     pub id: SignalId,
     /// Its name.
     pub func: Box<str>,

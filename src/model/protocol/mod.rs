@@ -1,7 +1,39 @@
 //! The native sockets' messages, as `docs/protocol.md` lists them. Text from outside becomes one of these types here, and
 //! nowhere else.
 
+/// The messages that one side of a socket takes, in one list: the parser and the documents both go by it, so that
+/// neither knows a message that the other does not.
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($(#[doc = $meaning:literal])+ $kind:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[doc = $meaning])+ $kind,)* }
+
+        impl $name {
+            /// Every kind, in the order of the protocol's table.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// The word in `type`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => $text,)* }
+            }
+
+            /// What it says, for the documents.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$kind => concat!($($meaning),+).trim(),)* }
+            }
+
+            fn of(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$kind),)* _ => None }
+            }
+        }
+    };
+}
+
 pub mod agent;
+pub mod shapes;
 pub mod visitor;
 
 use std::borrow::Cow;
@@ -97,7 +129,7 @@ fn read<'a, T>(
 
 /// Parses once more, slowly, to find the field that is wrong.
 fn explain(text: &str, error: &serde_json::Error) -> Problem {
-    if error.is_syntax() || error.is_eof() {
+    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
         return Problem::field("message", "must be one JSON object");
     }
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -150,16 +182,19 @@ impl<'a> Fields<'a> {
 pub struct ErrorAnswer {
     /// The request's number, if it had one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub request: Option<u64>,
     /// What went wrong, in the word that programs compare.
     pub code: super::error::ErrorCode,
     /// Which field broke a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub field: Option<String>,
     /// A sentence for people.
     pub msg: String,
     /// When trying again makes sense, in milliseconds from now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub retry_ms: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
 //! Messages of `/v1/visitor`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Fields, Numbered, Unreadable, read};
@@ -8,13 +8,51 @@ use crate::{
     clock::Timestamp,
     model::{
         error::Problem,
-        event::{EventKind, TermsStatus, Visibility, VisitorError},
+        event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
         ids::{PageId, SignalId, TabId, VisitorId},
         json::Json,
         presence::PresenceUpdate,
         signal::InvokeFailure,
     },
 };
+
+kinds! {
+    /// What a page may send, by `type`.
+    VisitorKind {
+        /// The first message: who the page is and what it knows.
+        Hello = "hello",
+        /// A report-only page now wants signals.
+        Listen = "listen",
+        /// Presence data, merged into the record.
+        Presence = "presence",
+        /// The page was shown or hidden. To repeat what the server knows is harmless.
+        Visibility = "visibility",
+        /// The window got the focus.
+        Activity = "activity",
+        /// The page has marked these signals as seen.
+        Ack = "ack",
+        /// The function of an invocation is unknown, is refused, or threw.
+        Failed = "failed",
+        /// The terms dialog was shown, accepted or declined.
+        Terms = "terms",
+        /// A co-browse session started.
+        SessionStart = "visitorsessionstart",
+        /// A co-browse session ended.
+        SessionEnd = "visitorsessionend",
+        /// The page reports an error.
+        Error = "visitorerror",
+        /// Asks for a unique id: a code by which an agent of the group can reach this visitor. Asked again, it gives
+        /// the living one. `ok` carries `uniqueid` and `seconds`, the life that is left.
+        Unique = "unique",
+        /// Gives the unique id its whole life again; `ok` as for `unique`.
+        ExtendUnique = "extendunique",
+        /// The page goes on under another visitor id. From an anonymous id the record is joined to the known one and
+        /// nobody sees a leave; from a known id the old visitor leaves. `ok` carries `visitorid` and `epoch`.
+        Identify = "identify",
+        /// Ends the presence of this page without grace; the server closes with 1000.
+        Disconnect = "disconnect",
+    }
+}
 
 /// The first message of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,8 +115,9 @@ impl VisitorMessage {
 }
 
 fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
-    Ok(match fields.kind.as_ref() {
-        "hello" => VisitorMessage::Hello(Box::new(Hello {
+    let kind = VisitorKind::of(&fields.kind).ok_or_else(|| fields.unknown())?;
+    Ok(match kind {
+        VisitorKind::Hello => VisitorMessage::Hello(Box::new(Hello {
             visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
             from: from(&fields)?,
             tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
@@ -88,22 +127,22 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             seen: Fields::ids(fields.seen.as_ref(), "seen")?,
             data: fields.data.as_ref().map(flat).transpose()?,
         })),
-        "listen" => VisitorMessage::Listen,
-        "presence" => {
+        VisitorKind::Listen => VisitorMessage::Listen,
+        VisitorKind::Presence => {
             VisitorMessage::Presence(flat(Fields::required(fields.data.as_ref(), "data")?)?)
         }
-        "visibility" => {
+        VisitorKind::Visibility => {
             VisitorMessage::Visibility(Fields::required(fields.visibility, "visibility")?)
         }
-        "activity" => VisitorMessage::Activity,
-        "ack" => {
+        VisitorKind::Activity => VisitorMessage::Activity,
+        VisitorKind::Ack => {
             let ids = Fields::ids(fields.ids.as_ref(), "ids")?;
             if ids.is_empty() {
                 return Err(Problem::field("ids", "is missing"));
             }
             VisitorMessage::Ack(ids)
         }
-        "failed" => {
+        VisitorKind::Failed => {
             let code = Fields::required(fields.code.as_deref(), "code")?;
             if !matches!(code, "unknownfunction" | "forbiddenfunction" | "exception") {
                 let rule = "must be unknownfunction, forbiddenfunction or exception";
@@ -116,16 +155,31 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             let failure = InvokeFailure { code: code.into(), msg: msg.unwrap_or_default().into() };
             VisitorMessage::Failed(id, failure)
         }
-        "terms" | "visitorsessionstart" | "visitorsessionend" | "visitorerror" => {
-            VisitorMessage::Report(report(&fields)?)
+        VisitorKind::Terms => {
+            let Terms { status } = typed(Fields::required(fields.data.as_ref(), "data")?, "data")?;
+            VisitorMessage::Report(EventKind::Terms { status })
         }
-        "unique" => VisitorMessage::Unique,
-        "extendunique" => VisitorMessage::ExtendUnique,
-        "identify" => {
+        VisitorKind::SessionStart => {
+            let update = fields.data.as_ref().map(flat).transpose()?.unwrap_or_default();
+            VisitorMessage::Report(EventKind::VisitorSessionStart(update))
+        }
+        VisitorKind::SessionEnd => {
+            let SessionEnd { reason } =
+                typed(Fields::required(fields.data.as_ref(), "data")?, "data")?;
+            VisitorMessage::Report(EventKind::VisitorSessionEnd { reason })
+        }
+        VisitorKind::Error => {
+            let error: VisitorError =
+                typed(Fields::required(fields.data.as_ref(), "data")?, "data")?;
+            error.check()?;
+            VisitorMessage::Report(EventKind::VisitorError(error))
+        }
+        VisitorKind::Unique => VisitorMessage::Unique,
+        VisitorKind::ExtendUnique => VisitorMessage::ExtendUnique,
+        VisitorKind::Identify => {
             VisitorMessage::Identify(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?)
         }
-        "disconnect" => VisitorMessage::Disconnect,
-        _ => return Err(fields.unknown()),
+        VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }
 
@@ -150,34 +204,20 @@ fn typed<T: serde::de::DeserializeOwned>(data: &Json, field: &str) -> Result<T, 
     })
 }
 
-fn report(fields: &Fields<'_>) -> Result<EventKind, Problem> {
-    #[derive(serde::Deserialize)]
-    struct Terms {
-        status: TermsStatus,
-    }
-    #[derive(serde::Deserialize)]
-    struct End {
-        reason: crate::model::event::SessionEndReason,
-    }
-    let required = || Fields::required(fields.data.as_ref(), "data");
-    Ok(match fields.kind.as_ref() {
-        "terms" => {
-            let Terms { status } = typed(required()?, "data")?;
-            EventKind::Terms { status }
-        }
-        "visitorsessionstart" => EventKind::VisitorSessionStart(
-            fields.data.as_ref().map(flat).transpose()?.unwrap_or_default(),
-        ),
-        "visitorsessionend" => {
-            let End { reason } = typed(required()?, "data")?;
-            EventKind::VisitorSessionEnd { reason }
-        }
-        _ => {
-            let error: VisitorError = typed(required()?, "data")?;
-            error.check()?;
-            EventKind::VisitorError(error)
-        }
-    })
+/// The `data` of `terms`.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TermsData)]
+pub struct Terms {
+    /// Which of the three.
+    status: TermsStatus,
+}
+
+/// The `data` of `visitorsessionend`.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = SessionEndData)]
+pub struct SessionEnd {
+    /// Who or what ended it.
+    reason: SessionEndReason,
 }
 
 /// What the server sends to a page.
@@ -189,7 +229,6 @@ pub enum ToVisitor {
         /// The socket's id, for logs.
         socket: String,
         /// Who the visitor is.
-        #[schema(value_type = String)]
         visitorid: VisitorId,
         /// Unix milliseconds at which the visitor became connected.
         epoch: u64,
@@ -199,24 +238,23 @@ pub enum ToVisitor {
         /// Whether this socket has the focus.
         focus: bool,
         /// Where the visitor stands with the terms.
+        #[schema(required = true)]
         terms: Option<TermsStatus>,
     },
     /// A signal.
     Signal {
         /// Its id, to be acknowledged.
-        #[schema(value_type = String)]
         id: SignalId,
         /// Past this moment by the server's clock the page drops it.
         #[schema(value_type = u64)]
         deadline: Timestamp,
         /// What the agent sent.
-        #[schema(value_type = Object)]
+        #[schema(value_type = Value)]
         data: Json,
     },
     /// A function to call.
     Invoke {
         /// Its id, to be acknowledged.
-        #[schema(value_type = String)]
         id: SignalId,
         /// Past this moment by the server's clock the page drops it.
         #[schema(value_type = u64)]
@@ -225,7 +263,7 @@ pub enum ToVisitor {
         func: Box<str>,
         /// Its argument.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<Object>)]
+        #[schema(value_type = Value, nullable = false)]
         args: Option<Json>,
     },
     /// This socket got the focus.
@@ -238,16 +276,19 @@ pub enum ToVisitor {
         request: u64,
         /// The unique id, where one was asked for.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         uniqueid: Option<String>,
         /// How long it lives, in seconds.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         seconds: Option<u64>,
         /// Who the visitor is now, after `identify`.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<String>)]
+        #[schema(nullable = false)]
         visitorid: Option<VisitorId>,
         /// The record's epoch, after `identify`.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         epoch: Option<u64>,
     },
 }
@@ -296,6 +337,7 @@ mod tests {
         );
         assert_eq!(problem(r#"{"type":"hello","visitorid":"a b"}"#).1, field("visitorid"));
         assert_eq!(problem(r#"{"type":"visibility","visibility":"gone"}"#).1, field("visibility"));
+        assert_eq!(problem(r#"{"type":"visibility","visibility":1}"#).1, field("visibility"));
         assert_eq!(problem(r#"{"type":"terms","data":{"status":1}}"#).1, field("data.status"));
         assert_eq!(problem(r#"{"type":"ack","ids":["x"]}"#).1, field("ids"));
         assert_eq!(problem(r#"{"type":"nothing"}"#).1, field("type"));

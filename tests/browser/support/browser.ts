@@ -1,11 +1,11 @@
 /** One Chromium for a test file; each person gets a context, that is a profile, of his own. */
 
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type ConsoleMessage, type Page } from "playwright-core";
 import { Journal } from "./journal";
 
 export const CHROMIUM = process.env.CHROMIUM_BIN ?? "/usr/bin/chromium";
 
-const ARGUMENTS = [
+export const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -31,13 +31,16 @@ export class Diary {
   /** Uncaught errors and failed loads of the person's pages. */
   readonly errors: string[] = [];
   private readonly pageNames = new WeakMap<Page, string>();
+  private readonly stamps = new Set<string>();
   private count = 0;
 
   constructor(
     readonly person: string,
     context: BrowserContext,
   ) {
-    context.on("page", (page) => this.follow(page));
+    // Of the context rather than of each page: a page that another one opened speaks before the driver knows it.
+    context.on("weberror", (error) => this.errors.push(`${this.which(error.page())}: uncaught ${error.error().message}`));
+    context.on("console", (message) => this.hear(message));
   }
 
   /** The journal that pages write to by `note(name, …)`. */
@@ -54,19 +57,30 @@ export class Diary {
     return [...errors, ...[...this.journals.values()].map((journal) => journal.describe())].join("\n");
   }
 
-  private follow(page: Page): void {
-    this.pageNames.set(page, `page ${(this.count += 1)}`);
-    const which = (): string => this.pageNames.get(page) ?? "";
-    page.on("pageerror", (error) => this.errors.push(`${which()}: uncaught ${error.message}`));
-    page.on("console", (message) => {
-      const [mark, journal, name, data] = splitNote(message.text());
-      if (mark) this.journal(journal).add(name, JSON.parse(data));
-      else if (message.type() === "error") this.errors.push(`${which()}: ${message.text()}`);
-    });
+  private take(stamp: string, journal: string, name: string, data: string): void {
+    if (this.stamps.has(stamp)) return;
+    this.stamps.add(stamp);
+    this.journal(journal).add(name, JSON.parse(data));
+  }
+
+  private hear(message: ConsoleMessage): void {
+    const [stamp, journal, name, data] = splitNote(message.text());
+    if (stamp) this.take(stamp, journal, name, data);
+    else if (message.type() === "error") {
+      this.errors.push(`${this.which(message.page())}: ${message.text()} (${message.location().url})`);
+    }
+  }
+
+  /** A page's name in error messages: pages are numbered as they first speak. */
+  private which(page: Page | null): string {
+    if (!page) return "a page";
+    const name = this.pageNames.get(page) ?? `page ${(this.count += 1)}`;
+    this.pageNames.set(page, name);
+    return name;
   }
 }
 
-function splitNote(text: string): [boolean, string, string, string] {
-  const match = /^note (\S+) (\S+) (.*)$/s.exec(text);
-  return [match !== null, match?.[1] ?? "", match?.[2] ?? "", match?.[3] ?? "null"];
+function splitNote(text: string): [string, string, string, string] {
+  const match = /^note (\S+) (\S+) (\S+) (.*)$/s.exec(text);
+  return [match?.[1] ?? "", match?.[2] ?? "", match?.[3] ?? "", match?.[4] ?? "null"];
 }

@@ -1,0 +1,149 @@
+//! The OpenAPI 3.1 document.
+
+use serde::Serialize;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Components, Content, Info, OpenApiVersion, Paths, Ref, RefOr, Response, Server, Tag,
+        path::Operation,
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        server::ServerBuilder,
+    },
+};
+
+use super::codes::Tables;
+use crate::{http, model::error::ErrorCode};
+
+/// Our own interface, without the facades'.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Vestibule",
+        description = "Presence and signals for web sites: who is there, and what reaches him.\n\nAnswers with an \
+            error are `application/problem+json` (RFC 9457) with a `code` from the table of error codes. The sockets \
+            are in `/asyncapi.json`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    tags(
+        (name = "tokens", description = "An API key of the group buys a token for one of its agents."),
+        (name = "visitors", description = "Who is there. A token needs the scope `read`."),
+        (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
+        (name = "operations", description = "For those who run the service."),
+    ),
+    paths(
+        http::tokens::create,
+        http::visitors::list,
+        http::visitors::one,
+        http::signals::send_signal,
+        http::signals::send_invocation,
+        http::signals::signal_state,
+        http::operations::healthz,
+        http::operations::readyz,
+        http::operations::metrics,
+        http::documents::openapi_json,
+        http::documents::asyncapi_json,
+        http::pages::about,
+    ),
+    modifiers(&Security),
+)]
+pub struct Rest;
+
+/// The document in the order in which people read it.
+#[derive(Serialize)]
+pub struct Document {
+    openapi: OpenApiVersion,
+    info: Described,
+    servers: Vec<Server>,
+    tags: Option<Vec<Tag>>,
+    paths: Paths,
+    components: Option<Components>,
+}
+
+#[derive(Serialize)]
+struct Described {
+    #[serde(flatten)]
+    info: Info,
+    #[serde(flatten)]
+    tables: Tables,
+}
+
+/// The document.
+pub fn document(
+    public_url: Option<&str>,
+    facades: impl IntoIterator<Item = utoipa::openapi::OpenApi>,
+) -> Document {
+    let mut own = Rest::openapi();
+    problems(&mut own, "ProblemBody", "application/problem+json");
+    let all = facades.into_iter().fold(own, utoipa::openapi::OpenApi::merge_from);
+    let url = public_url.unwrap_or("/");
+    Document {
+        openapi: all.openapi,
+        info: Described { info: all.info, tables: Tables::new() },
+        servers: vec![ServerBuilder::new().url(url).description(Some("This server")).build()],
+        tags: all.tags,
+        paths: all.paths,
+        components: all.components,
+    }
+}
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let bearer = |description: &str| {
+            let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);
+            SecurityScheme::Http(scheme.description(Some(description)).build())
+        };
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(
+            "token",
+            bearer("An agent's token: a JWT for one group, of 1 to 120 minutes"),
+        );
+        components.add_security_scheme("api_key", bearer("An API key of the group"));
+    }
+}
+
+/// Completes the answers whose body is the schema `body`: their media type, and what their codes mean.
+///
+/// A description that names codes of its status in backticks gets their meaning; an empty one gets all codes of its
+/// status. Whoever can fail at all also gets a `default` answer.
+pub fn problems(document: &mut utoipa::openapi::OpenApi, body: &str, media: &str) {
+    let reference = format!("#/components/schemas/{body}");
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            complete(operation, &reference, media);
+        }
+    }
+}
+
+fn complete(operation: &mut Operation, reference: &str, media: &str) {
+    let mut any = None;
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        let Some(content) = response.content.get("application/json").cloned() else { continue };
+        let RefOr::T(Content { schema: Some(RefOr::Ref(Ref { ref_location, .. })), .. }) = &content
+        else {
+            continue;
+        };
+        if ref_location != reference {
+            continue;
+        }
+        response.content.clear();
+        response.content.insert(media.to_owned(), content.clone());
+        let codes = ErrorCode::ALL.iter().filter(|code| {
+            let named = response.description.contains(&format!("`{}`", code.as_str()));
+            code.status().to_string() == *status && (named || response.description.is_empty())
+        });
+        let codes = codes.map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
+        let codes = codes.collect::<Vec<_>>().join(" ");
+        if !codes.is_empty() {
+            response.description = codes;
+        }
+        any = Some(content);
+    }
+    if let Some(content) = any {
+        let mut other = Response::new("Any other error, with its code");
+        other.content.insert(media.to_owned(), content);
+        operation.responses.responses.insert("default".to_owned(), other.into());
+    }
+}

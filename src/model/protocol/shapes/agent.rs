@@ -1,0 +1,110 @@
+use utoipa::ToSchema;
+
+use super::Shape;
+use crate::model::{
+    ids::{Code, IdempotencyKey, VisitorId},
+    json::Json,
+    protocol::agent::AgentKind,
+    signal::Target,
+};
+
+impl AgentKind {
+    /// How the message looks.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::Hello => Shape::of::<TokenFields>(
+                r#"{"type":"hello","token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZ2VudC03In0.c2lnbmF0dXJl"}"#,
+            ),
+            Self::Renew => Shape::of::<TokenFields>(
+                r#"{"type":"renew","request":1,"token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZ2VudC03In0.c2lnbmF0dXJl"}"#,
+            ),
+            Self::Watch => {
+                Shape::of::<AddresseeFields>(r#"{"type":"watch","request":2,"visitorid":"ada"}"#)
+            }
+            Self::Unwatch => {
+                Shape::of::<UnwatchFields>(r#"{"type":"unwatch","request":3,"visitorid":"ada"}"#)
+            }
+            Self::Lookup => {
+                Shape::of::<AddresseeFields>(r#"{"type":"lookup","request":4,"uniqueid":"123456"}"#)
+            }
+            Self::Signal => Shape::of::<SignalFields>(
+                r#"{"type":"signal","request":5,"visitorid":"ada","data":{"text":"May I help?"},"target":"focus","key":"k-1"}"#,
+            ),
+            Self::Invoke => Shape::of::<InvokeFields>(
+                r#"{"type":"invoke","request":6,"visitorid":"ada","func":"GLANCE.Cobrowse.Visitor.showTerms","args":{"sessionKey":"ada"},"target":"focus","key":"k-2"}"#,
+            ),
+            Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
+        }
+    }
+}
+
+/// Fields of `hello` and `renew`.
+#[derive(ToSchema)]
+pub struct TokenFields {
+    /// The agent's token: a JWT for one group, of at most 4 KiB.
+    pub token: String,
+}
+
+/// Fields of `watch` and `lookup`.
+#[derive(ToSchema)]
+pub struct AddresseeFields {
+    /// The visitor by his id; this or `uniqueid`.
+    #[schema(nullable = false)]
+    pub visitorid: Option<VisitorId>,
+    /// The visitor by the code that he read out; this or `visitorid`. Too many wrong codes are `ratelimited`.
+    #[schema(nullable = false)]
+    pub uniqueid: Option<Code>,
+}
+
+/// Fields of `unwatch`.
+#[derive(ToSchema)]
+pub struct UnwatchFields {
+    /// The visitor.
+    pub visitorid: VisitorId,
+}
+
+/// Fields of `signal`.
+#[derive(ToSchema)]
+pub struct SignalFields {
+    /// The visitor by his id; this or `uniqueid`.
+    #[schema(nullable = false)]
+    pub visitorid: Option<VisitorId>,
+    /// The visitor by the code that he read out; this or `visitorid`.
+    #[schema(nullable = false)]
+    pub uniqueid: Option<Code>,
+    /// Any JSON, for the page's handler; `null` too.
+    #[schema(value_type = Value)]
+    pub data: Json,
+    /// Which of the visitor's pages get it; `focus` when missing.
+    #[schema(nullable = false)]
+    pub target: Option<Target>,
+    /// Makes a retry harmless: within 60 s the same key of the same token's subject gives the same signal's `id` and
+    /// `outcome`.
+    #[schema(nullable = false)]
+    pub key: Option<IdempotencyKey>,
+}
+
+/// Fields of `invoke`.
+#[derive(ToSchema)]
+pub struct InvokeFields {
+    /// The visitor by his id; this or `uniqueid`.
+    #[schema(nullable = false)]
+    pub visitorid: Option<VisitorId>,
+    /// The visitor by the code that he read out; this or `visitorid`.
+    #[schema(nullable = false)]
+    pub uniqueid: Option<Code>,
+    /// The function's name: a path of plain names under `GLANCE.`, of at most 200 bytes, other than
+    /// `GLANCE.Authorization`.
+    #[schema(max_length = 200)]
+    pub func: String,
+    /// Its argument: any JSON.
+    #[schema(value_type = Value, nullable = false, required = false)]
+    pub args: Option<Json>,
+    /// Which of the visitor's pages call it; `focus` when missing.
+    #[schema(nullable = false)]
+    pub target: Option<Target>,
+    /// As for `signal`.
+    #[schema(nullable = false)]
+    pub key: Option<IdempotencyKey>,
+}

@@ -1,0 +1,163 @@
+use utoipa::ToSchema;
+
+use super::Shape;
+use crate::model::{
+    event::{Visibility, VisitorError},
+    ids::{PageId, SignalId, TabId, VisitorId},
+    presence::PresenceUpdate,
+    protocol::visitor::{SessionEnd, Terms, VisitorKind},
+};
+
+impl VisitorKind {
+    /// How the message looks.
+    #[must_use]
+    pub const fn shape(self) -> Shape {
+        match self {
+            Self::Hello => Shape::of::<HelloFields>(
+                r#"{"type":"hello","visitorid":"ada","from":"~0123456789abcdef0123456789abcdef","tab":"t8Xq2","page":"p41Lz","visible":true,"listen":true,"seen":["0190163d8694739b8a8c1e7ee7a2b3c4"],"data":{"url":"https://shop.example.com/cart","title":"Basket","cart":2}}"#,
+            ),
+            Self::Listen => Shape::bare(r#"{"type":"listen","request":1}"#),
+            Self::Presence => Shape::of::<PresenceFields>(
+                r#"{"type":"presence","request":2,"data":{"url":"https://shop.example.com/mug","cart":3}}"#,
+            ),
+            Self::Visibility => Shape::of::<VisibilityFields>(
+                r#"{"type":"visibility","request":3,"visibility":"hidden"}"#,
+            ),
+            Self::Activity => Shape::bare(r#"{"type":"activity","request":4}"#),
+            Self::Ack => Shape::of::<AckFields>(
+                r#"{"type":"ack","request":5,"ids":["0190163d8694739b8a8c1e7ee7a2b3c4"]}"#,
+            ),
+            Self::Failed => Shape::of::<FailedFields>(
+                r#"{"type":"failed","request":6,"id":"0190163d8694739b8a8c1e7ee7a2b3c4","code":"exception","msg":"TypeError: cart is undefined"}"#,
+            ),
+            Self::Terms => Shape::of::<TermsFields>(
+                r#"{"type":"terms","request":7,"data":{"status":"accepted"}}"#,
+            ),
+            Self::SessionStart => Shape::of::<SessionStartFields>(
+                r#"{"type":"visitorsessionstart","request":8,"data":{"sessionkey":"123456789"}}"#,
+            ),
+            Self::SessionEnd => Shape::of::<SessionEndFields>(
+                r#"{"type":"visitorsessionend","request":9,"data":{"reason":"agent"}}"#,
+            ),
+            Self::Error => Shape::of::<ErrorFields>(
+                r#"{"type":"visitorerror","request":10,"data":{"code":"conndrop","msg":"Connection lost","params":{"tries":3}}}"#,
+            ),
+            Self::Unique => Shape::bare(r#"{"type":"unique","request":11}"#),
+            Self::ExtendUnique => Shape::bare(r#"{"type":"extendunique","request":12}"#),
+            Self::Identify => {
+                Shape::of::<IdentifyFields>(r#"{"type":"identify","request":13,"visitorid":"ada"}"#)
+            }
+            Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
+        }
+    }
+}
+
+/// Fields of `hello`.
+#[derive(ToSchema)]
+pub struct HelloFields {
+    /// Who the visitor is. An anonymous id is `~` and 32 lower-case hexadecimal digits.
+    pub visitorid: VisitorId,
+    /// The anonymous id that the same browser went by before: that record is joined into the known one without a leave.
+    #[schema(nullable = false)]
+    pub from: Option<VisitorId>,
+    /// The tab, named by the page; the same for every page of the tab.
+    pub tab: TabId,
+    /// This page, named by itself.
+    pub page: PageId,
+    /// Whether the page can be seen.
+    pub visible: bool,
+    /// `false` opens in report-only mode: counted as connected, gets no signals. `true` when missing.
+    #[schema(nullable = false)]
+    pub listen: Option<bool>,
+    /// Signals that this tab saw and knows no acknowledgement for.
+    #[schema(nullable = false, max_items = 64)]
+    pub seen: Option<Vec<SignalId>>,
+    /// As in `presence`. Data that breaks a limit of the record does not refuse the hello: an `error` without
+    /// `request` follows the `welcome`.
+    #[schema(nullable = false)]
+    pub data: Option<PresenceUpdate>,
+}
+
+/// Fields of `presence`.
+#[derive(ToSchema)]
+pub struct PresenceFields {
+    /// Flat. At most 64 keys of 64 characters, values of 1 KiB, and 16 KiB of JSON text for the whole record; `toolarge`
+    /// beyond, and nothing is merged.
+    pub data: PresenceUpdate,
+}
+
+/// Fields of `visibility`.
+#[derive(ToSchema)]
+pub struct VisibilityFields {
+    /// Whether the page can be seen now.
+    pub visibility: Visibility,
+}
+
+/// Fields of `ack`.
+#[derive(ToSchema)]
+pub struct AckFields {
+    /// The signals.
+    #[schema(min_items = 1, max_items = 64)]
+    pub ids: Vec<SignalId>,
+}
+
+/// Fields of `failed`.
+#[derive(ToSchema)]
+pub struct FailedFields {
+    /// The invocation.
+    pub id: SignalId,
+    /// What went wrong.
+    #[schema(inline)]
+    pub code: InvokeFailureCode,
+    /// The page's words; what is beyond 1,000 bytes is cut off.
+    #[schema(nullable = false)]
+    pub msg: Option<String>,
+}
+
+/// Why a function did not run to its end.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum InvokeFailureCode {
+    /// The page has no such function.
+    UnknownFunction,
+    /// The page does not let it be called.
+    ForbiddenFunction,
+    /// It threw.
+    Exception,
+}
+
+/// Fields of `terms`.
+#[derive(ToSchema)]
+pub struct TermsFields {
+    /// Where the visitor stands.
+    pub data: Terms,
+}
+
+/// Fields of `visitorsessionstart`.
+#[derive(ToSchema)]
+pub struct SessionStartFields {
+    /// Flat, under the limits of `presence`, but not merged into the record.
+    #[schema(nullable = false)]
+    pub data: Option<PresenceUpdate>,
+}
+
+/// Fields of `visitorsessionend`.
+#[derive(ToSchema)]
+pub struct SessionEndFields {
+    /// Why.
+    pub data: SessionEnd,
+}
+
+/// Fields of `visitorerror`.
+#[derive(ToSchema)]
+pub struct ErrorFields {
+    /// What went wrong. A part over its limit is `badrequest`.
+    pub data: VisitorError,
+}
+
+/// Fields of `identify`.
+#[derive(ToSchema)]
+pub struct IdentifyFields {
+    /// Who the visitor is from now on.
+    pub visitorid: VisitorId,
+}

@@ -1,0 +1,175 @@
+//! Rule 9 of how sockets are served (design section 4): what a panic costs.
+
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+
+use super::*;
+use crate::{
+    clock::Timestamp,
+    model::{close::CloseCode, json::Json, signal::Message, signal::Target},
+};
+
+const START: Timestamp = Timestamp(1_700_000_000_000);
+
+/// Writes down what leaves for the sockets.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<String>>);
+
+impl Recorder {
+    fn write(&self, line: String) {
+        self.0.lock().push(line);
+    }
+
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+impl Post for Recorder {
+    fn page(&self, to: SocketId, message: ToPage) {
+        self.write(match message {
+            ToPage::Signal { message: Message::Signal { data }, .. } => {
+                format!("{}: signal {}", to.0, data.text())
+            }
+            ToPage::Close(code) => format!("{}: close {}", to.0, code.as_str()),
+            other => format!("{}: {other:?}", to.0),
+        });
+    }
+
+    fn event(&self, _: &[SocketId], event: &Event) {
+        self.write(match &event.kind {
+            EventKind::VisitorConn { connected } => format!("conn {connected}"),
+            EventKind::VisitorSock { sockets, .. } => format!("sock {sockets}"),
+            other => format!("{other:?}"),
+        });
+    }
+
+    fn agent(&self, to: SocketId, message: &ToAgent) {
+        self.write(format!("{}: {message:?}", to.0));
+    }
+
+    fn settled(&self, outcome: Outcome) {
+        self.write(format!("settled {outcome:?}"));
+    }
+}
+
+struct Bench {
+    presence: Presence,
+    recorder: Arc<Recorder>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let rules = Rules {
+            grace_ms: 5_000,
+            signal_window_ms: 5_000,
+            ack_ms: 5_000,
+            unknown_until: Timestamp(0),
+        };
+        let options = Options {
+            node: NodeId { node: 0, incarnation: 1 },
+            rules,
+            shards: 2,
+            unique_life_ms: 300_000,
+            unique_digits: 6,
+            clock: Clock::manual(START),
+        };
+        let recorder = Arc::new(Recorder::default());
+        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>);
+        let watcher = SocketId(9);
+        presence.watchers().open(watcher);
+        presence.watch(Self::key(), watcher, |answer| answer.unwrap());
+        recorder.told();
+        Self { presence, recorder }
+    }
+
+    fn key() -> VisitorKey {
+        VisitorKey { group: "12345".parse().unwrap(), visitor: "ada".parse().unwrap() }
+    }
+
+    fn connect(&self, socket: u64) {
+        let connect = Connect {
+            socket: self.presence.address(SocketId(socket)),
+            tab: "t".parse().unwrap(),
+            page: "p".parse().unwrap(),
+            visible: true,
+            listening: true,
+            seen: Vec::new(),
+            data: None,
+        };
+        self.presence.connect(Self::key(), connect, |welcome| assert!(welcome.is_ok()));
+    }
+
+    fn signal(&self) {
+        let submission = Submission {
+            id: SignalId::generate(),
+            message: Message::Signal { data: Json::of(&"held") },
+            target: Target::Focus,
+            key: None,
+            sender: None,
+        };
+        self.presence.signal(Self::key(), submission, |answer| {
+            assert_eq!(answer.unwrap().1, Outcome::Held);
+        });
+    }
+
+    fn panic(&self) {
+        self.presence.command(Self::key(), Command::Panic, |answer| {
+            assert_eq!(answer.unwrap_err().code, ErrorCode::Internal);
+        });
+    }
+
+    fn pass(&self, milliseconds: u64) {
+        self.presence.clock().advance(milliseconds);
+        self.presence.visitors().settle();
+    }
+}
+
+#[test]
+fn rule_4_9_a_panic_costs_one_command_and_nobody_sees_it() {
+    let bench = Bench::new();
+    bench.connect(1);
+    let socket = bench.presence.address(SocketId(1));
+    bench.presence.close(Bench::key(), socket, Departure::Gone);
+    bench.signal();
+    assert_eq!(bench.recorder.told(), ["conn true", "sock 1", "sock 0"]);
+    bench.panic();
+    assert_eq!(bench.recorder.told(), [""; 0], "a visitor in transit stays so");
+    bench.pass(4_999);
+    bench.connect(2);
+    assert_eq!(bench.recorder.told(), ["sock 1", "2: signal \"held\""]);
+    let stats = bench.presence.visitors().stats();
+    assert_eq!(stats.panics.load(Ordering::Relaxed), 1);
+    assert_eq!(stats.set_aside.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn rule_4_9_the_grace_still_ends_after_a_panic() {
+    let bench = Bench::new();
+    bench.connect(1);
+    let socket = bench.presence.address(SocketId(1));
+    bench.presence.close(Bench::key(), socket, Departure::Gone);
+    bench.panic();
+    bench.recorder.told();
+    bench.pass(4_999);
+    assert_eq!(bench.recorder.told(), [""; 0]);
+    bench.pass(1);
+    assert_eq!(bench.recorder.told(), ["conn false"]);
+}
+
+#[test]
+fn rule_4_9_a_record_that_panics_twice_is_set_aside() {
+    let bench = Bench::new();
+    bench.connect(1);
+    bench.panic();
+    bench.recorder.told();
+    bench.panic();
+    let close = format!("1: close {}", CloseCode::Internal.as_str());
+    assert_eq!(bench.recorder.told(), [close], "its pages come back to a fresh record");
+    let stats = bench.presence.visitors().stats();
+    assert_eq!(stats.set_aside.load(Ordering::Relaxed), 1);
+    assert_eq!(bench.presence.visitors().records(), 0);
+    bench.connect(2);
+    assert_eq!(bench.recorder.told(), ["conn true", "sock 1"]);
+}

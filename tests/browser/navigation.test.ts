@@ -1,0 +1,86 @@
+/** A long random walk over pages and tabs while an agent goes on sending: nobody leaves, nothing is lost or repeated. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, onTestFailed, test } from "vitest";
+import type { Outcome } from "./support/agent";
+import { eventually } from "./support/journal";
+import { Random } from "./support/random";
+import { mintToken } from "./support/settings";
+import { useStage } from "./support/stage";
+import { Walker, type Told } from "./support/walker";
+
+const PAGE_CHANGES = 200;
+const SIGNALS = 500;
+
+const stage = useStage();
+
+test(`${PAGE_CHANGES} page changes and ${SIGNALS} signals meanwhile`, { timeout: 240_000 }, async () => {
+  const random = new Random();
+  onTestFailed(() => console.error(`this walk's seed: SEED=${random.seed}`));
+  const { told } = stage.site;
+  const walker = new Walker(await stage.visitor(), stage.site, random, "ada");
+  await walker.enter();
+  await told.next("connect");
+  const agent = await (await stage.agent()).watch({ visitorid: "ada" });
+
+  const accepted: Outcome[] = [];
+  let changes = 0;
+  const walk = async (): Promise<void> => {
+    for (; changes < PAGE_CHANGES; changes += 1) await walker.step();
+  };
+  const send = async (): Promise<void> => {
+    const pauses = new Random(random.seed + 1);
+    while (accepted.length < SIGNALS) {
+      // Spread over the walk, at moments that have nothing to do with its steps.
+      await sleep(pauses.next() < 0.3 ? 0 : pauses.below(80));
+      const due = ((changes + 1) / PAGE_CHANGES) * SIGNALS;
+      if (accepted.length < due) accepted.push(await agent.signal({ n: accepted.length, sent: Date.now() }));
+    }
+  };
+  const began = Date.now();
+  await Promise.all([walk(), send()]);
+  const took = Date.now() - began;
+  // Every signal has its end within this time; what was not seen then is lost.
+  await told.until(() => told.all("signal").length >= SIGNALS, "last signal", 15_000).catch(() => {});
+
+  const seen = told.all("signal") as Told[];
+  const numbers = seen.map(({ data }) => data!.n);
+  const times = new Map<number, number>();
+  for (const n of numbers) times.set(n, (times.get(n) ?? 0) + 1);
+  if (process.env.DUMP) (await import("node:fs")).writeFileSync(process.env.DUMP, JSON.stringify({ told: told.entries, accepted }));
+  const lost = Array.from({ length: SIGNALS }, (_, n) => n).filter((n) => !times.has(n));
+  const repeated = [...times].filter(([, count]) => count > 1).map(([n]) => seen.filter(({ data }) => data!.n === n));
+  const pages = new Set(seen.map(({ page }) => page)).size;
+  console.info(
+    `${changes} page changes in ${took} ms ${JSON.stringify(walker.moves)}, ${walker.restored} from the back-forward cache; ` +
+      `${SIGNALS} signals on ${pages} pages, ${lost.length} lost, ${repeated.length} repeated; ` +
+      `${agent.journal.all("visitorconn").length - 1} visitorconn, ${agent.journal.all("visitorsock").length} visitorsock after the first`,
+  );
+  expect(accepted.filter(({ fail }) => fail)).toEqual([]);
+  const outcomes = await Promise.all(accepted.slice(-100).map(({ ok }) => outcome(ok.id)));
+  expect(new Set(outcomes)).toEqual(new Set(["delivered"]));
+  expect(await stage.server.figure('vestibule_signals_total{outcome="delivered"}')).toBe(SIGNALS);
+  expect(await stage.server.figure('vestibule_signals_total{outcome="expired"}')).toBe(0);
+
+  expect({ lost, repeated }).toEqual({ lost: [], repeated: [] });
+  expect(disorder(seen)).toEqual([]);
+
+  expect(agent.journal.all("visitorconn")).toEqual([{ connected: true }]);
+  const sockets = agent.journal.all("visitorsock");
+  expect(sockets.length).toBeGreaterThan(PAGE_CHANGES);
+  expect(sockets.every(({ sockets }) => sockets >= 0 && sockets <= 4)).toBe(true);
+  expect(told.all("error")).toEqual([]);
+});
+
+async function outcome(id: string): Promise<string> {
+  const path = `/groups/12345/visitors/ada/signals/${id}`;
+  const ask = () => stage.server.rest("GET", path, mintToken());
+  const { body } = await eventually(ask, ({ body }) => body?.outcome !== "held");
+  return body.outcome;
+}
+
+/** Signals that a handler saw after a later one. */
+function disorder(seen: readonly Told[]): unknown[] {
+  const inOrder = [...seen].sort((a, b) => a.at - b.at || (a.page === b.page ? a.count - b.count : a.data!.n - b.data!.n));
+  return inOrder.filter((told, at) => at > 0 && told.data!.n < inOrder[at - 1]!.data!.n);
+}
