@@ -341,6 +341,9 @@ pub fn signals(arguments: &Arguments) -> bool {
         "signals: {sent} sent, {ended} ended, {wrong} wrong; memory {} KiB",
         server.resident_kib()
     );
+    // Told to end and not killed, so that a profiler around the server writes what it found.
+    drop(load);
+    server.stop();
     wrong == 0
 }
 
