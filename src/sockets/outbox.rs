@@ -143,6 +143,12 @@ impl Outbox {
         }
     }
 
+    /// The socket's task runs, and is going to call [`Outbox::poll_flush`] before it ends its turn: until then
+    /// pushes, most of them its own, wake nobody.
+    pub fn awake(&self) {
+        self.0.lock().asleep = false;
+    }
+
     /// Whether pushes are refused.
     #[must_use]
     pub fn is_closed(&self) -> bool {

@@ -193,6 +193,7 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
         let pump = self.get_mut();
+        pump.lease.outbox.awake();
         let gone = pump.poll_read(actor, context, task).is_ready();
         if gone {
             // A peer that closed and then shut its side may still read our answer.

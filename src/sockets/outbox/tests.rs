@@ -201,6 +201,22 @@ fn a_batch_of_pushes_wakes_once_and_ends_in_one_write() {
 }
 
 #[test]
+fn a_task_that_runs_is_not_woken_by_what_it_pushes_itself() {
+    let (outbox, wakes) = (Outbox::new(LIMIT), Arc::new(Wakes::default()));
+    let waker = wakes.clone().into();
+    let mut context = Context::from_waker(&waker);
+    let mut script = Script::takes([usize::MAX; 4]);
+    assert!(outbox.poll_flush(&mut context, Pin::new(&mut script), Timestamp(0)).is_pending());
+    outbox.awake();
+    outbox.push(RELIABLE, text("answer")).unwrap();
+    assert!(outbox.poll_flush(&mut context, Pin::new(&mut script), Timestamp(0)).is_pending());
+    assert_eq!((wakes.0.load(Ordering::SeqCst), script.writes), (0, 1));
+    // Asleep again.
+    outbox.push(RELIABLE, text("event")).unwrap();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 1);
+}
+
+#[test]
 fn a_stream_that_does_not_vector_gets_small_frames_joined() {
     let outbox = Outbox::new(100_000);
     for _ in 0..100 {
