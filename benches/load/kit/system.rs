@@ -16,6 +16,15 @@ pub fn cpu_ns(process: u32) -> u64 {
     threads.into_iter().flatten().flatten().filter_map(|thread| of_thread(thread.path())).sum()
 }
 
+/// Clock ticks that a process spent in its own code and in the kernel: coarse, good for the ratio of the two.
+pub fn ticks(process: u32) -> (u64, u64) {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The second field, the name, may hold anything but ends with the last parenthesis.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let mut ticks = fields.skip(11).map(|ticks| ticks.parse().unwrap_or_default());
+    (ticks.next().unwrap_or_default(), ticks.next().unwrap_or_default())
+}
+
 /// Resident memory of a process, in KiB.
 pub fn resident_kib(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
