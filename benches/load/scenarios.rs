@@ -135,7 +135,7 @@ impl Load {
                         self.net.text(*id, hello(owner).1.as_bytes());
                     }
                     Event::Message(_, range) => {
-                        welcome += usize::from(wire::is_type(&batch.1[range.clone()], b"welcome"));
+                        welcome += usize::from(wire::is_type(&batch.1[range.clone()], "welcome"));
                     }
                     Event::Closed(_, code) => panic!("closed while opening: {code:?}"),
                 }
@@ -295,7 +295,7 @@ pub fn signals(arguments: &Arguments) -> bool {
             };
             let owner = load.net.owner(id).unwrap();
             if owner < pairs {
-                if !wire::is_type(message, b"signal") {
+                if !wire::is_type(message, "signal") {
                     continue;
                 }
                 let pair = &mut all[owner];
@@ -317,7 +317,7 @@ pub fn signals(arguments: &Arguments) -> bool {
                 }
                 ack.push(b'}');
                 load.net.text(id, &ack);
-            } else if wire::is_type(message, b"signaloutcome") {
+            } else if wire::is_type(message, "signaloutcome") {
                 let number = owner - pairs;
                 wrong += u64::from(wire::string_field(message, b"\"outcome") != Some(b"delivered"));
                 ended += 1;
@@ -328,7 +328,7 @@ pub fn signals(arguments: &Arguments) -> bool {
                     send(&mut load.net, &mut all[number], number, at);
                     sent += 1;
                 }
-            } else if wire::is_type(message, b"error") {
+            } else if wire::is_type(message, "error") {
                 wrong += 1;
                 if wrong < 4 {
                     println!("{}", String::from_utf8_lossy(message));
@@ -341,6 +341,9 @@ pub fn signals(arguments: &Arguments) -> bool {
         "signals: {sent} sent, {ended} ended, {wrong} wrong; memory {} KiB",
         server.resident_kib()
     );
+    // Told to end and not killed, so that a profiler around the server writes what it found.
+    drop(load);
+    server.stop();
     wrong == 0
 }
 
@@ -405,7 +408,7 @@ pub fn fanout(arguments: &Arguments) -> bool {
                 Event::Closed(_, code) => panic!("closed: {code:?}"),
             };
             let owner = load.net.owner(id).unwrap();
-            if owner == watchers || !wire::is_type(message, b"presence") {
+            if owner == watchers || !wire::is_type(message, "presence") {
                 continue;
             }
             deliveries += 1;
@@ -471,7 +474,7 @@ pub fn page_change(arguments: &Arguments) -> bool {
                 }
                 Event::Message(id, range) => {
                     let Some(visitor) = load.net.owner(*id) else { continue };
-                    if !wire::is_type(&batch.1[range.clone()], b"welcome") {
+                    if !wire::is_type(&batch.1[range.clone()], "welcome") {
                         continue;
                     }
                     changes += 1;
@@ -540,7 +543,7 @@ pub fn avalanche(arguments: &Arguments) -> bool {
                     load.net.text(*id, hello(visitor, 1, &data).as_bytes());
                 }
                 Event::Message(_, range) => {
-                    if wire::is_type(&batch.1[range.clone()], b"welcome") {
+                    if wire::is_type(&batch.1[range.clone()], "welcome") {
                         welcome += 1;
                         under_way -= 1;
                         for part in [50, 90, 99, 100] {

@@ -18,7 +18,7 @@ use crate::{
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
-        ids::{SignalId, VisitorId, VisitorKey},
+        ids::{GroupId, SignalId, VisitorId, VisitorKey},
         protocol::{
             Numbered,
             agent::{Addressee, AgentMessage, AgentOk, ToAgent},
@@ -32,13 +32,21 @@ use crate::{
 /// An agent's socket: first nobody's, then, after its hello, an agent's.
 pub struct AgentSocket {
     service: SocketService,
-    /// The page's origin, checked against the token's group.
-    origin: Option<String>,
-    peer: IpAddr,
+    caller: Caller,
     lease: Rc<Lease>,
     entry: Entry,
     agent: Option<Agent>,
     watching: Option<Watching>,
+}
+
+/// Who opened an agent's socket, as far as the handshake tells.
+pub struct Caller {
+    /// The group that was asked for; the token must be for it.
+    pub group: Option<GroupId>,
+    /// The page's origin, checked against the token's group.
+    pub origin: Option<String>,
+    /// The address.
+    pub peer: IpAddr,
 }
 
 /// Ends all watches of the socket when it is dropped, on whatever path that happens.
@@ -57,8 +65,7 @@ impl AgentSocket {
     /// Serves a connection that was taken over.
     pub fn serve<T: Connection>(
         service: SocketService,
-        origin: Option<String>,
-        peer: IpAddr,
+        caller: Caller,
         connection: T,
         early: &[u8],
         reader: Reader,
@@ -69,7 +76,7 @@ impl AgentSocket {
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
         let (agent, watching) = (None, None);
-        let socket = Self { service, origin, peer, lease, entry, agent, watching };
+        let socket = Self { service, caller, lease, entry, agent, watching };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -85,7 +92,10 @@ impl AgentSocket {
         let Some(group) = settings.groups.get(&agent.group) else {
             return ControlFlow::Break(CloseCode::Group.into());
         };
-        if !self.service.allows_agent(group, self.origin.as_deref()) {
+        if self.caller.group.as_ref().is_some_and(|group| *group != agent.group) {
+            return ControlFlow::Break(CloseCode::Authorization.into());
+        }
+        if !self.service.allows_agent(group, self.caller.origin.as_deref()) {
             return ControlFlow::Break(CloseCode::Origin.into());
         }
         let presence = self.service.presence.clone();
@@ -247,7 +257,7 @@ impl AgentSocket {
         match (to, &self.agent) {
             (Addressee::Visitor(visitor), _) => go_on(Ok(visitor)),
             (Addressee::Unique(code), Some(agent)) => {
-                self.service.presence.resolve(agent.group.clone(), code, self.peer, go_on);
+                self.service.presence.resolve(agent.group.clone(), code, self.caller.peer, go_on);
             }
             (Addressee::Unique(_), None) => {}
         }

@@ -17,8 +17,12 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
-    admission::Verdict, agent::AgentSocket, framing::Frame, pump::Connection,
-    service::SocketService, visitor::VisitorSocket,
+    admission::Verdict,
+    agent::{AgentSocket, Caller},
+    framing::Frame,
+    pump::Connection,
+    service::SocketService,
+    visitor::VisitorSocket,
 };
 use crate::{
     auth::{Mode, is_loopback_host},
@@ -55,7 +59,7 @@ impl SocketPath {
 /// A socket about to open.
 enum Admitted {
     Visitor(Arc<Group>),
-    Agent { origin: Option<String> },
+    Agent { group: Option<GroupId>, origin: Option<String> },
 }
 
 /// Why not.
@@ -92,8 +96,9 @@ pub async fn take_over<T: Connection>(
                 Admitted::Visitor(group) => {
                     VisitorSocket::serve(service, group, connection, &early, reader, outbox);
                 }
-                Admitted::Agent { origin } => {
-                    AgentSocket::serve(service, origin, peer, connection, &early, reader, outbox);
+                Admitted::Agent { group, origin } => {
+                    let caller = Caller { group, origin, peer };
+                    AgentSocket::serve(service, caller, connection, &early, reader, outbox);
                 }
             }
         }
@@ -160,23 +165,32 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
         return Err(Refused::Close(close));
     }
     let origin = header(header::ORIGIN);
+    let groups = &service.settings.groups;
+    let unknown = || Refused::Close(CloseCode::Group.into());
+    let asked = asked_group(request.uri().query().unwrap_or_default());
     match path {
         SocketPath::Visitor => {
-            let group = group_of(request.uri().query().unwrap_or_default());
-            let group = group.and_then(|group| service.settings.groups.get(&group).cloned());
-            let group = group.ok_or(Refused::Close(CloseCode::Group.into()))?;
+            let group = asked.and_then(|id| groups.get(&id.parse().ok()?).cloned());
+            let group = group.ok_or_else(unknown)?;
             if !service.allows_visitor(&group, origin) {
                 return Err(Refused::Close(CloseCode::Origin.into()));
             }
             Ok(Admitted::Visitor(group))
         }
-        // The token of the first message says which group's list counts.
-        SocketPath::Agent => Ok(Admitted::Agent { origin: origin.map(str::to_owned) }),
+        // The token of the first message says which group's list counts; it must be the group that is asked for.
+        SocketPath::Agent => {
+            let group = match asked.map(str::parse::<GroupId>) {
+                Some(Ok(id)) if groups.get(&id).is_some() => Some(id),
+                Some(_) => return Err(unknown()),
+                None => None,
+            };
+            Ok(Admitted::Agent { group, origin: origin.map(str::to_owned) })
+        }
     }
 }
 
-fn group_of(query: &str) -> Option<GroupId> {
-    query.split('&').find_map(|pair| pair.strip_prefix("group=")).and_then(|id| id.parse().ok())
+fn asked_group(query: &str) -> Option<&str> {
+    query.split('&').find_map(|pair| pair.strip_prefix("group="))
 }
 
 /// The answer that switches protocols (RFC 6455, section 4.2.2).

@@ -155,6 +155,10 @@ async fn an_agent_needs_a_good_token_and_origin() {
     }
     let expired = Server::token_of(GROUP, "read", -1);
     assert_eq!(greeted(&server, &expired, None).await, refused(4503, "expired"));
+    let other = Server::token_of("777", "read", 60);
+    assert_eq!(greeted(&server, &other, None).await, refused(4502, "authorization"));
+    let mut nowhere = Socket::open(&server, "/v1/agent?group=99", None).await;
+    assert_eq!(nowhere.closed().await.code, 4501);
     let unknown = Server::token_of("99", "read", 60);
     assert_eq!(greeted(&server, &unknown, None).await, refused(4501, "group"));
     let too_long = Server::token_of(GROUP, "read", 3 * 3_600);

@@ -29,7 +29,8 @@ async fn a_visitor_comes_and_is_gone_after_the_grace() {
     agent.event("visitorsock", socket(false, 0)).await;
     assert_eq!(server.figure("visitors_in_transit"), 1.0);
     let left = agent.event("visitorconn", json!({"connected": false})).await;
-    assert!(gone.elapsed().as_millis() >= 400, "{:?}", gone.elapsed());
+    // The server counts whole milliseconds.
+    assert!(gone.elapsed().as_millis() >= 398, "{:?}", gone.elapsed());
     assert_eq!((&left["epoch"], &left["sequence"]), (&came["epoch"], &json!(4)));
     let again = server.page("ada", "t").opens().await;
     assert!(again.welcome["epoch"].as_u64() > came["epoch"].as_u64());

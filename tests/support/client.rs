@@ -298,8 +298,7 @@ impl Server {
     }
 
     pub async fn agent_with(&self, token: &str) -> Socket {
-        let path = format!("/v1/agent?group={GROUP}");
-        let mut socket = Socket::open(self, &path, None).await;
+        let mut socket = Socket::open(self, "/v1/agent", None).await;
         socket.say(json!({"type": "hello", "token": token})).await;
         socket.welcome = socket.hear_a("welcome").await;
         socket

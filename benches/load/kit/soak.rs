@@ -267,7 +267,7 @@ impl Soak {
         while self.changes < changes || self.ledger.signals.len() < signals {
             assert!(started.elapsed() < patience, "the storm does not get anywhere");
             self.turn();
-            while let Some(what) = self.next_due() {
+            while let Some((at, what)) = self.next_due() {
                 let mut again = None;
                 match what {
                     Later::Change if self.changes < changes => {
@@ -291,7 +291,7 @@ impl Soak {
                 }
                 if let Some(rate) = again {
                     let pause = self.random.pause_ms(rate);
-                    self.after(pause, what);
+                    self.later.push(Reverse((at + pause.round() as u64, what)));
                 }
             }
         }
@@ -338,13 +338,13 @@ impl Soak {
         self.net.kill_all();
     }
 
-    fn next_due(&mut self) -> Option<Later> {
+    fn next_due(&mut self) -> Option<(u64, Later)> {
         let now = self.now_ms();
         let Reverse((at, _)) = self.later.peek()?;
         if *at > now {
             return None;
         }
-        self.later.pop().map(|Reverse((_, what))| what)
+        self.later.pop().map(|Reverse(due)| due)
     }
 
     fn carry_out(&mut self, what: Later) {
@@ -393,7 +393,7 @@ impl Soak {
         let started = Instant::now();
         while started.elapsed() < time {
             self.turn();
-            while let Some(what) = self.next_due() {
+            while let Some((_, what)) = self.next_due() {
                 self.carry_out(what);
             }
         }
@@ -407,7 +407,7 @@ impl Soak {
                 return;
             }
             self.turn();
-            while let Some(what) = self.next_due() {
+            while let Some((_, what)) = self.next_due() {
                 self.carry_out(what);
             }
         }

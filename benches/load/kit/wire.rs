@@ -62,9 +62,15 @@ pub fn string_field<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     rest.get(..rest.iter().position(|byte| *byte == b'"')?)
 }
 
-/// Whether the message is of that type; the server writes the type first.
-pub fn is_type(message: &[u8], kind: &[u8]) -> bool {
-    let head = b"{\"type\":\"";
-    message.strip_prefix(head).is_some_and(|rest| rest.starts_with(kind))
-        && message.get(head.len() + kind.len()) == Some(&b'"')
+/// Whether the message is of that type.
+pub fn is_type(message: &[u8], kind: &str) -> bool {
+    let head = b"\"type\":\"";
+    // Nearly always the first field; events have it further behind.
+    let at = match message.get(1..) {
+        Some(rest) if rest.starts_with(head) => Some(1),
+        _ => memchr::memmem::find(message, head),
+    };
+    at.and_then(|at| message.get(at + head.len()..))
+        .and_then(|rest| rest.strip_prefix(kind.as_bytes()))
+        .is_some_and(|rest| rest.first() == Some(&b'"'))
 }

@@ -15,7 +15,7 @@ export interface Told {
   /** Counts what the document told. */
   readonly count: number;
   readonly persisted?: boolean;
-  readonly data?: { readonly n: number };
+  readonly data?: { readonly n: number; readonly sent: number };
 }
 
 const WEIGHTS = { link: 30, reload: 15, back: 15, forward: 10, post: 12, tab: 8, close: 8, away: 4, race: 4 };

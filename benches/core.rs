@@ -1,0 +1,225 @@
+//! What the pure parts cost: the record's transitions, the memory engine around them, frames and messages.
+//!
+//! `cargo bench --bench core`
+
+// A benchmark stops at the first surprise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+use std::ops::ControlFlow;
+
+use divan::{Bencher, black_box};
+use vestibule::{
+    clock::{Clock, Timestamp},
+    model::{
+        ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
+        json::Json,
+        protocol::{agent::AgentMessage, visitor::VisitorMessage},
+        signal::{Message, Target},
+    },
+    presence::visitor::{
+        Rules, Visitor,
+        command::{Command, Connect, Departure, Effect, Submission},
+    },
+    sockets::framing::{Frame, Reader},
+    store::{Deliver, Engine as _, Expect, memory::MemoryEngine},
+};
+
+const RULES: Rules =
+    Rules { grace_ms: 5_000, signal_window_ms: 5_000, ack_ms: 5_000, unknown_until: Timestamp(0) };
+/// Longer than a record remembers outcomes.
+const LATER_MS: u64 = 61_000;
+
+fn main() {
+    divan::main();
+}
+
+fn socket(number: u64) -> SocketAddress {
+    SocketAddress { node: NodeId { node: 0, incarnation: 1 }, socket: SocketId(number) }
+}
+
+fn connect(number: u64) -> Command {
+    let VisitorMessage::Hello(mut hello) = VisitorMessage::read(HELLO).unwrap().message else {
+        unreachable!()
+    };
+    Command::Connect(Box::new(Connect {
+        socket: socket(number),
+        tab: hello.tab,
+        page: hello.page,
+        visible: hello.visible,
+        listening: hello.listen,
+        seen: Vec::new(),
+        data: hello.data.take(),
+    }))
+}
+
+fn submission() -> (SignalId, Command) {
+    let id = SignalId::generate();
+    let message = Message::Signal { data: Json::of(&"x".repeat(150)) };
+    let sender = Some(socket(9));
+    let submission = Submission { id, message, target: Target::Focus, key: None, sender };
+    (id, Command::Signal(Box::new(submission)))
+}
+
+const HELLO: &str = r#"{"type":"hello","visitorid":"ada","tab":"tab-1","page":"page-1","visible":true,"listen":true,"seen":[],"data":{"url":"https://shop.example/p/1","title":"A page of the shop","browser":"chrome","browserver":"130","platform":"linux"}}"#;
+const SIGNAL: &str = r#"{"type":"signal","request":7,"visitorid":"ada","data":{"text":"Would you like some help with that? Would you like some help with that? Would you like some help with that?"}}"#;
+const ACK: &str = r#"{"type":"ack","ids":["01936d1e-7c5a-7f0e-8f6e-0d5f9d2f6a11"],"request":3}"#;
+
+/// A record alone, with a clock of its own.
+struct Alone {
+    visitor: Visitor,
+    id: VisitorId,
+    now: Timestamp,
+    effects: Vec<Effect>,
+    sockets: u64,
+}
+
+impl Alone {
+    fn connected() -> Self {
+        let now = Timestamp(1_700_000_000_000);
+        let mut alone = Self {
+            visitor: Visitor::vacant(&RULES, now),
+            id: "ada".parse().unwrap(),
+            now,
+            effects: Vec::new(),
+            sockets: 1,
+        };
+        alone.apply(connect(1));
+        alone
+    }
+
+    fn apply(&mut self, command: Command) {
+        self.effects.clear();
+        black_box(self.visitor.apply(&self.id, command, self.now, &RULES, &mut self.effects));
+    }
+
+    fn page_change(&mut self) {
+        self.apply(Command::Close { socket: socket(self.sockets), departure: Departure::Gone });
+        self.sockets += 1;
+        self.apply(connect(self.sockets));
+    }
+
+    fn signal(&mut self) {
+        let (id, command) = submission();
+        self.apply(command);
+        self.apply(Command::Acknowledge { ids: vec![id] });
+    }
+}
+
+#[divan::bench]
+fn record_page_change(bencher: Bencher) {
+    let mut alone = Alone::connected();
+    bencher.bench_local(|| alone.page_change());
+}
+
+/// Nothing is remembered of signals before.
+#[divan::bench]
+fn record_signal_and_ack(bencher: Bencher) {
+    let mut alone = Alone::connected();
+    bencher.bench_local(|| {
+        alone.now = alone.now + LATER_MS;
+        alone.signal();
+    });
+}
+
+/// As many outcomes are remembered as can be.
+#[divan::bench]
+fn record_signal_and_ack_after_1024(bencher: Bencher) {
+    let mut alone = Alone::connected();
+    (0..1024).for_each(|_| alone.signal());
+    bencher.bench_local(|| alone.signal());
+}
+
+struct Nowhere;
+
+impl Deliver<Visitor, MemoryEngine<Visitor>> for Nowhere {
+    fn deliver(&self, _: &MemoryEngine<Visitor>, _: &VisitorKey, effects: &mut Vec<Effect>) {
+        black_box(&effects);
+        effects.clear();
+    }
+}
+
+fn engine() -> (MemoryEngine<Visitor>, VisitorKey) {
+    let clock = Clock::manual(Timestamp(1_700_000_000_000));
+    let engine = MemoryEngine::new(1, RULES, clock, Nowhere);
+    let key = |visitor: usize| VisitorKey {
+        group: "12345".parse().unwrap(),
+        visitor: format!("v{visitor}").parse().unwrap(),
+    };
+    for visitor in 0..10_000 {
+        engine.submit(key(visitor), Expect::Any, connect(1), Box::new(|_| ()));
+    }
+    (engine, key(5_000))
+}
+
+/// The engine's own share: a command that changes almost nothing, among 10,000 records.
+#[divan::bench]
+fn engine_submit(bencher: Bencher) {
+    let (engine, key) = engine();
+    bencher.bench_local(|| {
+        let command = Command::Activity { socket: socket(1) };
+        engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
+    });
+}
+
+#[divan::bench]
+fn engine_signal_and_ack(bencher: Bencher) {
+    let (engine, key) = engine();
+    bencher.bench_local(|| {
+        let (id, command) = submission();
+        engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
+        let command = Command::Acknowledge { ids: vec![id] };
+        engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
+    });
+}
+
+fn masked(text: &str) -> Vec<u8> {
+    let key = [1, 2, 3, 4];
+    let mut frame = vec![0x81, 0x80 | 126];
+    frame.extend_from_slice(&u16::try_from(text.len()).unwrap().to_be_bytes());
+    frame.extend_from_slice(&key);
+    frame.extend(text.bytes().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+/// One frame, unmasked in place and checked to be UTF-8; with the copy that brings it into the buffer.
+#[divan::bench]
+fn reader_frame(bencher: Bencher) {
+    let frame = masked(SIGNAL);
+    let mut scratch = frame.clone();
+    let mut reader = Reader::new(65_536);
+    bencher.bench_local(|| {
+        scratch.copy_from_slice(&frame);
+        reader
+            .read(&mut scratch, |message| {
+                black_box(message);
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+    });
+}
+
+#[divan::bench]
+fn encode_frame(bencher: Bencher) {
+    bencher.bench_local(|| Frame::text(black_box(SIGNAL.as_bytes())));
+}
+
+#[divan::bench]
+fn parse_signal(bencher: Bencher) {
+    bencher.bench_local(|| AgentMessage::read(black_box(SIGNAL)));
+}
+
+#[divan::bench]
+fn parse_ack(bencher: Bencher) {
+    bencher.bench_local(|| VisitorMessage::read(black_box(ACK)));
+}
+
+#[divan::bench]
+fn parse_hello(bencher: Bencher) {
+    bencher.bench_local(|| VisitorMessage::read(black_box(HELLO)));
+}
