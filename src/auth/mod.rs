@@ -16,7 +16,7 @@ pub use self::{
     error::AuthError,
     keys::{ApiKeys, KeyRing},
     login_key::Partner,
-    origins::{InvalidOrigin, Mode, Origin, OriginList, is_loopback_host},
+    origins::{InvalidOrigin, Mode, Origin, OriginList, is_loopback_host, is_own_origin},
     scope::{Scope, UnknownScope},
     secret::Secret,
     tokens::{IssuedToken, MAX_MINUTES, MAX_TOKEN_BYTES, Minutes, TokenRequest, TokenService},

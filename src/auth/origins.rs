@@ -61,6 +61,27 @@ pub fn is_loopback_host(host: &str) -> bool {
         || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// Whether a page of `origin` was served by this very server, to a request that names it `host`. Where `public_url` is set,
+/// that says it. Else the host must be an address or `localhost`: any other name can be bound to our address by whoever
+/// owns it, and then his pages would pass for ours.
+#[must_use]
+pub fn is_own_origin(origin: &str, host: Option<&str>, public_url: Option<&str>) -> bool {
+    let Some((scheme, authority)) = origin.split_once("://") else { return false };
+    if let Some((public_scheme, rest)) = public_url.and_then(|url| url.split_once("://")) {
+        let public = rest.split('/').next().unwrap_or_default();
+        return scheme == public_scheme && authority.eq_ignore_ascii_case(public);
+    }
+    let is_ours = |host: &str| {
+        let name = split_port(host).map_or("", |(name, _)| name);
+        let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        address
+            .map_or_else(|| name.parse::<Ipv4Addr>().is_ok(), |it| it.parse::<Ipv6Addr>().is_ok())
+            || name.eq_ignore_ascii_case("localhost")
+    };
+    matches!(scheme, "http" | "https")
+        && host.is_some_and(|host| authority.eq_ignore_ascii_case(host) && is_ours(host))
+}
+
 const PORT_RULE: &str = "the port must be a number from 1 to 65535";
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
@@ -241,6 +262,27 @@ mod tests {
             assert!(!allows(other), "{other}");
         }
         assert!(!list.allows(None, Mode::Production) && !list.allows(None, Mode::Development));
+    }
+
+    #[test]
+    fn own_pages_are_those_of_the_public_url_or_of_an_address() {
+        let by_url = |origin| is_own_origin(origin, Some("10.0.0.1"), Some("https://a.example/v"));
+        assert!(by_url("https://a.example"));
+        for other in
+            "http://a.example https://a.example:8443 https://b.example http://10.0.0.1".split(' ')
+        {
+            assert!(!by_url(other), "{other}");
+        }
+        for host in "127.0.0.1:8080 192.0.2.7 [::1]:8080 localhost:8080 localhost".split(' ') {
+            let own = |origin: &str| is_own_origin(origin, Some(host), None);
+            assert!(own(&format!("http://{host}")) && own(&format!("https://{host}")), "{host}");
+            assert!(!own(&format!("ftp://{host}")) && !own(&format!("http://{host}1")), "{host}");
+            assert!(!own("null") && !own("http://example.com"), "{host}");
+        }
+        for name in "evil.test evil.test:8080 127.0.0.1.evil.test localhost.evil.test".split(' ') {
+            assert!(!is_own_origin(&format!("http://{name}"), Some(name), None), "{name}");
+        }
+        assert!(!is_own_origin("http://127.0.0.1", None, None));
     }
 
     #[test]

@@ -13,10 +13,11 @@ const MAX_AGE_SECONDS: usize = 600;
 pub fn cors(service: &SocketService) -> Cors {
     let service = service.clone();
     Cors::default()
-        .allowed_origin_fn(move |origin, _| {
-            let origin = origin.to_str().ok();
-            origin.is_some()
-                && service.settings.groups.iter().any(|group| service.allows_agent(group, origin))
+        .allowed_origin_fn(move |origin, request| {
+            let Ok(origin) = origin.to_str() else { return false };
+            let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+            let origin = service.page_origin(Some(origin), host);
+            service.settings.groups.iter().any(|group| service.allows_agent(group, &origin))
         })
         .allowed_methods([Method::GET, Method::POST])
         .allowed_headers([

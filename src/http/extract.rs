@@ -69,7 +69,8 @@ pub fn verify(request: &HttpRequest) -> Result<Agent, Problem> {
 /// # Errors
 /// `origin`.
 pub fn check_origin(state: &State, request: &HttpRequest, group: &Group) -> Result<(), Problem> {
-    if state.allows_agent(group, text(request, header::ORIGIN)) {
+    let origin = state.page_origin(text(request, header::ORIGIN), text(request, header::HOST));
+    if state.allows_agent(group, &origin) {
         return Ok(());
     }
     Err(Problem::new(ErrorCode::Origin, "the page's origin is not in the group's agent_origins"))

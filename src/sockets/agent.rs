@@ -10,7 +10,7 @@ use super::{
     lease::Lease,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
-    service::{SocketService, close_of, refuse},
+    service::{PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
 };
 use crate::{
@@ -44,7 +44,7 @@ pub struct Caller {
     /// The group that was asked for; the token must be for it.
     pub group: Option<GroupId>,
     /// The page's origin, checked against the token's group.
-    pub origin: Option<String>,
+    pub origin: PageOrigin,
     /// The address.
     pub peer: IpAddr,
 }
@@ -95,7 +95,7 @@ impl AgentSocket {
         if self.caller.group.as_ref().is_some_and(|group| *group != agent.group) {
             return ControlFlow::Break(CloseCode::Authorization.into());
         }
-        if !self.service.allows_agent(group, self.caller.origin.as_deref()) {
+        if !self.service.allows_agent(group, &self.caller.origin) {
             return ControlFlow::Break(CloseCode::Origin.into());
         }
         let presence = self.service.presence.clone();

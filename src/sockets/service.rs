@@ -17,7 +17,7 @@ use super::{
     table::{Sockets, text},
 };
 use crate::{
-    auth::TokenService,
+    auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
     model::{
         close::{Close, CloseCode},
@@ -50,6 +50,17 @@ impl Lifecycle {
     pub fn is_ready(&self) -> bool {
         self.0.load(Ordering::SeqCst) == 1
     }
+}
+
+/// Where a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageOrigin {
+    /// No page: a server or an app, which sends no `Origin`.
+    NoPage,
+    /// A page that we serve ourselves.
+    Own,
+    /// A page of this origin.
+    Other(Box<str>),
 }
 
 /// What every socket of this node shares. Cheap to clone.
@@ -86,22 +97,38 @@ impl SocketService {
         self.settings.facades.default_group.as_ref()
     }
 
-    /// Whether a visitor's page with this `Origin` may connect: the group lists it, or we serve it ourselves.
+    /// Where a request comes from, by the request's `Origin` and `Host`.
     #[must_use]
-    pub fn allows_visitor(&self, group: &Group, origin: Option<&str>) -> bool {
-        group.visitor_origins.allows(origin, self.settings.mode) || self.is_own(origin)
+    pub fn page_origin(&self, origin: Option<&str>, host: Option<&str>) -> PageOrigin {
+        let public_url = self.settings.server.public_url.as_deref();
+        match origin {
+            None => PageOrigin::NoPage,
+            Some(origin) if is_own_origin(origin, host, public_url) => PageOrigin::Own,
+            Some(origin) => PageOrigin::Other(origin.into()),
+        }
     }
 
-    /// Likewise for an agent's page. Without an `Origin` it is a server, whose token says enough.
+    /// Whether a visitor may connect from there: the group lists the page's origin, or we serve the page ourselves.
     #[must_use]
-    pub fn allows_agent(&self, group: &Group, origin: Option<&str>) -> bool {
-        origin.is_none()
-            || group.agent_origins.allows(origin, self.settings.mode)
-            || self.is_own(origin)
+    pub fn allows_visitor(&self, group: &Group, origin: &PageOrigin) -> bool {
+        match origin {
+            PageOrigin::NoPage => group.visitor_origins.allows(None, self.settings.mode),
+            PageOrigin::Own => true,
+            PageOrigin::Other(origin) => {
+                group.visitor_origins.allows(Some(origin), self.settings.mode)
+            }
+        }
     }
 
-    fn is_own(&self, origin: Option<&str>) -> bool {
-        origin.is_some() && origin == self.settings.server.public_url.as_deref()
+    /// Likewise for an agent. Without a page it is a server, whose token says enough.
+    #[must_use]
+    pub fn allows_agent(&self, group: &Group, origin: &PageOrigin) -> bool {
+        match origin {
+            PageOrigin::NoPage | PageOrigin::Own => true,
+            PageOrigin::Other(origin) => {
+                group.agent_origins.allows(Some(origin), self.settings.mode)
+            }
+        }
     }
 
     /// Brings the figures that are states, not counts, up to date.

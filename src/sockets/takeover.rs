@@ -21,7 +21,7 @@ use super::{
     agent::{AgentSocket, Caller},
     framing::Frame,
     pump::Connection,
-    service::SocketService,
+    service::{PageOrigin, SocketService},
     visitor::VisitorSocket,
 };
 use crate::{
@@ -59,7 +59,7 @@ impl SocketPath {
 /// A socket about to open.
 enum Admitted {
     Visitor(Arc<Group>),
-    Agent { group: Option<GroupId>, origin: Option<String> },
+    Agent { group: Option<GroupId>, origin: PageOrigin },
 }
 
 /// Why not.
@@ -164,7 +164,7 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
         let close = Close::from(CloseCode::Unready).retry_in(UNREADY_RETRY_MS + spread);
         return Err(Refused::Close(close));
     }
-    let origin = header(header::ORIGIN);
+    let origin = service.page_origin(header(header::ORIGIN), header(header::HOST));
     let groups = &service.settings.groups;
     let unknown = || Refused::Close(CloseCode::Group.into());
     let asked = asked_group(request.uri().query().unwrap_or_default());
@@ -172,7 +172,7 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
         SocketPath::Visitor => {
             let group = asked.and_then(|id| groups.get(&id.parse().ok()?).cloned());
             let group = group.ok_or_else(unknown)?;
-            if !service.allows_visitor(&group, origin) {
+            if !service.allows_visitor(&group, &origin) {
                 return Err(Refused::Close(CloseCode::Origin.into()));
             }
             Ok(Admitted::Visitor(group))
@@ -184,7 +184,7 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
                 Some(_) => return Err(unknown()),
                 None => None,
             };
-            Ok(Admitted::Agent { group, origin: origin.map(str::to_owned) })
+            Ok(Admitted::Agent { group, origin })
         }
     }
 }

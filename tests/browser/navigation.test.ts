@@ -85,8 +85,15 @@ async function outcome(id: string): Promise<string> {
   return body.outcome;
 }
 
-/** Signals that a handler saw after a later one. */
+/**
+ * Signals that a page saw after a later one. Between tabs there is no order: a signal goes at once to the page that has
+ * the focus now, though another page may not have taken the one before.
+ */
 function disorder(seen: readonly Told[]): unknown[] {
-  const inOrder = [...seen].sort((a, b) => a.at - b.at || (a.page === b.page ? a.count - b.count : a.data!.n - b.data!.n));
-  return inOrder.filter((told, at) => at > 0 && told.data!.n < inOrder[at - 1]!.data!.n);
+  const byPage = new Map<string, Told[]>();
+  for (const told of seen) byPage.set(told.page, [...(byPage.get(told.page) ?? []), told]);
+  return [...byPage.values()].flatMap((ofPage) => {
+    const inOrder = [...ofPage].sort((a, b) => a.at - b.at || a.count - b.count);
+    return inOrder.filter((told, at) => at > 0 && told.data!.n < inOrder[at - 1]!.data!.n);
+  });
 }

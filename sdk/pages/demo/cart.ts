@@ -1,6 +1,7 @@
 /** The basket, kept in this browser. */
 
 import { money, plural } from "../shared/format";
+import { keep, kept } from "../shared/kept";
 import { find, findAll, setText } from "../shared/dom";
 import { product, type Product } from "./catalogue";
 
@@ -15,7 +16,7 @@ export interface Line {
 export function readCart(): Line[] {
   let stored: unknown;
   try {
-    stored = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    stored = JSON.parse(kept(KEY) ?? "{}");
   } catch {
     stored = {};
   }
@@ -47,7 +48,7 @@ export function emptyCart(): void {
 }
 
 function store(amounts: Record<string, number>): void {
-  localStorage.setItem(KEY, JSON.stringify(amounts));
+  keep(KEY, JSON.stringify(amounts));
   document.dispatchEvent(new CustomEvent("cartchange"));
 }
 

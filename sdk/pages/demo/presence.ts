@@ -1,6 +1,7 @@
 /** The visitor's side of presence: one object for the page, what it reports, and what it is told. */
 
 import { groupId, setSiteSettings, visitorClass } from "../shared/facade";
+import { forget, keep, kept } from "../shared/kept";
 import type { Failure, PresenceData, VisitorObject } from "../shared/glance";
 import { cartSummary, cartTotal } from "./cart";
 
@@ -21,7 +22,7 @@ let visitor: VisitorObject | undefined;
 let view: PresenceData = {};
 
 export function signedInAs(): string | null {
-  const name = localStorage.getItem(KEY);
+  const name = kept(KEY);
   return name !== null && /^[A-Za-z0-9._~-]{1,100}$/.test(name) ? name : null;
 }
 
@@ -93,7 +94,7 @@ export async function startPresence(
 
 /** From here on this browser's visitor has a name; presence goes on without a gap. */
 export async function signIn(name: string): Promise<void> {
-  localStorage.setItem(KEY, name);
+  keep(KEY, name);
   announceSite();
   const Visitor = await visitorClass();
   Visitor.setVisitorId?.(name);
@@ -102,7 +103,7 @@ export async function signIn(name: string): Promise<void> {
 
 /** Ends presence under the name at once; the next page starts anonymously. */
 export function signOut(): void {
-  localStorage.removeItem(KEY);
+  forget(KEY);
   visitor?.disconnect();
   announceSite();
   tell("ended");

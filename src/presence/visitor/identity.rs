@@ -13,7 +13,9 @@ use crate::model::{
 };
 
 impl Visitor {
-    /// A page takes what is known of it over from an anonymous record: what this one already knows wins.
+    /// A page takes what is known of it over from an anonymous record: what this one already knows wins. All of it is
+    /// told, since those who watched the anonymous visitor have come along and know nothing of this record; what the
+    /// page said in one breath with the wish to go on was told before they came.
     pub(super) fn inherit(
         &mut self,
         data: &PresenceUpdate,
@@ -25,7 +27,12 @@ impl Visitor {
         }
         self.terms = self.terms.or(terms);
         // Too much for one record: the page's own data is worth more than what was inherited.
-        let _ = self.merge(data.without(&self.data.to_update()), step);
+        let _ = self.data.merge(&data.without(&self.data.to_update()));
+        self.updated = step.now;
+        let whole = self.data.to_update();
+        if !whole.is_empty() {
+            self.publish(EventKind::Presence(whole), step);
+        }
         Reply::Done
     }
 

@@ -105,7 +105,9 @@ export class Opened {
     note(name === "error" || name === "visitorerror" ? "fail" : "event", this.key, name, payload);
     const fields = (payload ?? {}) as Record<string, unknown>;
     if (name === "error") {
-      this.trouble = codeOf(payload);
+      const code = codeOf(payload);
+      // The interface's own words for a code that leads to nobody are few.
+      this.trouble = code === "error" && this.visitorid === "" ? "nocode" : code;
       if (this.trouble === "authorization") refused();
     } else {
       this.trouble = "";

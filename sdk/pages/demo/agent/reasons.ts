@@ -4,6 +4,7 @@ const REASONS: Record<string, string> = {
   authorization: "The token was refused: it is missing, wrong or over.",
   connection: "The server could not be reached.",
   error: "The server answered with an error.",
+  nocode: "This code leads to nobody. It may have run out, or a digit is wrong.",
   visitornotpresent: "Nobody is there to get it: the visitor left more than a few seconds ago.",
   toomany: "Too many messages are already waiting for this visitor.",
   ratelimited: "That was too fast. Wait a moment.",

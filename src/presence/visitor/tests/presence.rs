@@ -379,7 +379,7 @@ fn what_was_known_of_the_anonymous_visitor_goes_on_in_the_known_record() {
     let data = [("cart", "1"), ("seen", "tent")].into_iter().collect();
     let terms = Some(TermsStatus::Accepted);
     scene.apply(Command::Inherit { data, terms });
-    assert_eq!(scene.told(), ["presence"], "of what is new");
+    assert_eq!(scene.told(), ["presence"], "of the whole");
     let view = scene.view().unwrap();
     assert_eq!(view.terms, terms);
     let data: serde_json::Value = serde_json::from_str(view.data.text()).unwrap();
