@@ -266,7 +266,8 @@ impl Soak {
     /// When a visitor who was away on purpose is about to come back: everybody must have heard of his leave.
     pub(super) fn expect_known_away(&mut self, visitor: usize) {
         let Some(since) = self.visitors[visitor].away else { return };
-        if self.now_ms() < since + KNOWN_AWAY_MS {
+        let returns_already = std::mem::replace(&mut self.visitors[visitor].is_returning, true);
+        if returns_already || self.now_ms() < since + KNOWN_AWAY_MS {
             return;
         }
         let now = self.now_ms();

@@ -18,6 +18,8 @@ pub struct Visitor {
     pub tabs: Vec<usize>,
     /// Away on purpose, since when.
     pub away: Option<u64>,
+    /// A page of his is on its way again; that page may go before it is welcomed.
+    pub is_returning: bool,
     /// When he last came back from that.
     pub back_at: u64,
 }
@@ -85,6 +87,7 @@ impl Soak {
                 name: format!("visitor-{seed:x}-{visitor}"),
                 tabs: (first..first + tabs).collect(),
                 away: None,
+                is_returning: false,
                 back_at: 0,
             });
             for tab in 0..tabs {
@@ -305,6 +308,7 @@ impl Soak {
         }
         self.ledger.visits_ended += 1;
         self.visitors[visitor].away = Some(self.now_ms());
+        self.visitors[visitor].is_returning = false;
         self.excuse(visitor);
         let says_so = self.random.chance(0.5);
         let back = 8_000.0 + self.random.unit() * 1_000.0;
