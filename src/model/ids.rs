@@ -17,11 +17,11 @@ pub struct InvalidId {
 }
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $pattern:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $pattern:literal, $example:literal, $valid:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
         #[serde(transparent)]
-        #[schema(value_type = String, pattern = $pattern)]
+        #[schema(value_type = String, pattern = $pattern, example = $example)]
         pub struct $name(Arc<str>);
 
         impl $name {
@@ -84,32 +84,32 @@ fn is_page_character(byte: u8) -> bool {
 
 text_id!(
     /// A tenant: a number kept as a string.
-    GroupId, "group", "1 to 20 digits", "^[0-9]{1,20}$",
+    GroupId, "group", "1 to 20 digits", "^[0-9]{1,20}$", "12345",
     |text| within(text, 20, |byte| byte.is_ascii_digit())
 );
 text_id!(
     /// A person on the group's web site, as the site names him, or an anonymous id.
-    VisitorId, "visitorid", "1 to 100 of A-Z a-z 0-9 . _ ~ -", "^[A-Za-z0-9._~-]{1,100}$",
+    VisitorId, "visitorid", "1 to 100 of A-Z a-z 0-9 . _ ~ -", "^[A-Za-z0-9._~-]{1,100}$", "ada",
     |text| within(text, 100, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'~' | b'-'))
 );
 text_id!(
     /// A browser tab, named by the SDK.
-    TabId, "tab", "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$",
+    TabId, "tab", "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$", "t8Xq2",
     |text| within(text, 64, is_page_character)
 );
 text_id!(
     /// One loaded page in a tab, named by the SDK.
-    PageId, "page", "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$",
+    PageId, "page", "1 to 64 of A-Z a-z 0-9 _ -", "^[A-Za-z0-9_-]{1,64}$", "p41Lz",
     |text| within(text, 64, is_page_character)
 );
 text_id!(
     /// A code that leads to something: digits, short enough to be read out.
-    Code, "code", "4 to 12 digits", "^[0-9]{4,12}$",
+    Code, "code", "4 to 12 digits", "^[0-9]{4,12}$", "123456",
     |text| text.len() >= 4 && within(text, 12, |byte| byte.is_ascii_digit())
 );
 text_id!(
     /// A sender's own key that makes its retry harmless.
-    IdempotencyKey, "key", "1 to 64 printable ASCII characters", "^[!-~]{1,64}$",
+    IdempotencyKey, "key", "1 to 64 printable ASCII characters", "^[!-~]{1,64}$", "k-1",
     |text| within(text, 64, |byte| byte.is_ascii_graphic())
 );
 
@@ -178,7 +178,7 @@ impl fmt::Display for SocketAddress {
 
 /// Names one signal, for ever. Written as 32 hexadecimal digits; sorts by time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
+#[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "0190163d8694739b8a8c1e7ee7a2b3c4")]
 pub struct SignalId(Uuid);
 
 impl SignalId {

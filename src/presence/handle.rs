@@ -268,16 +268,18 @@ impl Presence {
         watcher: SocketId,
         answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
-        if let Err(problem) = self.shared.watchers.add(key.clone(), watcher) {
-            return answer(Err(problem));
-        }
+        let is_new = match self.shared.watchers.reserve(key.clone(), watcher) {
+            Ok(is_new) => is_new,
+            Err(problem) => return answer(Err(problem)),
+        };
         let (presence, of) = (self.clone(), key.clone());
         let command = Command::Attach { watcher: self.address(watcher) };
         self.submit(key, command, move |reply| {
-            if reply.is_err() {
+            if reply.is_err() && is_new {
                 presence.unwatch(&of, watcher);
             }
-            answer(reply.map(|_| ()));
+            // Only now, or events from before the present state could overtake it.
+            answer(reply.and_then(|_| presence.watchers().begin(of, watcher)));
         });
     }
 

@@ -40,22 +40,44 @@ impl Watchers {
     /// # Errors
     /// `toomany` beyond [`MAX_WATCHERS`] or [`MAX_WATCHED`].
     pub fn add(&self, visitor: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
-        // Both maps are always locked in this order.
-        let Some(mut watched) = self.by_watcher.get_mut(&watcher) else { return Ok(()) };
-        if watched.contains(&visitor) {
-            return Ok(());
-        }
-        if watched.len() >= MAX_WATCHED {
+        self.reserve(visitor.clone(), watcher)?;
+        self.begin(visitor, watcher)
+    }
+
+    /// Counts a watch that is about to begin, so that what comes meanwhile (an end, or one watch more) finds it. Whether
+    /// it is a new one.
+    ///
+    /// # Errors
+    /// `toomany` beyond [`MAX_WATCHED`].
+    pub fn reserve(&self, visitor: VisitorKey, watcher: SocketId) -> Result<bool, Problem> {
+        let Some(mut watched) = self.by_watcher.get_mut(&watcher) else { return Ok(false) };
+        if watched.len() >= MAX_WATCHED && !watched.contains(&visitor) {
             let sentence = format!("a socket may watch {MAX_WATCHED} visitors");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
-        let mut watchers = self.by_visitor.entry(visitor.clone()).or_default();
+        Ok(watched.insert(visitor))
+    }
+
+    /// From now on the watcher gets the visitor's events, unless the reserved watch has ended meanwhile.
+    ///
+    /// # Errors
+    /// `toomany` beyond [`MAX_WATCHERS`]; the reservation is gone then.
+    pub fn begin(&self, visitor: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
+        // Both maps are always locked in this order.
+        let Some(mut watched) = self.by_watcher.get_mut(&watcher) else { return Ok(()) };
+        if !watched.contains(&visitor) {
+            return Ok(());
+        }
+        let mut watchers = self.by_visitor.entry(visitor).or_default();
+        if watchers.contains(&watcher) {
+            return Ok(());
+        }
         if watchers.len() >= MAX_WATCHERS {
+            watched.remove(watchers.key());
             let sentence = format!("a visitor may have {MAX_WATCHERS} watchers");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
         watchers.push(watcher);
-        watched.insert(visitor);
         Ok(())
     }
 
@@ -129,6 +151,28 @@ mod tests {
         watchers.close(SocketId(2));
         watchers.add(key("eve"), SocketId(2)).unwrap();
         watchers.close(SocketId(1));
+        assert!(watchers.is_empty() && watchers.by_watcher.is_empty());
+    }
+
+    #[test]
+    fn a_watch_that_ends_before_it_begins_never_does() {
+        let watchers = Watchers::default();
+        let watcher = SocketId(1);
+        watchers.open(watcher);
+        assert_eq!(watchers.reserve(key("ada"), watcher), Ok(true));
+        watchers.remove(&key("ada"), watcher);
+        watchers.begin(key("ada"), watcher).unwrap();
+        assert!(watchers.is_empty());
+        // Asked for again before the first begins: once.
+        for _ in 0..2 {
+            watchers.reserve(key("ada"), watcher).unwrap();
+        }
+        for _ in 0..2 {
+            watchers.begin(key("ada"), watcher).unwrap();
+        }
+        assert_eq!(watchers.subscriptions(), 1);
+        watchers.close(watcher);
+        watchers.begin(key("ada"), watcher).unwrap();
         assert!(watchers.is_empty() && watchers.by_watcher.is_empty());
     }
 

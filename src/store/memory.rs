@@ -155,6 +155,9 @@ impl<R: Record> MemoryEngine<R> {
     }
 
     fn shard(&self, key: &R::Key) -> &Shard<R> {
+        if let [only] = &*self.inner.shards {
+            return only;
+        }
         let hash = usize::try_from(self.inner.hasher.hash_one(key) >> 32).unwrap_or_default();
         let index = hash % self.inner.shards.len();
         // There is at least one shard, and the index is below their number.

@@ -89,7 +89,10 @@ async function outcome(id: string): Promise<string> {
   return body.outcome;
 }
 
-/** Signals that a tab's handlers saw after a later one. Between tabs there is no order to see. */
+/**
+ * Signals that a tab's handlers saw after a later one. Between tabs there is no order: a signal goes at once to the page
+ * that has the focus now, though another tab may not have taken the one before.
+ */
 function disorder(seen: readonly Told[]): unknown[] {
   const tabs = new Set(seen.map(({ tab }) => tab));
   return [...tabs].flatMap((tab) => {

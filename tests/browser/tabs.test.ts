@@ -106,7 +106,10 @@ test("closing a tab is no leave; the other gets the focus and the signals", asyn
   expect(agent.journal.all("visitorconn")).toEqual([{ connected: true }]);
 });
 
+const superseded = () => stage.server.figure('vestibule_closes_total{code="superseded"}');
+
 test("a tab that a page opened has copied its storage and is a tab of its own", async () => {
+  const closes = await superseded();
   const { first, visitor } = await twoTabs("opener");
   const opened = visitor.context.waitForEvent("page");
   await first.evaluate(() => void window.open("/opener?third"));
@@ -116,10 +119,11 @@ test("a tab that a page opened has copied its storage and is a tab of its own", 
   expect(storages[0]).toMatch(/^[0-9a-f]{16}$/);
   expect(storages[1]).not.toBe(storages[0]);
   expect(new Set((await tabsOf("opener")).map(({ tab }) => tab)).size).toBe(3);
-  expect(await stage.server.figure('vestibule_closes_total{code="superseded"}')).toBe(0);
+  expect(await superseded()).toBe(closes);
 });
 
 test("a copy that could not be told takes a new tab id when it is superseded", async () => {
+  const closes = await superseded();
   const visitor = await stage.visitor("copied");
   putPage(visitor, "copied");
   const first = await visitor.open("/copied?first");
@@ -135,12 +139,13 @@ test("a copy that could not be told takes a new tab id when it is superseded", a
   await one.next("connect");
   const tabs = await eventually(() => tabsOf("copied"), (found) => found.length === 2);
   expect(new Set(tabs.map(({ tab }) => tab)).size).toBe(2);
-  expect(await stage.server.figure('vestibule_closes_total{code="superseded"}')).toBe(1);
+  expect(await superseded()).toBe(closes + 1);
   expect(await first.evaluate(() => sessionStorage.getItem("vestibule.tab"))).not.toBe(storage);
   expect([...one.all("error"), ...visitor.diary.errors]).toEqual([]);
 });
 
 test("two objects on one page, and a frame, disturb nobody", async () => {
+  const closes = await superseded();
   const visitor = await stage.visitor("framed");
   putPage(visitor, "framed");
   const page = await visitor.open("/framed?first");
@@ -156,6 +161,6 @@ test("two objects on one page, and a frame, disturb nobody", async () => {
   await visitor.diary.journal("frame").next("connect");
   const tabs = await eventually(() => tabsOf("framed"), (found) => found.length === 2);
   expect(tabs).toHaveLength(2);
-  expect(await stage.server.figure('vestibule_closes_total{code="superseded"}')).toBe(1);
+  expect(await superseded()).toBe(closes);
   expect(visitor.diary.errors).toEqual([]);
 });

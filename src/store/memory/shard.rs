@@ -249,6 +249,28 @@ impl<R: Record> Shard<R> {
     }
 }
 
+impl<R: Record> Entry<R> {
+    /// Sets the record's timer. Whether the record says no more than none, and is to be dropped.
+    fn settle(
+        &mut self,
+        timers: &mut Timers<R::Key>,
+        key: &R::Key,
+        rules: &R::Rules,
+        now: Timestamp,
+    ) -> bool {
+        if self.record.is_vacant(rules, now) {
+            return true;
+        }
+        if let Some(at) = self.record.deadline(rules)
+            && self.scheduled.is_none_or(|scheduled| at < scheduled)
+        {
+            self.scheduled = Some(at);
+            timers.push(at, key.clone());
+        }
+        false
+    }
+}
+
 impl<R: Record> State<R> {
     fn transit(
         &mut self,
@@ -262,13 +284,17 @@ impl<R: Record> State<R> {
             return Err(Refusal::Ending);
         }
         let (rules, now) = (&engine.inner.rules, engine.now());
-        let version = self.entries.get(key).map_or(0, |entry| entry.version);
+        let place = self.entries.entry(key.clone());
+        let version = match &place {
+            hash_map::Entry::Occupied(entry) => entry.get().version,
+            hash_map::Entry::Vacant(_) => 0,
+        };
         if let Expect::Version(expected) = expect
             && expected != version
         {
             return Err(Refusal::Conflict { version });
         }
-        let entry = self.entries.entry(key.clone()).or_insert_with(|| {
+        let entry = place.or_insert_with(|| {
             let record = R::vacant(rules, now);
             Box::new(Entry { record, version: 0, faults: 0, scheduled: None })
         });
@@ -287,31 +313,19 @@ impl<R: Record> State<R> {
                 Stats::count(&engine.inner.stats.set_aside);
                 entry.record.set_aside(effects);
                 self.remove(key);
-            } else {
-                // If it was a timer that failed, time must go on all the same.
-                self.settle(key, rules, now);
+            } else if entry.settle(&mut self.timers, key, rules, now) {
+                // If it was a timer that failed, time went on all the same.
+                self.remove(key);
             }
             return Err(Refusal::Fault);
         };
         self.versions += 1;
         entry.version = self.versions;
         let version = entry.version;
-        self.settle(key, rules, now);
+        if entry.settle(&mut self.timers, key, rules, now) {
+            self.remove(key);
+        }
         Ok(Applied { reply, version })
-    }
-
-    /// Sets the record's timer, or drops a record that says no more than none.
-    fn settle(&mut self, key: &R::Key, rules: &R::Rules, now: Timestamp) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
-        if entry.record.is_vacant(rules, now) {
-            return self.remove(key);
-        }
-        if let Some(at) = entry.record.deadline(rules)
-            && entry.scheduled.is_none_or(|scheduled| at < scheduled)
-        {
-            entry.scheduled = Some(at);
-            self.timers.push(at, key.clone());
-        }
     }
 
     fn remove(&mut self, key: &R::Key) {
