@@ -42,6 +42,13 @@ test("a discarded tab that is loaded again is no duplicate", () => {
   expect(again.identity.tab).toBe(tab);
 });
 
+test("a tab that is claimed is marked at once", () => {
+  const page = new FakePage();
+  page.identity.claim();
+  const { tab } = page.identity;
+  expect(page.duplicate(copyTab).identity.tab).not.toBe(tab);
+});
+
 test("a superseded page takes a new tab id and keeps it", () => {
   const page = new FakePage();
   const { tab } = page.identity;

@@ -33,7 +33,13 @@ export class Identity {
 
   /** Id of the tab; the same across page changes and reloads. */
   get tab(): string {
-    return (this.tabId ??= this.claimTab());
+    this.claim();
+    return this.tabId as string;
+  }
+
+  /** Marks the tab as in use, from now on: a copy that the page opens afterwards can be told. */
+  claim(): void {
+    this.tabId ??= this.claimTab();
   }
 
   /** Another page connected under our tab id: a copy that could not be told. This one takes a new id. */

@@ -64,7 +64,11 @@ export class Visitor {
     this.place = `${origin} ${this.group}`;
     this.connection = new Connection({
       environment: this.environment,
-      url: () => socketAddress(origin, "/v1/visitor", this.group),
+      url: () => {
+        // Before the socket is open: meanwhile the page may open another tab.
+        this.identity.claim();
+        return socketAddress(origin, "/v1/visitor", this.group);
+      },
       active: () => this.attendance?.active ?? true,
       hello: () => this.hello(),
       onWelcome: (frame) => this.welcomed(frame as VisitorWelcome),

@@ -7,7 +7,8 @@ import { eventually } from "./support/journal";
 import { Random } from "./support/random";
 import { mintToken } from "./support/settings";
 import { useStage } from "./support/stage";
-import { Walker, type Told } from "./support/walker";
+import { visitorScript } from "./support/visitor";
+import { LOST, Walker, type Told } from "./support/walker";
 
 const PAGE_CHANGES = 200;
 const SIGNALS = 500;
@@ -52,6 +53,7 @@ test(`${PAGE_CHANGES} page changes and ${SIGNALS} signals meanwhile`, { timeout:
   const numbers = seen.map(({ data }) => data!.n);
   const times = new Map<number, number>();
   for (const n of numbers) times.set(n, (times.get(n) ?? 0) + 1);
+  onTestFailed(() => console.error(told.describe()));
   const lost = Array.from({ length: SIGNALS }, (_, n) => n).filter((n) => !times.has(n));
   const repeated = [...times].filter(([, count]) => count > 1).map(([n]) => seen.filter(({ data }) => data!.n === n));
   const pages = new Set(seen.map(({ page }) => page)).size;
@@ -76,6 +78,8 @@ test(`${PAGE_CHANGES} page changes and ${SIGNALS} signals meanwhile`, { timeout:
   expect(sockets.length).toBeGreaterThan(PAGE_CHANGES);
   expect(sockets.every(({ sockets }) => sockets >= 0 && sockets <= 4)).toBe(true);
   expect(told.all("error")).toEqual([]);
+  // Every page knew its own tab.
+  expect(told.all("lost").filter(({ code }) => code === "superseded")).toEqual([]);
 });
 
 async function outcome(id: string): Promise<string> {
@@ -86,14 +90,31 @@ async function outcome(id: string): Promise<string> {
 }
 
 /**
- * Signals that a page saw after a later one. Between tabs there is no order: a signal goes at once to the page that has
- * the focus now, though another page may not have taken the one before.
+ * Signals that a tab's handlers saw after a later one. Between tabs there is no order: a signal goes at once to the page
+ * that has the focus now, though another tab may not have taken the one before.
  */
 function disorder(seen: readonly Told[]): unknown[] {
-  const byPage = new Map<string, Told[]>();
-  for (const told of seen) byPage.set(told.page, [...(byPage.get(told.page) ?? []), told]);
-  return [...byPage.values()].flatMap((ofPage) => {
-    const inOrder = [...ofPage].sort((a, b) => a.at - b.at || a.count - b.count);
-    return inOrder.filter((told, at) => at > 0 && told.data!.n < inOrder[at - 1]!.data!.n);
+  const tabs = new Set(seen.map(({ tab }) => tab));
+  return [...tabs].flatMap((tab) => {
+    const its = seen.filter((told) => told.tab === tab);
+    its.sort((a, b) => a.at - b.at || (a.page === b.page ? a.count - b.count : a.data!.n - b.data!.n));
+    return its.filter((told, at) => at > 0 && told.data!.n < its[at - 1]!.data!.n);
   });
 }
+
+test("a page that opens a tab before its own socket is open is told apart from it", async () => {
+  const { told } = stage.site;
+  told.clear();
+  const visitor = await stage.visitor();
+  const calls = `visitor.onconnect = () => tell("connect", { tab: sessionStorage.getItem("vestibule.tab") }); visitor.connect(); ${LOST}`;
+  const script = visitorScript({ visitorid: "bruno" }, calls);
+  visitor.put("/copy", { script });
+  const page = await visitor.open("/opener", { script: `${script} if (location.search) window.open("/copy");` });
+  await told.next("connect");
+  await page.goto(`${stage.site.origin}/opener?again`);
+  await told.until(() => told.all("connect").length === 3, "both pages");
+  const [first, ...both] = told.all("connect").map(({ tab }) => tab);
+  expect(both).toContain(first);
+  expect(both[0]).not.toBe(both[1]);
+  expect(told.all("lost").filter(({ code }) => code === "superseded")).toEqual([]);
+});

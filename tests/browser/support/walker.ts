@@ -10,6 +10,8 @@ import { visitorScript, type VisitorBrowser } from "./visitor";
 export interface Told {
   /** Id of the document. */
   readonly page: string;
+  /** Id of its tab. */
+  readonly tab?: string;
   /** Unix ms by the page's clock. */
   readonly at: number;
   /** Counts what the document told. */
@@ -24,12 +26,15 @@ export type Move = keyof typeof WEIGHTS;
 const MOST_TABS = 3;
 
 const SCRIPT = `
-visitor.onsignal = (data) => tell("signal", { data });
+visitor.onsignal = (data) => tell("signal", { data, tab: sessionStorage.getItem("vestibule.tab") });
 visitor.onconnect = () => tell("connect");
 visitor.onerror = (error) => tell("error", { error });
 addEventListener("pageshow", ({ persisted }) => tell("pageshow", { persisted }));
 addEventListener("pagehide", ({ persisted }) => tell("pagehide", { persisted }));
 `;
+
+/** Script: a page tells why it lost its connection. */
+export const LOST = `visitor.core.on("disconnected", ({ code }) => tell("lost", { code, url: location.href }));`;
 
 export class Walker {
   readonly moves: Partial<Record<Move, number>> = {};
@@ -45,7 +50,7 @@ export class Walker {
     visitorid: string,
   ) {
     const body = `<a id="link" href="/walk">on</a><form method="post"><button>post</button></form>`;
-    visitor.put("/walk", { body, script: visitorScript({ visitorid }, "") + SCRIPT + "visitor.presence(); visitor.connect();" });
+    visitor.put("/walk", { body, script: visitorScript({ visitorid }, "") + SCRIPT + "visitor.presence(); visitor.connect();" + LOST });
     site.page("/away", `<script src="/note.js"></script><script>addEventListener("pageshow", () => tell("pageshow"));</script>`);
   }
 
