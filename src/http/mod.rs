@@ -3,6 +3,8 @@
 pub mod cors;
 pub mod documents;
 pub mod error;
+pub mod event_stream;
+pub mod events;
 pub mod extract;
 pub mod guard;
 pub mod operations;
@@ -12,3 +14,4 @@ pub mod signals;
 pub mod state;
 pub mod tokens;
 pub mod visitors;
+pub mod webhooks;

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
+    events::hub::Hub,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
@@ -27,6 +28,7 @@ use crate::{
     },
     presence::handle::Presence,
     settings::{Group, Settings},
+    store::dead_letters::DeadLetters,
     telemetry::Metrics,
 };
 
@@ -70,6 +72,10 @@ pub struct SocketService {
     pub presence: Presence,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
+    /// The groups' events.
+    pub events: Arc<Hub>,
+    /// What webhooks did not take.
+    pub letters: DeadLetters,
     /// The settings.
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
@@ -148,6 +154,7 @@ impl SocketService {
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
         self.metrics.inbox_depth.set(gauge(visitors.waiting()));
         self.metrics.timers.set(gauge(visitors.timers()));
+        self.events.refresh_metrics(&self.metrics);
         let stats = visitors.stats();
         for (counter, count) in [
             (&self.metrics.commands, &stats.commands),

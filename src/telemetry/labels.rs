@@ -94,6 +94,28 @@ labels! {
         Refused = "refused",
     }
 
+    /// Why a stream of events ended.
+    StreamEnd, "reason" {
+        /// The reader went.
+        Gone = "gone",
+        /// The reader did not take what was sent in time.
+        Slow = "slow",
+        /// The reader's token ended.
+        Expired = "expired",
+        /// The server stops.
+        Drained = "drained",
+    }
+
+    /// What became of an event for a webhook.
+    WebhookEnd, "outcome" {
+        /// The endpoint took it.
+        Delivered = "delivered",
+        /// It was given up, and is a dead letter.
+        Dead = "dead",
+        /// It was given up, and there was no room or no storage for a dead letter.
+        Lost = "lost",
+    }
+
     /// The hundreds of an HTTP status.
     StatusClass, "status" {
         /// 1xx
@@ -166,6 +188,8 @@ mod tests {
         check::<UpgradeRefusal>();
         check::<OutboxClass>();
         check::<SignalEnd>();
+        check::<StreamEnd>();
+        check::<WebhookEnd>();
         check::<StatusClass>();
         check::<CloseCode>();
         check::<AuthError>();

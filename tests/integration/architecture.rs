@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "clock",
     "model",
     "auth",
@@ -16,6 +16,7 @@ const ORDER: [&str; 14] = [
     "codes",
     "settings",
     "presence",
+    "events",
     "sockets",
     "http",
     "bayeux",
