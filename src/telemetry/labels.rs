@@ -94,6 +94,14 @@ labels! {
         Refused = "refused",
     }
 
+    /// What became of a part that was read again.
+    ReloadResult, "result" {
+        /// The new state is in place.
+        Done = "done",
+        /// It broke a rule, and the old one stays.
+        Refused = "refused",
+    }
+
     /// The hundreds of an HTTP status.
     StatusClass, "status" {
         /// 1xx
@@ -166,6 +174,7 @@ mod tests {
         check::<UpgradeRefusal>();
         check::<OutboxClass>();
         check::<SignalEnd>();
+        check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();
         check::<AuthError>();

@@ -7,11 +7,12 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "clock",
     "model",
     "auth",
     "telemetry",
+    "reload",
     "store",
     "codes",
     "settings",
