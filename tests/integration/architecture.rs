@@ -7,9 +7,10 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "clock",
     "model",
+    "limits",
     "auth",
     "telemetry",
     "store",
