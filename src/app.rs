@@ -195,7 +195,7 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
             let app = App::new()
                 .app_data(state)
                 .app_data(documents.clone())
-                .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
+                .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
                 .wrap(middleware::from_fn(http::guard::guard))
                 .wrap(http::cors::cors(&service))
                 .configure(http::routes::routes)
@@ -286,7 +286,7 @@ fn spread(service: &SocketService, stop: Stop) -> u64 {
     if stop == Stop::Interrupt || service.settings.mode == Mode::Development {
         return 0;
     }
-    let rate = u64::from(service.settings.server.handshakes_per_second_total.get());
+    let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
     let sockets = service.sockets.len() as u64;
     (sockets * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
 }

@@ -10,6 +10,7 @@ use std::{
 const ORDER: [&str; 15] = [
     "clock",
     "model",
+    "limits",
     "auth",
     "telemetry",
     "reload",
