@@ -36,6 +36,7 @@ use crate::{
         saving,
         visitor::Rules,
     },
+    reload::Reloads,
     settings::Settings,
     sockets::{
         admission::Admission,
@@ -107,6 +108,7 @@ pub async fn serve(
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
     }
 
+    let reloads = Reloads::new(service.metrics.clone())?;
     let server = start(&service, listener)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
@@ -115,8 +117,10 @@ pub async fn serve(
 
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
     let webhooks = Webhooks::start(&service);
+    let reload = actix_rt::spawn(reloads.run());
     let stop = wait_for_stop().await;
     tidy.abort();
+    reload.abort();
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
@@ -252,7 +256,7 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
             let app = App::new()
                 .app_data(state)
                 .app_data(documents.clone())
-                .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
+                .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
                 .wrap(middleware::from_fn(http::guard::guard))
                 .wrap(http::cors::cors(&service))
                 .configure(http::routes::routes)
@@ -343,7 +347,7 @@ fn spread(service: &SocketService, stop: Stop) -> u64 {
     if stop == Stop::Interrupt || service.settings.mode == Mode::Development {
         return 0;
     }
-    let rate = u64::from(service.settings.server.handshakes_per_second_total.get());
+    let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
     let sockets = service.sockets.len() as u64;
     (sockets * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
 }

@@ -6,9 +6,13 @@ pub mod clock;
 
 pub mod model;
 
+pub mod limits;
+
 pub mod auth;
 
 pub mod telemetry;
+
+pub mod reload;
 
 pub mod store;
 

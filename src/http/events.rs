@@ -158,7 +158,7 @@ fn stream(
         filter,
         expires: bearer.0.expires,
         heartbeat: state.settings.events.heartbeat,
-        write_deadline: state.settings.server.write_deadline,
+        write_deadline: state.settings.limits.write_deadline,
     };
     let (clock, draining) = (state.clock().clone(), state.events.draining());
     Ok(event_stream::answer(feed.open_stream()?, wishes, clock, draining))

@@ -116,6 +116,14 @@ labels! {
         Lost = "lost",
     }
 
+    /// What became of a part that was read again.
+    ReloadResult, "result" {
+        /// The new state is in place.
+        Done = "done",
+        /// It broke a rule, and the old one stays.
+        Refused = "refused",
+    }
+
     /// The hundreds of an HTTP status.
     StatusClass, "status" {
         /// 1xx
@@ -190,6 +198,7 @@ mod tests {
         check::<SignalEnd>();
         check::<StreamEnd>();
         check::<WebhookEnd>();
+        check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();
         check::<AuthError>();

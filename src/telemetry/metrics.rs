@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    HandshakeResult, Label, OutboxClass, SignalEnd, SocketKind, StatusClass, StreamEnd,
-    UpgradeRefusal, WebhookEnd,
+    HandshakeResult, Label, OutboxClass, ReloadResult, SignalEnd, SocketKind, StatusClass,
+    StreamEnd, UpgradeRefusal, WebhookEnd,
 };
 use crate::{auth::AuthError, model::close::CloseCode};
 
@@ -140,6 +140,7 @@ figures! {
     http_duration_seconds: Histogram = "Time from an HTTP request to its answer";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
+    reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";
     saved_records: Counter = "Records saved at the end of this process";
     loaded_records: Counter = "Records taken over from the last process";
 }
