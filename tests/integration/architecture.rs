@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "clock",
     "model",
     "limits",
