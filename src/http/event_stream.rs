@@ -85,7 +85,7 @@ struct Stream {
 impl Stream {
     async fn run(mut self) {
         let Err(end) = self.serve().await;
-        self.streaming.end = end;
+        self.streaming.end = Some(end);
         match end {
             StreamEnd::Drained => {
                 self.write(None, "goaway", &format!(r#"{{"retry_ms":{RETRY_MS}}}"#));
