@@ -31,6 +31,7 @@ use crate::{
         visitor::Rules,
         watchers::WatchLimits,
     },
+    reload::Reloads,
     settings::Settings,
     sockets::{
         admission::Admission,
@@ -94,6 +95,7 @@ pub async fn serve(
         tracing::info!(loaded, clean = boot.clean, "took over from the last process");
     }
 
+    let reloads = Reloads::new(service.metrics.clone())?;
     let server = start(&service, listener)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
@@ -101,8 +103,10 @@ pub async fn serve(
     listening(address);
 
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
+    let reload = actix_rt::spawn(reloads.run());
     let stop = wait_for_stop().await;
     tidy.abort();
+    reload.abort();
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 

@@ -12,6 +12,8 @@ pub mod auth;
 
 pub mod telemetry;
 
+pub mod reload;
+
 pub mod store;
 
 pub mod codes;

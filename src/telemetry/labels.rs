@@ -149,6 +149,14 @@ labels! {
         Refused = "refused",
     }
 
+    /// What became of a part that was read again.
+    ReloadResult, "result" {
+        /// The new state is in place.
+        Done = "done",
+        /// It broke a rule, and the old one stays.
+        Refused = "refused",
+    }
+
     /// The hundreds of an HTTP status.
     StatusClass, "status" {
         /// 1xx
@@ -236,6 +244,7 @@ mod tests {
         check::<Limiter>();
         check::<Limited>();
         check::<SignalEnd>();
+        check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();
         check::<AuthError>();

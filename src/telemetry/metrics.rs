@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    HandshakeResult, Label, Limited, Limiter, OutboxClass, SignalEnd, SocketKind, StatusClass,
-    UpgradeRefusal,
+    HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd, SocketKind,
+    StatusClass, UpgradeRefusal,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -139,6 +139,7 @@ figures! {
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
     visitor_signatures_refused: Labelled<SignatureError, Counter> = "Visitor ids refused for their signature, or the lack of one";
+    reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";
     saved_records: Counter = "Records saved at the end of this process";
     loaded_records: Counter = "Records taken over from the last process";
 }
