@@ -19,13 +19,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     auth::Mode,
     clock::{Clock, Timestamp},
-    facades, http,
+    codes::GuessLimits,
+    facades,
+    http::{self, connections::Connections},
+    limits::Rate,
     model::ids::NodeId,
     presence::{
         handle::{Options, Post, Presence},
         registry::{Duties, Registry},
         saving,
         visitor::Rules,
+        watchers::WatchLimits,
     },
     reload::Reloads,
     settings::Settings,
@@ -43,8 +47,6 @@ use crate::{
 const BACKLOG: i32 = 4096;
 /// How long a peer may leave sent bytes unacknowledged before the kernel gives the connection up.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests that are under way may take when the server stops.
 const STOP_TIMEOUT_SECONDS: u64 = 5;
 /// How long sockets may take to read their go-away.
@@ -126,7 +128,7 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
     let clock = Clock::system();
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
-    let presence = &settings.presence;
+    let (presence, limits) = (&settings.presence, &settings.limits);
     let unknown_until = if boot.clean { Timestamp(0) } else { clock.now() + presence.grace_ms };
     let options = Options {
         node: NodeId { node: 0, incarnation: boot.incarnation },
@@ -139,6 +141,16 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
         shards: settings.server.workers,
         unique_life_ms: presence.unique_id_seconds * 1000,
         unique_digits: presence.unique_id_digits.into(),
+        guesses: GuessLimits {
+            per_address: Rate::per_minute(limits.guesses_per_minute),
+            per_group: Rate::per_minute(limits.guesses_per_minute_total),
+            remembered: limits.remembered_keys,
+        },
+        watches: WatchLimits {
+            watchers_per_visitor: limits.watchers_per_visitor,
+            watches_per_socket: limits.watches_per_socket,
+        },
+        most_records: limits.max_records,
         clock: clock.clone(),
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
@@ -146,7 +158,8 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
         presence: Presence::new(options, post),
         sockets,
         tokens: Arc::new(settings.auth.token_service()),
-        admission: Arc::new(Admission::new(&settings)),
+        dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
+        admission: Arc::new(Admission::new(&settings.limits)),
         metrics,
         lifecycle: Lifecycle::default(),
         started: clock.now(),
@@ -178,6 +191,8 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
     let settings = &service.settings;
     let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
     let documents = web::Data::new(documents);
+    let head_timeout = settings.limits.head_timeout;
+    let connections = Connections::new(Arc::clone(settings), service.metrics.clone());
     let started = Arc::new(AtomicUsize::new(0));
     let builder = actix_server::Server::build();
     let ending = builder.graceful_shutdown_signal();
@@ -206,8 +221,8 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
                 })
                 .default_service(web::to(http::guard::not_found));
             let ending = ending.clone();
-            HttpService::build()
-                .client_request_timeout(HEAD_TIMEOUT)
+            let http = HttpService::build()
+                .client_request_timeout(head_timeout)
                 // Connections without a request under way end at once, or they would hold the end up.
                 .graceful_shutdown_signal(move || {
                     let ending = ending.clone();
@@ -217,7 +232,8 @@ fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_ser
                     take_over(upgrades.clone(), request, framed)
                 }))
                 .finish(map_config(app, |_| AppConfig::default()))
-                .tcp()
+                .tcp();
+            connections.clone().limit(http)
         })?;
     Ok(server.run())
 }
@@ -239,7 +255,9 @@ async fn tidy_up(service: SocketService) {
     let mut interval = actix_rt::time::interval(TIDY);
     loop {
         interval.tick().await;
-        service.admission.tidy();
+        let now = service.clock().now();
+        service.admission.tidy(now);
+        service.presence.guesses().tidy(now);
     }
 }
 

@@ -9,6 +9,7 @@ mod origins;
 mod scope;
 mod secret;
 mod tokens;
+mod visitor_signature;
 
 pub use self::{
     bearer::bearer,
@@ -20,4 +21,5 @@ pub use self::{
     scope::{Scope, UnknownScope},
     secret::Secret,
     tokens::{IssuedToken, MAX_MINUTES, MAX_TOKEN_BYTES, Minutes, TokenRequest, TokenService},
+    visitor_signature::{SignatureError, VisitorSignatures},
 };

@@ -1,5 +1,6 @@
 //! HTTP: REST, operations and pages. Every route stands in [`routes`]; each noun has a file.
 
+pub mod connections;
 pub mod cors;
 pub mod documents;
 pub mod error;

@@ -98,6 +98,12 @@ fn what_is_wrong_is_named() {
         ("[limits]\nhandshakes_per_second = 0", "limits.handshakes_per_second: must be 1 to"),
         ("[limits]\nhandshakes_per_second = 201", "limits.handshakes_per_second: must not be"),
         ("[server]\npublic_url = \"ftp://a\"", "server.public_url: must be an http or https"),
+        (
+            "[server]\ntrusted_proxies = [\"::1\", \"x\"]",
+            "server.trusted_proxies[1]: must be an address",
+        ),
+        ("[server]\nforwarded_header = \"via\"", "server.forwarded_header: unknown variant `via`"),
+        ("[limits]\nremembered_keys = 0", "limits.remembered_keys: must be 16 to"),
         ("server = 3", "server: must be a section"),
         ("[auth]\nsigning_key = \"short\"", "auth.signing_key: must have 32"),
         ("[auth]\ntoken_minutes = 5", "auth.signing_key: is missing"),
@@ -106,6 +112,11 @@ fn what_is_wrong_is_named() {
         ("[[groups]]\nid = 1\n[[groups]]\nid = \"1\"", "groups[1].id: another group has this id"),
         ("[[groups]]\nid = 1\napi_keys = [\"x\"]", "groups[0].api_keys[0]: must have 16"),
         ("[[groups]]\nid = 1\npartner_id = 1", "groups[0].partner_key: is missing"),
+        ("[[groups]]\nid = 1\nvisitor_keys = [\"x\"]", "groups[0].visitor_keys[0]: must have 32"),
+        (
+            "[[groups]]\nid = 1\nrequire_signed_visitors = true",
+            "groups[0].visitor_keys: must have a key where",
+        ),
         (
             "[[groups]]\nid = 1\nvisitor_origins = [\"https://a.b\", \"*\"]",
             "groups[0].visitor_origins[1]: \"*\" is not an exact origin: `*` is not accepted",

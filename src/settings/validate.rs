@@ -6,7 +6,10 @@ use super::{
     Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, wire,
 };
 use crate::{
-    auth::{ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret},
+    auth::{
+        ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures,
+    },
+    limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
     telemetry,
@@ -48,6 +51,9 @@ fn server(wire: wire::Server) -> Checked<Server> {
     let server = Server {
         bind: wire.bind.parse().map_err(|_| SettingsError::key("server.bind", BIND_RULE))?,
         public_url: wire.public_url.as_deref().map(public_url).transpose()?,
+        proxies: Proxies::new(&wire.trusted_proxies, wire.forwarded_header).map_err(
+            |(place, error)| SettingsError::key(format!("server.trusted_proxies[{place}]"), error),
+        )?,
         workers,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
@@ -64,6 +70,10 @@ fn limits(wire: &wire::Limits) -> Checked<Limits> {
     }
     let per_second = |key: &str, value| rate(&format!("limits.{key}"), value);
     let time = |key: &str, value| milliseconds(&format!("limits.{key}"), value);
+    let paced = |(key, value), (burst_key, burst)| {
+        let rate = Rate::per_second(per_second(key, value)?);
+        Ok::<_, SettingsError>(rate.with_burst(per_second(burst_key, burst)?))
+    };
     let limits = Limits {
         max_sockets: within("max_sockets", wire.max_sockets, 1..=100_000_000)?,
         handshakes_per_second: per_second("handshakes_per_second", wire.handshakes_per_second)?,
@@ -89,6 +99,48 @@ fn limits(wire: &wire::Limits) -> Checked<Limits> {
             wire.frame_limit_bytes..=1_024 * MEBIBYTE,
         )?,
         body_limit_bytes: within("body_limit_bytes", wire.body_limit_bytes, 1_024..=64 * MEBIBYTE)?,
+        sockets_per_address: within(
+            "sockets_per_address",
+            wire.sockets_per_address,
+            1..=10_000_000,
+        )?,
+        identities_per_socket: within(
+            "identities_per_socket",
+            wire.identities_per_socket,
+            1..=10_000,
+        )?,
+        max_records: within("max_records", wire.max_records, 1..=1_000_000_000)?,
+        visitor_messages: paced(
+            ("visitor_messages_per_second", wire.visitor_messages_per_second),
+            ("visitor_messages_burst", wire.visitor_messages_burst),
+        )?,
+        agent_messages: paced(
+            ("agent_messages_per_second", wire.agent_messages_per_second),
+            ("agent_messages_burst", wire.agent_messages_burst),
+        )?,
+        watches_per_socket: within("watches_per_socket", wire.watches_per_socket, 1..=1_000_000)?,
+        watchers_per_visitor: within(
+            "watchers_per_visitor",
+            wire.watchers_per_visitor,
+            1..=1_000_000,
+        )?,
+        connections_per_address: within(
+            "connections_per_address",
+            wire.connections_per_address,
+            1..=1_000_000,
+        )?,
+        head_timeout: time("head_timeout_ms", wire.head_timeout_ms)?,
+        requests_per_second: per_second("requests_per_second", wire.requests_per_second)?,
+        requests_per_second_per_subject: per_second(
+            "requests_per_second_per_subject",
+            wire.requests_per_second_per_subject,
+        )?,
+        guesses_per_minute: per_second("guesses_per_minute", wire.guesses_per_minute)?,
+        guesses_per_minute_total: per_second(
+            "guesses_per_minute_total",
+            wire.guesses_per_minute_total,
+        )?,
+        remembered_keys: within("remembered_keys", wire.remembered_keys, 16..=100_000_000)?,
     };
     if limits.handshakes_per_second > limits.handshakes_per_second_hard {
         let rule = "must not be above handshakes_per_second_hard";
@@ -143,6 +195,13 @@ fn group(at: &str, wire: wire::Group) -> Checked<Group> {
     for (index, key) in wire.api_keys.iter().enumerate() {
         long_enough(&format!("{at}.api_keys[{index}]"), key, 16)?;
     }
+    for (index, key) in wire.visitor_keys.iter().enumerate() {
+        long_enough(&format!("{at}.visitor_keys[{index}]"), key, 32)?;
+    }
+    if wire.require_signed_visitors && wire.visitor_keys.is_empty() {
+        let rule = "must have a key where require_signed_visitors is set";
+        return Err(SettingsError::key(format!("{at}.visitor_keys"), rule));
+    }
     let partner = match (wire.partner_id, wire.partner_key) {
         (partner_id, Some(key)) => {
             long_enough(&format!("{at}.partner_key"), &key, 16)?;
@@ -159,6 +218,8 @@ fn group(at: &str, wire: wire::Group) -> Checked<Group> {
         agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
         api_keys: ApiKeys::new(&wire.api_keys),
         partner,
+        visitor_signatures: VisitorSignatures::new(wire.visitor_keys, wire.require_signed_visitors),
+        native_visitors: wire.native_visitors,
         strip_query: wire.strip_query,
         id,
     })

@@ -41,7 +41,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{error::Problem, json::Json, signal::Target};
+use super::{
+    error::Problem,
+    json::{Json, check_depth},
+    signal::Target,
+};
 
 /// The greatest `request` number: JavaScript's greatest safe integer.
 pub const MAX_REQUEST: u64 = (1 << 53) - 1;
@@ -88,6 +92,8 @@ struct Fields<'a> {
     target: Option<Target>,
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    signature: Option<Cow<'a, str>>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.
@@ -112,6 +118,9 @@ fn read<'a, T>(
     text: &'a str,
     convert: impl FnOnce(Fields<'a>) -> Result<T, Problem>,
 ) -> Result<Numbered<T>, Unreadable> {
+    if let Err(problem) = check_depth(text.as_bytes(), "message") {
+        return Err(Unreadable { request: None, problem });
+    }
     let fields: Fields<'a> = match serde_json::from_str(text) {
         Ok(fields) => fields,
         Err(error) => return Err(Unreadable { request: None, problem: explain(text, &error) }),
