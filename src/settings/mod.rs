@@ -27,6 +27,7 @@ use crate::{
     model::ids::GroupId,
     store::saved::StorageUrl,
     telemetry::LogFormat,
+    tls,
 };
 
 /// A file that documents every setting with its default.
@@ -123,6 +124,16 @@ pub struct Server {
     pub handshakes_per_second_hard: NonZeroU32,
     /// Handshakes per second in all.
     pub handshakes_per_second_total: NonZeroU32,
+    /// How TLS is served; `None`: it is not.
+    pub tls: Option<tls::Options>,
+}
+
+impl Server {
+    /// What the addresses of this server begin with, where nothing stands before it.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
 }
 
 /// Tokens.

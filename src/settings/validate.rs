@@ -7,7 +7,7 @@ use crate::{
     auth::{ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret},
     model::ids::GroupId,
     store::saved::StorageUrl,
-    telemetry,
+    telemetry, tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -18,7 +18,7 @@ type Checked<T> = Result<T, SettingsError>;
 
 pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
-    let server = server(wire.server)?;
+    let server = server(wire.server, base)?;
     let auth = auth(wire.auth)?;
     let groups = groups(wire.groups)?;
     Ok(Settings {
@@ -35,7 +35,7 @@ pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Set
     })
 }
 
-fn server(wire: wire::Server) -> Checked<Server> {
+fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
     const BIND_RULE: &str = "must be an address and a port, as in 127.0.0.1:8080 or [::]:8080";
     let workers = match number("server.workers", wire.workers, 0..=1_024)? {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -74,6 +74,7 @@ fn server(wire: wire::Server) -> Checked<Server> {
             "server.handshakes_per_second_total",
             wire.handshakes_per_second_total,
         )?,
+        tls: tls(wire.tls, base)?,
     };
     if server.ping_min > server.ping_max {
         return Err(SettingsError::key("server.ping_min_ms", "must not be above ping_max_ms"));
@@ -83,6 +84,33 @@ fn server(wire: wire::Server) -> Checked<Server> {
         return Err(SettingsError::key("server.handshakes_per_second", rule));
     }
     Ok(server)
+}
+
+/// The files themselves are read when the server starts, and by `vestibule check`.
+fn tls(wire: wire::Tls, base: &Path) -> Checked<Option<tls::Options>> {
+    let min_version = match wire.min_version.as_str() {
+        "1.2" => tls::MinVersion::Tls12,
+        "1.3" => tls::MinVersion::Tls13,
+        _ => {
+            return Err(SettingsError::key("server.tls.min_version", "must be \"1.2\" or \"1.3\""));
+        }
+    };
+    let handshake_timeout =
+        milliseconds("server.tls.handshake_timeout_ms", wire.handshake_timeout_ms)?;
+    let max_handshakes = number("server.tls.max_handshakes", wire.max_handshakes, 1..=1_000_000)?;
+    let missing = |key| SettingsError::key(key, "is missing: TLS needs a certificate and its key");
+    match (wire.certificate, wire.key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(missing("server.tls.certificate")),
+        (Some(_), None) => Err(missing("server.tls.key")),
+        (Some(certificate), Some(key)) => Ok(Some(tls::Options {
+            certificate: base.join(certificate),
+            key: base.join(key),
+            min_version,
+            handshake_timeout,
+            max_handshakes,
+        })),
+    }
 }
 
 fn public_url(text: &str) -> Checked<String> {

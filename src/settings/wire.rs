@@ -65,6 +65,21 @@ sections! {
         handshakes_per_second_hard: u64 = 200,
         /// Handshakes per second in all. Default 2000.
         handshakes_per_second_total: u64 = 2_000,
+        tls: Tls = Tls::default(),
+    }
+
+    /// `[server.tls]`
+    Tls {
+        /// The certificate and its chain, PEM; a relative path starts at the settings file. Default none: no TLS.
+        certificate: Option<String> = None,
+        /// The certificate's private key, PEM; likewise.
+        key: Option<String> = None,
+        /// `1.2` or `1.3`. Default 1.2.
+        min_version: String = "1.2".into(),
+        /// Time for a handshake, milliseconds. Default 10000.
+        handshake_timeout_ms: u64 = 10_000,
+        /// Handshakes under way at a time. Default 2000.
+        max_handshakes: u64 = 2_000,
     }
 
     /// `[auth]`

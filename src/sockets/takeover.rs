@@ -105,16 +105,19 @@ pub async fn take_over<T: Connection>(
         Err(Refused::Http { status, reason, header }) => {
             service.metrics.handshakes.of(HandshakeResult::Refused).inc();
             service.metrics.upgrades_refused.of(reason).inc();
-            tracing::debug!(path = request.path(), status, "upgrade refused");
+            // Not the path itself: it is a stranger's text.
+            tracing::debug!(path = ?SocketPath::of(request.path()), status, "upgrade refused");
             let answer = format!(
-                "HTTP/1.1 {status}\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n"
+                "HTTP/1.1 {status}\r\n{header}content-length: 0\r\ncache-control: no-store\r\n\
+                 x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
             );
             actix_rt::spawn(say_farewell(connection, answer.into()));
         }
         Err(Refused::Close(close)) => {
             service.metrics.handshakes.of(HandshakeResult::Closed).inc();
             service.metrics.closes.of(close.code).inc();
-            tracing::debug!(path = request.path(), code = close.code.as_str(), "socket refused");
+            let path = SocketPath::of(request.path());
+            tracing::debug!(?path, code = close.code.as_str(), "socket refused");
             let mut answer = handshake(&request);
             answer.put_slice(Frame::close(close).bytes());
             actix_rt::spawn(say_farewell(connection, answer.freeze()));

@@ -94,6 +94,20 @@ labels! {
         Refused = "refused",
     }
 
+    /// How a connection's TLS handshake ended.
+    TlsHandshake, "result" {
+        /// With a secured connection.
+        Done = "done",
+        /// The client and we did not agree, or it went.
+        Failed = "failed",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client did not speak TLS.
+        Plain = "plain",
+        /// Too many were under way.
+        TooMany = "toomany",
+    }
+
     /// What became of a part that was read again.
     ReloadResult, "result" {
         /// The new state is in place.
@@ -174,6 +188,7 @@ mod tests {
         check::<UpgradeRefusal>();
         check::<OutboxClass>();
         check::<SignalEnd>();
+        check::<TlsHandshake>();
         check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();

@@ -16,7 +16,7 @@ use prometheus_client::{
 
 use super::labels::{
     HandshakeResult, Label, OutboxClass, ReloadResult, SignalEnd, SocketKind, StatusClass,
-    UpgradeRefusal,
+    TlsHandshake, UpgradeRefusal,
 };
 use crate::{auth::AuthError, model::close::CloseCode};
 
@@ -128,6 +128,8 @@ figures! {
     timers: Gauge = "Timers that wait";
     http_requests: Labelled<StatusClass, Counter> = "HTTP requests answered";
     http_duration_seconds: Histogram = "Time from an HTTP request to its answer";
+    tls_handshakes: Labelled<TlsHandshake, Counter> = "TLS handshakes";
+    tls_certificate_expires_seconds: Gauge = "When the certificate ends, in Unix seconds; 0 without TLS";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
     reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";

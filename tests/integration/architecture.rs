@@ -7,12 +7,13 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "clock",
     "model",
     "auth",
     "telemetry",
     "reload",
+    "tls",
     "store",
     "codes",
     "settings",
