@@ -219,8 +219,9 @@ async fn a_slow_handshake_ends_in_time_and_holds_nobody_up() {
     let time = started.elapsed();
     assert!((900..5_000).contains(&time.as_millis()), "{time:?}");
     server.page("ada", "t").opens().await.leave().await;
-    assert_eq!(handshakes(&server, "timeout"), 3.0);
-    assert!(handshakes(&server, "toomany") >= 1.0);
+    // The one that asked too early may have had the place of one of the three.
+    let (late, left) = (handshakes(&server, "timeout"), handshakes(&server, "toomany"));
+    assert!(late >= 2.0 && left >= 1.0 && late + left >= 4.0, "{late} late, {left} left");
 }
 
 #[tokio::test]
