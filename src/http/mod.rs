@@ -6,6 +6,7 @@ pub mod documents;
 pub mod error;
 pub mod extract;
 pub mod guard;
+pub mod headers;
 pub mod operations;
 pub mod pages;
 pub mod routes;

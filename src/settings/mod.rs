@@ -31,6 +31,7 @@ use crate::{
     model::ids::GroupId,
     store::saved::StorageUrl,
     telemetry::LogFormat,
+    tls,
 };
 
 /// A file that documents every setting with its default.
@@ -113,6 +114,16 @@ pub struct Server {
     pub ping_min: Duration,
     /// Longest time between two pings.
     pub ping_max: Duration,
+    /// How TLS is served; `None`: it is not.
+    pub tls: Option<tls::Options>,
+}
+
+impl Server {
+    /// What the addresses of this server begin with, where nothing stands before it.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
 }
 
 /// What the outside may do, and how often.

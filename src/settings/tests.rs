@@ -122,10 +122,14 @@ fn what_is_wrong_is_named() {
             "groups[0].visitor_origins[1]: \"*\" is not an exact origin: `*` is not accepted",
         ),
         ("[presence]\nunique_id_seconds = 0", "presence.unique_id_seconds: must be 1 to 86400"),
+        ("[server.tls]\nkey = \"key.pem\"", "server.tls.certificate: is missing"),
+        ("[server.tls]\ncertificate = \"a.pem\"", "server.tls.key: is missing"),
+        ("[server.tls]\nmin_version = \"1.1\"", "server.tls.min_version: must be \"1.2\" or"),
+        ("[server.tls]\nmax_handshakes = 0", "server.tls.max_handshakes: must be 1 to"),
         ("[presence]\nunique_id_digits = 3", "presence.unique_id_digits: must be 4 to 12"),
         ("[storage]\nurl = \"postgres://db\"", "storage.url: only SQLite is supported"),
         ("[storage]\nurl = \"sqlite::memory:\"", "storage.url: name a file"),
-        ("[log]\nformat = \"xml\"", "log.format: unknown variant `xml`, expected `text` or `json`"),
+        ("[log]\nformat = \"xml\"", "log.format: must be `text` or `json`"),
         ("[log]\nfilter = \"a=loud\"", "log.filter: not a log filter"),
     ] {
         let auth = format!("{text}\n[auth]\nsigning_key = \"{KEY}\"");

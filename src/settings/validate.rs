@@ -12,7 +12,7 @@ use crate::{
     limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
-    telemetry,
+    telemetry, tls,
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -23,7 +23,7 @@ type Checked<T> = Result<T, SettingsError>;
 
 pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
-    let server = server(wire.server)?;
+    let server = server(wire.server, base)?;
     let limits = limits(&wire.limits)?;
     let auth = auth(wire.auth)?;
     let groups = groups(wire.groups)?;
@@ -42,7 +42,7 @@ pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Set
     })
 }
 
-fn server(wire: wire::Server) -> Checked<Server> {
+fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
     const BIND_RULE: &str = "must be an address and a port, as in 127.0.0.1:8080 or [::]:8080";
     let workers = match number("server.workers", wire.workers, 0..=1_024)? {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -57,6 +57,7 @@ fn server(wire: wire::Server) -> Checked<Server> {
         workers,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
+        tls: tls(wire.tls, base)?,
     };
     if server.ping_min > server.ping_max {
         return Err(SettingsError::key("server.ping_min_ms", "must not be above ping_max_ms"));
@@ -147,6 +148,33 @@ fn limits(wire: &wire::Limits) -> Checked<Limits> {
         return Err(SettingsError::key("limits.handshakes_per_second", rule));
     }
     Ok(limits)
+}
+
+/// The files themselves are read when the server starts, and by `vestibule check`.
+fn tls(wire: wire::Tls, base: &Path) -> Checked<Option<tls::Options>> {
+    let min_version = match wire.min_version.as_str() {
+        "1.2" => tls::MinVersion::Tls12,
+        "1.3" => tls::MinVersion::Tls13,
+        _ => {
+            return Err(SettingsError::key("server.tls.min_version", "must be \"1.2\" or \"1.3\""));
+        }
+    };
+    let handshake_timeout =
+        milliseconds("server.tls.handshake_timeout_ms", wire.handshake_timeout_ms)?;
+    let max_handshakes = number("server.tls.max_handshakes", wire.max_handshakes, 1..=1_000_000)?;
+    let missing = |key| SettingsError::key(key, "is missing: TLS needs a certificate and its key");
+    match (wire.certificate, wire.key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(missing("server.tls.certificate")),
+        (Some(_), None) => Err(missing("server.tls.key")),
+        (Some(certificate), Some(key)) => Ok(Some(tls::Options {
+            certificate: base.join(certificate),
+            key: base.join(key),
+            min_version,
+            handshake_timeout,
+            max_handshakes,
+        })),
+    }
 }
 
 fn public_url(text: &str) -> Checked<String> {

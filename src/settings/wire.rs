@@ -52,6 +52,21 @@ sections! {
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
         ping_max_ms: u64 = 25_000,
+        tls: Tls = Tls::default(),
+    }
+
+    /// `[server.tls]`
+    Tls {
+        /// The certificate and its chain, PEM; a relative path starts at the settings file. Default none: no TLS.
+        certificate: Option<String> = None,
+        /// The certificate's private key, PEM; likewise.
+        key: Option<String> = None,
+        /// `1.2` or `1.3`. Default 1.2.
+        min_version: String = "1.2".into(),
+        /// Time for a handshake, milliseconds. Default 10000.
+        handshake_timeout_ms: u64 = 10_000,
+        /// Handshakes under way at a time. Default 2000.
+        max_handshakes: u64 = 2_000,
     }
 
     /// `[limits]`

@@ -149,6 +149,20 @@ labels! {
         Refused = "refused",
     }
 
+    /// How a connection's TLS handshake ended.
+    TlsHandshake, "result" {
+        /// With a secured connection.
+        Done = "done",
+        /// The client and we did not agree, or it went.
+        Failed = "failed",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client did not speak TLS.
+        Plain = "plain",
+        /// Too many were under way.
+        TooMany = "toomany",
+    }
+
     /// What became of a part that was read again.
     ReloadResult, "result" {
         /// The new state is in place.
@@ -244,6 +258,7 @@ mod tests {
         check::<Limiter>();
         check::<Limited>();
         check::<SignalEnd>();
+        check::<TlsHandshake>();
         check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();

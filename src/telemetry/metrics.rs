@@ -16,7 +16,7 @@ use prometheus_client::{
 
 use super::labels::{
     HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd, SocketKind,
-    StatusClass, UpgradeRefusal,
+    StatusClass, TlsHandshake, UpgradeRefusal,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -136,6 +136,8 @@ figures! {
     timers: Gauge = "Timers that wait";
     http_requests: Labelled<StatusClass, Counter> = "HTTP requests answered";
     http_duration_seconds: Histogram = "Time from an HTTP request to its answer";
+    tls_handshakes: Labelled<TlsHandshake, Counter> = "TLS handshakes";
+    tls_certificate_expires_seconds: Gauge = "When the certificate ends, in Unix seconds; 0 without TLS";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
     visitor_signatures_refused: Labelled<SignatureError, Counter> = "Visitor ids refused for their signature, or the lack of one";

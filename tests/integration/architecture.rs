@@ -7,13 +7,14 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 16] = [
+const ORDER: &[&str] = &[
     "clock",
     "model",
     "limits",
     "auth",
     "telemetry",
     "reload",
+    "tls",
     "store",
     "codes",
     "settings",
