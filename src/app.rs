@@ -18,18 +18,25 @@ use socket2::{Domain, Socket, Type};
 use tokio::{
     net::TcpStream,
     signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
 };
 
 use crate::{
     auth::Mode,
     clock::{Clock, Timestamp},
     codes::GuessLimits,
+    events::{
+        self,
+        hub::Hub,
+        webhook::runner::{self, Runner},
+    },
     facades,
     http::{self, connections::Connections},
     limits::Rate,
     model::ids::NodeId,
     presence::{
-        handle::{Options, Post, Presence},
+        handle::{Options, Post, Presence, Tap},
         registry::{Duties, Registry},
         saving,
         visitor::Rules,
@@ -44,7 +51,10 @@ use crate::{
         table::Sockets,
         takeover::take_over,
     },
-    store::saved::{Boot, SavedState, StorageError},
+    store::{
+        dead_letters::{DeadLetters, Mailbox},
+        saved::{Boot, SavedState, StorageError},
+    },
     telemetry::Metrics,
     tls::{Tls, TlsError},
 };
@@ -90,6 +100,8 @@ pub async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    // One provider of cryptography for all of TLS. Another one stays, if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
     let address = settings.server.bind;
     let listener = listen(address).map_err(|error| ServeError::Listen { address, error })?;
@@ -97,11 +109,12 @@ pub async fn serve(
 
     let storage = SavedState::open(&settings.storage).await?;
     let boot = storage.begin().await?;
-    let service = compose(Arc::clone(&settings), boot);
+    let service = compose(Arc::clone(&settings), boot, &storage);
+    let waiting = events::saving::load(&service.events, &settings.events, &storage, boot).await?;
     let loaded = saving::load(&service.presence, &storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
-        tracing::info!(loaded, clean = boot.clean, "took over from the last process");
+        tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
     }
 
     let options = service.settings.server.tls.clone();
@@ -119,6 +132,7 @@ pub async fn serve(
     listening(address);
 
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
+    let webhooks = Webhooks::start(&service);
     let reload = actix_rt::spawn(reloads.run());
     let stop = wait_for_stop().await;
     tidy.abort();
@@ -126,21 +140,25 @@ pub async fn serve(
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
+    service.events.drain();
     service.go_away(spread(&service, stop));
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, &storage).await?;
     service.metrics.saved_records.inc_by(saved);
+    // The sealed records tell nothing more.
+    webhooks.stop().await;
+    let waiting = events::saving::save(&service.events, &storage).await?;
     storage.end(boot.incarnation).await?;
     storage.close().await;
-    tracing::info!(saved, "state is saved");
+    tracing::info!(saved, waiting, "state is saved");
     handle.stop(true).await;
     let _ = running.await;
     Ok(())
 }
 
 /// Builds the parts that all sockets and requests share.
-fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
+fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketService {
     let clock = Clock::system();
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
@@ -170,9 +188,13 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
         clock: clock.clone(),
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
+    let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
+    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>];
     SocketService {
-        presence: Presence::new(options, post),
+        presence: Presence::new(options, post, taps),
         sockets,
+        events,
+        letters: DeadLetters::new(storage.clone()),
         tokens: Arc::new(settings.auth.token_service()),
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
         admission: Arc::new(Admission::new(&settings.limits)),
@@ -180,6 +202,43 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
         lifecycle: Lifecycle::default(),
         started: clock.now(),
         settings,
+    }
+}
+
+/// What posts the groups' events, one task an endpoint, on this thread.
+struct Webhooks {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Webhooks {
+    fn start(service: &SocketService) -> Self {
+        let mut webhooks = Self { stop: watch::Sender::new(false), tasks: JoinSet::new() };
+        let rules = service.settings.events.webhooks;
+        let endpoints = service.events.feeds().flat_map(|(group, feed)| {
+            feed.endpoints().iter().map(move |endpoint| (group, endpoint))
+        });
+        for (group, endpoint) in endpoints {
+            let endpoint = Arc::clone(endpoint);
+            let mailbox = Mailbox { group: group.to_string(), endpoint: endpoint.id.to_string() };
+            let runner = Runner {
+                endpoint,
+                mailbox,
+                letters: service.letters.clone(),
+                rules,
+                client: runner::client(&rules),
+                clock: service.clock().clone(),
+                metrics: service.metrics.clone(),
+            };
+            webhooks.tasks.spawn_local(runner.run(webhooks.stop.subscribe()));
+        }
+        webhooks
+    }
+
+    /// Waits for the end of all. What they did not post stays in the queues.
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        self.tasks.join_all().await;
     }
 }
 

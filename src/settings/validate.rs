@@ -3,7 +3,8 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
-    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, wire,
+    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, webhooks,
+    wire,
 };
 use crate::{
     auth::{
@@ -15,18 +16,18 @@ use crate::{
     telemetry, tls,
 };
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
-const MEBIBYTE: u64 = 1024 * 1024;
+pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
-type Checked<T> = Result<T, SettingsError>;
+pub(super) type Checked<T> = Result<T, SettingsError>;
 
 pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
     let server = server(wire.server, base)?;
     let limits = limits(&wire.limits)?;
     let auth = auth(wire.auth)?;
-    let groups = groups(wire.groups)?;
+    let groups = groups(wire.groups, wire.events.webhook_plain_http)?;
     Ok(Settings {
         mode,
         development: None,
@@ -34,6 +35,7 @@ pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Set
         limits,
         auth,
         presence: presence(&wire.presence)?,
+        events: webhooks::events(&wire.events)?,
         facades: facades(wire.facades, &groups)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
@@ -206,18 +208,18 @@ fn auth(wire: wire::Auth) -> Checked<Auth> {
     Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
 }
 
-fn groups(wire: Vec<wire::Group>) -> Checked<Groups> {
+fn groups(wire: Vec<wire::Group>, plain_http: bool) -> Checked<Groups> {
     let mut groups = Groups::default();
     for (index, group) in wire.into_iter().enumerate() {
         let at = format!("groups[{index}]");
-        if !groups.insert(self::group(&at, group)?) {
+        if !groups.insert(self::group(&at, group, plain_http)?) {
             return Err(SettingsError::key(format!("{at}.id"), "another group has this id"));
         }
     }
     Ok(groups)
 }
 
-fn group(at: &str, wire: wire::Group) -> Checked<Group> {
+fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
     let id: GroupId =
         wire.id.parse().map_err(|error| SettingsError::key(format!("{at}.id"), error))?;
     for (index, key) in wire.api_keys.iter().enumerate() {
@@ -249,6 +251,8 @@ fn group(at: &str, wire: wire::Group) -> Checked<Group> {
         visitor_signatures: VisitorSignatures::new(wire.visitor_keys, wire.require_signed_visitors),
         native_visitors: wire.native_visitors,
         strip_query: wire.strip_query,
+        events: wire.events,
+        webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })
 }
@@ -296,7 +300,11 @@ fn log(wire: wire::Log) -> Checked<Log> {
     Ok(Log { format: wire.format, filter: wire.filter })
 }
 
-fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+pub(super) fn number<T: TryFrom<u64>>(
+    key: &str,
+    value: u64,
+    range: RangeInclusive<u64>,
+) -> Checked<T> {
     if range.contains(&value)
         && let Ok(number) = T::try_from(value)
     {
@@ -305,7 +313,7 @@ fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) ->
     Err(SettingsError::key(key, format!("must be {} to {}", range.start(), range.end())))
 }
 
-fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
+pub(super) fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
     number(key, value, 100..=DAY_MS).map(Duration::from_millis)
 }
 
