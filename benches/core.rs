@@ -153,7 +153,7 @@ impl Deliver<Visitor, MemoryEngine<Visitor>> for Nowhere {
 
 fn engine() -> (MemoryEngine<Visitor>, VisitorKey) {
     let clock = Clock::manual(Timestamp(1_700_000_000_000));
-    let engine = MemoryEngine::new(1, RULES, clock, Nowhere);
+    let engine = MemoryEngine::new(1, usize::MAX, RULES, clock, Nowhere);
     let key = |visitor: usize| VisitorKey {
         group: "12345".parse().unwrap(),
         visitor: format!("v{visitor}").parse().unwrap(),

@@ -14,6 +14,8 @@ pub mod telemetry;
 
 pub mod reload;
 
+pub mod tls;
+
 pub mod store;
 
 pub mod codes;

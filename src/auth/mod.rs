@@ -10,6 +10,7 @@ mod scope;
 mod secret;
 mod signer;
 mod tokens;
+mod visitor_signature;
 
 pub use self::{
     bearer::bearer,
@@ -22,4 +23,5 @@ pub use self::{
     secret::Secret,
     signer::Signer,
     tokens::{IssuedToken, MAX_MINUTES, MAX_TOKEN_BYTES, Minutes, TokenRequest, TokenService},
+    visitor_signature::{SignatureError, VisitorSignatures},
 };

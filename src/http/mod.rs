@@ -1,5 +1,6 @@
 //! HTTP: REST, operations and pages. Every route stands in [`routes`]; each noun has a file.
 
+pub mod connections;
 pub mod cors;
 pub mod documents;
 pub mod error;
@@ -7,6 +8,7 @@ pub mod event_stream;
 pub mod events;
 pub mod extract;
 pub mod guard;
+pub mod headers;
 pub mod operations;
 pub mod pages;
 pub mod routes;

@@ -119,7 +119,8 @@ fn value_like(default: &Value, text: &str) -> Result<Value, String> {
 
 /// Makes serde's message one about settings, without the value that it quotes.
 fn rule_of(message: &str) -> String {
-    let quotes = message.starts_with("invalid type") || message.starts_with("invalid value");
+    let quoting = ["invalid type", "invalid value", "unknown variant"];
+    let quotes = quoting.iter().any(|kind| message.starts_with(kind));
     let expected = match message.rsplit_once(", expected ") {
         Some((_, expected)) if quotes => expected,
         _ => return message.trim_end().to_owned(),

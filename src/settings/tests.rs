@@ -98,6 +98,15 @@ fn what_is_wrong_is_named() {
         ("[limits]\nhandshakes_per_second = 0", "limits.handshakes_per_second: must be 1 to"),
         ("[limits]\nhandshakes_per_second = 201", "limits.handshakes_per_second: must not be"),
         ("[server]\npublic_url = \"ftp://a\"", "server.public_url: must be an http or https"),
+        (
+            "[server]\ntrusted_proxies = [\"::1\", \"x\"]",
+            "server.trusted_proxies[1]: must be an address",
+        ),
+        (
+            "[server]\nforwarded_header = \"via\"",
+            "server.forwarded_header: must be `x-forwarded-for`",
+        ),
+        ("[limits]\nremembered_keys = 0", "limits.remembered_keys: must be 16 to"),
         ("server = 3", "server: must be a section"),
         ("[auth]\nsigning_key = \"short\"", "auth.signing_key: must have 32"),
         ("[auth]\ntoken_minutes = 5", "auth.signing_key: is missing"),
@@ -106,6 +115,11 @@ fn what_is_wrong_is_named() {
         ("[[groups]]\nid = 1\n[[groups]]\nid = \"1\"", "groups[1].id: another group has this id"),
         ("[[groups]]\nid = 1\napi_keys = [\"x\"]", "groups[0].api_keys[0]: must have 16"),
         ("[[groups]]\nid = 1\npartner_id = 1", "groups[0].partner_key: is missing"),
+        ("[[groups]]\nid = 1\nvisitor_keys = [\"x\"]", "groups[0].visitor_keys[0]: must have 32"),
+        (
+            "[[groups]]\nid = 1\nrequire_signed_visitors = true",
+            "groups[0].visitor_keys: must have a key where",
+        ),
         (
             "[[groups]]\nid = 1\nvisitor_origins = [\"https://a.b\", \"*\"]",
             "groups[0].visitor_origins[1]: \"*\" is not an exact origin: `*` is not accepted",
@@ -124,10 +138,14 @@ fn what_is_wrong_is_named() {
             "[events]\nwebhook_retry_first_ms = 300001",
             "events.webhook_retry_first_ms: must not be above webhook_retry_most_ms",
         ),
+        ("[server.tls]\nkey = \"key.pem\"", "server.tls.certificate: is missing"),
+        ("[server.tls]\ncertificate = \"a.pem\"", "server.tls.key: is missing"),
+        ("[server.tls]\nmin_version = \"1.1\"", "server.tls.min_version: must be \"1.2\" or"),
+        ("[server.tls]\nmax_handshakes = 0", "server.tls.max_handshakes: must be 1 to"),
         ("[presence]\nunique_id_digits = 3", "presence.unique_id_digits: must be 4 to 12"),
         ("[storage]\nurl = \"postgres://db\"", "storage.url: only SQLite is supported"),
         ("[storage]\nurl = \"sqlite::memory:\"", "storage.url: name a file"),
-        ("[log]\nformat = \"xml\"", "log.format: unknown variant `xml`, expected `text` or `json`"),
+        ("[log]\nformat = \"xml\"", "log.format: must be `text` or `json`"),
         ("[log]\nfilter = \"a=loud\"", "log.filter: not a log filter"),
     ] {
         let auth = format!("{text}\n[auth]\nsigning_key = \"{KEY}\"");

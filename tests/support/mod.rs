@@ -5,6 +5,7 @@ pub mod raw;
 pub mod receiver;
 pub mod server;
 pub mod sse;
+pub mod tls;
 
 use std::time::Duration;
 
