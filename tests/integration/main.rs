@@ -8,6 +8,7 @@ mod support;
 mod agents;
 mod architecture;
 mod documents;
+mod limits;
 mod presence;
 mod restart;
 mod signals;
