@@ -60,6 +60,10 @@ impl Socket {
         self.say_text(&message.to_string()).await;
     }
 
+    pub async fn say_binary(&mut self, text: &str) {
+        self.stream.send(Message::binary(text.as_bytes().to_vec())).await.unwrap();
+    }
+
     pub async fn say_text(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.unwrap();
     }
