@@ -19,7 +19,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, InvalidId, VisitorId, VisitorKey},
-        json::check_depth,
+        json::{check_depth, sentence},
     },
     settings::Group,
     telemetry::labels::Limited,
@@ -136,9 +136,7 @@ pub fn json<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Problem> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { "body".to_owned() } else { path };
-        let sentence = error.inner().to_string();
-        let sentence = sentence.split(" at line ").next().unwrap_or_default().to_owned();
-        Problem::field(field, sentence)
+        Problem::field(field, sentence(error.inner()))
     })?;
     deserializer.end().map_err(|_| Problem::field("body", "must be one JSON object"))?;
     Ok(value)

@@ -51,6 +51,13 @@ pub trait Post: Send + Sync {
     fn settled(&self, outcome: Outcome);
 }
 
+/// Hears every event of every visitor, once, whoever watches; those of one visitor in their order. Called by the thread
+/// that applied the command: it must not wait. May read and submit; that then happens after the visitor's other effects.
+pub trait Tap: Send + Sync {
+    /// This happened.
+    fn heard(&self, key: &VisitorKey, event: &Event);
+}
+
 /// What presence needs to start.
 pub struct Options {
     /// This node and its incarnation.
@@ -88,15 +95,17 @@ struct Shared {
     node: NodeId,
     watchers: Watchers,
     post: Arc<dyn Post>,
+    taps: Box<[Arc<dyn Tap>]>,
 }
 
 impl Presence {
-    /// Presence without visitors, which sends by `post`.
-    pub fn new(options: Options, post: Arc<dyn Post>) -> Self {
+    /// Presence without visitors, which sends by `post` and tells its taps.
+    pub fn new(options: Options, post: Arc<dyn Post>, taps: Vec<Arc<dyn Tap>>) -> Self {
         let Options { node, rules, shards, unique_life_ms, unique_digits, most_records, .. } =
             options;
         let clock = options.clock;
-        let shared = Arc::new(Shared { node, watchers: Watchers::new(options.watches), post });
+        let (watchers, taps) = (Watchers::new(options.watches), taps.into());
+        let shared = Arc::new(Shared { node, watchers, post, taps });
         let delivery = VisitorDelivery(Arc::clone(&shared));
         let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };

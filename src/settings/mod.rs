@@ -7,6 +7,7 @@ mod development;
 mod error;
 mod layers;
 mod validate;
+mod webhooks;
 mod wire;
 
 use std::{
@@ -18,19 +19,22 @@ use std::{
     time::Duration,
 };
 
+use actix_web::http::Uri;
+
 pub use self::{
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
 };
 use crate::{
     auth::{
-        ApiKeys, KeyRing, Minutes, Mode, OriginList, Partner, Secret, TokenService,
+        ApiKeys, KeyRing, Minutes, Mode, OriginList, Partner, Secret, Signer, TokenService,
         VisitorSignatures,
     },
     limits::{Proxies, Rate},
-    model::ids::GroupId,
+    model::{event::Kinds, ids::GroupId},
     store::saved::StorageUrl,
     telemetry::LogFormat,
+    tls,
 };
 
 /// A file that documents every setting with its default.
@@ -90,6 +94,8 @@ pub struct Settings {
     pub groups: Groups,
     /// Presence and signals.
     pub presence: Presence,
+    /// Events for back ends.
+    pub events: Events,
     /// Other products' interfaces.
     pub facades: Facades,
     /// Where state outlives the process.
@@ -113,6 +119,16 @@ pub struct Server {
     pub ping_min: Duration,
     /// Longest time between two pings.
     pub ping_max: Duration,
+    /// How TLS is served; `None`: it is not.
+    pub tls: Option<tls::Options>,
+}
+
+impl Server {
+    /// What the addresses of this server begin with, where nothing stands before it.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
 }
 
 /// What the outside may do, and how often.
@@ -209,6 +225,23 @@ pub struct Group {
     pub native_visitors: bool,
     /// Whether `url` and `referrer` of presence lose their query strings.
     pub strip_query: bool,
+    /// Whether its events are kept and can be read.
+    pub events: bool,
+    /// Where its events are posted.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// Where a group's events are posted.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Its name within the group: made from the address, so that it outlives a restart.
+    pub id: Arc<str>,
+    /// The address: https, or http where the settings allow it.
+    pub url: Uri,
+    /// Signs what is posted.
+    pub signer: Signer,
+    /// Which events.
+    pub kinds: Kinds,
 }
 
 /// The tenants, by id and in the order of the settings.
@@ -267,6 +300,42 @@ pub struct Presence {
     pub unique_id_seconds: u64,
     /// Length of a unique id, digits.
     pub unique_id_digits: u8,
+}
+
+/// Events for back ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Events of a group that are kept.
+    pub history: usize,
+    /// What they may take, bytes a group.
+    pub history_bytes: usize,
+    /// Streams that a group may have at a time.
+    pub streams: usize,
+    /// Longest silence on a stream.
+    pub heartbeat: Duration,
+    /// Webhooks.
+    pub webhooks: Webhooks,
+}
+
+/// How webhooks are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Time to answer.
+    pub timeout: Duration,
+    /// Requests to one endpoint at a time.
+    pub in_flight: usize,
+    /// Events that may wait for one endpoint.
+    pub queue: usize,
+    /// What they may take, bytes.
+    pub queue_bytes: usize,
+    /// Longest pause after the first failure, milliseconds.
+    pub retry_first_ms: u64,
+    /// Longest pause of all, milliseconds.
+    pub retry_most_ms: u64,
+    /// Age at which an event is given up, milliseconds.
+    pub give_up_ms: u64,
+    /// Dead letters that are kept for one endpoint.
+    pub dead_letters: u64,
 }
 
 /// Other products' interfaces.

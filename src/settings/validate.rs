@@ -3,7 +3,8 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
-    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, wire,
+    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, webhooks,
+    wire,
 };
 use crate::{
     auth::{
@@ -12,21 +13,21 @@ use crate::{
     limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
-    telemetry,
+    telemetry, tls,
 };
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
-const MEBIBYTE: u64 = 1024 * 1024;
+pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
-type Checked<T> = Result<T, SettingsError>;
+pub(super) type Checked<T> = Result<T, SettingsError>;
 
 pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
-    let server = server(wire.server)?;
+    let server = server(wire.server, base)?;
     let limits = limits(&wire.limits)?;
     let auth = auth(wire.auth)?;
-    let groups = groups(wire.groups)?;
+    let groups = groups(wire.groups, wire.events.webhook_plain_http)?;
     Ok(Settings {
         mode,
         development: None,
@@ -34,6 +35,7 @@ pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Set
         limits,
         auth,
         presence: presence(&wire.presence)?,
+        events: webhooks::events(&wire.events)?,
         facades: facades(wire.facades, &groups)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
@@ -42,7 +44,7 @@ pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Set
     })
 }
 
-fn server(wire: wire::Server) -> Checked<Server> {
+fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
     const BIND_RULE: &str = "must be an address and a port, as in 127.0.0.1:8080 or [::]:8080";
     let workers = match number("server.workers", wire.workers, 0..=1_024)? {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -57,6 +59,7 @@ fn server(wire: wire::Server) -> Checked<Server> {
         workers,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
+        tls: tls(wire.tls, base)?,
     };
     if server.ping_min > server.ping_max {
         return Err(SettingsError::key("server.ping_min_ms", "must not be above ping_max_ms"));
@@ -149,6 +152,33 @@ fn limits(wire: &wire::Limits) -> Checked<Limits> {
     Ok(limits)
 }
 
+/// The files themselves are read when the server starts, and by `vestibule check`.
+fn tls(wire: wire::Tls, base: &Path) -> Checked<Option<tls::Options>> {
+    let min_version = match wire.min_version.as_str() {
+        "1.2" => tls::MinVersion::Tls12,
+        "1.3" => tls::MinVersion::Tls13,
+        _ => {
+            return Err(SettingsError::key("server.tls.min_version", "must be \"1.2\" or \"1.3\""));
+        }
+    };
+    let handshake_timeout =
+        milliseconds("server.tls.handshake_timeout_ms", wire.handshake_timeout_ms)?;
+    let max_handshakes = number("server.tls.max_handshakes", wire.max_handshakes, 1..=1_000_000)?;
+    let missing = |key| SettingsError::key(key, "is missing: TLS needs a certificate and its key");
+    match (wire.certificate, wire.key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(missing("server.tls.certificate")),
+        (Some(_), None) => Err(missing("server.tls.key")),
+        (Some(certificate), Some(key)) => Ok(Some(tls::Options {
+            certificate: base.join(certificate),
+            key: base.join(key),
+            min_version,
+            handshake_timeout,
+            max_handshakes,
+        })),
+    }
+}
+
 fn public_url(text: &str) -> Checked<String> {
     let url = text.trim_end_matches('/');
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
@@ -178,18 +208,18 @@ fn auth(wire: wire::Auth) -> Checked<Auth> {
     Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
 }
 
-fn groups(wire: Vec<wire::Group>) -> Checked<Groups> {
+fn groups(wire: Vec<wire::Group>, plain_http: bool) -> Checked<Groups> {
     let mut groups = Groups::default();
     for (index, group) in wire.into_iter().enumerate() {
         let at = format!("groups[{index}]");
-        if !groups.insert(self::group(&at, group)?) {
+        if !groups.insert(self::group(&at, group, plain_http)?) {
             return Err(SettingsError::key(format!("{at}.id"), "another group has this id"));
         }
     }
     Ok(groups)
 }
 
-fn group(at: &str, wire: wire::Group) -> Checked<Group> {
+fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
     let id: GroupId =
         wire.id.parse().map_err(|error| SettingsError::key(format!("{at}.id"), error))?;
     for (index, key) in wire.api_keys.iter().enumerate() {
@@ -221,6 +251,8 @@ fn group(at: &str, wire: wire::Group) -> Checked<Group> {
         visitor_signatures: VisitorSignatures::new(wire.visitor_keys, wire.require_signed_visitors),
         native_visitors: wire.native_visitors,
         strip_query: wire.strip_query,
+        events: wire.events,
+        webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })
 }
@@ -268,7 +300,11 @@ fn log(wire: wire::Log) -> Checked<Log> {
     Ok(Log { format: wire.format, filter: wire.filter })
 }
 
-fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+pub(super) fn number<T: TryFrom<u64>>(
+    key: &str,
+    value: u64,
+    range: RangeInclusive<u64>,
+) -> Checked<T> {
     if range.contains(&value)
         && let Ok(number) = T::try_from(value)
     {
@@ -277,7 +313,7 @@ fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) ->
     Err(SettingsError::key(key, format!("must be {} to {}", range.start(), range.end())))
 }
 
-fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
+pub(super) fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
     number(key, value, 100..=DAY_MS).map(Duration::from_millis)
 }
 

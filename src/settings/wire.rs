@@ -31,6 +31,7 @@ sections! {
         auth: Auth = Auth::default(),
         groups: Vec<Group> = Vec::new(),
         presence: Presence = Presence::default(),
+        events: Events = Events::default(),
         facades: Facades = Facades::default(),
         storage: Storage = Storage::default(),
         log: Log = Log::default(),
@@ -52,6 +53,21 @@ sections! {
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
         ping_max_ms: u64 = 25_000,
+        tls: Tls = Tls::default(),
+    }
+
+    /// `[server.tls]`
+    Tls {
+        /// The certificate and its chain, PEM; a relative path starts at the settings file. Default none: no TLS.
+        certificate: Option<String> = None,
+        /// The certificate's private key, PEM; likewise.
+        key: Option<String> = None,
+        /// `1.2` or `1.3`. Default 1.2.
+        min_version: String = "1.2".into(),
+        /// Time for a handshake, milliseconds. Default 10000.
+        handshake_timeout_ms: u64 = 10_000,
+        /// Handshakes under way at a time. Default 2000.
+        max_handshakes: u64 = 2_000,
     }
 
     /// `[limits]`
@@ -151,6 +167,21 @@ sections! {
         native_visitors: bool = false,
         /// Whether `url` and `referrer` of presence lose their query strings. Default false.
         strip_query: bool = false,
+        /// Whether its events are kept and can be read. Default true.
+        events: bool = true,
+        /// `[[groups.webhooks]]`. Default none.
+        webhooks: Vec<Webhook> = Vec::new(),
+    }
+
+    /// `[[groups.webhooks]]`
+    Webhook {
+        /// Where events are posted. No default.
+        url: String = String::new(),
+        /// Sign them, at most two while they change: `whsec_` and the base64 of 24 to 64 bytes. No default.
+        #[serde(serialize_with = "no_secrets")]
+        secrets: Vec<Secret> = Vec::new(),
+        /// Which types of events. Default all.
+        types: Vec<String> = Vec::new(),
     }
 
     /// `[presence]`
@@ -165,6 +196,36 @@ sections! {
         unique_id_seconds: u64 = 300,
         /// Length of a unique id, digits, 4 to 12. Default 6.
         unique_id_digits: u64 = 6,
+    }
+
+    /// `[events]`
+    Events {
+        /// Events of a group that are kept for readers who come back. Default 10000.
+        history: u64 = 10_000,
+        /// What they may take, bytes a group. Default 4194304.
+        history_bytes: u64 = 4_194_304,
+        /// Streams that a group may have at a time. Default 100.
+        streams: u64 = 100,
+        /// Longest silence on a stream, milliseconds. Default 15000.
+        heartbeat_ms: u64 = 15_000,
+        /// Time for a webhook to answer, milliseconds. Default 15000.
+        webhook_timeout_ms: u64 = 15_000,
+        /// Requests to one webhook at a time. Default 8.
+        webhook_in_flight: u64 = 8,
+        /// Events that may wait for one webhook. Default 10000.
+        webhook_queue: u64 = 10_000,
+        /// What they may take, bytes. Default 8388608.
+        webhook_queue_bytes: u64 = 8_388_608,
+        /// Longest pause after the first failure, milliseconds; it doubles with each. Default 1000.
+        webhook_retry_first_ms: u64 = 1_000,
+        /// Longest pause of all, milliseconds. Default 300000.
+        webhook_retry_most_ms: u64 = 300_000,
+        /// Age at which an event is given up, seconds. Default 86400.
+        webhook_give_up_seconds: u64 = 86_400,
+        /// Dead letters that are kept for one webhook. Default 1000.
+        dead_letters: u64 = 1_000,
+        /// Whether webhooks may go over plain HTTP to other machines. Default false.
+        webhook_plain_http: bool = false,
     }
 
     /// `[facades]`

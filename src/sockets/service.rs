@@ -23,6 +23,7 @@ use super::{
 use crate::{
     auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
+    events::hub::Hub,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
@@ -31,6 +32,7 @@ use crate::{
     },
     presence::handle::Presence,
     settings::{Group, Settings},
+    store::dead_letters::DeadLetters,
     telemetry::{Metrics, labels::SocketKind},
 };
 
@@ -77,6 +79,10 @@ pub struct SocketService {
     pub presence: Presence,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
+    /// The groups' events.
+    pub events: Arc<Hub>,
+    /// What webhooks did not take.
+    pub letters: DeadLetters,
     /// The settings.
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
@@ -171,6 +177,7 @@ impl SocketService {
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
         self.metrics.timers.set(gauge(visitors.timers()));
+        self.events.refresh_metrics(&self.metrics);
         let stats = visitors.stats();
         let codes = self.presence.code_engine();
         self.metrics.code_records.set(gauge(codes.records()));

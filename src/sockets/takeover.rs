@@ -49,6 +49,13 @@ impl SocketPath {
         let mut dialects = std::iter::once(&NATIVE).chain(service.dialects.iter().copied());
         dialects.find(|dialect| dialect.path == path).map(Self::Visitor)
     }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Visitor(dialect) => dialect.path,
+            Self::Agent => "/v1/agent",
+        }
+    }
 }
 
 /// A connection that was taken over, and what goes with it.
@@ -114,16 +121,20 @@ pub async fn take_over<T: Connection>(
         Err(Refused::Http { status, reason, header }) => {
             service.metrics.handshakes.of(HandshakeResult::Refused).inc();
             service.metrics.upgrades_refused.of(reason).inc();
-            tracing::debug!(path = request.path(), status, "upgrade refused");
+            // Not the path itself: it is a stranger's text.
+            let path = SocketPath::of(&service, request.path()).map(SocketPath::text);
+            tracing::debug!(?path, status, "upgrade refused");
             let answer = format!(
-                "HTTP/1.1 {status}\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n"
+                "HTTP/1.1 {status}\r\n{header}content-length: 0\r\ncache-control: no-store\r\n\
+                 x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
             );
             actix_rt::spawn(say_farewell(connection, answer.into()));
         }
         Err(Refused::Close(close)) => {
             service.metrics.handshakes.of(HandshakeResult::Closed).inc();
             service.metrics.closes.of(close.code).inc();
-            tracing::debug!(path = request.path(), code = close.code.as_str(), "socket refused");
+            let path = SocketPath::of(&service, request.path()).map(SocketPath::text);
+            tracing::debug!(?path, code = close.code.as_str(), "socket refused");
             let mut answer = handshake(&request);
             answer.put_slice(Frame::close(close).bytes());
             actix_rt::spawn(say_farewell(connection, answer.freeze()));

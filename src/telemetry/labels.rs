@@ -149,6 +149,42 @@ labels! {
         Refused = "refused",
     }
 
+    /// How a connection's TLS handshake ended.
+    TlsHandshake, "result" {
+        /// With a secured connection.
+        Done = "done",
+        /// The client and we did not agree, or it went.
+        Failed = "failed",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client did not speak TLS.
+        Plain = "plain",
+        /// Too many were under way.
+        TooMany = "toomany",
+    }
+
+    /// Why a stream of events ended.
+    StreamEnd, "reason" {
+        /// The reader went.
+        Gone = "gone",
+        /// The reader did not take what was sent in time.
+        Slow = "slow",
+        /// The reader's token ended.
+        Expired = "expired",
+        /// The server stops.
+        Drained = "drained",
+    }
+
+    /// What became of an event for a webhook.
+    WebhookEnd, "outcome" {
+        /// The endpoint took it.
+        Delivered = "delivered",
+        /// It was given up, and is a dead letter.
+        Dead = "dead",
+        /// It was given up, and there was no room or no storage for a dead letter.
+        Lost = "lost",
+    }
+
     /// What became of a part that was read again.
     ReloadResult, "result" {
         /// The new state is in place.
@@ -244,6 +280,9 @@ mod tests {
         check::<Limiter>();
         check::<Limited>();
         check::<SignalEnd>();
+        check::<TlsHandshake>();
+        check::<StreamEnd>();
+        check::<WebhookEnd>();
         check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();

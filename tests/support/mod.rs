@@ -3,6 +3,7 @@
 pub mod client;
 pub mod raw;
 pub mod server;
+pub mod tls;
 
 use std::time::Duration;
 

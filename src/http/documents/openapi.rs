@@ -28,6 +28,7 @@ use crate::{http, model::error::ErrorCode};
         (name = "tokens", description = "An API key of the group buys a token for one of its agents."),
         (name = "visitors", description = "Who is there. A token needs the scope `read`."),
         (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
+        (name = "events", description = "What happened to the group's visitors, for back ends. A token needs the scope `read`, and `operate` for webhooks."),
         (name = "operations", description = "For those who run the service."),
     ),
     paths(
@@ -37,6 +38,13 @@ use crate::{http, model::error::ErrorCode};
         http::signals::send_signal,
         http::signals::send_invocation,
         http::signals::signal_state,
+        http::events::read,
+        http::webhooks::list,
+        http::webhooks::list_letters,
+        http::webhooks::redeliver_all,
+        http::webhooks::redeliver_one,
+        http::webhooks::delete_all,
+        http::webhooks::delete_one,
         http::operations::healthz,
         http::operations::readyz,
         http::operations::metrics,
@@ -110,7 +118,7 @@ impl Modify for Security {
 pub fn problems(document: &mut utoipa::openapi::OpenApi, body: &str, media: &str) {
     let reference = format!("#/components/schemas/{body}");
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
             complete(operation, &reference, media);
         }
     }

@@ -43,7 +43,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::Problem,
-    json::{Json, check_depth},
+    json::{Json, check_depth, sentence},
     signal::Target,
 };
 
@@ -144,14 +144,9 @@ fn explain(text: &str, error: &serde_json::Error) -> Problem {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let located = serde_path_to_error::deserialize::<_, Fields<'_>>(&mut deserializer);
     match located.err().map(|located| (located.path().to_string(), located.into_inner())) {
-        Some((path, error)) if path != "." => Problem::field(path, without_position(&error)),
-        _ => Problem::field("message", without_position(error)),
+        Some((path, error)) if path != "." => Problem::field(path, sentence(&error)),
+        _ => Problem::field("message", sentence(error)),
     }
-}
-
-fn without_position(error: &serde_json::Error) -> String {
-    let sentence = error.to_string();
-    sentence.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 impl<'a> Fields<'a> {

@@ -242,7 +242,7 @@ fn typed<T: serde::de::DeserializeOwned>(data: &Json, field: &str) -> Result<T, 
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { field.to_owned() } else { format!("{field}.{path}") };
-        Problem::field(field, super::without_position(error.inner()))
+        Problem::field(field, super::sentence(error.inner()))
     })
 }
 

@@ -84,7 +84,7 @@ impl Bench {
             clock: Clock::manual(START),
         };
         let recorder = Arc::new(Recorder::default());
-        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>);
+        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>, Vec::new());
         let watcher = SocketId(9);
         presence.watchers().open(watcher);
         presence.watch(Self::key(), watcher, |answer| answer.unwrap());
