@@ -69,7 +69,7 @@ impl Feed {
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
         self.metrics.event_streams_open.inc();
-        Ok(Streaming { feed: Arc::clone(self), end: StreamEnd::Gone })
+        Ok(Streaming { feed: Arc::clone(self), end: None })
     }
 
     /// The group's webhooks, in the order of the settings.
@@ -96,15 +96,17 @@ impl Feed {
 pub struct Streaming {
     /// The group's events.
     pub feed: Arc<Feed>,
-    /// Why it ends, if not because the reader went.
-    pub end: StreamEnd,
+    /// Why it ended; `None` for one who waited for a single answer.
+    pub end: Option<StreamEnd>,
 }
 
 impl Drop for Streaming {
     fn drop(&mut self) {
         self.feed.streams.fetch_sub(1, Ordering::Relaxed);
         self.feed.metrics.event_streams_open.dec();
-        self.feed.metrics.event_streams_ended.of(self.end).inc();
+        if let Some(end) = self.end {
+            self.feed.metrics.event_streams_ended.of(end).inc();
+        }
     }
 }
 

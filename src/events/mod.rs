@@ -12,5 +12,7 @@ pub mod filter;
 pub mod hub;
 pub mod item;
 pub mod log;
+#[cfg(test)]
+mod rule_test;
 pub mod saving;
 pub mod webhook;

@@ -85,7 +85,7 @@ struct Stream {
 impl Stream {
     async fn run(mut self) {
         let Err(end) = self.serve().await;
-        self.streaming.end = end;
+        self.streaming.end = Some(end);
         match end {
             StreamEnd::Drained => {
                 self.write(None, "goaway", &format!(r#"{{"retry_ms":{RETRY_MS}}}"#));
@@ -99,9 +99,9 @@ impl Stream {
     /// Sends events until there is a reason to end.
     async fn serve(&mut self) -> Result<Infallible, StreamEnd> {
         let feed = Arc::clone(&self.streaming.feed);
-        let from = feed.read(self.wishes.place, 0, &self.wishes.filter).cursor;
         if !matches!(self.wishes.place, Place::At(_)) {
-            self.wishes.place = Place::At(from);
+            let at = feed.read(self.wishes.place, 0, &self.wishes.filter).cursor;
+            self.wishes.place = Place::At(at);
         }
         let _ = writeln!(self.text, "retry: {RETRY_MS}");
         self.mark();

@@ -125,6 +125,19 @@ fn what_is_wrong_is_named() {
             "groups[0].visitor_origins[1]: \"*\" is not an exact origin: `*` is not accepted",
         ),
         ("[presence]\nunique_id_seconds = 0", "presence.unique_id_seconds: must be 1 to 86400"),
+        (
+            "[[groups]]\nid = 1\nevents = false\n[[groups.webhooks]]",
+            "groups[0].events: must be true",
+        ),
+        (
+            "[[groups]]\nid = 1\n[[groups.webhooks]]\nurl = \"x\"",
+            "groups[0].webhooks[0].url: must be an https",
+        ),
+        ("[events]\nhistory = 99", "events.history: must be 100 to 1000000"),
+        (
+            "[events]\nwebhook_retry_first_ms = 300001",
+            "events.webhook_retry_first_ms: must not be above webhook_retry_most_ms",
+        ),
         ("[server.tls]\nkey = \"key.pem\"", "server.tls.certificate: is missing"),
         ("[server.tls]\ncertificate = \"a.pem\"", "server.tls.key: is missing"),
         ("[server.tls]\nmin_version = \"1.1\"", "server.tls.min_version: must be \"1.2\" or"),
@@ -160,6 +173,56 @@ fn what_is_wrong_in_the_environment_is_named() {
         let error = error_of(MINIMAL, &[(name, text)]);
         assert!(error.starts_with(start), "{name}\n{error}");
     }
+}
+
+#[test]
+fn a_webhook_is_checked_and_its_address_gives_it_a_name() {
+    let secret = format!("whsec_{}", "A".repeat(32));
+    let load = |url: &str, secrets: &str, more: &str| {
+        let webhook =
+            format!("[[groups.webhooks]]\nurl = \"{url}\"\nsecrets = [{secrets}]\n{more}");
+        load_text(&format!("{MINIMAL}{webhook}"), &[])
+    };
+    let good = format!("\"{secret}\"");
+    let name = |url: &str| {
+        let (settings, _folder) = load(url, &good, "").unwrap();
+        let group = settings.groups.iter().last().unwrap();
+        assert!(!format!("{group:?}").contains(&secret[6..]));
+        group.webhooks[0].id.to_string()
+    };
+    assert_eq!(name("https://a.example/x"), name("https://a.example/x"));
+    assert_ne!(name("https://a.example/x"), name("http://127.0.0.1:8080/x?y=1"));
+    let both = format!("{good}, {good}");
+    for (url, secrets, more, start) in [
+        ("http://a.example/x", good.as_str(), "", "webhooks[0].url: must be https, unless"),
+        ("http://127.0.0.1.a.example/x", &good, "", "webhooks[0].url: must be https, unless"),
+        ("ftp://a.example", &good, "", "webhooks[0].url: must be an https address"),
+        ("/x", &good, "", "webhooks[0].url: must be an https address"),
+        ("https://planted@a.example/x", &good, "", "webhooks[0].url: must hold no user"),
+        ("https://a.example/x", "", "", "webhooks[0].secrets: must be 1 to 2"),
+        (
+            "https://a.example/x",
+            &format!("{both}, {good}"),
+            "",
+            "webhooks[0].secrets: must be 1 to 2",
+        ),
+        ("https://a.example/x", "\"planted\"", "", "webhooks[0].secrets: must each be whsec_"),
+        ("https://a.example/x", &good, "types = [\"x\"]", "webhooks[0].types: must be some of"),
+    ] {
+        let error = load(url, secrets, more).map(|_| ()).unwrap_err();
+        assert!(error.starts_with(&format!("groups[1].{start}")), "{url}\n{error}");
+        assert!(!error.contains("planted"), "{error}");
+    }
+    assert!(load("http://a.example/x", &both, "[events]\nwebhook_plain_http = true").is_ok());
+    let twice = format!("[[groups.webhooks]]\nurl = \"https://a.example\"\nsecrets = [{good}]");
+    let error = load("https://a.example", &good, &twice).map(|_| ()).unwrap_err();
+    assert!(error.starts_with("groups[1].webhooks[1].url: another webhook"), "{error}");
+    let environment = [
+        ("VESTIBULE_GROUPS__1__WEBHOOKS__0__URL", "https://b.example"),
+        ("VESTIBULE_GROUPS__1__WEBHOOKS__0__SECRETS", secret.as_str()),
+    ];
+    let (settings, _folder) = load_text(MINIMAL, &environment).unwrap();
+    assert_eq!(settings.groups.iter().last().unwrap().webhooks[0].url, "https://b.example/");
 }
 
 #[test]
@@ -283,5 +346,10 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
     assert!(error_of(&whole, &[]).starts_with("auth.signing_key: must have 32"));
     let filled = whole.replace("<32 characters or more>", KEY).replace("<16 or more>", KEY);
     let filled = filled.replace("<base64 of 24 to 64 bytes>", &"A".repeat(32));
-    load_text(&filled, &[]).unwrap();
+    let (settings, _folder) = load_text(&filled, &[]).unwrap();
+    assert_eq!(settings.groups.iter().next().unwrap().webhooks.len(), 1);
+    let shown = tree["groups"][0]["webhooks"][0].as_table().unwrap();
+    for setting in probe("[[groups]]\n[[groups.webhooks]]\nunknown = 1".into()) {
+        assert!(shown.contains_key(&setting), "groups.webhooks.{setting}");
+    }
 }

@@ -57,9 +57,11 @@ impl Runner {
         let mut tries: JoinSet<Outcome> = JoinSet::new();
         let mut posted: HashMap<tokio::task::Id, (VisitorId, u64)> = HashMap::new();
         loop {
-            self.bury().await;
             let now = self.clock.now();
-            let wait = match self.endpoint.work(|queue| queue.step(now)) {
+            let step = self.endpoint.work(|queue| queue.step(now));
+            // A step may have given events up, too.
+            self.bury().await;
+            let wait = match step {
                 Step::Post(attempt) => {
                     let of = (attempt.item.visitor().clone(), attempt.ticket);
                     let post = post(self.request(&attempt), attempt, self.rules.timeout);
