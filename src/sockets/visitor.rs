@@ -162,7 +162,10 @@ impl VisitorSocket {
                 Ok(key) => key,
                 Err(problem) => {
                     let close = close_of(&problem);
-                    self.voice.refuse(None, problem);
+                    // What a close says by itself needs no words; what only the site can mend does.
+                    if problem.code == ErrorCode::Signature {
+                        self.voice.refuse(None, problem);
+                    }
                     return ControlFlow::Break(close);
                 }
             };
