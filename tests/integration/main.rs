@@ -16,6 +16,7 @@ mod presence;
 mod restart;
 mod secrets;
 mod security_headers;
+mod security_page;
 mod signals;
 mod signed;
 mod sockets_rules;
