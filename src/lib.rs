@@ -26,6 +26,8 @@ pub mod presence;
 
 pub mod events;
 
+pub mod cobrowse;
+
 pub mod sockets;
 
 pub mod http;

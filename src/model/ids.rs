@@ -217,60 +217,82 @@ pub mod as_text {
     }
 }
 
-/// Names one signal, for ever. Written as 32 hexadecimal digits; sorts by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "0190163d8694739b8a8c1e7ee7a2b3c4")]
-pub struct SignalId(Uuid);
+macro_rules! time_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
+        #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "0190163d8694739b8a8c1e7ee7a2b3c4")]
+        pub struct $name(Uuid);
 
-impl SignalId {
-    /// A new id.
-    #[must_use]
-    pub fn generate() -> Self {
-        Self(Uuid::now_v7())
-    }
+        impl $name {
+            /// A new id.
+            #[must_use]
+            pub fn generate() -> Self {
+                Self(Uuid::now_v7())
+            }
 
-    /// The id with this number; for tests and stored states.
-    #[must_use]
-    pub const fn from_u128(number: u128) -> Self {
-        Self(Uuid::from_u128(number))
-    }
-}
-
-impl FromStr for SignalId {
-    type Err = InvalidId;
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        const INVALID: InvalidId = InvalidId { what: "id", rule: "32 hexadecimal digits" };
-        if text.len() != 32 {
-            return Err(INVALID);
+            /// The id with this number; for tests and stored states.
+            #[must_use]
+            pub const fn from_u128(number: u128) -> Self {
+                Self(Uuid::from_u128(number))
+            }
         }
-        Uuid::try_parse(text).map(Self).map_err(|_| INVALID)
-    }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                const INVALID: InvalidId = InvalidId { what: "id", rule: "32 hexadecimal digits" };
+                if text.len() != 32 {
+                    return Err(INVALID);
+                }
+                Uuid::try_parse(text).map(Self).map_err(|_| INVALID)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::LowerHex::fmt(self.0.as_simple(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut buffer = [0_u8; 32];
+                serializer.serialize_str(self.0.as_simple().encode_lower(&mut buffer))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-impl fmt::Display for SignalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::LowerHex::fmt(self.0.as_simple(), f)
-    }
-}
+time_id!(
+    /// Names one signal, for ever. Written as 32 hexadecimal digits; sorts by time.
+    SignalId
+);
+time_id!(
+    /// Names one co-browse session, for ever. Written as 32 hexadecimal digits; sorts by time.
+    SessionId
+);
 
-impl fmt::Debug for SignalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl Serialize for SignalId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut buffer = [0_u8; 32];
-        serializer.serialize_str(self.0.as_simple().encode_lower(&mut buffer))
-    }
-}
-
-impl<'de> Deserialize<'de> for SignalId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
+/// Names one co-browse session in the whole service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// The tenant.
+    pub group: GroupId,
+    /// The session in it.
+    pub session: SessionId,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The nouns: identities, events, signals, the wire protocol, codes. No I/O.
 
 pub mod close;
+pub mod cobrowse;
 pub mod error;
 pub mod event;
 pub mod explain;

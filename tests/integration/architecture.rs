@@ -20,6 +20,7 @@ const ORDER: &[&str] = &[
     "settings",
     "presence",
     "events",
+    "cobrowse",
     "sockets",
     "http",
     "bayeux",

@@ -1,0 +1,224 @@
+//! What can happen to a session, and what follows from it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Policy, Summary};
+use crate::{
+    clock::Timestamp,
+    model::{
+        cobrowse::{
+            ConsentEntry, ConsentTo, EndReason, MemberView, Permissions, SessionEventKind, UserId,
+        },
+        error::Problem,
+        ids::{Code, SocketAddress, TabId, VisitorId},
+    },
+};
+
+/// A session to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// Who shares.
+    pub visitor: VisitorId,
+    /// How the session goes.
+    pub policy: Policy,
+    /// Whether the visitor has agreed to be seen: he began it himself, or accepted the terms in this visit.
+    pub agreed: bool,
+    /// The code that leads here, if there is one.
+    pub code: Option<Code>,
+}
+
+/// A page of the visitor that comes into the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enter {
+    /// Its socket.
+    pub socket: SocketAddress,
+    /// The tab that shows it.
+    pub tab: TabId,
+    /// Its address.
+    pub url: Box<str>,
+    /// Its title.
+    pub title: Box<str>,
+    /// Whether it can be seen.
+    pub visible: bool,
+}
+
+/// An agent or controller who comes in, or back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// His socket.
+    pub socket: SocketAddress,
+    /// What he comes as.
+    pub role: Seated,
+    /// The tab from which he comes: who comes back with the same subject and tab is the same member.
+    pub tab: TabId,
+    /// The subject of his token, or another name that nobody else can take.
+    pub subject: Box<str>,
+    /// What he is called.
+    pub name: Box<str>,
+    /// What he may do.
+    pub permissions: Permissions,
+}
+
+/// The roles of those who take a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seated {
+    /// Views.
+    Agent,
+    /// Controls.
+    Controller,
+}
+
+/// What can happen to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// It begins.
+    Create(Box<Create>),
+    /// A page of the visitor comes in.
+    Enter(Box<Enter>),
+    /// A page of the visitor goes to another address without a load.
+    Navigate {
+        /// Its socket.
+        socket: SocketAddress,
+        /// Its address now.
+        url: Box<str>,
+        /// Its title now.
+        title: Box<str>,
+    },
+    /// A page of the visitor was shown or hidden.
+    Visibility {
+        /// Its socket.
+        socket: SocketAddress,
+        /// Whether it can be seen now.
+        visible: bool,
+    },
+    /// The visitor did something on a page.
+    Activity {
+        /// Its socket.
+        socket: SocketAddress,
+    },
+    /// The visitor answers, or takes back what he agreed to.
+    Consent {
+        /// To what.
+        to: ConsentTo,
+        /// Whether he agrees.
+        given: bool,
+    },
+    /// The visitor pauses, or goes on.
+    Pause {
+        /// Which of the two.
+        paused: bool,
+    },
+    /// An agent or controller comes in, or back.
+    Join(Box<Join>),
+    /// One of them leaves.
+    Leave {
+        /// Who.
+        user: UserId,
+    },
+    /// An agent asks to work on the visitor's page.
+    AskControl {
+        /// Who.
+        user: UserId,
+    },
+    /// An agent wants that no more.
+    ReleaseControl {
+        /// Who.
+        user: UserId,
+    },
+    /// An agent hands his seat over.
+    Transfer {
+        /// Who.
+        user: UserId,
+        /// The subject of the agent who is to come.
+        to: Box<str>,
+    },
+    /// A socket ended: the visitor's page's, or a member's.
+    Gone {
+        /// Which.
+        socket: SocketAddress,
+    },
+    /// It is to end.
+    End {
+        /// Why.
+        reason: EndReason,
+        /// Words for people.
+        text: Option<Box<str>>,
+    },
+    /// All sockets of a node's earlier incarnations are lost.
+    NodeLost {
+        /// Which node.
+        node: u32,
+        /// Sockets of incarnations before this one are lost.
+        before: u64,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// The answer to a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Done, or nothing to do.
+    Done,
+    /// The page is in.
+    Entered {
+        /// The visitor's number.
+        user: UserId,
+        /// The page's number.
+        epoch: u32,
+    },
+    /// He is in.
+    Joined {
+        /// His number.
+        user: UserId,
+        /// Who was there before.
+        others: Vec<MemberView>,
+    },
+    /// Refused; nothing changed.
+    Refused(Problem),
+}
+
+/// What follows from a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// To sockets of those who take part.
+    Tell {
+        /// Which; never empty.
+        to: Vec<SocketAddress>,
+        /// What.
+        event: SessionEvent,
+    },
+    /// A page of the visitor is to be recorded from now on, or no more.
+    Record {
+        /// Its socket.
+        socket: SocketAddress,
+        /// Its number.
+        epoch: u32,
+        /// Which of the two.
+        on: bool,
+    },
+    /// The visitor is to be asked, on this page.
+    Ask {
+        /// Its socket.
+        socket: SocketAddress,
+        /// What he is asked to agree to.
+        to: ConsentTo,
+        /// The agent for whom, if it is for one.
+        agent: Option<MemberView>,
+    },
+    /// For the ledger.
+    Consent(ConsentEntry),
+    /// For the history: how it was.
+    Ended(Box<Summary>),
+}
+
+/// What happened in a session. The sequence orders the events of a session, from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionEvent {
+    /// Its place in the order.
+    pub sequence: u64,
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub kind: SessionEventKind,
+}

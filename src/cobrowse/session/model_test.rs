@@ -1,0 +1,392 @@
+//! Lives of sessions, drawn at random. What a member hears must be enough to know the session; what is recorded must be
+//! what the visitor agreed to; and late timers must change nothing.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{
+    Policy, Session, SessionView, State,
+    command::{Command, Create, Effect, Enter, Join, Seated, SessionEvent},
+};
+use crate::{
+    clock::Timestamp,
+    model::{
+        cobrowse::{
+            ConsentState, ConsentTo, EndReason, MemberView, PageView, Permissions, Role,
+            SessionEventKind, UserId, ViewState,
+        },
+        ids::{NodeId, SocketAddress, SocketId},
+    },
+};
+
+const START: u64 = 1_700_000_000_000;
+/// The socket of a member who hears everything.
+const LISTENER: u64 = 9_999;
+
+#[derive(Clone, Debug)]
+enum Happening {
+    Enter { tab: u8, visible: bool },
+    PageGone { tab: u8 },
+    Navigate { tab: u8 },
+    Visibility { tab: u8, visible: bool },
+    Activity { tab: u8 },
+    Consent { to: ConsentTo, given: bool },
+    Pause { paused: bool },
+    Join { agent: u8, controller: bool },
+    AgentGone { agent: u8 },
+    Leave { user: u32 },
+    AskControl { user: u32 },
+    Release { user: u32 },
+    Transfer { user: u32, to: u8 },
+    Restart,
+    End { reason: EndReason },
+    Nothing,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let (tab, agent, user, either) = (0_u8..3, 0_u8..3, 1_u32..7, any::<bool>());
+    let to = prop_oneof![Just(ConsentTo::View), Just(ConsentTo::Control)];
+    let reason = prop_oneof![Just(EndReason::Agent), Just(EndReason::Controller)];
+    prop_oneof![
+        8 => (tab.clone(), either).prop_map(|(tab, visible)| Happening::Enter { tab, visible }),
+        6 => tab.clone().prop_map(|tab| Happening::PageGone { tab }),
+        2 => tab.clone().prop_map(|tab| Happening::Navigate { tab }),
+        2 => (tab.clone(), either).prop_map(|(tab, visible)| Happening::Visibility { tab, visible }),
+        2 => tab.prop_map(|tab| Happening::Activity { tab }),
+        5 => (to, prop::bool::weighted(0.8)).prop_map(|(to, given)| Happening::Consent { to, given }),
+        3 => either.prop_map(|paused| Happening::Pause { paused }),
+        8 => (agent.clone(), prop::bool::weighted(0.2))
+            .prop_map(|(agent, controller)| Happening::Join { agent, controller }),
+        5 => agent.clone().prop_map(|agent| Happening::AgentGone { agent }),
+        1 => user.clone().prop_map(|user| Happening::Leave { user }),
+        3 => user.clone().prop_map(|user| Happening::AskControl { user }),
+        1 => user.clone().prop_map(|user| Happening::Release { user }),
+        1 => (user, agent).prop_map(|(user, to)| Happening::Transfer { user, to }),
+        1 => Just(Happening::Restart),
+        1 => reason.prop_map(|reason| Happening::End { reason }),
+        3 => Just(Happening::Nothing),
+    ]
+}
+
+/// What the listener believes.
+#[derive(Default)]
+struct Heard {
+    sequence: u64,
+    members: BTreeMap<UserId, MemberView>,
+    pages: Vec<PageView>,
+    view: ViewState,
+    consents: BTreeMap<(ConsentTo, Option<UserId>), ConsentState>,
+    activations: u32,
+    ended: Option<EndReason>,
+}
+
+impl Heard {
+    fn hear(&mut self, event: &SessionEvent) {
+        assert!(event.sequence > self.sequence, "{event:?} comes late");
+        assert_eq!(self.ended, None, "{event:?} after the end");
+        self.sequence = event.sequence;
+        match &event.kind {
+            SessionEventKind::Joined { member } => {
+                assert!(self.members.insert(member.user, member.clone()).is_none(), "{event:?}");
+            }
+            SessionEventKind::Connection { user, connected } => {
+                let member = self.members.get_mut(user).expect("a member");
+                assert_ne!(std::mem::replace(&mut member.connected, *connected), *connected);
+            }
+            SessionEventKind::Left { user, .. } => {
+                assert!(self.members.remove(user).is_some(), "{event:?}");
+            }
+            SessionEventKind::Activated => self.activations += 1,
+            SessionEventKind::View { state } => {
+                assert_ne!(std::mem::replace(&mut self.view, *state), *state, "nothing new");
+            }
+            SessionEventKind::Consent { to, state, user } => {
+                let before = self.consents.insert((*to, *user), *state).unwrap_or_default();
+                let allowed = match state {
+                    ConsentState::Asked => {
+                        !matches!(before, ConsentState::Asked | ConsentState::Given)
+                    }
+                    ConsentState::Declined => before != ConsentState::Given,
+                    ConsentState::Given => *to == ConsentTo::View || before == ConsentState::Asked,
+                    ConsentState::Withdrawn => {
+                        matches!(before, ConsentState::Given | ConsentState::Asked)
+                    }
+                    ConsentState::Unasked => false,
+                };
+                assert!(allowed, "{state:?} after {before:?}");
+            }
+            SessionEventKind::Pages { pages } => self.pages.clone_from(pages),
+            SessionEventKind::Ended { reason, .. } => self.ended = Some(*reason),
+        }
+    }
+
+    /// As a member who comes back learns from the answer.
+    fn catch_up(&mut self, view: &SessionView) {
+        self.members = view.members.iter().map(|m| (m.user, m.clone())).collect();
+        (self.pages, self.view) = (view.pages.clone(), view.view);
+        self.activations = u32::from(view.activated.is_some());
+        self.consents.retain(|(to, _), _| *to == ConsentTo::View);
+    }
+
+    fn compare(&self, view: &SessionView) {
+        let members: BTreeMap<_, _> =
+            view.members.iter().map(|member| (member.user, member.clone())).collect();
+        assert_eq!(self.members, members);
+        assert_eq!(self.pages, view.pages);
+        assert_eq!(self.view, view.view);
+        assert_eq!(self.activations > 0, view.activated.is_some());
+        assert!(self.activations <= 1, "once");
+        let given = |to, user| self.consents.get(&(to, user)) == Some(&ConsentState::Given);
+        if let Some(user) = view.control {
+            assert!(given(ConsentTo::Control, Some(user)), "control without consent");
+            assert_eq!(view.view, ViewState::On, "control of what is not seen");
+            assert!(members[&user].connected, "control by nobody");
+        }
+    }
+}
+
+struct Life {
+    session: Session,
+    now: u64,
+    policy: Policy,
+    heard: Heard,
+    recording: BTreeMap<SocketAddress, u32>,
+    agreed: bool,
+    ends: u32,
+    pages: BTreeMap<u8, SocketAddress>,
+    agents: BTreeMap<u8, SocketAddress>,
+    sockets: u64,
+    incarnation: u64,
+    /// The listener has just come back, or cannot have heard.
+    is_back: bool,
+}
+
+impl Life {
+    fn new(policy: Policy, agreed: bool) -> Self {
+        let mut life = Self {
+            session: Session::vacant(),
+            now: START,
+            policy,
+            heard: Heard::default(),
+            recording: BTreeMap::new(),
+            agreed: false,
+            ends: 0,
+            pages: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            sockets: 0,
+            incarnation: 1,
+            is_back: false,
+        };
+        let visitor = "ada".parse().unwrap();
+        life.apply(Command::Create(Box::new(Create { visitor, policy, agreed, code: None })));
+        // He is told of the others, not of himself.
+        let itself = MemberView {
+            user: UserId(1),
+            role: Role::Controller,
+            name: "listener".into(),
+            connected: true,
+            permissions: None,
+        };
+        life.heard.members.insert(itself.user, itself);
+        life.joins(LISTENER, Seated::Controller, "listener");
+        life
+    }
+
+    fn socket(&mut self) -> SocketAddress {
+        self.sockets += 1;
+        self.address(self.sockets)
+    }
+
+    fn address(&self, socket: u64) -> SocketAddress {
+        let node = NodeId { node: 1, incarnation: self.incarnation };
+        SocketAddress { node, socket: SocketId(socket) }
+    }
+
+    fn joins(&mut self, socket: u64, role: Seated, subject: &str) {
+        let join = Join {
+            socket: self.address(socket),
+            role,
+            tab: "t".parse().unwrap(),
+            subject: subject.into(),
+            name: subject.into(),
+            permissions: Permissions::ALL,
+        };
+        self.apply(Command::Join(Box::new(join)));
+    }
+
+    fn happens(&mut self, happening: Happening) {
+        let gone = |socket: Option<SocketAddress>| {
+            socket.map_or(Command::Tick, |socket| Command::Gone { socket })
+        };
+        let page = |life: &Self, tab: &u8| life.pages.get(tab).copied();
+        let nowhere =
+            SocketAddress { node: NodeId { node: 7, incarnation: 7 }, socket: SocketId(7) };
+        let command = match happening {
+            Happening::Enter { tab, visible } => {
+                let socket = self.socket();
+                self.pages.insert(tab, socket);
+                let url = format!("https://shop.example/{}", self.sockets).into();
+                let tab = format!("t{tab}").parse().unwrap();
+                Command::Enter(Box::new(Enter { socket, tab, url, title: "".into(), visible }))
+            }
+            Happening::PageGone { tab } => gone(self.pages.remove(&tab)),
+            Happening::Navigate { tab } => Command::Navigate {
+                socket: page(self, &tab).unwrap_or(nowhere),
+                url: format!("https://shop.example/n{}", self.now).into(),
+                title: "next".into(),
+            },
+            Happening::Visibility { tab, visible } => {
+                Command::Visibility { socket: page(self, &tab).unwrap_or(nowhere), visible }
+            }
+            Happening::Activity { tab } => {
+                Command::Activity { socket: page(self, &tab).unwrap_or(nowhere) }
+            }
+            Happening::Consent { to, given } => Command::Consent { to, given },
+            Happening::Pause { paused } => Command::Pause { paused },
+            Happening::Join { agent, controller } => {
+                let socket = self.socket();
+                self.agents.insert(agent, socket);
+                let role = if controller { Seated::Controller } else { Seated::Agent };
+                return self.joins(socket.socket.0, role, &format!("agent{agent}"));
+            }
+            Happening::AgentGone { agent } => gone(self.agents.remove(&agent)),
+            Happening::Leave { user } if user == 1 => Command::Tick,
+            Happening::Leave { user } => Command::Leave { user: UserId(user) },
+            Happening::AskControl { user } => Command::AskControl { user: UserId(user) },
+            Happening::Release { user } => Command::ReleaseControl { user: UserId(user) },
+            Happening::Transfer { user, to } => {
+                Command::Transfer { user: UserId(user), to: format!("agent{to}").into() }
+            }
+            Happening::Restart => return self.restart(),
+            Happening::End { reason } => Command::End { reason, text: None },
+            Happening::Nothing => Command::Tick,
+        };
+        self.apply(command);
+    }
+
+    /// A new process has the record, and nobody's socket; the listener comes back at once.
+    fn restart(&mut self) {
+        let saved = serde_json::to_string(&self.session).unwrap();
+        self.session = serde_json::from_str(&saved).unwrap();
+        assert_eq!(serde_json::to_string(&self.session).unwrap(), saved);
+        let (node, before) = (1, self.incarnation + 1);
+        self.incarnation = before;
+        self.pages.clear();
+        self.agents.clear();
+        self.recording.clear();
+        let (now, mut effects) = (Timestamp(self.now), Vec::new());
+        self.session.apply(Command::NodeLost { node, before }, now, &mut effects);
+        assert!(effects.iter().all(|effect| !matches!(effect, Effect::Tell { .. })), "to nobody");
+        self.is_back = true;
+        self.watch(&effects);
+        self.is_back = true;
+        self.joins(LISTENER, Seated::Controller, "listener");
+    }
+
+    /// Applies a command once after punctual timers and once without them, which must be the same.
+    fn apply(&mut self, command: Command) {
+        let now = Timestamp(self.now);
+        let mut late = self.session.clone();
+        let mut effects = Vec::new();
+        while let Some(due) = self.session.deadline().filter(|due| *due < now) {
+            self.session.apply(Command::Tick, due, &mut effects);
+            assert!(self.session.deadline().is_none_or(|next| next > due), "time stands still");
+        }
+        let reply = self.session.apply(command.clone(), now, &mut effects);
+        let mut late_effects = Vec::new();
+        assert_eq!(late.apply(command, now, &mut late_effects), reply);
+        assert_eq!((&late, &late_effects), (&self.session, &effects));
+        assert!(self.session.deadline().is_none_or(|due| due > now || self.has_no_grace()));
+        self.watch(&effects);
+    }
+
+    fn has_no_grace(&self) -> bool {
+        self.policy.agent_grace_ms == 0 || self.policy.visitor_grace_ms == 0
+    }
+
+    fn watch(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match effect {
+                Effect::Tell { to, event } => {
+                    assert!(!to.is_empty());
+                    if to.iter().any(|socket| socket.socket.0 == LISTENER) {
+                        self.heard.hear(event);
+                    }
+                }
+                Effect::Record { socket, epoch, on: true } => {
+                    assert!(self.agreed, "recorded without consent");
+                    assert!(self.recording.insert(*socket, *epoch).is_none());
+                }
+                Effect::Record { socket, .. } => {
+                    assert!(self.recording.remove(socket).is_some(), "stopped what did not run");
+                }
+                Effect::Ask { to, .. } => {
+                    assert!(*to == ConsentTo::Control || !self.agreed, "asked once more");
+                }
+                Effect::Consent(entry) if entry.to == ConsentTo::View => {
+                    self.agreed = entry.state == ConsentState::Given;
+                }
+                Effect::Consent(_) => {}
+                Effect::Ended(summary) => {
+                    self.ends += 1;
+                    assert!(summary.created <= summary.ended);
+                    assert!(summary.pages.iter().all(|visit| visit.left >= Some(visit.entered)));
+                    assert!(summary.parts.iter().all(|part| part.left >= Some(part.joined)));
+                }
+            }
+        }
+        // Pages that are gone need nobody to tell them.
+        let there: Vec<_> = match &self.session.0 {
+            State::Open(open) => open.pages.iter().map(|page| page.socket).collect(),
+            State::Ended { .. } | State::Vacant => Vec::new(),
+        };
+        self.recording.retain(|socket, _| there.contains(socket));
+        match self.session.view() {
+            Some(view) => {
+                if std::mem::take(&mut self.is_back) {
+                    self.heard.catch_up(&view);
+                }
+                self.heard.compare(&view);
+                let shown = view.pages.iter().find(|page| page.shown).map(|page| page.epoch);
+                let expected = (view.view == ViewState::On).then_some(shown).flatten();
+                let recorded: Vec<_> = self.recording.values().copied().collect();
+                assert_eq!(recorded, Vec::from_iter(expected), "what agents see is recorded");
+                assert_eq!(self.ends, 0);
+            }
+            None => {
+                assert_eq!(self.ends, 1, "one end, one history");
+                assert!(self.recording.is_empty());
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_sessions_life_follows_the_rules(
+        happenings in prop::collection::vec((0_u64..400, happening()), 1..120),
+        agreed in any::<bool>(),
+        agents in 1_u32..4,
+        ends_with_agents in any::<bool>(),
+        graces in (0_u64..300, 0_u64..300),
+        (join_ms, idle_ms, longest_ms) in (1_u64..2_000, 1_u64..2_000, 1_u64..20_000),
+    ) {
+        let (agent_grace_ms, visitor_grace_ms) = graces;
+        let policy = Policy {
+            agents, ends_with_agents, agent_grace_ms, visitor_grace_ms, join_ms, idle_ms, longest_ms,
+        };
+        let mut life = Life::new(policy, agreed);
+        for (wait, happening) in happenings {
+            life.now += wait;
+            life.happens(happening);
+        }
+        while life.ends == 0 {
+            life.now = life.session.deadline().expect("an end").0;
+            life.apply(Command::Tick);
+        }
+        life.now += super::ENDED_MEMORY_MS;
+        life.apply(Command::Tick);
+        prop_assert!(life.session.is_vacant());
+    }
+}

@@ -1,0 +1,333 @@
+//! The visitor's part of a session: his pages, which of them is shown, and what he agrees to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    End, MAX_PAGES, MAX_QUESTIONS, MAX_VISITS, Open, Step,
+    command::{Effect, Enter, Reply},
+    refused,
+    view::Part,
+};
+use crate::{
+    clock::Timestamp,
+    model::{
+        cobrowse::{
+            ConsentEntry, ConsentState, ConsentTo, EndReason, Role, SessionEventKind, UserId, Visit,
+        },
+        error::ErrorCode,
+        ids::{SocketAddress, TabId},
+    },
+};
+
+/// A page of the visitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Page {
+    pub(super) socket: SocketAddress,
+    pub(super) tab: TabId,
+    pub(super) epoch: u32,
+    pub(super) url: Box<str>,
+    pub(super) title: Box<str>,
+    pub(super) visible: bool,
+    /// Greater than that of every page whose last activity was earlier.
+    activity: u64,
+    /// Whether it was told to record.
+    recording: bool,
+    /// Which of the remembered visits this is.
+    visit: Option<usize>,
+}
+
+/// An agent works on the visitor's page, or asks to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Control {
+    pub(super) user: UserId,
+    pub(super) state: ConsentState,
+}
+
+impl Open {
+    pub(super) fn enter(&mut self, enter: Enter, step: &mut Step<'_>) -> Reply {
+        let user = self.customer;
+        if let (Some(user), Some(page)) = (user, self.page(enter.socket)) {
+            return Reply::Entered { user, epoch: page.epoch };
+        }
+        // The tab shows this page now; one of it that is still there went without a word.
+        let ghosts = self.pages.iter().filter(|page| page.tab == enter.tab);
+        let ghosts: Vec<_> = ghosts.map(|page| page.socket).collect();
+        if self.pages.len() - ghosts.len() >= MAX_PAGES {
+            let sentence = format!("a session may have {MAX_PAGES} pages");
+            return refused(ErrorCode::TooMany, sentence);
+        }
+        ghosts.iter().for_each(|socket| self.remove_page(*socket, step));
+        self.epochs += 1;
+        self.activities += 1;
+        self.active = step.now;
+        let Enter { socket, tab, url, title, visible } = enter;
+        let visit = self.visit(&url, step.now);
+        let (epoch, activity) = (self.epochs, self.activities);
+        let recording = false;
+        self.pages.push(Page {
+            socket,
+            tab,
+            epoch,
+            url,
+            title,
+            visible,
+            activity,
+            recording,
+            visit,
+        });
+        self.stale = true;
+        let user = match user {
+            Some(user) => {
+                if self.away.take().is_some() {
+                    let connection = SessionEventKind::Connection { user, connected: true };
+                    self.tell_but(Some(socket), connection, step);
+                }
+                user
+            }
+            None => {
+                let user = self.next_user();
+                self.customer = Some(user);
+                self.parts.push(Part::new(user, Role::Customer, "", None, step.now));
+                if let Some(member) = self.customer_view() {
+                    self.tell_but(Some(socket), SessionEventKind::Joined { member }, step);
+                }
+                user
+            }
+        };
+        Reply::Entered { user, epoch }
+    }
+
+    pub(super) fn navigate(
+        &mut self,
+        socket: SocketAddress,
+        url: Box<str>,
+        title: Box<str>,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        let Some(page) = self.pages.iter().find(|page| page.socket == socket) else {
+            return unknown_page();
+        };
+        let (is_new, visit) = (page.url != url, page.visit);
+        let visit = if is_new {
+            self.end_visit(visit, step.now);
+            self.visit(&url, step.now)
+        } else {
+            visit
+        };
+        if let Some(page) = self.pages.iter_mut().find(|page| page.socket == socket) {
+            (page.url, page.title, page.visit) = (url, title, visit);
+        }
+        self.stale = true;
+        Reply::Done
+    }
+
+    /// Changes a page; `change` says whether that was an activity of the visitor on it.
+    pub(super) fn touch(
+        &mut self,
+        socket: SocketAddress,
+        step: &Step<'_>,
+        change: impl FnOnce(&mut Page) -> bool,
+    ) -> Reply {
+        let Some(page) = self.pages.iter_mut().find(|page| page.socket == socket) else {
+            return unknown_page();
+        };
+        if change(page) {
+            self.activities += 1;
+            page.activity = self.activities;
+            self.active = step.now;
+        }
+        Reply::Done
+    }
+
+    /// Takes pages out whose sockets ended.
+    pub(super) fn pages_gone(
+        &mut self,
+        is_gone: &dyn Fn(SocketAddress) -> bool,
+        step: &mut Step<'_>,
+    ) {
+        let gone = self.pages.iter().map(|page| page.socket).filter(|socket| is_gone(*socket));
+        let gone: Vec<_> = gone.collect();
+        gone.iter().for_each(|socket| self.remove_page(*socket, step));
+        if let (Some(user), true, false) = (self.customer, self.pages.is_empty(), gone.is_empty()) {
+            self.away = Some(step.now + self.policy.visitor_grace_ms);
+            self.tell(SessionEventKind::Connection { user, connected: false }, step);
+        }
+    }
+
+    fn remove_page(&mut self, socket: SocketAddress, step: &Step<'_>) {
+        if let Some(at) = self.pages.iter().position(|page| page.socket == socket) {
+            let page = self.pages.remove(at);
+            self.end_visit(page.visit, step.now);
+            self.stale = true;
+        }
+        // Whoever was asked there has not answered; he is asked again where he is.
+        self.asked_on = self.asked_on.filter(|asked| *asked != socket);
+    }
+
+    fn visit(&mut self, url: &str, now: Timestamp) -> Option<usize> {
+        if self.visits.len() >= MAX_VISITS {
+            self.more_visits += 1;
+            return None;
+        }
+        self.visits.push(Visit { url: url.into(), entered: now, left: None });
+        Some(self.visits.len() - 1)
+    }
+
+    fn end_visit(&mut self, visit: Option<usize>, now: Timestamp) {
+        if let Some(visit) = visit.and_then(|visit| self.visits.get_mut(visit)) {
+            visit.left = Some(now);
+        }
+    }
+
+    fn page(&self, socket: SocketAddress) -> Option<&Page> {
+        self.pages.iter().find(|page| page.socket == socket)
+    }
+
+    /// The page that agents see: of those that can be seen, else of all, the one with the latest activity.
+    pub(super) fn shown(&self) -> Option<&Page> {
+        self.pages.iter().max_by_key(|page| (page.visible, page.activity))
+    }
+
+    /// Has the shown page record, if `on`, and no other; tells of pages that changed.
+    pub(super) fn show(&mut self, on: bool, step: &mut Step<'_>) {
+        let shown = self.shown().map(|page| page.epoch);
+        for page in &mut self.pages {
+            let (socket, epoch) = (page.socket, page.epoch);
+            let on = on && shown == Some(epoch);
+            if std::mem::replace(&mut page.recording, on) != on {
+                step.effects.push(Effect::Record { socket, epoch, on });
+            }
+        }
+        if std::mem::take(&mut self.stale) || shown != self.told_shown {
+            self.told_shown = shown;
+            let pages = self.page_views();
+            self.tell(SessionEventKind::Pages { pages }, step);
+        }
+    }
+
+    pub(super) fn consent_to_view(
+        &mut self,
+        given: bool,
+        step: &mut Step<'_>,
+    ) -> Result<Reply, End> {
+        let (state, end) = match (self.view, given) {
+            (ConsentState::Given, true) => return Ok(Reply::Done),
+            (_, true) => (ConsentState::Given, None),
+            (ConsentState::Given, false) => (ConsentState::Withdrawn, Some(EndReason::Visitor)),
+            (_, false) => (ConsentState::Declined, Some(EndReason::Declined)),
+        };
+        self.active = step.now;
+        self.asked_on = None;
+        self.view = state;
+        self.consents(ConsentTo::View, state, None, step);
+        end.map_or(Ok(Reply::Done), |reason| Err(reason.into()))
+    }
+
+    pub(super) fn consent_to_control(&mut self, given: bool, step: &mut Step<'_>) -> Reply {
+        let Some(control) = &mut self.control else {
+            let sentence = "nobody asks for control";
+            return refused(ErrorCode::NotFound, sentence);
+        };
+        let user = control.user;
+        let state = match (control.state, given) {
+            (ConsentState::Given, true) => return Reply::Done,
+            (_, true) => ConsentState::Given,
+            (ConsentState::Given, false) => ConsentState::Withdrawn,
+            (_, false) => ConsentState::Declined,
+        };
+        control.state = state;
+        if !given {
+            self.control = None;
+        }
+        self.active = step.now;
+        self.asked_on = None;
+        self.consents(ConsentTo::Control, state, Some(user), step);
+        Reply::Done
+    }
+
+    pub(super) fn ask_control(&mut self, user: UserId, step: &mut Step<'_>) -> Reply {
+        if !self.is_agent_here(user, |permissions| permissions.control) {
+            return refused(ErrorCode::Scope, "this member may not ask for control");
+        }
+        if self.view != ConsentState::Given || self.paused || !self.is_active() {
+            return refused(ErrorCode::NotFound, "the visitor's page is not seen");
+        }
+        match &self.control {
+            Some(control) if control.user == user => return Reply::Done,
+            Some(_) => {
+                return refused(ErrorCode::TooMany, "another agent has control, or asks for it");
+            }
+            None => {}
+        }
+        if self.questions >= MAX_QUESTIONS {
+            let sentence = format!("a visitor may be asked {MAX_QUESTIONS} times in a session");
+            return refused(ErrorCode::TooMany, sentence);
+        }
+        self.questions += 1;
+        self.control = Some(Control { user, state: ConsentState::Asked });
+        self.consents(ConsentTo::Control, ConsentState::Asked, Some(user), step);
+        Reply::Done
+    }
+
+    pub(super) fn release_control(&mut self, user: UserId, step: &mut Step<'_>) -> Reply {
+        if self.control.as_ref().is_some_and(|control| control.user == user) {
+            self.take_back_control(step);
+        }
+        Reply::Done
+    }
+
+    /// Ends control, or the question for it.
+    pub(super) fn take_back_control(&mut self, step: &mut Step<'_>) {
+        if let Some(control) = self.control.take() {
+            if control.state == ConsentState::Asked {
+                self.asked_on = None;
+            }
+            let state = ConsentState::Withdrawn;
+            self.consents(ConsentTo::Control, state, Some(control.user), step);
+        }
+    }
+
+    /// Asks what is to be asked, on the page that is shown; again where the page that asked went.
+    pub(super) fn ask(&mut self, step: &mut Step<'_>) {
+        if self.view == ConsentState::Unasked {
+            self.questions += 1;
+            self.view = ConsentState::Asked;
+            self.consents(ConsentTo::View, ConsentState::Asked, None, step);
+        }
+        let asks_for_control =
+            self.control.as_ref().filter(|control| control.state == ConsentState::Asked);
+        let (to, agent) = match (self.view, asks_for_control) {
+            (ConsentState::Asked, _) => (ConsentTo::View, None),
+            (_, Some(control)) => (ConsentTo::Control, self.member_view(control.user)),
+            _ => return,
+        };
+        if let (None, Some(socket)) = (self.asked_on, self.shown().map(|page| page.socket)) {
+            self.asked_on = Some(socket);
+            step.effects.push(Effect::Ask { socket, to, agent });
+        }
+    }
+
+    /// Writes a consent down, and tells of it.
+    pub(super) fn consents(
+        &mut self,
+        to: ConsentTo,
+        state: ConsentState,
+        user: Option<UserId>,
+        step: &mut Step<'_>,
+    ) {
+        let entry = ConsentEntry {
+            time: step.now,
+            visitorid: self.visitor.clone(),
+            to,
+            state,
+            agent: user.and_then(|user| self.subject(user)),
+        };
+        self.consents.push(entry.clone());
+        step.effects.push(Effect::Consent(entry));
+        self.tell(SessionEventKind::Consent { to, state, user }, step);
+    }
+}
+
+fn unknown_page() -> Reply {
+    refused(ErrorCode::NotFound, "the page is not in the session")
+}
