@@ -180,6 +180,9 @@ impl Life {
         };
         let visitor = "ada".parse().unwrap();
         life.apply(Command::Create(Box::new(Create { visitor, policy, agreed, code: None })));
+        if agreed {
+            life.heard.consents.insert((ConsentTo::View, None), ConsentState::Given);
+        }
         // He is told of the others, not of himself.
         let itself = MemberView {
             user: UserId(1),

@@ -171,9 +171,8 @@ impl Open {
         is_gone: &dyn Fn(SocketAddress) -> bool,
         step: &mut Step<'_>,
     ) -> Reply {
-        self.pages_gone(is_gone, step);
+        let mut lost = Vec::from_iter(self.pages_gone(is_gone, step));
         let until = step.now + self.policy.agent_grace_ms;
-        let mut lost = Vec::new();
         for member in &mut self.members {
             if member.socket().is_some_and(is_gone) {
                 member.seat = Seat::Lost(until);

@@ -136,6 +136,7 @@ fn each_end_has_its_reason() {
         scene.advance(599_999);
     }
     assert_eq!(scene.has_ended(), None);
+    scene.apply(Command::Activity { socket: a1 });
     scene.advance(48);
     assert_eq!(scene.has_ended(), Some(EndReason::TooLong));
 

@@ -139,19 +139,20 @@ impl Open {
         Reply::Done
     }
 
-    /// Takes pages out whose sockets ended.
+    /// Takes pages out whose sockets ended. Gives the visitor's number if those were his last.
     pub(super) fn pages_gone(
         &mut self,
         is_gone: &dyn Fn(SocketAddress) -> bool,
-        step: &mut Step<'_>,
-    ) {
+        step: &Step<'_>,
+    ) -> Option<UserId> {
         let gone = self.pages.iter().map(|page| page.socket).filter(|socket| is_gone(*socket));
         let gone: Vec<_> = gone.collect();
         gone.iter().for_each(|socket| self.remove_page(*socket, step));
-        if let (Some(user), true, false) = (self.customer, self.pages.is_empty(), gone.is_empty()) {
+        let is_away = self.pages.is_empty() && !gone.is_empty();
+        if is_away {
             self.away = Some(step.now + self.policy.visitor_grace_ms);
-            self.tell(SessionEventKind::Connection { user, connected: false }, step);
         }
+        self.customer.filter(|_| is_away)
     }
 
     fn remove_page(&mut self, socket: SocketAddress, step: &Step<'_>) {
