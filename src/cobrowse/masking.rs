@@ -48,7 +48,9 @@ impl Masking {
         let mut masked = String::new();
         let mut copied = 0;
         let mut rest = 0;
-        while let Some(begin) = text.get(rest..).and_then(|text| text.find('"')).map(|at| rest + at + 1) {
+        while let Some(begin) =
+            text.get(rest..).and_then(|text| text.find('"')).map(|at| rest + at + 1)
+        {
             let Some(end) = end_of_string(text, begin) else { break };
             let raw = text.get(begin..end).unwrap_or_default();
             if let Some(safe) = self.raw_string(raw) {
@@ -118,7 +120,8 @@ fn blot_cards(text: &str) -> Option<String> {
     let mut masked = None::<String>;
     let mut from = 0;
     while let Some(run) = next_run(text, from) {
-        let digits: Vec<u8> = run.text.bytes().filter(u8::is_ascii_digit).map(|d| d - b'0').collect();
+        let digits: Vec<u8> =
+            run.text.bytes().filter(u8::is_ascii_digit).map(|d| d - b'0').collect();
         if is_card(&digits) {
             let masked = masked.get_or_insert_with(|| text.to_owned());
             // Blots take more bytes than digits, so what is behind moves; only what is left of it is still in place.
@@ -160,10 +163,15 @@ fn is_card(digits: &[u8]) -> bool {
     if !first || !CARD_DIGITS.contains(&digits.len()) {
         return false;
     }
-    let sum: u32 = digits.iter().rev().enumerate().map(|(place, digit)| {
-        let digit = u32::from(*digit);
-        if place % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
-    }).sum();
+    let sum: u32 = digits
+        .iter()
+        .rev()
+        .enumerate()
+        .map(|(place, digit)| {
+            let digit = u32::from(*digit);
+            if place % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
+        })
+        .sum();
     sum % 10 == 0
 }
 
@@ -254,7 +262,8 @@ mod tests {
             Just("\\\"secret-x\u{0}".to_owned()),
             "[0-9 .-]{0,40}",
         ];
-        let leaf = prop_oneof![any::<i32>().prop_map(Value::from), text.clone().prop_map(Value::from)];
+        let leaf =
+            prop_oneof![any::<i32>().prop_map(Value::from), text.clone().prop_map(Value::from)];
         leaf.prop_recursive(3, 20, 4, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
