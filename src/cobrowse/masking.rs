@@ -172,7 +172,7 @@ fn is_card(digits: &[u8]) -> bool {
             if place % 2 == 0 { digit } else { digit * 2 - if digit > 4 { 9 } else { 0 } }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

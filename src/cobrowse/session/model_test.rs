@@ -254,7 +254,7 @@ impl Life {
                 return self.joins(socket.socket.0, role, &format!("agent{agent}"));
             }
             Happening::AgentGone { agent } => gone(self.agents.remove(&agent)),
-            Happening::Leave { user } if user == 1 => Command::Tick,
+            Happening::Leave { user: 1 } => Command::Tick,
             Happening::Leave { user } => Command::Leave { user: UserId(user) },
             Happening::AskControl { user } => Command::AskControl { user: UserId(user) },
             Happening::Release { user } => Command::ReleaseControl { user: UserId(user) },
