@@ -123,6 +123,20 @@ pub enum EventKind {
     },
 }
 
+/// A place in the order of one visitor's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Position {
+    /// The event's epoch.
+    pub epoch: u64,
+    /// The event's sequence in that epoch.
+    pub sequence: u64,
+}
+
+impl Position {
+    /// Before every event.
+    pub const ORIGIN: Self = Self { epoch: 0, sequence: 0 };
+}
+
 /// What happened to one visitor. Epoch, then sequence, order the events of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {

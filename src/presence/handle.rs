@@ -20,7 +20,7 @@ use crate::{
     codes::{CodeRecord, CodeRules, Codes},
     model::{
         error::{ErrorCode, Problem},
-        event::{Event, EventKind},
+        event::{Event, EventKind, Position},
         ids::{GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
         protocol::agent::ToAgent,
         signal::{InvokeFailure, Outcome},
@@ -260,12 +260,14 @@ impl Presence {
         self.visitors.scan(start, reader, done);
     }
 
-    /// A socket wants a visitor's events, and gets the present state. `answer` is called before that: with `toomany`
-    /// when the visitor has too many watchers or the socket watches too many visitors.
+    /// A socket wants a visitor's events, and gets the present state; with `since`, the presence data too if they
+    /// changed after that. `answer` is called before: with `toomany` when the visitor has too many watchers or the socket
+    /// watches too many visitors.
     pub fn watch(
         &self,
         key: VisitorKey,
         watcher: SocketId,
+        since: Option<Position>,
         answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
         let is_new = match self.shared.watchers.reserve(key.clone(), watcher) {
@@ -273,7 +275,7 @@ impl Presence {
             Err(problem) => return answer(Err(problem)),
         };
         let (presence, of) = (self.clone(), key.clone());
-        let command = Command::Attach { watcher: self.address(watcher) };
+        let command = Command::Attach { watcher: self.address(watcher), since };
         self.submit(key, command, move |reply| {
             if reply.is_err() && is_new {
                 presence.unwatch(&of, watcher);
@@ -300,10 +302,19 @@ impl Presence {
     ) {
         let presence = self.clone();
         let key = VisitorKey { group: known.group.clone(), visitor: anonymous };
+        let left = key.clone();
         let command = Command::Join { page, known: known.visitor.clone() };
         self.submit(key, command, move |reply| match reply {
             Ok(Reply::Joined { data, terms }) => {
-                presence.submit(known, Command::Inherit { data, terms }, |_| done());
+                // A turn of that record later: by then its watchers have gone over, and hear what is inherited.
+                let (anonymous, next) = (left, presence.clone());
+                presence.read(
+                    anonymous,
+                    |_| (),
+                    move |_| {
+                        next.submit(known, Command::Inherit { data, terms }, |_| done());
+                    },
+                );
             }
             _ => done(),
         });

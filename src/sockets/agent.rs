@@ -154,7 +154,7 @@ impl AgentSocket {
             return ControlFlow::Break(CloseCode::BadRequest.into());
         };
         let needed = match &message {
-            AgentMessage::Watch(_) | AgentMessage::Lookup(_) => Some(Scope::READ),
+            AgentMessage::Watch { .. } | AgentMessage::Lookup(_) => Some(Scope::READ),
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
             _ => None,
@@ -171,10 +171,10 @@ impl AgentSocket {
                 refuse(&outbox, request, Problem::field("type", "hello comes once"));
             }
             AgentMessage::Renew { token } => return self.renew(&token, request),
-            AgentMessage::Watch(to) => self.address(to, request, move |visitor| {
+            AgentMessage::Watch { to, since } => self.address(to, request, move |visitor| {
                 let visitorid = Some(visitor.clone());
                 let key = VisitorKey { group, visitor };
-                presence.watch(key, socket, move |result| match result {
+                presence.watch(key, socket, since, move |result| match result {
                     Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
                     Err(problem) => refuse(&outbox, request, problem),
                 });

@@ -8,6 +8,7 @@ use crate::{
     clock::Timestamp,
     model::{
         error::Problem,
+        event::Position,
         ids::{Code, IdempotencyKey, SignalId, VisitorId},
         signal::{InvokeFailure, Message, Outcome, Target},
         view::VisitorView,
@@ -23,7 +24,7 @@ kinds! {
         /// `ok` carries `expires`.
         Renew = "renew",
         /// Asks for a visitor's events (scope `read`). `ok` carries `visitorid`; then follow the present state and
-        /// every change.
+        /// every change; after `since`, presence data that changed later too.
         Watch = "watch",
         /// Wants a visitor's events no more.
         Unwatch = "unwatch",
@@ -62,7 +63,12 @@ pub enum AgentMessage {
         token: String,
     },
     /// Asks for a visitor's events.
-    Watch(Addressee),
+    Watch {
+        /// Whose.
+        to: Addressee,
+        /// The last event that the agent knows of an earlier watch.
+        since: Option<Position>,
+    },
     /// Wants them no more.
     Unwatch(VisitorId),
     /// Asks for a visitor's record.
@@ -98,7 +104,7 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
     Ok(match kind {
         AgentKind::Hello => AgentMessage::Hello { token: token()? },
         AgentKind::Renew => AgentMessage::Renew { token: token()? },
-        AgentKind::Watch => AgentMessage::Watch(addressee(&fields)?),
+        AgentKind::Watch => AgentMessage::Watch { to: addressee(&fields)?, since: fields.since },
         AgentKind::Unwatch => {
             AgentMessage::Unwatch(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?)
         }
@@ -236,8 +242,13 @@ mod tests {
     #[test]
     fn a_visitor_is_named_by_one_of_two_ids() {
         let watch = |fields: &str| read(&format!(r#"{{"type":"watch",{fields}}}"#));
-        let by_code = AgentMessage::Watch(Addressee::Unique("123456".parse().unwrap()));
+        let to = Addressee::Unique("123456".parse().unwrap());
+        let by_code = AgentMessage::Watch { to, since: None };
         assert!(watch(r#""uniqueid":"123456""#).unwrap() == by_code);
+        let since = Some(Position { epoch: 5, sequence: 2 });
+        let to = Addressee::Visitor("ada".parse().unwrap());
+        let again = watch(r#""visitorid":"ada","since":{"epoch":5,"sequence":2}"#);
+        assert!(again.unwrap() == AgentMessage::Watch { to, since });
         assert!(watch(r#""visitorid":"ada""#).is_ok());
         let both = watch(r#""visitorid":"ada","uniqueid":"123456""#);
         assert_eq!(both.err().unwrap().field.as_deref(), Some("uniqueid"));

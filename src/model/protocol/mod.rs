@@ -88,6 +88,7 @@ struct Fields<'a> {
     target: Option<Target>,
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
+    since: Option<super::event::Position>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.

@@ -79,7 +79,7 @@ impl Bench {
         let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>);
         let watcher = SocketId(9);
         presence.watchers().open(watcher);
-        presence.watch(Self::key(), watcher, |answer| answer.unwrap());
+        presence.watch(Self::key(), watcher, None, |answer| answer.unwrap());
         recorder.told();
         Self { presence, recorder }
     }

@@ -7,7 +7,7 @@ use crate::{
     model::{
         close::CloseCode,
         error::Problem,
-        event::{Event, EventKind, TermsStatus},
+        event::{Event, EventKind, Position, TermsStatus},
         ids::{Code, IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
@@ -154,6 +154,8 @@ pub enum Command {
     Attach {
         /// The watcher's socket.
         watcher: SocketAddress,
+        /// The last event of the visitor that it knows. If presence data changed later, it is told the data too.
+        since: Option<Position>,
     },
     /// A page that asked for a unique id has one.
     UniqueGiven {

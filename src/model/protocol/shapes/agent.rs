@@ -2,6 +2,7 @@ use utoipa::ToSchema;
 
 use super::Shape;
 use crate::model::{
+    event::Position,
     ids::{Code, IdempotencyKey, VisitorId},
     json::Json,
     protocol::agent::AgentKind,
@@ -20,7 +21,7 @@ impl AgentKind {
                 r#"{"type":"renew","request":1,"token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZ2VudC03In0.c2lnbmF0dXJl"}"#,
             ),
             Self::Watch => {
-                Shape::of::<AddresseeFields>(r#"{"type":"watch","request":2,"visitorid":"ada"}"#)
+                Shape::of::<WatchFields>(r#"{"type":"watch","request":2,"visitorid":"ada"}"#)
             }
             Self::Unwatch => {
                 Shape::of::<UnwatchFields>(r#"{"type":"unwatch","request":3,"visitorid":"ada"}"#)
@@ -46,7 +47,22 @@ pub struct TokenFields {
     pub token: String,
 }
 
-/// Fields of `watch` and `lookup`.
+/// Fields of `watch`.
+#[derive(ToSchema)]
+pub struct WatchFields {
+    /// The visitor by his id; this or `uniqueid`.
+    #[schema(nullable = false)]
+    pub visitorid: Option<VisitorId>,
+    /// The visitor by the code that he read out; this or `visitorid`. Too many wrong codes are `ratelimited`.
+    #[schema(nullable = false)]
+    pub uniqueid: Option<Code>,
+    /// For who comes back: epoch and sequence of the last event that he knows. If presence data changed after it, the
+    /// present state has one `presence` more, with all of the data.
+    #[schema(nullable = false)]
+    pub since: Option<Position>,
+}
+
+/// Fields of `lookup`.
 #[derive(ToSchema)]
 pub struct AddresseeFields {
     /// The visitor by his id; this or `uniqueid`.

@@ -220,7 +220,7 @@ impl Harness {
                     self.model.awaited = true;
                 }
                 let watcher = self.address(9);
-                self.apply(Command::Attach { watcher });
+                self.apply(Command::Attach { watcher, since: None });
             }
             Happening::UniqueExpired => {
                 self.time_passes();

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     model::{
         error::ErrorCode,
-        event::{EventKind, TermsStatus},
+        event::{EventKind, Position, TermsStatus},
         ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
         json::Json,
         presence::PresenceUpdate,
@@ -143,7 +143,12 @@ impl Scene {
     }
 
     pub fn attach(&mut self) {
-        self.apply(Command::Attach { watcher: agent(2) });
+        self.apply(Command::Attach { watcher: agent(2), since: None });
+    }
+
+    /// An agent who comes back and knows what was told until `since`.
+    pub fn attach_again(&mut self, since: Position) {
+        self.apply(Command::Attach { watcher: agent(2), since: Some(since) });
     }
 
     /// What was told since the last time, in its order.
