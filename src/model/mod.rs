@@ -5,6 +5,7 @@ pub mod error;
 pub mod event;
 pub mod ids;
 pub mod json;
+pub mod list;
 pub mod presence;
 pub mod protocol;
 pub mod signal;
