@@ -14,6 +14,8 @@ pub mod telemetry;
 
 pub mod reload;
 
+pub mod tls;
+
 pub mod store;
 
 pub mod codes;
@@ -21,6 +23,8 @@ pub mod codes;
 pub mod settings;
 
 pub mod presence;
+
+pub mod events;
 
 pub mod sockets;
 
