@@ -18,8 +18,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    error::Problem,
     event::{TermsStatus, Visibility},
     ids::VisitorId,
+    json::Json,
     presence::{PresenceData, PresenceUpdate},
 };
 use crate::clock::Timestamp;
@@ -52,4 +54,35 @@ pub struct Row {
     /// The merged presence data.
     #[schema(value_type = PresenceUpdate)]
     pub data: PresenceData,
+}
+
+/// What a live list shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Who is in it.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// Which part is looked at.
+    pub window: Window,
+}
+
+impl ListQuery {
+    /// Reads the parts of a query; what is missing is everybody, the newest first.
+    ///
+    /// # Errors
+    /// Names the field and the rule that it breaks.
+    pub fn read(
+        filter: Option<&Json>,
+        sort: Option<&str>,
+        window: Window,
+    ) -> Result<Self, Problem> {
+        let filter = filter
+            .map(|json| Filter::from_json(&serde_json::from_str(json.text()).unwrap_or_default()));
+        Ok(Self {
+            filter: filter.transpose()?.unwrap_or_default(),
+            sort: sort.map(str::parse).transpose()?.unwrap_or(Sort::NEWEST_FIRST),
+            window: window.checked()?,
+        })
+    }
 }

@@ -5,13 +5,16 @@ mod delivery;
 mod tests;
 mod unique;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use self::delivery::{CodeDelivery, VisitorDelivery};
 use super::{
     visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Reply, Report, Submission, ToPage, Welcome},
+        command::{Command, Connect, Departure, Reply, Report, Share, Submission, ToPage, Welcome},
     },
     watchers::{WatchLimits, Watchers},
 };
@@ -22,6 +25,7 @@ use crate::{
         error::{ErrorCode, Problem},
         event::{Event, EventKind, Position},
         ids::{GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
+        list::Row,
         protocol::agent::ToAgent,
         signal::{InvokeFailure, Outcome},
         view::VisitorView,
@@ -34,8 +38,6 @@ pub type VisitorEngine = MemoryEngine<Visitor>;
 /// The engine that keeps codes.
 pub type CodeEngine = MemoryEngine<CodeRecord>;
 
-/// Most visitors that one list answers.
-pub const MAX_LIST: usize = 1000;
 /// How long a code rests after its life, in milliseconds.
 const CODE_REST_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -51,11 +53,14 @@ pub trait Post: Send + Sync {
     fn settled(&self, outcome: Outcome);
 }
 
-/// Hears every event of every visitor, once, whoever watches; those of one visitor in their order. Called by the thread
-/// that applied the command: it must not wait. May read and submit; that then happens after the visitor's other effects.
+/// Hears what is told of every visitor, once, whoever watches; of one visitor in its order. Called by the thread that
+/// applied the command: it must not wait. May read and submit; that then happens after the visitor's other effects.
 pub trait Tap: Send + Sync {
     /// This happened.
-    fn heard(&self, key: &VisitorKey, event: &Event);
+    fn heard(&self, _key: &VisitorKey, _event: &Event) {}
+
+    /// Lists say this of the visitor now; `None` when he is not there any more.
+    fn listed(&self, _key: &VisitorKey, _row: Option<&Arc<Row>>) {}
 }
 
 /// What presence needs to start.
@@ -96,6 +101,33 @@ struct Shared {
     watchers: Watchers,
     post: Arc<dyn Post>,
     taps: Box<[Arc<dyn Tap>]>,
+    figures: Figures,
+}
+
+/// Sums over all visitors, kept up with every change.
+#[derive(Default)]
+pub struct Figures {
+    connected: AtomicI64,
+    in_transit: AtomicI64,
+    held: AtomicI64,
+}
+
+impl Figures {
+    fn add(&self, share: Share) {
+        self.connected.fetch_add(share.connected, Ordering::Relaxed);
+        self.in_transit.fetch_add(share.in_transit, Ordering::Relaxed);
+        self.held.fetch_add(share.held, Ordering::Relaxed);
+    }
+
+    /// The sums now.
+    #[must_use]
+    pub fn sums(&self) -> Share {
+        Share {
+            connected: self.connected.load(Ordering::Relaxed),
+            in_transit: self.in_transit.load(Ordering::Relaxed),
+            held: self.held.load(Ordering::Relaxed),
+        }
+    }
 }
 
 impl Presence {
@@ -105,7 +137,7 @@ impl Presence {
             options;
         let clock = options.clock;
         let (watchers, taps) = (Watchers::new(options.watches), taps.into());
-        let shared = Arc::new(Shared { node, watchers, post, taps });
+        let shared = Arc::new(Shared { node, watchers, post, taps, figures: Figures::default() });
         let delivery = VisitorDelivery(Arc::clone(&shared));
         let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
@@ -138,6 +170,23 @@ impl Presence {
     #[must_use]
     pub fn watchers(&self) -> &Watchers {
         &self.shared.watchers
+    }
+
+    /// The sums over all visitors.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
+    }
+
+    /// Brings lists and figures up to the records that were restored without commands.
+    pub(super) fn count_restored(&self) {
+        let Shared { taps, figures, .. } = &*self.shared;
+        self.visitors.for_each(|key, visitor| {
+            figures.add(visitor.share());
+            if let Some(row) = visitor.row(&key.visitor).map(Arc::new) {
+                taps.iter().for_each(|tap| tap.listed(key, Some(&row)));
+            }
+        });
     }
 
     /// The clock that presence goes by.
@@ -260,28 +309,21 @@ impl Presence {
         );
     }
 
-    /// Lists the visitors of a group who are there, in the order of their ids, at most `limit` after `after`.
-    pub fn list(
+    /// Reads those of these visitors of a group who are there, in the given order.
+    pub fn views(
         &self,
-        group: GroupId,
-        after: Option<VisitorId>,
-        limit: usize,
+        group: &GroupId,
+        visitors: Vec<VisitorId>,
         answer: impl FnOnce(Vec<VisitorView>) + Send + 'static,
     ) {
-        let limit = limit.clamp(1, MAX_LIST);
-        let start = after.map(|visitor| VisitorKey { group: group.clone(), visitor });
-        let list = Arc::new(parking_lot::Mutex::new(Vec::new()));
-        let found = Arc::clone(&list);
-        let reader = Box::new(move |key: &VisitorKey, visitor: &Visitor| {
-            if key.group != group {
-                return key.group < group;
-            }
-            let mut found = found.lock();
-            found.extend(visitor.view(key));
-            found.len() < limit
+        let key = |visitor| VisitorKey { group: group.clone(), visitor };
+        let views = Arc::new(parking_lot::Mutex::new(Vec::with_capacity(visitors.len())));
+        let found = Arc::clone(&views);
+        let visit = Box::new(move |key: &VisitorKey, visitor: &Visitor| {
+            found.lock().extend(visitor.view(key));
         });
-        let done = Box::new(move || answer(std::mem::take(&mut *list.lock())));
-        self.visitors.scan(start, reader, done);
+        let done = Box::new(move || answer(std::mem::take(&mut *views.lock())));
+        self.visitors.read_all(visitors.into_iter().map(key).collect(), visit, done);
     }
 
     /// A socket wants a visitor's events, and gets the present state; with `since`, the presence data too if they

@@ -6,7 +6,8 @@
 //! * `pages`: connecting, leaving, grace, focus, visibility,
 //! * `held`: the signals that wait, and their outcomes,
 //! * `identity`: anonymous visitors who become known, and unique ids,
-//! * `view`: what readers and watchers see.
+//! * `view`: what readers and watchers see,
+//! * `standing`: what lists and figures say.
 
 pub mod command;
 mod held;
@@ -15,6 +16,7 @@ mod identity;
 mod model_test;
 mod pages;
 mod record;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod view;

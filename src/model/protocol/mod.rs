@@ -93,6 +93,12 @@ struct Fields<'a> {
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
     since: Option<super::event::Position>,
+    list: Option<u64>,
+    #[serde(default, deserialize_with = "Json::present")]
+    filter: Option<Json>,
+    #[serde(borrow)]
+    sort: Option<Cow<'a, str>>,
+    window: Option<super::list::Window>,
     #[serde(borrow)]
     signature: Option<Cow<'a, str>>,
 }

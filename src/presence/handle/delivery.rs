@@ -23,7 +23,7 @@ pub(super) struct VisitorDelivery(pub Arc<Shared>);
 
 impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
     fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
-        let Shared { node, watchers, post, taps } = &*self.0;
+        let Shared { node, watchers, post, taps, figures } = &*self.0;
         let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
         let visitorid = || key.visitor.clone();
         for effect in effects.drain(..) {
@@ -64,6 +64,10 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                     }
                 }
                 Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
+                Effect::Listed(row) => {
+                    taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
+                }
+                Effect::Counted(share) => figures.add(share),
             }
         }
     }

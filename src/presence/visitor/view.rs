@@ -54,12 +54,6 @@ impl Visitor {
         self.sockets.iter().map(|socket| socket.address)
     }
 
-    /// How many signals wait for him.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.signals.waiting()
-    }
-
     /// The code that leads here, and until when.
     #[must_use]
     pub fn unique(&self) -> Option<&(Code, Timestamp)> {

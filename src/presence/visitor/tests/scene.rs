@@ -187,6 +187,7 @@ impl Scene {
                 format!("{}: {} {func} {}", name(to), number(*id), failure.code)
             }
             Effect::Forward { to, submission } => format!("{} to {to}", number(submission.id)),
+            Effect::Listed(_) | Effect::Counted(_) => unreachable!("told by the record's keeper"),
         }
     }
 }
