@@ -65,6 +65,12 @@ struct Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Watching {
+    fn end(&self) {
         self.presence.watchers().close(self.socket);
         self.lists.close_all(&self.group, self.socket);
     }
@@ -157,6 +163,12 @@ impl AgentSocket {
         match self.verify(token) {
             Ok(agent) if Some(&agent.group) == current.as_ref() => {
                 let expires = Some(agent.expires);
+                if agent.require(Scope::READ).is_err()
+                    && let Some(watching) = &self.watching
+                {
+                    watching.end();
+                    watching.presence.watchers().open(watching.socket);
+                }
                 self.take_on(agent);
                 answer(&self.lease.outbox, request, |ok| ok.expires = expires);
                 ControlFlow::Continue(())
