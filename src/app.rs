@@ -34,6 +34,7 @@ use crate::{
     facades,
     http::{self, connections::Connections},
     limits::Rate,
+    lists::Lists,
     model::ids::NodeId,
     presence::{
         handle::{Options, Post, Presence, Tap},
@@ -117,6 +118,8 @@ pub async fn serve(
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
     }
 
+    let listing = service.lists.start()?;
+
     let options = service.settings.server.tls.clone();
     let tls = options
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
@@ -154,6 +157,7 @@ pub async fn serve(
     tracing::info!(saved, waiting, "state is saved");
     handle.stop(true).await;
     let _ = running.await;
+    drop(listing);
     Ok(())
 }
 
@@ -190,11 +194,13 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
-    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>];
+    let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
+    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
     SocketService {
         presence: Presence::new(options, post, taps),
         sockets,
         events,
+        lists,
         letters: DeadLetters::new(storage.clone()),
         tokens: Arc::new(settings.auth.token_service()),
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),

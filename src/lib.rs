@@ -24,6 +24,8 @@ pub mod settings;
 
 pub mod presence;
 
+pub mod lists;
+
 pub mod events;
 
 pub mod sockets;

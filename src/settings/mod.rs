@@ -162,6 +162,12 @@ pub struct Limits {
     pub watches_per_socket: usize,
     /// Watchers of one visitor.
     pub watchers_per_visitor: usize,
+    /// Live lists of one agent's socket.
+    pub lists_per_socket: usize,
+    /// Live lists of all agents of one group.
+    pub lists_per_group: usize,
+    /// How long the changes of a group's live lists are gathered, in ms.
+    pub list_pace_ms: u64,
     /// Longest frame or message on a socket, bytes.
     pub frame_limit_bytes: usize,
     /// What may wait for a slow socket, bytes.

@@ -127,6 +127,9 @@ fn limits(wire: &wire::Limits) -> Checked<Limits> {
             wire.watchers_per_visitor,
             1..=1_000_000,
         )?,
+        lists_per_socket: within("lists_per_socket", wire.lists_per_socket, 1..=100)?,
+        lists_per_group: within("lists_per_group", wire.lists_per_group, 1..=100_000)?,
+        list_pace_ms: within("list_pace_ms", wire.list_pace_ms, 20..=60_000)?,
         connections_per_address: within(
             "connections_per_address",
             wire.connections_per_address,

@@ -104,6 +104,12 @@ sections! {
         watches_per_socket: u64 = 1_000,
         /// Watchers of one visitor. Default 10000.
         watchers_per_visitor: u64 = 10_000,
+        /// Live lists of one agent's socket. Default 8.
+        lists_per_socket: u64 = 8,
+        /// Live lists of all agents of one group. Default 500.
+        lists_per_group: u64 = 500,
+        /// How long the changes of a group's live lists are gathered, milliseconds. Default 200.
+        list_pace_ms: u64 = 200,
         /// Longest frame or message on a socket, bytes. Default 65536.
         frame_limit_bytes: u64 = 65_536,
         /// What may wait for a slow socket, bytes. Default 262144.

@@ -24,13 +24,14 @@ use crate::{
     auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
     events::hub::Hub,
+    lists::Lists,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
         ids::GroupId,
         protocol::{ErrorAnswer, GoAway},
     },
-    presence::handle::Presence,
+    presence::{handle::Presence, visitor::command::Share},
     settings::{Group, Settings},
     store::dead_letters::DeadLetters,
     telemetry::{Metrics, labels::SocketKind},
@@ -81,6 +82,8 @@ pub struct SocketService {
     pub sockets: Arc<Sockets>,
     /// The groups' events.
     pub events: Arc<Hub>,
+    /// The lists of visitors.
+    pub lists: Arc<Lists>,
     /// What webhooks did not take.
     pub letters: DeadLetters,
     /// The settings.
@@ -165,12 +168,7 @@ impl SocketService {
     pub fn refresh_metrics(&self) {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let visitors = self.presence.visitors();
-        let (mut connected, mut in_transit, mut held) = (0, 0, 0);
-        visitors.for_each(|_, visitor| {
-            connected += i64::from(visitor.is_connected());
-            in_transit += i64::from(visitor.is_connected() && visitor.sockets().next().is_none());
-            held += gauge(visitor.held());
-        });
+        let Share { connected, in_transit, held } = self.presence.figures().sums();
         self.metrics.visitors_connected.set(connected);
         self.metrics.visitors_in_transit.set(in_transit);
         self.metrics.signals_held.set(held);

@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "codes",
     "settings",
     "presence",
+    "lists",
     "events",
     "sockets",
     "http",

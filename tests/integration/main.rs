@@ -12,6 +12,7 @@ mod events;
 mod explain;
 mod guesses;
 mod limits;
+mod lists;
 mod presence;
 mod restart;
 mod secrets;

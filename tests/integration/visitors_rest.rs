@@ -73,10 +73,10 @@ async fn a_list_is_read_page_by_page() {
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
-        ("limit=x", "query"),
+        ("limit=x", "limit"),
         ("cursor=%20", "cursor"),
         ("uniqueid=12", "code"),
-        ("more=1", "query"),
+        ("more=1", "more"),
     ] {
         let (status, problem) =
             server.rest("GET", &format!("/v1/groups/12345/visitors?{query}"), None).await;

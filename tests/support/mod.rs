@@ -1,6 +1,7 @@
 //! What the tests speak with: the real server as a child process, well-behaved clients, and hostile ones.
 
 pub mod client;
+pub mod list;
 pub mod raw;
 pub mod receiver;
 pub mod server;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use self::{
     client::{Closed, Socket},
+    list::List,
     raw::Raw,
     server::{Server, Stop},
 };

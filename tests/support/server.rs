@@ -301,9 +301,16 @@ impl Server {
             r#"sockets_open{kind="visitor"}"#,
             r#"sockets_open{kind="agent"}"#,
             "watchers",
+            "lists_open",
+            "list_views",
             "inbox_depth",
         ];
-        let never = ["record_panics_total", "actor_restarts_total", "inbox_full_total"];
+        let never = [
+            "record_panics_total",
+            "actor_restarts_total",
+            "inbox_full_total",
+            "list_panics_total",
+        ];
         let left = gone.into_iter().chain(never).filter_map(|name| {
             let value = figure(&metrics, name);
             (value != Some(0.0)).then(|| format!("{name} is {value:?}"))
