@@ -1,13 +1,12 @@
 //! Queries of REST, and what stands in them: filters, cursors, ids. The first line is a query string; the next ones are
 //! types, a visitor and a place, as they are once the query is taken apart.
 
-use actix_web::web::Query;
 use vestibule::{
     events::{
         cursor::{Cursor, Place},
         filter::Filter,
     },
-    http::{events::EventQuery, visitors::ListQuery, webhooks::LetterQuery},
+    http::{events::EventQuery, extract::form, visitors::ListQuery, webhooks::LetterQuery},
     model::{
         event::EventKind,
         ids::{Code, GroupId, IdempotencyKey, PageId, SignalId, TabId, VisitorId},
@@ -21,9 +20,9 @@ pub fn run(bytes: &[u8]) {
     let mut lines = text.split('\n');
     let (query, types) = (lines.next().unwrap_or_default(), lines.next());
     let (visitor, place) = (lines.next(), lines.next().unwrap_or_default());
-    let _ = Query::<EventQuery>::from_query(query);
-    let _ = Query::<ListQuery>::from_query(query);
-    let _ = Query::<LetterQuery>::from_query(query);
+    form::<EventQuery>(query, "query").err().iter().for_each(messages::problem);
+    form::<ListQuery>(query, "query").err().iter().for_each(messages::problem);
+    form::<LetterQuery>(query, "query").err().iter().for_each(messages::problem);
 
     match Filter::read(types, visitor) {
         Ok(filter) => {

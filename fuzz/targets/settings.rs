@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use vestibule::settings::{Sources, load};
 
 const ENVIRONMENT: &[u8] = b"\n----\n";
-/// Longest that an error may be.
+/// Longest that an error may be, besides what it repeats of a name in the file.
 const LONGEST_ERROR: usize = 1_000;
 /// Shorter texts turn up in an error by chance.
 const SHORTEST_SECRET: usize = 12;
@@ -23,24 +23,27 @@ pub fn run(bytes: &[u8]) {
         .map(|(name, text)| (format!("VESTIBULE_{name}"), text.to_owned()))
         .collect();
     let path = written(file);
-    let told =
-        match load(&Sources { file: Some(path), environment: environment.clone(), bind: None }) {
-            Ok(settings) => {
-                assert!(
-                    settings.server.workers >= 1
-                        && settings.server.ping_min <= settings.server.ping_max
-                );
-                for group in settings.groups.iter() {
-                    assert_eq!(settings.groups.get(&group.id).map(|it| &it.id), Some(&group.id));
-                }
-                format!("{settings:?}")
+    let told = match load(&Sources {
+        file: Some(path),
+        environment: environment.clone(),
+        bind: None,
+    }) {
+        Ok(settings) => {
+            assert!(
+                settings.server.workers >= 1
+                    && settings.server.ping_min <= settings.server.ping_max
+            );
+            for group in settings.groups.iter() {
+                assert_eq!(settings.groups.get(&group.id).map(|it| &it.id), Some(&group.id));
             }
-            Err(error) => {
-                let error = error.to_string();
-                assert!(error.contains(": ") && error.len() <= LONGEST_ERROR, "{error}");
-                error
-            }
-        };
+            format!("{settings:?}")
+        }
+        Err(error) => {
+            let error = error.to_string();
+            assert!(error.contains(": ") && error.len() <= bytes.len() + LONGEST_ERROR, "{error}");
+            error
+        }
+    };
     let all = String::from_utf8_lossy(bytes);
     for secret in secrets(&String::from_utf8_lossy(file), &environment) {
         let is_elsewhere = all.matches(&secret).count() > 1 || !all.contains(&secret);

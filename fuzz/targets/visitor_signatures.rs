@@ -25,7 +25,7 @@ pub fn run(bytes: &[u8]) {
         if check(&token).is_ok() {
             let header: Value = serde_json::from_str(header).expect("a header is JSON");
             let claims: Value = serde_json::from_str(claims).expect("claims are JSON");
-            assert_eq!(header["alg"], "HS256");
+            assert_eq!((&header["alg"], &header["crit"]), (&"HS256".into(), &Value::Null));
             assert_eq!(claims["sub"], visitor.as_str());
             assert!(claims["group"] == group.as_str() || claims["group"] == 12345);
             assert!(claims["exp"].as_u64().is_some_and(|ends| ends > NOW.0 / 1_000));

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, client_address, parse, visitor_key},
+    extract::{Bearer, client_address, parse, query as read_query, visitor_key},
     state::{State, ask},
 };
 use crate::{
@@ -60,8 +60,7 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let query = web::Query::<ListQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
+    let query: ListQuery = read_query(&request)?;
     let limit = query.limit.unwrap_or(100);
     if !(1..=MAX_LIST).contains(&limit) {
         return Err(Problem::field("limit", format!("must be 1 to {MAX_LIST}")).into());
