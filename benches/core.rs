@@ -24,6 +24,7 @@ use vestibule::{
         json::{self, Json},
         protocol::{agent::AgentMessage, visitor::VisitorMessage},
         signal::{Message, Target},
+        timeline::PageEnd,
     },
     presence::{
         handle::Tap as _,
@@ -110,7 +111,11 @@ impl Alone {
     }
 
     fn page_change(&mut self) {
-        self.apply(Command::Close { socket: socket(self.sockets), departure: Departure::Gone });
+        self.apply(Command::Close {
+            socket: socket(self.sockets),
+            departure: Departure::Gone,
+            cause: PageEnd::Lost,
+        });
         self.sockets += 1;
         self.apply(connect(self.sockets));
     }

@@ -185,6 +185,7 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
             watches_per_socket: limits.watches_per_socket,
         },
         most_records: limits.max_records,
+        timeline_entries: presence.timeline_entries,
         clock: clock.clone(),
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;

@@ -181,6 +181,7 @@ impl SocketService {
         let stats = visitors.stats();
         let codes = self.presence.code_engine();
         self.metrics.code_records.set(gauge(codes.records()));
+        self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
         self.metrics.inbox_depth.set(gauge(visitors.waiting() + codes.waiting()));
         let of_codes = codes.stats();
         for (counter, count, of_codes) in [
