@@ -12,7 +12,7 @@ use std::{
 
 use actix_http::{HttpService, Protocol, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
-use actix_service::{ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::{App, dev::AppConfig, middleware, web};
 use socket2::{Domain, Socket, Type};
 use tokio::{
@@ -212,6 +212,34 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
     }
 }
 
+/// A server without a listener: all that [`serve`] runs behind one, for connections that the caller brings, on this
+/// thread. Tests talk to it byte by byte. It must be the only worker, and keeps no state for another process.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn without_listener<T: Connection>(
+    settings: Settings,
+) -> Result<(SocketService, impl Inlet<T>), ServeError> {
+    let storage = SavedState::open(&settings.storage).await?;
+    let boot = Boot { incarnation: 1, clean: true };
+    let service = compose(Arc::new(settings), boot, &storage);
+    let inlet = blueprint(&service, actix_server::Server::build().graceful_shutdown_signal());
+    let inlet = inlet.worker::<T>().new_service(()).await;
+    let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;
+    service.lifecycle.ready();
+    Ok((service, inlet))
+}
+
+/// Serves a connection from its first byte to its last.
+pub trait Inlet<T>:
+    Service<(T, Protocol, Option<SocketAddr>), Response = (), Error = DispatchError>
+{
+}
+impl<T, S> Inlet<T> for S where
+    S: Service<(T, Protocol, Option<SocketAddr>), Response = (), Error = DispatchError>
+{
+}
+
 /// What posts the groups' events, one task an endpoint, on this thread.
 struct Webhooks {
     stop: watch::Sender<bool>,
@@ -277,23 +305,27 @@ struct Blueprint {
     started: Arc<AtomicUsize>,
 }
 
+fn blueprint(service: &SocketService, ending: GracefulShutdownSignal) -> Blueprint {
+    let settings = &service.settings;
+    let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
+    Blueprint {
+        service: service.clone(),
+        documents: web::Data::new(documents),
+        ending,
+        started: Arc::default(),
+    }
+}
+
 fn start(
     service: &SocketService,
     listener: TcpListener,
     tls: Option<Tls>,
 ) -> io::Result<actix_server::Server> {
-    let settings = &service.settings;
-    let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
     let connections = Connections::new(Arc::clone(&service.settings), service.metrics.clone());
     let builder = actix_server::Server::build();
-    let blueprint = Blueprint {
-        service: service.clone(),
-        documents: web::Data::new(documents),
-        ending: builder.graceful_shutdown_signal(),
-        started: Arc::default(),
-    };
+    let blueprint = blueprint(service, builder.graceful_shutdown_signal());
     let builder = builder
-        .workers(settings.server.workers)
+        .workers(service.settings.server.workers)
         .backlog(u32::try_from(BACKLOG).unwrap_or(1024))
         .max_concurrent_connections(usize::MAX >> 1)
         .shutdown_timeout(STOP_TIMEOUT_SECONDS)

@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, ProblemBody},
     event_stream::{self, Wishes},
-    extract::{Bearer, parse, text},
+    extract::{Bearer, parse, query as read_query, text},
     state::State,
 };
 use crate::{
@@ -108,9 +108,7 @@ pub async fn read(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let query = web::Query::<EventQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?
-        .into_inner();
+    let query: EventQuery = read_query(&request)?;
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
     let feed = state.events.feed(&group)?;
     let accept = text(&request, header::ACCEPT).unwrap_or_default();

@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, visitor_key},
+    extract::{Bearer, parse, query as read_query, visitor_key},
     state::{State, ask},
 };
 use crate::{
@@ -48,8 +48,7 @@ pub async fn explain(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::OPERATE)?;
     let key = visitor_key(&path.0, &path.1)?;
-    let query = web::Query::<ExplainQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
+    let query: ExplainQuery = read_query(&request)?;
     let named = |problem| Problem { field: Some("signal".to_owned()), ..problem };
     let signal = query.signal.as_deref().map(parse::<SignalId>).transpose().map_err(named)?;
     let limit = query.limit.unwrap_or(200);

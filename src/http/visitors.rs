@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, client_address, parse, visitor_key},
+    extract::{Bearer, client_address, parse, query as read_query, visitor_key},
     state::{State, ask},
 };
 use crate::{
@@ -48,9 +48,8 @@ pub struct ListParams {
 }
 
 impl ListParams {
-    fn read(query: &str) -> Result<Self, Problem> {
-        let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
-            .map_err(|error| Problem::field("query", error.to_string()))?;
+    fn read(request: &HttpRequest) -> Result<Self, Problem> {
+        let pairs: Vec<(String, String)> = read_query(request)?;
         let (mut limit, mut cursor, mut sort, mut uniqueid) = (None, None, None, None);
         let mut clauses = Vec::new();
         for (name, value) in pairs.iter() {
@@ -120,7 +119,7 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let params = ListParams::read(request.query_string())?;
+    let params = ListParams::read(&request)?;
     if let Some(code) = &params.uniqueid {
         let found = by_code(&request, &state, group.clone(), parse(code)?).await?;
         let none = PageQuery { limit: 0, ..PageQuery::default() };

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse},
+    extract::{Bearer, parse, query as read_query},
     state::State,
 };
 use crate::{
@@ -168,8 +168,7 @@ pub async fn list_letters(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     let (mailbox, _) = find(&state, &bearer, &path.0, &path.1)?;
-    let query = web::Query::<LetterQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
+    let query: LetterQuery = read_query(&request)?;
     let limit = query.limit.unwrap_or(100);
     if !(1..=MOST).contains(&limit) {
         return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
