@@ -262,7 +262,7 @@ impl Blueprint {
         let app = App::new()
             .app_data(web::Data::new(service.clone()))
             .app_data(self.documents.clone())
-            .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
+            .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
             .wrap(middleware::from_fn(http::guard::guard))
             .wrap(http::cors::cors(service))
             .wrap(middleware::from_fn(http::headers::headers))
@@ -351,7 +351,7 @@ fn spread(service: &SocketService, stop: Stop) -> u64 {
     if stop == Stop::Interrupt || service.settings.mode == Mode::Development {
         return 0;
     }
-    let rate = u64::from(service.settings.server.handshakes_per_second_total.get());
+    let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
     let sockets = service.sockets.len() as u64;
     (sockets * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
 }

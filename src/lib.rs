@@ -6,6 +6,8 @@ pub mod clock;
 
 pub mod model;
 
+pub mod limits;
+
 pub mod auth;
 
 pub mod telemetry;

@@ -77,8 +77,10 @@ pub struct Settings {
     pub mode: Mode,
     /// What development mode made up; `None` in production.
     pub development: Option<Development>,
-    /// Sockets, requests and their limits.
+    /// Where and how to listen.
     pub server: Server,
+    /// What the outside may do, and how often.
+    pub limits: Limits,
     /// Tokens.
     pub auth: Auth,
     /// The tenants.
@@ -93,7 +95,7 @@ pub struct Settings {
     pub log: Log,
 }
 
-/// Sockets, requests and their limits.
+/// Where and how to listen.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// Where to listen.
@@ -102,28 +104,10 @@ pub struct Server {
     pub public_url: Option<String>,
     /// Threads that serve sockets; at least 1.
     pub workers: usize,
-    /// Sockets in all.
-    pub max_sockets: usize,
-    /// Longest frame or message on a socket, bytes.
-    pub frame_limit_bytes: usize,
-    /// Longest request body, bytes.
-    pub body_limit_bytes: usize,
-    /// Time for a socket's first frame.
-    pub hello_timeout: Duration,
-    /// Time for a socket to take what was written.
-    pub write_deadline: Duration,
     /// Shortest time between two pings; never above `ping_max`.
     pub ping_min: Duration,
     /// Longest time between two pings.
     pub ping_max: Duration,
-    /// What may wait for a slow socket, bytes.
-    pub outbox_limit_bytes: usize,
-    /// Handshakes per second and address; more are accepted and closed with a code.
-    pub handshakes_per_second: NonZeroU32,
-    /// Handshakes per second and address; more get a plain HTTP refusal.
-    pub handshakes_per_second_hard: NonZeroU32,
-    /// Handshakes per second in all.
-    pub handshakes_per_second_total: NonZeroU32,
     /// How TLS is served; `None`: it is not.
     pub tls: Option<tls::Options>,
 }
@@ -134,6 +118,31 @@ impl Server {
     pub fn scheme(&self) -> &'static str {
         if self.tls.is_some() { "https" } else { "http" }
     }
+}
+
+/// What the outside may do, and how often.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sockets in all.
+    pub max_sockets: usize,
+    /// Handshakes per second and address; more are accepted and closed with a code.
+    pub handshakes_per_second: NonZeroU32,
+    /// Handshakes per second and address; more get a plain HTTP refusal.
+    pub handshakes_per_second_hard: NonZeroU32,
+    /// Handshakes per second in all.
+    pub handshakes_per_second_total: NonZeroU32,
+    /// Connects per second and visitor id.
+    pub connects_per_second: NonZeroU32,
+    /// Time for a socket's first frame.
+    pub hello_timeout: Duration,
+    /// Time for a socket to take what was written.
+    pub write_deadline: Duration,
+    /// Longest frame or message on a socket, bytes.
+    pub frame_limit_bytes: usize,
+    /// What may wait for a slow socket, bytes.
+    pub outbox_limit_bytes: usize,
+    /// Longest request body, bytes.
+    pub body_limit_bytes: usize,
 }
 
 /// Tokens.
@@ -231,8 +240,6 @@ pub struct Presence {
     pub unique_id_seconds: u64,
     /// Length of a unique id, digits.
     pub unique_id_digits: u8,
-    /// Connects per second and visitor id.
-    pub connects_per_second: NonZeroU32,
 }
 
 /// Other products' interfaces.

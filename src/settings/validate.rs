@@ -2,7 +2,9 @@
 
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
-use super::{Auth, Facades, Group, Groups, Log, Presence, Server, Settings, SettingsError, wire};
+use super::{
+    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, wire,
+};
 use crate::{
     auth::{ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret},
     model::ids::GroupId,
@@ -19,12 +21,14 @@ type Checked<T> = Result<T, SettingsError>;
 pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
     let server = server(wire.server, base)?;
+    let limits = limits(&wire.limits)?;
     let auth = auth(wire.auth)?;
     let groups = groups(wire.groups)?;
     Ok(Settings {
         mode,
         development: None,
         server,
+        limits,
         auth,
         presence: presence(&wire.presence)?,
         facades: facades(wire.facades, &groups)?,
@@ -45,43 +49,12 @@ fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
         bind: wire.bind.parse().map_err(|_| SettingsError::key("server.bind", BIND_RULE))?,
         public_url: wire.public_url.as_deref().map(public_url).transpose()?,
         workers,
-        max_sockets: number("server.max_sockets", wire.max_sockets, 1..=100_000_000)?,
-        frame_limit_bytes: number(
-            "server.frame_limit_bytes",
-            wire.frame_limit_bytes,
-            1_024..=16 * MEBIBYTE,
-        )?,
-        body_limit_bytes: number(
-            "server.body_limit_bytes",
-            wire.body_limit_bytes,
-            1_024..=64 * MEBIBYTE,
-        )?,
-        hello_timeout: milliseconds("server.hello_timeout_ms", wire.hello_timeout_ms)?,
-        write_deadline: milliseconds("server.write_deadline_ms", wire.write_deadline_ms)?,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
-        outbox_limit_bytes: number(
-            "server.outbox_limit_bytes",
-            wire.outbox_limit_bytes,
-            wire.frame_limit_bytes..=1_024 * MEBIBYTE,
-        )?,
-        handshakes_per_second: rate("server.handshakes_per_second", wire.handshakes_per_second)?,
-        handshakes_per_second_hard: rate(
-            "server.handshakes_per_second_hard",
-            wire.handshakes_per_second_hard,
-        )?,
-        handshakes_per_second_total: rate(
-            "server.handshakes_per_second_total",
-            wire.handshakes_per_second_total,
-        )?,
         tls: tls(wire.tls, base)?,
     };
     if server.ping_min > server.ping_max {
         return Err(SettingsError::key("server.ping_min_ms", "must not be above ping_max_ms"));
-    }
-    if server.handshakes_per_second > server.handshakes_per_second_hard {
-        let rule = "must not be above handshakes_per_second_hard";
-        return Err(SettingsError::key("server.handshakes_per_second", rule));
     }
     Ok(server)
 }
@@ -111,6 +84,45 @@ fn tls(wire: wire::Tls, base: &Path) -> Checked<Option<tls::Options>> {
             max_handshakes,
         })),
     }
+}
+
+fn limits(wire: &wire::Limits) -> Checked<Limits> {
+    fn within<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+        number(&format!("limits.{key}"), value, range)
+    }
+    let per_second = |key: &str, value| rate(&format!("limits.{key}"), value);
+    let time = |key: &str, value| milliseconds(&format!("limits.{key}"), value);
+    let limits = Limits {
+        max_sockets: within("max_sockets", wire.max_sockets, 1..=100_000_000)?,
+        handshakes_per_second: per_second("handshakes_per_second", wire.handshakes_per_second)?,
+        handshakes_per_second_hard: per_second(
+            "handshakes_per_second_hard",
+            wire.handshakes_per_second_hard,
+        )?,
+        handshakes_per_second_total: per_second(
+            "handshakes_per_second_total",
+            wire.handshakes_per_second_total,
+        )?,
+        connects_per_second: per_second("connects_per_second", wire.connects_per_second)?,
+        hello_timeout: time("hello_timeout_ms", wire.hello_timeout_ms)?,
+        write_deadline: time("write_deadline_ms", wire.write_deadline_ms)?,
+        frame_limit_bytes: within(
+            "frame_limit_bytes",
+            wire.frame_limit_bytes,
+            1_024..=16 * MEBIBYTE,
+        )?,
+        outbox_limit_bytes: within(
+            "outbox_limit_bytes",
+            wire.outbox_limit_bytes,
+            wire.frame_limit_bytes..=1_024 * MEBIBYTE,
+        )?,
+        body_limit_bytes: within("body_limit_bytes", wire.body_limit_bytes, 1_024..=64 * MEBIBYTE)?,
+    };
+    if limits.handshakes_per_second > limits.handshakes_per_second_hard {
+        let rule = "must not be above handshakes_per_second_hard";
+        return Err(SettingsError::key("limits.handshakes_per_second", rule));
+    }
+    Ok(limits)
 }
 
 fn public_url(text: &str) -> Checked<String> {
@@ -197,9 +209,8 @@ fn presence(wire: &wire::Presence) -> Checked<Presence> {
         grace_ms: within("grace_ms", wire.grace_ms, 0..=HOUR_MS)?,
         signal_window_ms: within("signal_window_ms", wire.signal_window_ms, 0..=HOUR_MS)?,
         ack_ms: within("ack_ms", wire.ack_ms, 100..=HOUR_MS)?,
-        unique_id_seconds: within("unique_id_seconds", wire.unique_id_seconds, 10..=86_400)?,
+        unique_id_seconds: within("unique_id_seconds", wire.unique_id_seconds, 1..=86_400)?,
         unique_id_digits: number("presence.unique_id_digits", wire.unique_id_digits, 4..=12)?,
-        connects_per_second: rate("presence.connects_per_second", wire.connects_per_second)?,
     })
 }
 

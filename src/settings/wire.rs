@@ -27,6 +27,7 @@ sections! {
     /// The whole file.
     Wire {
         server: Server = Server::default(),
+        limits: Limits = Limits::default(),
         auth: Auth = Auth::default(),
         groups: Vec<Group> = Vec::new(),
         presence: Presence = Presence::default(),
@@ -43,28 +44,10 @@ sections! {
         public_url: Option<String> = None,
         /// Threads that serve sockets. Default 0: one a core.
         workers: u64 = 0,
-        /// Sockets in all. Default 100000.
-        max_sockets: u64 = 100_000,
-        /// Longest frame or message on a socket, bytes. Default 65536.
-        frame_limit_bytes: u64 = 65_536,
-        /// Longest request body, bytes. Default 131072.
-        body_limit_bytes: u64 = 131_072,
-        /// Time for a socket's first frame, milliseconds. Default 10000.
-        hello_timeout_ms: u64 = 10_000,
-        /// Time for a socket to take what was written, milliseconds. Default 10000.
-        write_deadline_ms: u64 = 10_000,
         /// Shortest time between two pings, milliseconds. Default 20000.
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
         ping_max_ms: u64 = 25_000,
-        /// What may wait for a slow socket, bytes. Default 262144.
-        outbox_limit_bytes: u64 = 262_144,
-        /// Handshakes per second and address; more are closed with `ratelimited`. Default 50.
-        handshakes_per_second: u64 = 50,
-        /// Handshakes per second and address; more get a plain HTTP refusal. Default 200.
-        handshakes_per_second_hard: u64 = 200,
-        /// Handshakes per second in all. Default 2000.
-        handshakes_per_second_total: u64 = 2_000,
         tls: Tls = Tls::default(),
     }
 
@@ -80,6 +63,30 @@ sections! {
         handshake_timeout_ms: u64 = 10_000,
         /// Handshakes under way at a time. Default 2000.
         max_handshakes: u64 = 2_000,
+    }
+
+    /// `[limits]`
+    Limits {
+        /// Sockets in all. Default 100000.
+        max_sockets: u64 = 100_000,
+        /// Handshakes per second and address; more are closed with `ratelimited`. Default 50.
+        handshakes_per_second: u64 = 50,
+        /// Handshakes per second and address; more get a plain HTTP refusal. Default 200.
+        handshakes_per_second_hard: u64 = 200,
+        /// Handshakes per second in all. Default 2000.
+        handshakes_per_second_total: u64 = 2_000,
+        /// Connects per second and visitor id. Default 10.
+        connects_per_second: u64 = 10,
+        /// Time for a socket's first frame, milliseconds. Default 10000.
+        hello_timeout_ms: u64 = 10_000,
+        /// Time for a socket to take what was written, milliseconds. Default 10000.
+        write_deadline_ms: u64 = 10_000,
+        /// Longest frame or message on a socket, bytes. Default 65536.
+        frame_limit_bytes: u64 = 65_536,
+        /// What may wait for a slow socket, bytes. Default 262144.
+        outbox_limit_bytes: u64 = 262_144,
+        /// Longest request body, bytes. Default 131072.
+        body_limit_bytes: u64 = 131_072,
     }
 
     /// `[auth]`
@@ -130,8 +137,6 @@ sections! {
         unique_id_seconds: u64 = 300,
         /// Length of a unique id, digits, 4 to 12. Default 6.
         unique_id_digits: u64 = 6,
-        /// Connects per second and visitor id. Default 10.
-        connects_per_second: u64 = 10,
     }
 
     /// `[facades]`

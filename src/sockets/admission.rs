@@ -40,17 +40,15 @@ impl Admission {
     /// The limits of the settings.
     #[must_use]
     pub fn new(settings: &Settings) -> Self {
-        let server = &settings.server;
+        let limits = &settings.limits;
         let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate);
         Self {
-            by_address: DefaultKeyedRateLimiter::keyed(quota(server.handshakes_per_second)),
+            by_address: DefaultKeyedRateLimiter::keyed(quota(limits.handshakes_per_second)),
             by_address_hard: DefaultKeyedRateLimiter::keyed(quota(
-                server.handshakes_per_second_hard,
+                limits.handshakes_per_second_hard,
             )),
-            by_visitor: DefaultKeyedRateLimiter::keyed(quota(
-                settings.presence.connects_per_second,
-            )),
-            total: DefaultDirectRateLimiter::direct(quota(server.handshakes_per_second_total)),
+            by_visitor: DefaultKeyedRateLimiter::keyed(quota(limits.connects_per_second)),
+            total: DefaultDirectRateLimiter::direct(quota(limits.handshakes_per_second_total)),
         }
     }
 

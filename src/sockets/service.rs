@@ -162,25 +162,25 @@ impl SocketService {
     /// A reader with the settings' limit.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader::new(u32::try_from(self.settings.server.frame_limit_bytes).unwrap_or(u32::MAX))
+        Reader::new(u32::try_from(self.settings.limits.frame_limit_bytes).unwrap_or(u32::MAX))
     }
 
     /// An outbox with the settings' bound, which first writes `head`.
     #[must_use]
     pub fn outbox(&self, head: bytes::Bytes) -> Arc<Outbox> {
-        let limit = u32::try_from(self.settings.server.outbox_limit_bytes).unwrap_or(u32::MAX);
+        let limit = u32::try_from(self.settings.limits.outbox_limit_bytes).unwrap_or(u32::MAX);
         Arc::new(Outbox::with_head(limit, head))
     }
 
     /// A lease on this thread for a socket that opens now.
     #[must_use]
     pub fn lease(&self, outbox: Arc<Outbox>) -> std::rc::Rc<Lease> {
-        let server = &self.settings.server;
+        let (server, limits) = (&self.settings.server, &self.settings.limits);
         let timing = Timing {
             ping_min_ms: milliseconds(server.ping_min),
             ping_max_ms: milliseconds(server.ping_max),
-            hello_ms: milliseconds(server.hello_timeout),
-            write_ms: milliseconds(server.write_deadline),
+            hello_ms: milliseconds(limits.hello_timeout),
+            write_ms: milliseconds(limits.write_deadline),
         };
         Lease::new(outbox, Keepalive::new(&timing, self.clock().now(), rand::random()))
     }

@@ -161,7 +161,7 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
     if let Verdict::Close(close) = verdict {
         return Err(Refused::Close(close));
     }
-    if !service.lifecycle.is_ready() || service.sockets.len() >= service.settings.server.max_sockets
+    if !service.lifecycle.is_ready() || service.sockets.len() >= service.settings.limits.max_sockets
     {
         let spread = rand::random::<u64>() % UNREADY_RETRY_MS;
         let close = Close::from(CloseCode::Unready).retry_in(UNREADY_RETRY_MS + spread);

@@ -7,9 +7,10 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 16] = [
+const ORDER: [&str; 17] = [
     "clock",
     "model",
+    "limits",
     "auth",
     "telemetry",
     "reload",

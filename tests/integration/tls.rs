@@ -86,7 +86,7 @@ async fn sockets_rest_and_long_answers_go_over_tls() {
 #[tokio::test]
 async fn what_waits_behind_a_slow_reader_comes_at_last() {
     const SIGNALS: usize = 8;
-    let server = Server::with_tls(&[("server.outbox_limit_bytes", "4000000")]);
+    let server = Server::with_tls(&[("limits.outbox_limit_bytes", "4000000")]);
     let mut agent = server.agent().await;
     let mut page = server.page("ada", "t").opens().await;
     let mut sent = Vec::new();

@@ -28,9 +28,11 @@ const SETTINGS: &str = r#"
 [server]
 bind = "127.0.0.1:0"
 workers = 2
+[limits]
 handshakes_per_second = 100000
 handshakes_per_second_hard = 100000
 handshakes_per_second_total = 100000
+connects_per_second = 1000
 [auth]
 signing_key = "a signing key that only the tests know"
 [[groups]]
@@ -43,8 +45,6 @@ id = "777"
 visitor_origins = ["https://other.example"]
 api_keys = ["an-api-key-of-the-other-group"]
 strip_query = true
-[presence]
-connects_per_second = 1000
 [storage]
 url = "sqlite:saved.db"
 [log]

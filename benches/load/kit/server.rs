@@ -54,14 +54,14 @@ impl Server {
         let mut settings =
             format!("[server]\nbind = \"127.0.0.1:0\"\nworkers = 1\n{}\n", wishes.server);
         if wishes.lift_limits {
+            settings.push_str("[limits]\nconnects_per_second = 1000000\n");
             for name in ["", "_hard", "_total"] {
                 writeln!(settings, "handshakes_per_second{name} = 1000000").unwrap();
             }
         }
-        let connects = if wishes.lift_limits { "connects_per_second = 1000000\n" } else { "" };
         write!(
             settings,
-            "[presence]\n{connects}{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
+            "[presence]\n{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
              visitor_origins = [\"{ORIGIN}\"]\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
             wishes.presence,
         )
