@@ -22,7 +22,7 @@ mod scenarios;
 
 use std::{collections::HashMap, process::ExitCode};
 
-use kit::soak;
+use kit::soak::{self, storm::Storm};
 
 /// The baseline server has the product's allocator.
 #[global_allocator]
@@ -71,7 +71,10 @@ fn main() -> ExitCode {
         "signals" => scenarios::signals(&arguments),
         "fanout" => scenarios::fanout(&arguments),
         "pagechange" => scenarios::page_change(&arguments),
-        "avalanche" => scenarios::avalanche(&arguments),
+        "restart" if arguments.has("short") => storm(&arguments, Storm::short_restart()),
+        "restart" => storm(&arguments, Storm::restart()),
+        "avalanche" if arguments.has("short") => storm(&arguments, Storm::short_avalanche()),
+        "avalanche" => storm(&arguments, Storm::avalanche()),
         "baseline" => baseline::idle(&arguments),
         "baseline-server" => baseline::serve(),
         other => {
@@ -80,4 +83,16 @@ fn main() -> ExitCode {
         }
     };
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn storm(arguments: &Arguments, storm: Storm) -> bool {
+    soak::storm::run(&Storm {
+        visitors: arguments.number("visitors", storm.visitors),
+        agents: arguments.number("agents", storm.agents),
+        signals_per_second: arguments.number("signals", storm.signals_per_second),
+        away_ms: arguments.number("away", storm.away_ms),
+        budget_ms: arguments.number("budget", storm.budget_ms),
+        seed: arguments.number("seed", storm.seed),
+        ..storm
+    })
 }

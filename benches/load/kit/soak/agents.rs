@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::{
     Later, Soak,
     ledger::{Outcome, Sent},
+    pauses::EXCUSING_MS,
 };
-use crate::kit::net::Id;
+use crate::kit::{backoff::Backoff, net::Id};
 
 /// Requests from here on are watches; those below are signals.
 const WATCHES: u64 = 1 << 40;
@@ -17,6 +18,8 @@ const WATCHES: u64 = 1 << 40;
 const KNOWN_AWAY_MS: u64 = 6_500;
 /// What one socket tells may be read so much later than what another tells.
 const SLACK_MS: u64 = 500;
+/// The server's default.
+const GRACE_MS: u64 = 5_000;
 
 pub struct Agent {
     pub connection: Option<Id>,
@@ -30,6 +33,7 @@ pub struct Agent {
     /// Its signals without an outcome, in the order of sending.
     open: Vec<usize>,
     pub expects_close: bool,
+    backoff: Backoff,
 }
 
 /// What an agent believes of a visitor.
@@ -61,6 +65,7 @@ struct Heard<'a> {
     present: bool,
     data: Option<Value>,
     code: Option<&'a str>,
+    retry_ms: Option<u64>,
 }
 
 impl Soak {
@@ -78,6 +83,7 @@ impl Soak {
                 views: HashMap::new(),
                 open: Vec::new(),
                 expects_close: false,
+                backoff: Backoff::default(),
             });
         }
     }
@@ -112,6 +118,14 @@ impl Soak {
                 let (id, outcome) = (heard.id.unwrap_or_default(), heard.outcome);
                 self.accepted(agent, request as usize - 1, id, outcome.unwrap_or_default());
             }
+            ("goaway", _) if self.is_away => self.agents[agent].backoff.told_to_go(heard.retry_ms),
+            // Not taken, and so not lost: the sender tries again, as this answer tells him to.
+            ("error", Some(request))
+                if request < WATCHES && self.is_away && heard.code == Some("unready") =>
+            {
+                let wait = heard.retry_ms.unwrap_or(500);
+                self.after(wait as f64, Later::Resend(request as usize - 1));
+            }
             ("error", Some(request)) if request < WATCHES => {
                 let signal = request as usize - 1;
                 self.agents[agent].open.retain(|open| *open != signal);
@@ -142,8 +156,10 @@ impl Soak {
     }
 
     fn agent_welcomed(&mut self, agent: usize) {
+        let now = self.now_ms();
         let this = &mut self.agents[agent];
         this.is_welcome = true;
+        this.backoff.welcomed(now);
         let Some(id) = this.connection else { return };
         for visitor in &this.watched {
             let name = &self.visitors[*visitor].name;
@@ -181,6 +197,15 @@ impl Soak {
         let signal = self.ledger.signals.len() - 1;
         self.agents[agent].open.push(signal);
         self.send(agent, signal);
+    }
+
+    /// Sends a signal again that has no outcome yet; where the agent is away, his next socket does it.
+    pub(super) fn send_again(&mut self, signal: usize) {
+        let agent = self.ledger.signals[signal].agent;
+        if self.agents[agent].is_ready() && self.agents[agent].open.contains(&signal) {
+            self.ledger.resent += 1;
+            self.send(agent, signal);
+        }
     }
 
     fn send(&mut self, agent: usize, signal: usize) {
@@ -247,11 +272,8 @@ impl Soak {
                 // Before the first page, watchers are rightly told that he is away.
                 let is_news = !heard.present || view.connected;
                 view.connected = connected;
-                let this = &self.visitors[visitor];
-                let is_on_purpose = this.away.is_some() || own_now < this.back_at + SLACK_MS;
-                if !connected && is_news && !is_on_purpose {
-                    self.ledger.false_leaves += 1;
-                    self.ledger.fail(format!("a false leave of {name}, at {own_now} ms"));
+                if !connected && is_news {
+                    self.judge_leave(visitor, own_now);
                 }
             }
             "visitorsock" => {
@@ -263,6 +285,26 @@ impl Soak {
         }
     }
 
+    /// A leave was told. It is false unless the visitor left on purpose. It is not judged if this process let him wait
+    /// for longer than the grace before it even tried to connect, or stood still meanwhile and the machine with it.
+    fn judge_leave(&mut self, visitor: usize, now: u64) {
+        let this = &self.visitors[visitor];
+        if this.away.is_some() || now < this.back_at + SLACK_MS {
+            return;
+        }
+        if self.is_away {
+            return self.leaves.push((visitor, now));
+        }
+        let tried_late = this.tried_at >= this.gone_at + GRACE_MS - SLACK_MS;
+        if tried_late || self.pauses.within(this.gone_at, now) >= EXCUSING_MS {
+            self.ledger.unjudged += 1;
+            return;
+        }
+        self.ledger.false_leaves += 1;
+        let name = this.name.clone();
+        self.ledger.fail(format!("a false leave of {name}, at {now} ms"));
+    }
+
     /// When a visitor who was away on purpose is about to come back: everybody must have heard of his leave.
     pub(super) fn expect_known_away(&mut self, visitor: usize) {
         let Some(since) = self.visitors[visitor].away else { return };
@@ -271,6 +313,11 @@ impl Soak {
             return;
         }
         let now = self.now_ms();
+        if self.pauses.within(since, now) >= EXCUSING_MS {
+            // What the server told meanwhile may wait unread.
+            self.ledger.unjudged += 1;
+            return;
+        }
         let is_informed = |agent: &&Agent| agent.is_ready() && now > agent.ready_since + SLACK_MS;
         for agent in self.agents.iter().filter(is_informed) {
             if agent.views.get(&visitor).is_some_and(|view| view.connected) {
@@ -312,18 +359,27 @@ impl Soak {
     }
 
     fn agent_goes(&mut self, agent: usize) {
+        let wait = self.random.unit() * 300.0;
+        self.agent_returns_in(agent, wait);
+    }
+
+    fn agent_returns_in(&mut self, agent: usize, wait: f64) {
         let this = &mut self.agents[agent];
         (this.connection, this.is_welcome, this.confirmed) = (None, false, 0);
-        let wait = self.random.unit() * 300.0;
         self.after(wait, Later::Return(agent));
     }
 
-    pub(super) fn agent_lost(&mut self, agent: usize, code: Option<u16>) {
-        if self.agents[agent].expects_close {
-            self.agents[agent].connection = None;
+    pub(super) fn agent_lost(&mut self, agent: usize, code: Option<u16>, retry_ms: Option<u64>) {
+        let (now, random) = (self.now_ms(), self.random.unit());
+        let this = &mut self.agents[agent];
+        if this.expects_close {
+            this.connection = None;
             return;
         }
-        self.ledger.fail(format!("the server closed agent {agent}: {code:?}"));
-        self.agent_goes(agent);
+        let wait = this.backoff.lost(now, retry_ms, random);
+        if !self.is_away {
+            self.ledger.fail(format!("the server closed agent {agent}: {code:?}"));
+        }
+        self.agent_returns_in(agent, wait);
     }
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Later, Soak};
-use crate::kit::{GROUP, ORIGIN, net::Id};
+use crate::kit::{GROUP, ORIGIN, backoff::Backoff, net::Id};
 
 /// How many ids a tab remembers, and how many a hello may tell.
 const SEEN_KEPT: usize = 256;
@@ -22,6 +22,9 @@ pub struct Visitor {
     pub is_returning: bool,
     /// When he last came back from that.
     pub back_at: u64,
+    /// When a page of his last went, and when the next one was last tried.
+    pub gone_at: u64,
+    pub tried_at: u64,
 }
 
 pub struct Tab {
@@ -40,6 +43,8 @@ pub struct Tab {
     latest: HashMap<usize, usize>,
     /// The page is about to be closed by the server, as it asked for.
     pub expects_close: bool,
+    backoff: Backoff,
+    up_since_ms: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +64,14 @@ impl Tab {
     pub fn is_up(&self) -> bool {
         self.stage == Stage::Up
     }
+
+    pub fn is_up_since(&self, moment_ms: u64) -> bool {
+        self.is_up() && self.up_since_ms >= moment_ms
+    }
+
+    pub fn up_since_ms(&self) -> u64 {
+        self.up_since_ms
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,6 +82,7 @@ struct Heard<'a> {
     deadline: Option<i64>,
     now: Option<i64>,
     request: Option<u64>,
+    retry_ms: Option<u64>,
     data: Option<Payload>,
 }
 
@@ -78,10 +92,10 @@ struct Payload {
 }
 
 impl Soak {
-    pub(super) fn make_visitors(&mut self, count: usize, seed: u64) {
+    /// Every fifth has two tabs, where that is wanted.
+    pub(super) fn make_visitors(&mut self, count: usize, seed: u64, with_second_tabs: bool) {
         for visitor in 0..count {
-            // Every fifth has two tabs.
-            let tabs = 1 + usize::from(visitor % 5 == 4);
+            let tabs = 1 + usize::from(with_second_tabs && visitor % 5 == 4);
             let first = self.tabs.len();
             self.visitors.push(Visitor {
                 name: format!("visitor-{seed:x}-{visitor}"),
@@ -89,6 +103,8 @@ impl Soak {
                 away: None,
                 is_returning: false,
                 back_at: 0,
+                gone_at: 0,
+                tried_at: 0,
             });
             for tab in 0..tabs {
                 self.tabs.push(Tab {
@@ -104,13 +120,18 @@ impl Soak {
                     offset_ms: 0,
                     latest: HashMap::new(),
                     expects_close: false,
+                    backoff: Backoff::default(),
+                    up_since_ms: 0,
                 });
             }
         }
     }
 
     pub(super) fn connect_page(&mut self, tab: usize) {
-        self.expect_known_away(self.tabs[tab].visitor);
+        let visitor = self.tabs[tab].visitor;
+        self.expect_known_away(visitor);
+        self.visitors[visitor].tried_at = self.now_ms();
+        self.attempts += usize::from(self.is_away);
         let path = format!("/v1/visitor?group={GROUP}");
         let id = self.net.open(&path, Some(ORIGIN), tab);
         let tab = &mut self.tabs[tab];
@@ -175,6 +196,7 @@ impl Soak {
                 }
             }
             "focus" | "blur" => {}
+            "goaway" if self.is_away => self.tabs[tab].backoff.told_to_go(heard.retry_ms),
             _ => {
                 let text = String::from_utf8_lossy(message).into_owned();
                 self.ledger.fail(format!("a page got {text}"));
@@ -186,6 +208,8 @@ impl Soak {
         let own = self.now_ms() as i64;
         let this = &mut self.tabs[tab];
         this.stage = Stage::Up;
+        this.up_since_ms = own as u64;
+        this.backoff.welcomed(own as u64);
         this.offset_ms = now - own;
         for seen in &mut this.seen {
             seen.confirmed |= this.told.contains(&seen.id);
@@ -267,6 +291,9 @@ impl Soak {
         self.ledger.changes += 1;
         let Some(id) = self.tabs[tab].connection.take() else { return };
         self.tabs[tab].stage = Stage::Down;
+        self.tabs[tab].backoff = Backoff::default();
+        let visitor = self.tabs[tab].visitor;
+        self.visitors[visitor].gone_at = self.now_ms();
         let way = self.random.below(4);
         let manner = match way {
             0 => "reset",
@@ -336,14 +363,21 @@ impl Soak {
         }
     }
 
-    pub(super) fn page_lost(&mut self, tab: usize, code: Option<u16>) {
+    pub(super) fn page_lost(&mut self, tab: usize, code: Option<u16>, retry_ms: Option<u64>) {
+        let (now, random) = (self.now_ms(), self.random.unit());
         let this = &mut self.tabs[tab];
+        self.turned_away += usize::from(self.is_away && this.stage != Stage::Up);
         this.connection = None;
         this.stage = Stage::Down;
-        if !this.expects_close {
+        if this.expects_close {
+            return;
+        }
+        let wait = this.backoff.lost(now, retry_ms, random);
+        self.visitors[this.visitor].gone_at = now;
+        if !self.is_away {
             let name = this.name.clone();
             self.ledger.fail(format!("the server closed {name}: {code:?}"));
-            self.after(200.0, Later::Connect(tab));
         }
+        self.after(wait, Later::Connect(tab));
     }
 }
