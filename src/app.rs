@@ -18,18 +18,29 @@ use socket2::{Domain, Socket, Type};
 use tokio::{
     net::TcpStream,
     signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
 };
 
 use crate::{
     auth::Mode,
     clock::{Clock, Timestamp},
-    facades, http,
+    codes::GuessLimits,
+    events::{
+        self,
+        hub::Hub,
+        webhook::runner::{self, Runner},
+    },
+    facades,
+    http::{self, connections::Connections},
+    limits::Rate,
     model::ids::NodeId,
     presence::{
-        handle::{Options, Post, Presence},
+        handle::{Options, Post, Presence, Tap},
         registry::{Duties, Registry},
         saving,
         visitor::Rules,
+        watchers::WatchLimits,
     },
     reload::Reloads,
     settings::Settings,
@@ -40,7 +51,10 @@ use crate::{
         table::Sockets,
         takeover::take_over,
     },
-    store::saved::{Boot, SavedState, StorageError},
+    store::{
+        dead_letters::{DeadLetters, Mailbox},
+        saved::{Boot, SavedState, StorageError},
+    },
     telemetry::Metrics,
     tls::{Tls, TlsError},
 };
@@ -49,8 +63,6 @@ use crate::{
 const BACKLOG: i32 = 4096;
 /// How long a peer may leave sent bytes unacknowledged before the kernel gives the connection up.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests that are under way may take when the server stops.
 const STOP_TIMEOUT_SECONDS: u64 = 5;
 /// How long sockets may take to read their go-away.
@@ -88,6 +100,8 @@ pub async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    // One provider of cryptography for all of TLS. Another one stays, if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
     let address = settings.server.bind;
     let listener = listen(address).map_err(|error| ServeError::Listen { address, error })?;
@@ -95,11 +109,12 @@ pub async fn serve(
 
     let storage = SavedState::open(&settings.storage).await?;
     let boot = storage.begin().await?;
-    let service = compose(Arc::clone(&settings), boot);
+    let service = compose(Arc::clone(&settings), boot, &storage);
+    let waiting = events::saving::load(&service.events, &settings.events, &storage, boot).await?;
     let loaded = saving::load(&service.presence, &storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
-        tracing::info!(loaded, clean = boot.clean, "took over from the last process");
+        tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
     }
 
     let options = service.settings.server.tls.clone();
@@ -117,6 +132,7 @@ pub async fn serve(
     listening(address);
 
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
+    let webhooks = Webhooks::start(&service);
     let reload = actix_rt::spawn(reloads.run());
     let stop = wait_for_stop().await;
     tidy.abort();
@@ -124,25 +140,29 @@ pub async fn serve(
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
+    service.events.drain();
     service.go_away(spread(&service, stop));
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, &storage).await?;
     service.metrics.saved_records.inc_by(saved);
+    // The sealed records tell nothing more.
+    webhooks.stop().await;
+    let waiting = events::saving::save(&service.events, &storage).await?;
     storage.end(boot.incarnation).await?;
     storage.close().await;
-    tracing::info!(saved, "state is saved");
+    tracing::info!(saved, waiting, "state is saved");
     handle.stop(true).await;
     let _ = running.await;
     Ok(())
 }
 
 /// Builds the parts that all sockets and requests share.
-fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
+fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketService {
     let clock = Clock::system();
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
-    let presence = &settings.presence;
+    let (presence, limits) = (&settings.presence, &settings.limits);
     let unknown_until = if boot.clean { Timestamp(0) } else { clock.now() + presence.grace_ms };
     let options = Options {
         node: NodeId { node: 0, incarnation: boot.incarnation },
@@ -155,18 +175,70 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
         shards: settings.server.workers,
         unique_life_ms: presence.unique_id_seconds * 1000,
         unique_digits: presence.unique_id_digits.into(),
+        guesses: GuessLimits {
+            per_address: Rate::per_minute(limits.guesses_per_minute),
+            per_group: Rate::per_minute(limits.guesses_per_minute_total),
+            remembered: limits.remembered_keys,
+        },
+        watches: WatchLimits {
+            watchers_per_visitor: limits.watchers_per_visitor,
+            watches_per_socket: limits.watches_per_socket,
+        },
+        most_records: limits.max_records,
         clock: clock.clone(),
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
+    let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
+    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>];
     SocketService {
-        presence: Presence::new(options, post),
+        presence: Presence::new(options, post, taps),
         sockets,
+        events,
+        letters: DeadLetters::new(storage.clone()),
         tokens: Arc::new(settings.auth.token_service()),
-        admission: Arc::new(Admission::new(&settings)),
+        dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
+        admission: Arc::new(Admission::new(&settings.limits)),
         metrics,
         lifecycle: Lifecycle::default(),
         started: clock.now(),
         settings,
+    }
+}
+
+/// What posts the groups' events, one task an endpoint, on this thread.
+struct Webhooks {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Webhooks {
+    fn start(service: &SocketService) -> Self {
+        let mut webhooks = Self { stop: watch::Sender::new(false), tasks: JoinSet::new() };
+        let rules = service.settings.events.webhooks;
+        let endpoints = service.events.feeds().flat_map(|(group, feed)| {
+            feed.endpoints().iter().map(move |endpoint| (group, endpoint))
+        });
+        for (group, endpoint) in endpoints {
+            let endpoint = Arc::clone(endpoint);
+            let mailbox = Mailbox { group: group.to_string(), endpoint: endpoint.id.to_string() };
+            let runner = Runner {
+                endpoint,
+                mailbox,
+                letters: service.letters.clone(),
+                rules,
+                client: runner::client(&rules),
+                clock: service.clock().clone(),
+                metrics: service.metrics.clone(),
+            };
+            webhooks.tasks.spawn_local(runner.run(webhooks.stop.subscribe()));
+        }
+        webhooks
+    }
+
+    /// Waits for the end of all. What they did not post stays in the queues.
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        self.tasks.join_all().await;
     }
 }
 
@@ -205,6 +277,7 @@ fn start(
 ) -> io::Result<actix_server::Server> {
     let settings = &service.settings;
     let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
+    let connections = Connections::new(Arc::clone(&service.settings), service.metrics.clone());
     let builder = actix_server::Server::build();
     let blueprint = Blueprint {
         service: service.clone(),
@@ -224,7 +297,7 @@ fn start(
                 let peer = stream.peer_addr().ok();
                 Ok((stream, Protocol::Http1, peer))
             };
-            fn_service(plain).and_then(blueprint.worker())
+            connections.clone().limit(fn_service(plain).and_then(blueprint.worker()))
         }),
         Some(tls) => builder.listen("https", listener, move || {
             let (tls, ending) = (tls.clone(), blueprint.ending.clone());
@@ -238,7 +311,7 @@ fn start(
                     Ok((stream, Protocol::Http1, peer))
                 }
             };
-            fn_service(secured).and_then(blueprint.worker())
+            connections.clone().limit(fn_service(secured).and_then(blueprint.worker()))
         }),
     };
     Ok(builder?.run())
@@ -274,7 +347,7 @@ impl Blueprint {
             })
             .default_service(web::to(http::guard::not_found));
         HttpService::build()
-            .client_request_timeout(HEAD_TIMEOUT)
+            .client_request_timeout(service.settings.limits.head_timeout)
             // Connections without a request under way end at once, or they would hold the end up.
             .graceful_shutdown_signal(move || {
                 let ending = ending.clone();
@@ -304,7 +377,9 @@ async fn tidy_up(service: SocketService) {
     let mut interval = actix_rt::time::interval(TIDY);
     loop {
         interval.tick().await;
-        service.admission.tidy();
+        let now = service.clock().now();
+        service.admission.tidy(now);
+        service.presence.guesses().tidy(now);
     }
 }
 

@@ -24,6 +24,8 @@ pub mod settings;
 
 pub mod presence;
 
+pub mod events;
+
 pub mod sockets;
 
 pub mod http;

@@ -8,7 +8,9 @@ mod login_key;
 mod origins;
 mod scope;
 mod secret;
+mod signer;
 mod tokens;
+mod visitor_signature;
 
 pub use self::{
     bearer::bearer,
@@ -19,5 +21,7 @@ pub use self::{
     origins::{InvalidOrigin, Mode, Origin, OriginList, is_loopback_host, is_own_origin},
     scope::{Scope, UnknownScope},
     secret::Secret,
+    signer::Signer,
     tokens::{IssuedToken, MAX_MINUTES, MAX_TOKEN_BYTES, Minutes, TokenRequest, TokenService},
+    visitor_signature::{SignatureError, VisitorSignatures},
 };

@@ -19,11 +19,12 @@ pub fn cors(service: &SocketService) -> Cors {
             let origin = service.page_origin(Some(origin), host);
             service.settings.groups.iter().any(|group| service.allows_agent(group, &origin))
         })
-        .allowed_methods([Method::GET, Method::POST])
+        .allowed_methods([Method::GET, Method::POST, Method::DELETE])
         .allowed_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::HeaderName::from_static("idempotency-key"),
+            header::HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([header::RETRY_AFTER])
         .block_on_origin_mismatch(false)

@@ -2,7 +2,7 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::{documents, operations, pages, signals, tokens, visitors};
+use super::{documents, events, operations, pages, signals, tokens, visitors, webhooks};
 
 /// Adds all routes but the facades'.
 pub fn routes(service: &mut ServiceConfig) {
@@ -14,6 +14,13 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)
+        .service(events::read)
+        .service(webhooks::list)
+        .service(webhooks::list_letters)
+        .service(webhooks::redeliver_all)
+        .service(webhooks::redeliver_one)
+        .service(webhooks::delete_all)
+        .service(webhooks::delete_one)
         // operations
         .service(operations::healthz)
         .service(operations::readyz)

@@ -52,8 +52,7 @@ impl<K: Eq + Hash + Clone> Keyed<K> {
     /// # Errors
     /// In how many milliseconds to try again.
     pub fn take(&self, key: &K, now: Timestamp) -> Result<(), u64> {
-        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
-        let Some(shard) = self.shards.get(hash % SHARDS) else { return Ok(()) };
+        let Some(shard) = self.shard(key) else { return Ok(()) };
         let mut paces = shard.lock();
         if let Some(pace) = paces.get_mut(key) {
             return pace.take(&self.rate, 1, now);
@@ -68,11 +67,25 @@ impl<K: Eq + Hash + Clone> Keyed<K> {
         paces.entry(key.clone()).or_default().take(&self.rate, 1, now)
     }
 
+    /// Whether `key` may act now; takes nothing.
+    ///
+    /// # Errors
+    /// In how many milliseconds to try again.
+    pub fn ask(&self, key: &K, now: Timestamp) -> Result<(), u64> {
+        let mut pace = self.shard(key).and_then(|shard| shard.lock().get(key).copied());
+        pace.as_mut().map_or(Ok(()), |pace| pace.take(&self.rate, 1, now))
+    }
+
     /// Forgets the keys that have rested.
     pub fn tidy(&self, now: Timestamp) {
         for shard in &self.shards {
             forget(&mut shard.lock(), now);
         }
+    }
+
+    fn shard(&self, key: &K) -> Option<&Mutex<HashMap<K, Pace>>> {
+        let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
+        self.shards.get(hash % SHARDS)
     }
 
     /// How many keys are remembered.

@@ -3,27 +3,31 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
-    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, wire,
+    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, webhooks,
+    wire,
 };
 use crate::{
-    auth::{ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret},
+    auth::{
+        ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures,
+    },
+    limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
     telemetry, tls,
 };
 
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
-const MEBIBYTE: u64 = 1024 * 1024;
+pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
-type Checked<T> = Result<T, SettingsError>;
+pub(super) type Checked<T> = Result<T, SettingsError>;
 
 pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
     let server = server(wire.server, base)?;
     let limits = limits(&wire.limits)?;
     let auth = auth(wire.auth)?;
-    let groups = groups(wire.groups)?;
+    let groups = groups(wire.groups, wire.events.webhook_plain_http)?;
     Ok(Settings {
         mode,
         development: None,
@@ -31,6 +35,7 @@ pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Set
         limits,
         auth,
         presence: presence(&wire.presence)?,
+        events: webhooks::events(&wire.events)?,
         facades: facades(wire.facades, &groups)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
@@ -48,6 +53,9 @@ fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
     let server = Server {
         bind: wire.bind.parse().map_err(|_| SettingsError::key("server.bind", BIND_RULE))?,
         public_url: wire.public_url.as_deref().map(public_url).transpose()?,
+        proxies: Proxies::new(&wire.trusted_proxies, wire.forwarded_header).map_err(
+            |(place, error)| SettingsError::key(format!("server.trusted_proxies[{place}]"), error),
+        )?,
         workers,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
@@ -57,6 +65,91 @@ fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
         return Err(SettingsError::key("server.ping_min_ms", "must not be above ping_max_ms"));
     }
     Ok(server)
+}
+
+fn limits(wire: &wire::Limits) -> Checked<Limits> {
+    fn within<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+        number(&format!("limits.{key}"), value, range)
+    }
+    let per_second = |key: &str, value| rate(&format!("limits.{key}"), value);
+    let time = |key: &str, value| milliseconds(&format!("limits.{key}"), value);
+    let paced = |(key, value), (burst_key, burst)| {
+        let rate = Rate::per_second(per_second(key, value)?);
+        Ok::<_, SettingsError>(rate.with_burst(per_second(burst_key, burst)?))
+    };
+    let limits = Limits {
+        max_sockets: within("max_sockets", wire.max_sockets, 1..=100_000_000)?,
+        handshakes_per_second: per_second("handshakes_per_second", wire.handshakes_per_second)?,
+        handshakes_per_second_hard: per_second(
+            "handshakes_per_second_hard",
+            wire.handshakes_per_second_hard,
+        )?,
+        handshakes_per_second_total: per_second(
+            "handshakes_per_second_total",
+            wire.handshakes_per_second_total,
+        )?,
+        connects_per_second: per_second("connects_per_second", wire.connects_per_second)?,
+        hello_timeout: time("hello_timeout_ms", wire.hello_timeout_ms)?,
+        write_deadline: time("write_deadline_ms", wire.write_deadline_ms)?,
+        frame_limit_bytes: within(
+            "frame_limit_bytes",
+            wire.frame_limit_bytes,
+            1_024..=16 * MEBIBYTE,
+        )?,
+        outbox_limit_bytes: within(
+            "outbox_limit_bytes",
+            wire.outbox_limit_bytes,
+            wire.frame_limit_bytes..=1_024 * MEBIBYTE,
+        )?,
+        body_limit_bytes: within("body_limit_bytes", wire.body_limit_bytes, 1_024..=64 * MEBIBYTE)?,
+        sockets_per_address: within(
+            "sockets_per_address",
+            wire.sockets_per_address,
+            1..=10_000_000,
+        )?,
+        identities_per_socket: within(
+            "identities_per_socket",
+            wire.identities_per_socket,
+            1..=10_000,
+        )?,
+        max_records: within("max_records", wire.max_records, 1..=1_000_000_000)?,
+        visitor_messages: paced(
+            ("visitor_messages_per_second", wire.visitor_messages_per_second),
+            ("visitor_messages_burst", wire.visitor_messages_burst),
+        )?,
+        agent_messages: paced(
+            ("agent_messages_per_second", wire.agent_messages_per_second),
+            ("agent_messages_burst", wire.agent_messages_burst),
+        )?,
+        watches_per_socket: within("watches_per_socket", wire.watches_per_socket, 1..=1_000_000)?,
+        watchers_per_visitor: within(
+            "watchers_per_visitor",
+            wire.watchers_per_visitor,
+            1..=1_000_000,
+        )?,
+        connections_per_address: within(
+            "connections_per_address",
+            wire.connections_per_address,
+            1..=1_000_000,
+        )?,
+        head_timeout: time("head_timeout_ms", wire.head_timeout_ms)?,
+        requests_per_second: per_second("requests_per_second", wire.requests_per_second)?,
+        requests_per_second_per_subject: per_second(
+            "requests_per_second_per_subject",
+            wire.requests_per_second_per_subject,
+        )?,
+        guesses_per_minute: per_second("guesses_per_minute", wire.guesses_per_minute)?,
+        guesses_per_minute_total: per_second(
+            "guesses_per_minute_total",
+            wire.guesses_per_minute_total,
+        )?,
+        remembered_keys: within("remembered_keys", wire.remembered_keys, 16..=100_000_000)?,
+    };
+    if limits.handshakes_per_second > limits.handshakes_per_second_hard {
+        let rule = "must not be above handshakes_per_second_hard";
+        return Err(SettingsError::key("limits.handshakes_per_second", rule));
+    }
+    Ok(limits)
 }
 
 /// The files themselves are read when the server starts, and by `vestibule check`.
@@ -84,45 +177,6 @@ fn tls(wire: wire::Tls, base: &Path) -> Checked<Option<tls::Options>> {
             max_handshakes,
         })),
     }
-}
-
-fn limits(wire: &wire::Limits) -> Checked<Limits> {
-    fn within<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
-        number(&format!("limits.{key}"), value, range)
-    }
-    let per_second = |key: &str, value| rate(&format!("limits.{key}"), value);
-    let time = |key: &str, value| milliseconds(&format!("limits.{key}"), value);
-    let limits = Limits {
-        max_sockets: within("max_sockets", wire.max_sockets, 1..=100_000_000)?,
-        handshakes_per_second: per_second("handshakes_per_second", wire.handshakes_per_second)?,
-        handshakes_per_second_hard: per_second(
-            "handshakes_per_second_hard",
-            wire.handshakes_per_second_hard,
-        )?,
-        handshakes_per_second_total: per_second(
-            "handshakes_per_second_total",
-            wire.handshakes_per_second_total,
-        )?,
-        connects_per_second: per_second("connects_per_second", wire.connects_per_second)?,
-        hello_timeout: time("hello_timeout_ms", wire.hello_timeout_ms)?,
-        write_deadline: time("write_deadline_ms", wire.write_deadline_ms)?,
-        frame_limit_bytes: within(
-            "frame_limit_bytes",
-            wire.frame_limit_bytes,
-            1_024..=16 * MEBIBYTE,
-        )?,
-        outbox_limit_bytes: within(
-            "outbox_limit_bytes",
-            wire.outbox_limit_bytes,
-            wire.frame_limit_bytes..=1_024 * MEBIBYTE,
-        )?,
-        body_limit_bytes: within("body_limit_bytes", wire.body_limit_bytes, 1_024..=64 * MEBIBYTE)?,
-    };
-    if limits.handshakes_per_second > limits.handshakes_per_second_hard {
-        let rule = "must not be above handshakes_per_second_hard";
-        return Err(SettingsError::key("limits.handshakes_per_second", rule));
-    }
-    Ok(limits)
 }
 
 fn public_url(text: &str) -> Checked<String> {
@@ -154,22 +208,29 @@ fn auth(wire: wire::Auth) -> Checked<Auth> {
     Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
 }
 
-fn groups(wire: Vec<wire::Group>) -> Checked<Groups> {
+fn groups(wire: Vec<wire::Group>, plain_http: bool) -> Checked<Groups> {
     let mut groups = Groups::default();
     for (index, group) in wire.into_iter().enumerate() {
         let at = format!("groups[{index}]");
-        if !groups.insert(self::group(&at, group)?) {
+        if !groups.insert(self::group(&at, group, plain_http)?) {
             return Err(SettingsError::key(format!("{at}.id"), "another group has this id"));
         }
     }
     Ok(groups)
 }
 
-fn group(at: &str, wire: wire::Group) -> Checked<Group> {
+fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
     let id: GroupId =
         wire.id.parse().map_err(|error| SettingsError::key(format!("{at}.id"), error))?;
     for (index, key) in wire.api_keys.iter().enumerate() {
         long_enough(&format!("{at}.api_keys[{index}]"), key, 16)?;
+    }
+    for (index, key) in wire.visitor_keys.iter().enumerate() {
+        long_enough(&format!("{at}.visitor_keys[{index}]"), key, 32)?;
+    }
+    if wire.require_signed_visitors && wire.visitor_keys.is_empty() {
+        let rule = "must have a key where require_signed_visitors is set";
+        return Err(SettingsError::key(format!("{at}.visitor_keys"), rule));
     }
     let partner = match (wire.partner_id, wire.partner_key) {
         (partner_id, Some(key)) => {
@@ -187,7 +248,11 @@ fn group(at: &str, wire: wire::Group) -> Checked<Group> {
         agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
         api_keys: ApiKeys::new(&wire.api_keys),
         partner,
+        visitor_signatures: VisitorSignatures::new(wire.visitor_keys, wire.require_signed_visitors),
+        native_visitors: wire.native_visitors,
         strip_query: wire.strip_query,
+        events: wire.events,
+        webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })
 }
@@ -235,7 +300,11 @@ fn log(wire: wire::Log) -> Checked<Log> {
     Ok(Log { format: wire.format, filter: wire.filter })
 }
 
-fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+pub(super) fn number<T: TryFrom<u64>>(
+    key: &str,
+    value: u64,
+    range: RangeInclusive<u64>,
+) -> Checked<T> {
     if range.contains(&value)
         && let Ok(number) = T::try_from(value)
     {
@@ -244,7 +313,7 @@ fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) ->
     Err(SettingsError::key(key, format!("must be {} to {}", range.start(), range.end())))
 }
 
-fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
+pub(super) fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
     number(key, value, 100..=DAY_MS).map(Duration::from_millis)
 }
 

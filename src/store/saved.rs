@@ -114,6 +114,11 @@ impl SavedState {
         Ok(Self { path: path.clone(), pool })
     }
 
+    /// The connection, for what else is kept in this storage.
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// Marks the start of a process and tells how the last one ended.
     ///
     /// # Errors
@@ -219,7 +224,7 @@ impl SavedState {
         self.pool.close().await;
     }
 
-    fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StorageError {
+    pub(super) fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StorageError {
         let path = self.path.clone();
         move |error| StorageError { path, doing, reason: error.into() }
     }
@@ -227,16 +232,28 @@ impl SavedState {
 
 /// The steps that made the tables what they are. Steps are added, never changed.
 fn migrations() -> Migrator {
-    let steps = [(
-        1,
-        "saved state",
-        "CREATE TABLE saved (
-             kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
-         );
-         CREATE TABLE process (
-             id INTEGER PRIMARY KEY CHECK (id = 1), incarnation INTEGER NOT NULL, clean INTEGER NOT NULL
-         );",
-    )];
+    let steps = [
+        (
+            1,
+            "saved state",
+            "CREATE TABLE saved (
+                 kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
+             );
+             CREATE TABLE process (
+                 id INTEGER PRIMARY KEY CHECK (id = 1), incarnation INTEGER NOT NULL, clean INTEGER NOT NULL
+             );",
+        ),
+        (
+            20,
+            "dead letters",
+            "CREATE TABLE dead_letters (
+                 id INTEGER PRIMARY KEY AUTOINCREMENT, group_id TEXT NOT NULL, endpoint TEXT NOT NULL,
+                 event TEXT NOT NULL, body TEXT NOT NULL, cause TEXT NOT NULL, error TEXT NOT NULL,
+                 tries INTEGER NOT NULL, died INTEGER NOT NULL
+             );
+             CREATE INDEX dead_letters_by_endpoint ON dead_letters (group_id, endpoint, id);",
+        ),
+    ];
     let steps = steps.into_iter().map(|(version, description, sql)| {
         let sql = sqlx::SqlSafeStr::into_sql_str(sql);
         Migration::new(version, description.into(), MigrationType::Simple, sql, false)

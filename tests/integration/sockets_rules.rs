@@ -249,7 +249,7 @@ async fn rule_4_4_hostile_bytes_end_their_own_socket_only() {
     let error = raw.hear().await;
     assert_eq!((&error["code"], &error["field"]), (&json!("badrequest"), &json!("data.a")));
     raw.send(&frame(TEXT, "[".repeat(60_000).as_bytes())).await;
-    assert_eq!(raw.hear().await["code"], "badrequest");
+    assert_eq!(raw.hear().await["code"], "toolarge");
     raw.send(&frame(0x82, br#"{"type":"activity","request":2}"#)).await;
     assert_eq!(raw.hear().await, json!({"type": "ok", "request": 2}));
     // Its own unmasked frame ends it, and leaves the visitor in transit.

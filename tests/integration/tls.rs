@@ -1,7 +1,7 @@
 //! TLS in the server itself: everything goes over it, and its certificate changes while sockets are open.
 
 use std::{
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::TcpStream,
     time::{Duration, Instant},
 };
@@ -205,23 +205,28 @@ async fn a_slow_handshake_ends_in_time_and_holds_nobody_up() {
             stream
         })
         .collect();
-    // All places are taken: the next is left at once.
+    // All places are taken: the next is left at once. One that asked too early has the place of one of the three.
+    let mut more = Vec::new();
     until("a refusal", || {
         let mut one_more = TcpStream::connect(server.address()).unwrap();
         one_more.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-        matches!(one_more.read(&mut [0]), Ok(0) | Err(_)) && started.elapsed().as_millis() < 900
+        let is_left = match one_more.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        };
+        more.push(one_more);
+        is_left && started.elapsed().as_millis() < 900
     })
     .await;
-    for stream in slow {
+    for stream in slow.into_iter().chain(more) {
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         assert!(rest(stream).is_empty());
     }
     let time = started.elapsed();
     assert!((900..5_000).contains(&time.as_millis()), "{time:?}");
     server.page("ada", "t").opens().await.leave().await;
-    // The one that asked too early may have had the place of one of the three.
     let (late, left) = (handshakes(&server, "timeout"), handshakes(&server, "toomany"));
-    assert!(late >= 2.0 && left >= 1.0 && late + left >= 4.0, "{late} late, {left} left");
+    assert!(late >= 3.0 && left >= 1.0, "{late} late, {left} left");
 }
 
 #[tokio::test]

@@ -33,6 +33,14 @@ handshakes_per_second = 100000
 handshakes_per_second_hard = 100000
 handshakes_per_second_total = 100000
 connects_per_second = 1000
+sockets_per_address = 100000
+connections_per_address = 100000
+visitor_messages_per_second = 100000
+visitor_messages_burst = 100000
+agent_messages_per_second = 100000
+agent_messages_burst = 100000
+requests_per_second = 100000
+requests_per_second_per_subject = 100000
 [auth]
 signing_key = "a signing key that only the tests know"
 [[groups]]

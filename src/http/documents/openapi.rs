@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -28,6 +29,7 @@ use crate::{http, model::error::ErrorCode};
         (name = "tokens", description = "An API key of the group buys a token for one of its agents."),
         (name = "visitors", description = "Who is there. A token needs the scope `read`."),
         (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
+        (name = "events", description = "What happened to the group's visitors, for back ends. A token needs the scope `read`, and `operate` for webhooks."),
         (name = "operations", description = "For those who run the service."),
     ),
     paths(
@@ -37,6 +39,13 @@ use crate::{http, model::error::ErrorCode};
         http::signals::send_signal,
         http::signals::send_invocation,
         http::signals::signal_state,
+        http::events::read,
+        http::webhooks::list,
+        http::webhooks::list_letters,
+        http::webhooks::redeliver_all,
+        http::webhooks::redeliver_one,
+        http::webhooks::delete_all,
+        http::webhooks::delete_one,
         http::operations::healthz,
         http::operations::readyz,
         http::operations::metrics,
@@ -56,6 +65,7 @@ pub struct Document {
     servers: Vec<Server>,
     tags: Option<Vec<Tag>>,
     paths: Paths,
+    webhooks: Value,
     components: Option<Components>,
 }
 
@@ -82,8 +92,36 @@ pub fn document(
         servers: vec![ServerBuilder::new().url(url).description(Some("This server")).build()],
         tags: all.tags,
         paths: all.paths,
+        webhooks: webhooks(),
         components: all.components,
     }
+}
+
+/// What the server posts to a group's webhooks.
+fn webhooks() -> Value {
+    let header = |name: &str, description: &str| {
+        json!({"name": name, "in": "header", "required": true, "description": description,
+            "schema": {"type": "string"}})
+    };
+    json!({"event": {"post": {
+        "tags": ["events"],
+        "summary": "One event, posted to each of the group's webhooks that wants its type.",
+        "description": "Signed as Standard Webhooks 1.0.0 say. It may come again, under the same id.",
+        "operationId": "receive_event",
+        "parameters": [
+            header("webhook-id", "The event's `id`"),
+            header("webhook-timestamp", "When this request was made, in Unix seconds"),
+            header("webhook-signature", "`v1,` and the base64 of HMAC-SHA256 over id, timestamp and body between full \
+                stops; one for each secret, between spaces"),
+        ],
+        "requestBody": {"required": true, "content": {"application/json": {
+            "schema": {"$ref": "#/components/schemas/GroupEvent"}}}},
+        "responses": {
+            "2XX": {"description": "Taken"},
+            "410": {"description": "Wants no more: the webhook gets nothing until dead letters are sent again"},
+            "default": {"description": "Not taken: it is tried again, after `Retry-After` seconds if that is given"},
+        },
+    }}})
 }
 
 struct Security;
@@ -110,7 +148,7 @@ impl Modify for Security {
 pub fn problems(document: &mut utoipa::openapi::OpenApi, body: &str, media: &str) {
     let reference = format!("#/components/schemas/{body}");
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
             complete(operation, &reference, media);
         }
     }

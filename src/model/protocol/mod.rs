@@ -43,7 +43,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::Problem,
-    json::{Json, sentence},
+    json::{Json, check_depth, sentence},
     signal::Target,
 };
 
@@ -92,6 +92,8 @@ struct Fields<'a> {
     target: Option<Target>,
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    signature: Option<Cow<'a, str>>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.
@@ -116,6 +118,9 @@ fn read<'a, T>(
     text: &'a str,
     convert: impl FnOnce(Fields<'a>) -> Result<T, Problem>,
 ) -> Result<Numbered<T>, Unreadable> {
+    if let Err(problem) = check_depth(text.as_bytes(), "message") {
+        return Err(Unreadable { request: None, problem });
+    }
     let fields: Fields<'a> = match serde_json::from_str(text) {
         Ok(fields) => fields,
         Err(error) => return Err(Unreadable { request: None, problem: explain(text, &error) }),
