@@ -20,7 +20,7 @@ mod baseline;
 mod kit;
 mod scenarios;
 
-use std::{collections::HashMap, process::ExitCode};
+use std::{collections::HashMap, process::ExitCode, time::Duration};
 
 use kit::soak::{self, storm::Storm};
 
@@ -55,8 +55,12 @@ fn main() -> ExitCode {
     let arguments = Arguments(arguments);
     let is_well = match scenario.as_str() {
         "soak" => {
-            let plan =
-                if arguments.has("short") { soak::Plan::short() } else { soak::Plan::full() };
+            let plan = match (arguments.has("short"), arguments.has("long")) {
+                (true, _) => soak::Plan::short(),
+                (_, true) => soak::Plan::long(),
+                _ => soak::Plan::full(),
+            };
+            let minutes = arguments.number("minutes", plan.time.as_secs_f64() / 60.0);
             soak::run(&soak::Plan {
                 changes: arguments.number("changes", plan.changes),
                 signals: arguments.number("signals", plan.signals),
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
                 visitors: arguments.number("visitors", plan.visitors),
                 agents: arguments.number("agents", plan.agents),
                 rate: arguments.number("rate", plan.rate),
+                time: Duration::from_secs_f64(minutes * 60.0),
                 ..plan
             })
         }

@@ -208,10 +208,17 @@ impl Figures {
 
     /// The sum of a figure over the labels that contain `label`.
     pub fn with(&self, name: &str, label: &str) -> f64 {
+        let rows = self.rows(name).into_iter().filter(|(key, _)| key.contains(label));
+        rows.map(|(_, value)| value).sum()
+    }
+
+    /// A figure with each of its labels.
+    pub fn rows(&self, name: &str) -> Vec<(&str, f64)> {
         let name = format!("vestibule_{name}");
         let rows = self.0.lines().filter_map(|line| line.rsplit_once(' '));
-        let rows = rows
-            .filter(|(key, _)| key.split('{').next() == Some(name.as_str()) && key.contains(label));
-        rows.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
+        let rows = rows.filter(|(key, _)| key.split('{').next() == Some(name.as_str()));
+        let rows: Vec<_> = rows.map(|(key, value)| (key, value.parse().unwrap())).collect();
+        assert!(!rows.is_empty(), "there is no figure {name}");
+        rows
     }
 }

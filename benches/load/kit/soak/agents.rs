@@ -12,8 +12,12 @@ use super::{
 };
 use crate::kit::{backoff::Backoff, net::Id};
 
+/// The numbers that agents have among the owners of connections start here.
+pub const AGENTS: usize = 1 << 40;
 /// Requests from here on are watches; those below are signals.
 const WATCHES: u64 = 1 << 40;
+/// And from here on the ends of watches.
+const UNWATCHES: u64 = 1 << 41;
 /// How long after his leaving every watcher must know that a visitor is away; he stays away for longer.
 const KNOWN_AWAY_MS: u64 = 6_500;
 /// What one socket tells may be read so much later than what another tells.
@@ -25,10 +29,9 @@ pub struct Agent {
     pub connection: Option<Id>,
     /// The visitors that it watches.
     watched: Vec<usize>,
-    /// How many of them the server has confirmed on this socket.
-    confirmed: usize,
+    /// Those of them whom the server has confirmed on this socket, and since when.
+    confirmed: HashMap<usize, u64>,
     is_welcome: bool,
-    ready_since: u64,
     views: HashMap<usize, View>,
     /// Its signals without an outcome, in the order of sending.
     open: Vec<usize>,
@@ -45,9 +48,14 @@ struct View {
     sequence: u64,
 }
 
+/// Every visitor is watched by two agents.
+fn watchers(visitor: usize, agents: usize) -> [usize; 2] {
+    [visitor % agents, (visitor + 1) % agents]
+}
+
 impl Agent {
     pub fn is_ready(&self) -> bool {
-        self.is_welcome && self.confirmed == self.watched.len()
+        self.is_welcome && self.confirmed.len() == self.watched.len()
     }
 }
 
@@ -69,17 +77,14 @@ struct Heard<'a> {
 }
 
 impl Soak {
-    /// Every visitor is watched by two agents.
     pub(super) fn make_agents(&mut self, count: usize) {
         for agent in 0..count {
-            let is_watched =
-                |visitor: &usize| visitor % count == agent || (visitor + 1) % count == agent;
+            let is_watched = |visitor: &usize| watchers(*visitor, count).contains(&agent);
             self.agents.push(Agent {
                 connection: None,
                 watched: (0..self.visitors.len()).filter(is_watched).collect(),
-                confirmed: 0,
+                confirmed: HashMap::new(),
                 is_welcome: false,
-                ready_since: 0,
                 views: HashMap::new(),
                 open: Vec::new(),
                 expects_close: false,
@@ -89,7 +94,7 @@ impl Soak {
     }
 
     pub(super) fn connect_agent(&mut self, agent: usize) {
-        let owner = self.tabs.len() + agent;
+        let owner = AGENTS + agent;
         self.agents[agent].connection = Some(self.net.open("/v1/agent?group=12345", None, owner));
     }
 
@@ -110,9 +115,12 @@ impl Soak {
         };
         match (heard.kind, heard.request) {
             ("welcome", _) => self.agent_welcomed(agent),
+            ("ok", Some(request)) if request >= UNWATCHES => {}
             ("ok", Some(request)) if request >= WATCHES => {
-                self.agents[agent].confirmed += 1;
-                self.agents[agent].ready_since = self.now_ms();
+                let (visitor, now) = ((request - WATCHES) as usize, self.now_ms());
+                if self.agents[agent].watched.contains(&visitor) {
+                    self.agents[agent].confirmed.insert(visitor, now);
+                }
             }
             ("ok", Some(request)) => {
                 let (id, outcome) = (heard.id.unwrap_or_default(), heard.outcome);
@@ -160,17 +168,42 @@ impl Soak {
         let this = &mut self.agents[agent];
         this.is_welcome = true;
         this.backoff.welcomed(now);
-        let Some(id) = this.connection else { return };
-        for visitor in &this.watched {
-            let name = &self.visitors[*visitor].name;
-            let request = WATCHES + *visitor as u64;
-            let watch = json!({"type": "watch", "visitorid": name, "request": request});
-            self.net.text(id, watch.to_string().as_bytes());
+        let (watched, open) = (this.watched.clone(), this.open.clone());
+        for visitor in watched {
+            self.ask_about(agent, visitor, "watch", WATCHES);
         }
         // In the order of their first sending: the key makes those that arrived harmless.
-        for signal in this.open.clone() {
+        for signal in open {
             self.ledger.resent += 1;
             self.send(agent, signal);
+        }
+    }
+
+    fn ask_about(&mut self, agent: usize, visitor: usize, what: &str, requests: u64) {
+        let (name, request) = (&self.visitors[visitor].name, requests + visitor as u64);
+        let message = json!({"type": what, "visitorid": name, "request": request}).to_string();
+        if let Some(id) = self.agents[agent].connection.filter(|_| self.agents[agent].is_welcome) {
+            self.net.text(id, message.as_bytes());
+        }
+    }
+
+    /// Two agents begin to watch a visitor who has not been there before.
+    pub(super) fn watch_newcomer(&mut self, visitor: usize) {
+        for agent in watchers(visitor, self.agents.len()) {
+            self.agents[agent].watched.push(visitor);
+            self.ask_about(agent, visitor, "watch", WATCHES);
+        }
+    }
+
+    /// Nobody watches a visitor any more who left for good; by now all must have heard of it.
+    pub(super) fn forget(&mut self, visitor: usize) {
+        self.expect_known_away(visitor);
+        for agent in watchers(visitor, self.agents.len()) {
+            self.ask_about(agent, visitor, "unwatch", UNWATCHES);
+            let agent = &mut self.agents[agent];
+            agent.watched.retain(|watched| *watched != visitor);
+            agent.confirmed.remove(&visitor);
+            agent.views.remove(&visitor);
         }
     }
 
@@ -318,7 +351,9 @@ impl Soak {
             self.ledger.unjudged += 1;
             return;
         }
-        let is_informed = |agent: &&Agent| agent.is_ready() && now > agent.ready_since + SLACK_MS;
+        let is_informed = |agent: &&Agent| {
+            agent.confirmed.get(&visitor).is_some_and(|since| now > since + SLACK_MS)
+        };
         for agent in self.agents.iter().filter(is_informed) {
             if agent.views.get(&visitor).is_some_and(|view| view.connected) {
                 self.ledger.missed_leaves += 1;
@@ -332,6 +367,9 @@ impl Soak {
             for visitor in &agent.watched {
                 let view = agent.views.get(visitor).copied().unwrap_or_default();
                 let visitor = &self.visitors[*visitor];
+                if visitor.tabs.is_empty() {
+                    continue;
+                }
                 if !view.connected || view.sockets != visitor.tabs.len() {
                     self.ledger.failures.push(format!(
                         "agent {number} believes of {}: connected {}, {} sockets instead of {}",
@@ -365,7 +403,8 @@ impl Soak {
 
     fn agent_returns_in(&mut self, agent: usize, wait: f64) {
         let this = &mut self.agents[agent];
-        (this.connection, this.is_welcome, this.confirmed) = (None, false, 0);
+        (this.connection, this.is_welcome) = (None, false);
+        this.confirmed.clear();
         self.after(wait, Later::Return(agent));
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Soak, agents::Agent, pauses::EXCUSING_MS, settle, visitors::Tab};
+use super::{Soak, agents::Agent, pauses::EXCUSING_MS, settle::settle, visitors::Tab};
 use crate::kit::server::{Server, Wishes};
 
 /// From the next process's start on, in milliseconds: the server's default.
@@ -85,7 +85,7 @@ struct Times {
 pub fn run(storm: &Storm) -> bool {
     let mut server = Server::start(&Wishes { lift_limits: false, ..Wishes::default() });
     let mut soak = Soak::new(&server, storm.seed);
-    soak.make_visitors(storm.visitors, storm.seed, false);
+    soak.make_visitors(storm.visitors, false);
     soak.make_agents(storm.agents);
     soak.move_in(1.0);
     if storm.is_thorough {
@@ -93,6 +93,7 @@ pub fn run(storm: &Storm) -> bool {
     }
     let before = server.resident_kib();
     // Long enough for every connection to count as healthy, as a visitor's usually is.
+    soak.next_send_ms = soak.now_ms() as f64;
     soak.storm_for(storm, Duration::from_secs(5));
     let times = soak.go_through(storm, &mut server);
     soak.storm_for(storm, Duration::from_secs(2));
@@ -133,8 +134,7 @@ impl Soak {
         self.turn();
         self.carry_out_due();
         while storm.signals_per_second > 0.0 && self.next_send_ms <= self.now_ms() as f64 {
-            self.next_send_ms =
-                self.now_ms() as f64 + self.random.pause_ms(storm.signals_per_second);
+            self.next_send_ms += self.random.pause_ms(storm.signals_per_second);
             self.send_some_signal();
         }
     }

@@ -12,11 +12,14 @@ use crate::kit::{GROUP, ORIGIN, backoff::Backoff, net::Id};
 const SEEN_KEPT: usize = 256;
 const SEEN_TOLD: usize = 64;
 const SEEN_TOLD_MS: u64 = 60_000;
+/// How long a visitor stays away who left on purpose: longer than it takes until all watchers know.
+const AWAY_MS: f64 = 8_000.0;
 
 pub struct Visitor {
     pub name: String,
+    /// None when he left for good.
     pub tabs: Vec<usize>,
-    /// Away on purpose, since when.
+    /// Away on purpose, or not here yet; since when.
     pub away: Option<u64>,
     /// A page of his is on its way again; that page may go before it is welcomed.
     pub is_returning: bool,
@@ -61,6 +64,25 @@ struct Seen {
 }
 
 impl Tab {
+    fn new(visitor: usize, name: String) -> Self {
+        Self {
+            visitor,
+            name,
+            page: 0,
+            connection: None,
+            stage: Stage::Down,
+            seen: VecDeque::new(),
+            told: Vec::new(),
+            requests: 0,
+            asked: HashMap::new(),
+            offset_ms: 0,
+            latest: HashMap::new(),
+            expects_close: false,
+            backoff: Backoff::default(),
+            up_since_ms: 0,
+        }
+    }
+
     pub fn is_up(&self) -> bool {
         self.stage == Stage::Up
     }
@@ -93,38 +115,28 @@ struct Payload {
 
 impl Soak {
     /// Every fifth has two tabs, where that is wanted.
-    pub(super) fn make_visitors(&mut self, count: usize, seed: u64, with_second_tabs: bool) {
+    pub(super) fn make_visitors(&mut self, count: usize, with_second_tabs: bool) {
         for visitor in 0..count {
             let tabs = 1 + usize::from(with_second_tabs && visitor % 5 == 4);
             let first = self.tabs.len();
-            self.visitors.push(Visitor {
-                name: format!("visitor-{seed:x}-{visitor}"),
-                tabs: (first..first + tabs).collect(),
-                away: None,
-                is_returning: false,
-                back_at: 0,
-                gone_at: 0,
-                tried_at: 0,
-            });
-            for tab in 0..tabs {
-                self.tabs.push(Tab {
-                    visitor,
-                    name: format!("tab-{visitor}-{tab}"),
-                    page: 0,
-                    connection: None,
-                    stage: Stage::Down,
-                    seen: VecDeque::new(),
-                    told: Vec::new(),
-                    requests: 0,
-                    asked: HashMap::new(),
-                    offset_ms: 0,
-                    latest: HashMap::new(),
-                    expects_close: false,
-                    backoff: Backoff::default(),
-                    up_since_ms: 0,
-                });
-            }
+            self.tabs
+                .extend((0..tabs).map(|tab| Tab::new(visitor, format!("tab-{visitor}-{tab}"))));
+            self.add_visitor((first..first + tabs).collect());
         }
+    }
+
+    fn add_visitor(&mut self, tabs: Vec<usize>) -> usize {
+        let visitor = self.visitors.len();
+        self.visitors.push(Visitor {
+            name: format!("visitor-{:x}-{visitor}", self.seed),
+            tabs,
+            away: None,
+            is_returning: false,
+            back_at: 0,
+            gone_at: 0,
+            tried_at: 0,
+        });
+        visitor
     }
 
     pub(super) fn connect_page(&mut self, tab: usize) {
@@ -325,9 +337,10 @@ impl Soak {
         self.after(wait, Later::Connect(tab));
     }
 
-    /// A visitor leaves, by saying so or by closing the browser, and comes back much later.
+    /// A visitor leaves, by saying so or by closing the browser. He comes back much later, or another one soon.
     pub(super) fn leave_on_purpose(&mut self) {
-        let visitor = self.random.below(self.visitors.len());
+        let tab = self.random.below(self.tabs.len());
+        let visitor = self.tabs[tab].visitor;
         let tabs = self.visitors[visitor].tabs.clone();
         if self.visitors[visitor].away.is_some() || !tabs.iter().all(|tab| self.tabs[*tab].is_up())
         {
@@ -338,8 +351,10 @@ impl Soak {
         self.visitors[visitor].is_returning = false;
         self.excuse(visitor);
         let says_so = self.random.chance(0.5);
-        let back = 8_000.0 + self.random.unit() * 1_000.0;
-        for tab in tabs {
+        let is_last = self.random.chance(0.5);
+        let back = if is_last { 0.0 } else { AWAY_MS } + self.random.unit() * 1_000.0;
+        for tab in &tabs {
+            let tab = *tab;
             let Some(id) = self.tabs[tab].connection.take() else { continue };
             self.tabs[tab].stage = Stage::Down;
             if says_so {
@@ -353,6 +368,23 @@ impl Soak {
             let wait = back + self.random.unit() * 100.0;
             self.after(wait, Later::Connect(tab));
         }
+        if is_last {
+            self.after(AWAY_MS, Later::Forget(visitor));
+            self.succeed(visitor, tabs);
+        }
+    }
+
+    /// The tabs of a visitor who left for good become those of a new one.
+    fn succeed(&mut self, visitor: usize, tabs: Vec<usize>) {
+        self.visitors[visitor].tabs.clear();
+        let newcomer = self.add_visitor(tabs.clone());
+        // Until his first welcome he is as absent as one who left.
+        self.visitors[newcomer].away = Some(self.now_ms());
+        self.visitors[newcomer].is_returning = true;
+        for (number, tab) in tabs.into_iter().enumerate() {
+            self.tabs[tab] = Tab::new(newcomer, format!("tab-{newcomer}-{number}"));
+        }
+        self.watch_newcomer(newcomer);
     }
 
     /// Signals under way to a visitor who is away on purpose need not arrive.
