@@ -49,6 +49,8 @@ sections! {
         forwarded_header: ForwardedHeader = ForwardedHeader::default(),
         /// Threads that serve sockets. Default 0: one a core.
         workers: u64 = 0,
+        /// How long an HTTP connection may stay open between two requests, milliseconds. Default 75000.
+        keep_alive_ms: u64 = 75_000,
         /// Shortest time between two pings, milliseconds. Default 20000.
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
