@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use actix_http::{HttpService, Protocol, error::DispatchError};
+use actix_http::{HttpService, KeepAlive, Protocol, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::{App, dev::AppConfig, middleware, web};
@@ -386,6 +386,7 @@ impl Blueprint {
             })
             .default_service(web::to(http::guard::not_found));
         HttpService::build()
+            .keep_alive(KeepAlive::Timeout(service.settings.server.keep_alive))
             .client_request_timeout(service.settings.limits.head_timeout)
             // Connections without a request under way end at once, or they would hold the end up.
             .graceful_shutdown_signal(move || {

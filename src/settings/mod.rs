@@ -115,6 +115,8 @@ pub struct Server {
     pub proxies: Proxies,
     /// Threads that serve sockets; at least 1.
     pub workers: usize,
+    /// How long an HTTP connection may stay open between two requests.
+    pub keep_alive: Duration,
     /// Shortest time between two pings; never above `ping_max`.
     pub ping_min: Duration,
     /// Longest time between two pings.

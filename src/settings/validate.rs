@@ -57,6 +57,7 @@ fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
             |(place, error)| SettingsError::key(format!("server.trusted_proxies[{place}]"), error),
         )?,
         workers,
+        keep_alive: milliseconds("server.keep_alive_ms", wire.keep_alive_ms)?,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
         tls: tls(wire.tls, base)?,

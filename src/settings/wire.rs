@@ -49,6 +49,8 @@ sections! {
         forwarded_header: ForwardedHeader = ForwardedHeader::default(),
         /// Threads that serve sockets. Default 0: one a core.
         workers: u64 = 0,
+        /// How long an HTTP connection may stay open between two requests, milliseconds. Default 75000.
+        keep_alive_ms: u64 = 75_000,
         /// Shortest time between two pings, milliseconds. Default 20000.
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
@@ -80,8 +82,8 @@ sections! {
         handshakes_per_second: u64 = 50,
         /// Handshakes per second and address; more get a plain HTTP refusal. Default 200.
         handshakes_per_second_hard: u64 = 200,
-        /// Handshakes per second in all. Default 2000.
-        handshakes_per_second_total: u64 = 2_000,
+        /// Handshakes per second in all. Default 5000.
+        handshakes_per_second_total: u64 = 5_000,
         /// Connects per second and visitor id. Default 10.
         connects_per_second: u64 = 10,
         /// Visitor ids that one socket may go by, one after another. Default 32.
