@@ -17,7 +17,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    auth::Mode,
+    auth::{Mode, TokenService},
     clock::{Clock, Timestamp},
     facades, http,
     model::ids::NodeId,
@@ -35,8 +35,12 @@ use crate::{
         table::Sockets,
         takeover::take_over,
     },
-    store::saved::{Boot, SavedState, StorageError},
+    store::{
+        revoked::Revoked,
+        saved::{Boot, SavedState, StorageError},
+    },
     telemetry::Metrics,
+    trust::{self, revoker::Revoker},
 };
 
 /// Connections that wait to be accepted.
@@ -86,14 +90,22 @@ pub async fn serve(
 
     let storage = SavedState::open(&settings.storage).await?;
     let boot = storage.begin().await?;
-    let service = compose(Arc::clone(&settings), boot);
+    let clock = Clock::system();
+    let tokens = Arc::new(settings.auth.token_service());
+    let revocations = Arc::clone(tokens.revocations());
+    let revoker = Revoker::load(revocations, Box::new(Revoked::of(&storage)), clock.wall()).await?;
+    let trusted = Trusted { tokens, revoker: Arc::new(revoker) };
+    let service = compose(Arc::clone(&settings), clock, trusted, boot);
     let loaded = saving::load(&service.presence, &storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, clean = boot.clean, "took over from the last process");
     }
 
-    let reloads = Reloads::new(service.metrics.clone())?;
+    let mut reloads = Reloads::new(service.metrics.clone())?;
+    if let Some(keys) = trust::keys::part(&settings, &service.tokens) {
+        reloads = reloads.with(keys);
+    }
     let server = start(&service, listener)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
@@ -102,9 +114,13 @@ pub async fn serve(
 
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
     let reload = actix_rt::spawn(reloads.run());
+    let (tokens, clock) = (Arc::clone(&service.tokens), service.clock().clone());
+    let asking =
+        actix_rt::spawn(trust::issuers::keep_asking(tokens, clock, service.metrics.clone()));
     let stop = wait_for_stop().await;
-    tidy.abort();
-    reload.abort();
+    for task in [tidy, reload, asking] {
+        task.abort();
+    }
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
@@ -121,9 +137,14 @@ pub async fn serve(
     Ok(())
 }
 
+/// Whose tokens are believed, and who calls them back.
+struct Trusted {
+    tokens: Arc<TokenService>,
+    revoker: Arc<Revoker>,
+}
+
 /// Builds the parts that all sockets and requests share.
-fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
-    let clock = Clock::system();
+fn compose(settings: Arc<Settings>, clock: Clock, trusted: Trusted, boot: Boot) -> SocketService {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let presence = &settings.presence;
@@ -145,7 +166,8 @@ fn compose(settings: Arc<Settings>, boot: Boot) -> SocketService {
     SocketService {
         presence: Presence::new(options, post),
         sockets,
-        tokens: Arc::new(settings.auth.token_service()),
+        tokens: trusted.tokens,
+        revoker: trusted.revoker,
         admission: Arc::new(Admission::new(&settings)),
         metrics,
         lifecycle: Lifecycle::default(),
@@ -240,6 +262,7 @@ async fn tidy_up(service: SocketService) {
     loop {
         interval.tick().await;
         service.admission.tidy();
+        service.revoker.tidy(service.clock().wall()).await;
     }
 }
 

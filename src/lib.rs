@@ -12,11 +12,15 @@ pub mod telemetry;
 
 pub mod reload;
 
+pub mod outbound;
+
 pub mod store;
 
 pub mod codes;
 
 pub mod settings;
+
+pub mod trust;
 
 pub mod presence;
 

@@ -13,19 +13,19 @@ use crate::{
     },
 };
 
-/// The `iss` of every token.
+/// The `iss` of every token of ours.
 pub const ISSUER: &str = "vestibule";
-/// The `aud` of every token.
+/// The `aud` of every token of ours.
 pub const AUDIENCE: &str = "vestibule";
 
 /// The claims of a token (RFC 7519, section 4.1, and ours). Times are whole Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who made the token: [`ISSUER`].
+    /// Who made the token: [`ISSUER`], or an outside issuer of the settings.
     pub iss: String,
     /// Who bears it: 1 to 255 characters, no control characters.
     pub sub: String,
-    /// For whom it is: [`AUDIENCE`], alone or among others.
+    /// For whom it is: [`AUDIENCE`], or what the outside issuer calls us, alone or among others.
     pub aud: Audience,
     /// The one group that it is for; a number is read alike.
     #[serde(deserialize_with = "text_or_number")]
@@ -58,10 +58,10 @@ pub enum Audience {
 }
 
 impl Audience {
-    pub(super) fn includes_us(&self) -> bool {
+    pub(super) fn includes(&self, audience: &str) -> bool {
         match self {
-            Audience::One(one) => one == AUDIENCE,
-            Audience::Several(several) => several.iter().any(|one| one == AUDIENCE),
+            Audience::One(one) => one == audience,
+            Audience::Several(several) => several.iter().any(|one| one == audience),
         }
     }
 }

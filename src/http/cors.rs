@@ -19,7 +19,7 @@ pub fn cors(service: &SocketService) -> Cors {
             let origin = service.page_origin(Some(origin), host);
             service.settings.groups.iter().any(|group| service.allows_agent(group, &origin))
         })
-        .allowed_methods([Method::GET, Method::POST])
+        .allowed_methods([Method::GET, Method::POST, Method::DELETE])
         .allowed_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

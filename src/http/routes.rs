@@ -2,13 +2,17 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::{documents, operations, pages, signals, tokens, visitors};
+use super::{documents, keys, operations, pages, revocations, signals, tokens, visitors};
 
 /// Adds all routes but the facades'.
 pub fn routes(service: &mut ServiceConfig) {
     service
         // REST
         .service(tokens::create)
+        .service(keys::jwks)
+        .service(revocations::revoke)
+        .service(revocations::list)
+        .service(revocations::take_back)
         .service(visitors::list)
         .service(visitors::one)
         .service(signals::send_signal)

@@ -91,6 +91,8 @@ close_codes! {
     BadRequest = 4504, "badrequest", No;
     /// The unique id's life ended.
     UniqueExpired = 4505, "uniqueexpired", No;
+    /// The token has been revoked.
+    Revoked = 4506, "revoked", Renew;
 }
 
 /// A close as it is sent: the code, and when to come back.

@@ -16,7 +16,13 @@ pub(super) fn read(sources: &Sources) -> Result<wire::Wire, SettingsError> {
         Some(path) => read_file(path)?,
         None => Table::new(),
     };
-    let defaults = wire::Wire { groups: vec![wire::Group::default()], ..Default::default() };
+    let auth = wire::Auth {
+        keys: vec![wire::Key::default()],
+        issuers: vec![wire::Issuer::default()],
+        ..Default::default()
+    };
+    let groups = vec![wire::Group::default()];
+    let defaults = wire::Wire { auth, groups, ..Default::default() };
     let defaults = Value::try_from(defaults).unwrap_or(Value::Table(Table::new()));
     let mut tree = Value::Table(std::mem::take(&mut tree));
     for (variable, path, text) in variables(&sources.environment) {

@@ -3,6 +3,7 @@
 //! `wire` is what may be written, `layers` reads it, `validate` makes the types below of it. Beyond this module
 //! nobody reads the environment or checks a setting again.
 
+mod auth;
 mod development;
 mod error;
 mod layers;
@@ -23,7 +24,10 @@ pub use self::{
     error::SettingsError,
 };
 use crate::{
-    auth::{ApiKeys, KeyRing, Minutes, Mode, OriginList, Partner, Secret, TokenService},
+    auth::{
+        ApiKeys, Believed, Issuer, IssuerRules, KeyRing, KeySet, Minutes, Mode, OriginList,
+        Partner, TokenService,
+    },
     model::ids::GroupId,
     store::saved::StorageUrl,
     telemetry::LogFormat,
@@ -69,9 +73,18 @@ impl Sources {
     }
 }
 
+impl std::fmt::Debug for Sources {
+    /// Without the environment, which holds secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 /// All settings, checked.
 #[derive(Debug)]
 pub struct Settings {
+    /// Where they came from, so that parts can be read again.
+    pub sources: Sources,
     /// Whether this is a trial or the real thing.
     pub mode: Mode,
     /// What development mode made up; `None` in production.
@@ -128,20 +141,29 @@ pub struct Server {
 /// Tokens.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    /// Signs tokens; 32 bytes or more.
-    pub signing_key: Secret,
-    /// Former keys whose tokens are still believed.
-    pub previous_signing_keys: Vec<Secret>,
+    /// Our own keys, of which one signs.
+    pub keys: KeyRing,
+    /// Who else may make tokens, and the keys that stand in his file, if he has one.
+    pub issuers: Vec<(IssuerRules, KeySet)>,
+    /// The files that keys were read from.
+    pub files: Vec<PathBuf>,
     /// Life of a token where nothing else is asked for.
     pub token_minutes: Minutes,
 }
 
 impl Auth {
+    /// Whose tokens are believed.
+    #[must_use]
+    pub fn believed(&self) -> Believed {
+        let issuers = self.issuers.iter().cloned();
+        let issuers = issuers.map(|(rules, keys)| Arc::new(Issuer::new(rules, keys))).collect();
+        Believed { own: self.keys.clone(), issuers }
+    }
+
     /// The token service that these settings describe.
     #[must_use]
     pub fn token_service(&self) -> TokenService {
-        let keys = KeyRing::hs256(&self.signing_key, &self.previous_signing_keys);
-        TokenService::new(keys, self.token_minutes)
+        TokenService::new(self.believed(), self.token_minutes)
     }
 }
 
@@ -250,11 +272,12 @@ pub struct Log {
 /// The first thing that is wrong, naming its key.
 pub fn load(sources: &Sources) -> Result<Settings, SettingsError> {
     let wire = layers::read(sources)?;
-    let bare = wire.auth.signing_key.is_none() && wire.groups.is_empty();
+    let auth = &wire.auth;
+    let bare = auth.signing_key.is_none() && auth.keys.is_empty() && wire.groups.is_empty();
     if sources.file.is_none() && bare {
-        return development::settings(wire, sources.base());
+        return development::settings(wire, sources);
     }
-    validate::settings(wire, sources.base(), Mode::Production)
+    validate::settings(wire, sources, Mode::Production)
 }
 
 #[cfg(test)]

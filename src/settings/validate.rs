@@ -1,10 +1,12 @@
 //! The rules of the settings, each naming the key that breaks it.
 
-use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
+use std::{num::NonZeroU32, ops::RangeInclusive, time::Duration};
 
-use super::{Auth, Facades, Group, Groups, Log, Presence, Server, Settings, SettingsError, wire};
+use super::{
+    Facades, Group, Groups, Log, Presence, Server, Settings, SettingsError, Sources, auth, wire,
+};
 use crate::{
-    auth::{ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret},
+    auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret},
     model::ids::GroupId,
     store::saved::StorageUrl,
     telemetry,
@@ -14,14 +16,17 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: u64 = 60 * 60 * 1_000;
 const MEBIBYTE: u64 = 1024 * 1024;
 
-type Checked<T> = Result<T, SettingsError>;
+pub(super) type Checked<T> = Result<T, SettingsError>;
 
-pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
+pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
     let server = server(wire.server)?;
-    let auth = auth(wire.auth)?;
+    let base = sources.base();
+    let ids = wire.groups.iter().filter_map(|group| group.id.parse().ok()).collect();
+    let auth = auth::auth(wire.auth, &auth::Surroundings { base, groups: ids })?;
     let groups = groups(wire.groups)?;
     Ok(Settings {
+        sources: sources.clone(),
         mode,
         development: None,
         server,
@@ -95,23 +100,6 @@ fn public_url(text: &str) -> Checked<String> {
         return Err(SettingsError::key("server.public_url", rule));
     }
     Ok(url.to_owned())
-}
-
-fn auth(wire: wire::Auth) -> Checked<Auth> {
-    let signing_key = wire.signing_key.ok_or_else(|| {
-        SettingsError::key("auth.signing_key", "is missing: 32 random characters or more")
-    })?;
-    long_enough("auth.signing_key", &signing_key, 32)?;
-    if wire.previous_signing_keys.len() > 4 {
-        return Err(SettingsError::key("auth.previous_signing_keys", "at most 4"));
-    }
-    for (index, key) in wire.previous_signing_keys.iter().enumerate() {
-        long_enough(&format!("auth.previous_signing_keys[{index}]"), key, 32)?;
-    }
-    let rule = format!("must be 1 to {MAX_MINUTES}");
-    let token_minutes = Minutes::checked(wire.token_minutes)
-        .map_err(|_| SettingsError::key("auth.token_minutes", rule))?;
-    Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
 }
 
 fn groups(wire: Vec<wire::Group>) -> Checked<Groups> {
@@ -196,7 +184,11 @@ fn log(wire: wire::Log) -> Checked<Log> {
     Ok(Log { format: wire.format, filter: wire.filter })
 }
 
-fn number<T: TryFrom<u64>>(key: &str, value: u64, range: RangeInclusive<u64>) -> Checked<T> {
+pub(super) fn number<T: TryFrom<u64>>(
+    key: &str,
+    value: u64,
+    range: RangeInclusive<u64>,
+) -> Checked<T> {
     if range.contains(&value)
         && let Ok(number) = T::try_from(value)
     {
@@ -214,7 +206,7 @@ fn rate(key: &str, value: u64) -> Checked<NonZeroU32> {
     Ok(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
 }
 
-fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
+pub(super) fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
     if secret.expose().chars().count() < least {
         return Err(SettingsError::key(key, format!("must have {least} characters or more")));
     }

@@ -35,7 +35,7 @@ pub struct AgentSocket {
     caller: Caller,
     lease: Rc<Lease>,
     entry: Entry,
-    agent: Option<Agent>,
+    agent: Option<Rc<Agent>>,
     watching: Option<Watching>,
 }
 
@@ -122,15 +122,17 @@ impl AgentSocket {
         let verified = self.service.tokens.verify(token, self.service.clock().wall());
         verified.map_err(|error| {
             self.service.metrics.authorization_failures.of(error).inc();
-            error.close_code().into()
+            error.close()
         })
     }
 
-    /// The socket lives as long as the token.
+    /// The socket lives as long as the token, and no longer than it is believed.
     fn take_on(&mut self, agent: Agent) {
         let clock = self.service.clock();
         let expires = clock.now() + agent.expires.since(clock.wall());
         self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
+        let agent = Rc::new(agent);
+        self.lease.borne_by(Rc::clone(&agent));
         self.agent = Some(agent);
     }
 

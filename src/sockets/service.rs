@@ -28,6 +28,7 @@ use crate::{
     presence::handle::Presence,
     settings::{Group, Settings},
     telemetry::Metrics,
+    trust::revoker::Revoker,
 };
 
 /// How far the process is.
@@ -74,6 +75,8 @@ pub struct SocketService {
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
     pub tokens: Arc<TokenService>,
+    /// Who calls tokens back.
+    pub revoker: Arc<Revoker>,
     /// Who may come in, and how fast.
     pub admission: Arc<Admission>,
     /// The figures.
@@ -147,6 +150,7 @@ impl SocketService {
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
         self.metrics.inbox_depth.set(gauge(visitors.waiting()));
+        self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
         self.metrics.timers.set(gauge(visitors.timers()));
         let stats = visitors.stats();
         for (counter, count) in [
@@ -187,7 +191,7 @@ impl SocketService {
 
     /// Looks after all sockets of this thread.
     pub fn sweep(&self) {
-        lease::sweep(self.clock().now(), &self.metrics);
+        lease::sweep(self.clock().now(), &self.metrics, self.tokens.revocations());
     }
 
     /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it. All are told

@@ -219,7 +219,12 @@ impl SavedState {
         self.pool.close().await;
     }
 
-    fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StorageError {
+    /// The connection, for what else is kept here.
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    pub(super) fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StorageError {
         let path = self.path.clone();
         move |error| StorageError { path, doing, reason: error.into() }
     }
@@ -227,16 +232,26 @@ impl SavedState {
 
 /// The steps that made the tables what they are. Steps are added, never changed.
 fn migrations() -> Migrator {
-    let steps = [(
-        1,
-        "saved state",
+    let steps = [
+        (
+            1,
+            "saved state",
         "CREATE TABLE saved (
              kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
          );
          CREATE TABLE process (
              id INTEGER PRIMARY KEY CHECK (id = 1), incarnation INTEGER NOT NULL, clean INTEGER NOT NULL
          );",
-    )];
+        ),
+        (
+            2,
+            "revocations",
+            "CREATE TABLE revocations (
+             id TEXT PRIMARY KEY, group_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
+             made INTEGER NOT NULL, made_by TEXT NOT NULL, reason TEXT, UNIQUE (group_id, kind, value)
+         );",
+        ),
+    ];
     let steps = steps.into_iter().map(|(version, description, sql)| {
         let sql = sqlx::SqlSafeStr::into_sql_str(sql);
         Migration::new(version, description.into(), MigrationType::Simple, sql, false)

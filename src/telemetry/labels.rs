@@ -94,6 +94,14 @@ labels! {
         Refused = "refused",
     }
 
+    /// What came of asking an issuer for his keys.
+    FetchResult, "result" {
+        /// His keys are known.
+        Done = "done",
+        /// No answer, or none that can be used; the last good keys stay.
+        Failed = "failed",
+    }
+
     /// What became of a part that was read again.
     ReloadResult, "result" {
         /// The new state is in place.
@@ -174,6 +182,7 @@ mod tests {
         check::<UpgradeRefusal>();
         check::<OutboxClass>();
         check::<SignalEnd>();
+        check::<FetchResult>();
         check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();

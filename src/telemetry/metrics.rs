@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    HandshakeResult, Label, OutboxClass, ReloadResult, SignalEnd, SocketKind, StatusClass,
-    UpgradeRefusal,
+    FetchResult, HandshakeResult, Label, OutboxClass, ReloadResult, SignalEnd, SocketKind,
+    StatusClass, UpgradeRefusal,
 };
 use crate::{auth::AuthError, model::close::CloseCode};
 
@@ -130,6 +130,8 @@ figures! {
     http_duration_seconds: Histogram = "Time from an HTTP request to its answer";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
+    revocations: Gauge = "Revocations in force";
+    issuer_fetches: Labelled<FetchResult, Counter> = "Questions to outside issuers for their keys";
     reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";
     saved_records: Counter = "Records saved at the end of this process";
     loaded_records: Counter = "Records taken over from the last process";

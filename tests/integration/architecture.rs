@@ -7,15 +7,17 @@ use std::{
 };
 
 /// Each module knows only those before it.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 17] = [
     "clock",
     "model",
     "auth",
     "telemetry",
     "reload",
+    "outbound",
     "store",
     "codes",
     "settings",
+    "trust",
     "presence",
     "sockets",
     "http",

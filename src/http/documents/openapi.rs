@@ -26,12 +26,17 @@ use crate::{http, model::error::ErrorCode};
     ),
     tags(
         (name = "tokens", description = "An API key of the group buys a token for one of its agents."),
+        (name = "revocations", description = "Tokens called back before their time is over. A token needs the scope `operate`."),
         (name = "visitors", description = "Who is there. A token needs the scope `read`."),
         (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
         (name = "operations", description = "For those who run the service."),
     ),
     paths(
         http::tokens::create,
+        http::keys::jwks,
+        http::revocations::revoke,
+        http::revocations::list,
+        http::revocations::take_back,
         http::visitors::list,
         http::visitors::one,
         http::signals::send_signal,
@@ -110,7 +115,7 @@ impl Modify for Security {
 pub fn problems(document: &mut utoipa::openapi::OpenApi, body: &str, media: &str) {
     let reference = format!("#/components/schemas/{body}");
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
             complete(operation, &reference, media);
         }
     }
