@@ -10,36 +10,51 @@ use std::{
     time::Duration,
 };
 
-use actix_http::HttpService;
-use actix_service::{fn_service, map_config};
+use actix_http::{HttpService, Protocol, error::DispatchError};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::{App, dev::AppConfig, middleware, web};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::signal::unix::{SignalKind, signal};
+use socket2::{Domain, Socket, Type};
+use tokio::{
+    net::TcpStream,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
 
 use crate::{
     auth::{Mode, TokenService},
     clock::{Clock, Timestamp},
-    facades, http,
+    codes::GuessLimits,
+    events::{self, hub::Hub, webhook::runner::Runner},
+    facades,
+    http::{self, connections::Connections},
+    limits::Rate,
     model::ids::NodeId,
+    outbound::Outbound,
     presence::{
-        handle::{Options, Post, Presence},
+        handle::{Options, Post, Presence, Tap},
         registry::{Duties, Registry},
         saving,
         visitor::Rules,
+        watchers::WatchLimits,
     },
     reload::Reloads,
     settings::Settings,
     sockets::{
         admission::Admission,
+        pump::Connection,
         service::{Lifecycle, SocketService},
         table::Sockets,
         takeover::take_over,
     },
     store::{
+        dead_letters::{DeadLetters, Mailbox},
         revoked::Revoked,
         saved::{Boot, SavedState, StorageError},
     },
     telemetry::Metrics,
+    tls::{Tls, TlsError},
     trust::{self, revoker::Revoker},
 };
 
@@ -47,8 +62,6 @@ use crate::{
 const BACKLOG: i32 = 4096;
 /// How long a peer may leave sent bytes unacknowledged before the kernel gives the connection up.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests that are under way may take when the server stops.
 const STOP_TIMEOUT_SECONDS: u64 = 5;
 /// How long sockets may take to read their go-away.
@@ -67,6 +80,9 @@ pub enum ServeError {
         /// What the system said.
         error: io::Error,
     },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -83,6 +99,8 @@ pub async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
 ) -> Result<(), ServeError> {
+    // One provider of cryptography for all of TLS. Another one stays, if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
     let address = settings.server.bind;
     let listener = listen(address).map_err(|error| ServeError::Listen { address, error })?;
@@ -95,24 +113,33 @@ pub async fn serve(
     let revocations = Arc::clone(tokens.revocations());
     let revoker = Revoker::load(revocations, Box::new(Revoked::of(&storage)), clock.wall()).await?;
     let trusted = Trusted { tokens, revoker: Arc::new(revoker) };
-    let service = compose(Arc::clone(&settings), clock, trusted, boot);
+    let service = compose(Arc::clone(&settings), clock, trusted, boot, &storage);
+    let waiting = events::saving::load(&service.events, &settings.events, &storage, boot).await?;
     let loaded = saving::load(&service.presence, &storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
-        tracing::info!(loaded, clean = boot.clean, "took over from the last process");
+        tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
     }
 
+    let options = service.settings.server.tls.clone();
+    let tls = options
+        .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
+        .transpose()?;
     let mut reloads = Reloads::new(service.metrics.clone())?;
     if let Some(keys) = trust::keys::part(&settings, &service.tokens) {
         reloads = reloads.with(keys);
     }
-    let server = start(&service, listener)?;
+    if let Some(tls) = &tls {
+        reloads = reloads.with(tls.part());
+    }
+    let server = start(&service, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
     service.lifecycle.ready();
     listening(address);
 
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
+    let webhooks = Webhooks::start(&service);
     let reload = actix_rt::spawn(reloads.run());
     let (tokens, clock) = (Arc::clone(&service.tokens), service.clock().clone());
     let asking =
@@ -124,14 +151,18 @@ pub async fn serve(
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
+    service.events.drain();
     service.go_away(spread(&service, stop));
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, &storage).await?;
     service.metrics.saved_records.inc_by(saved);
+    // The sealed records tell nothing more.
+    webhooks.stop().await;
+    let waiting = events::saving::save(&service.events, &storage).await?;
     storage.end(boot.incarnation).await?;
     storage.close().await;
-    tracing::info!(saved, "state is saved");
+    tracing::info!(saved, waiting, "state is saved");
     handle.stop(true).await;
     let _ = running.await;
     Ok(())
@@ -144,10 +175,16 @@ struct Trusted {
 }
 
 /// Builds the parts that all sockets and requests share.
-fn compose(settings: Arc<Settings>, clock: Clock, trusted: Trusted, boot: Boot) -> SocketService {
+fn compose(
+    settings: Arc<Settings>,
+    clock: Clock,
+    trusted: Trusted,
+    boot: Boot,
+    storage: &SavedState,
+) -> SocketService {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
-    let presence = &settings.presence;
+    let (presence, limits) = (&settings.presence, &settings.limits);
     let unknown_until = if boot.clean { Timestamp(0) } else { clock.now() + presence.grace_ms };
     let options = Options {
         node: NodeId { node: 0, incarnation: boot.incarnation },
@@ -160,19 +197,71 @@ fn compose(settings: Arc<Settings>, clock: Clock, trusted: Trusted, boot: Boot) 
         shards: settings.server.workers,
         unique_life_ms: presence.unique_id_seconds * 1000,
         unique_digits: presence.unique_id_digits.into(),
+        guesses: GuessLimits {
+            per_address: Rate::per_minute(limits.guesses_per_minute),
+            per_group: Rate::per_minute(limits.guesses_per_minute_total),
+            remembered: limits.remembered_keys,
+        },
+        watches: WatchLimits {
+            watchers_per_visitor: limits.watchers_per_visitor,
+            watches_per_socket: limits.watches_per_socket,
+        },
+        most_records: limits.max_records,
         clock: clock.clone(),
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
+    let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
+    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>];
     SocketService {
-        presence: Presence::new(options, post),
+        presence: Presence::new(options, post, taps),
         sockets,
+        events,
+        letters: DeadLetters::new(storage.clone()),
         tokens: trusted.tokens,
         revoker: trusted.revoker,
-        admission: Arc::new(Admission::new(&settings)),
+        dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
+        admission: Arc::new(Admission::new(&settings.limits)),
         metrics,
         lifecycle: Lifecycle::default(),
         started: clock.now(),
         settings,
+    }
+}
+
+/// What posts the groups' events, one task an endpoint, on this thread.
+struct Webhooks {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Webhooks {
+    fn start(service: &SocketService) -> Self {
+        let mut webhooks = Self { stop: watch::Sender::new(false), tasks: JoinSet::new() };
+        let rules = service.settings.events.webhooks;
+        let endpoints = service.events.feeds().flat_map(|(group, feed)| {
+            feed.endpoints().iter().map(move |endpoint| (group, endpoint))
+        });
+        for (group, endpoint) in endpoints {
+            let endpoint = Arc::clone(endpoint);
+            let mailbox = Mailbox { group: group.to_string(), endpoint: endpoint.id.to_string() };
+            let runner = Runner {
+                endpoint,
+                mailbox,
+                letters: service.letters.clone(),
+                rules,
+                outbound: Outbound::new(rules.timeout),
+                clock: service.clock().clone(),
+                metrics: service.metrics.clone(),
+            };
+            webhooks.tasks.spawn_local(runner.run(webhooks.stop.subscribe()));
+        }
+        webhooks
+    }
+
+    /// Waits for the end of all. What they did not post stays in the queues.
+    async fn stop(self) {
+        self.stop.send_replace(true);
+        self.tasks.join_all().await;
     }
 }
 
@@ -184,7 +273,8 @@ pub fn documents(public_url: Option<&str>, glance: bool) -> http::documents::Doc
 
 /// A listener whose connections inherit what every socket needs (Linux copies these options on accept).
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM, Some(socket2::Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
@@ -194,54 +284,103 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-fn start(service: &SocketService, listener: TcpListener) -> io::Result<actix_server::Server> {
-    let workers = service.settings.server.workers;
-    let service = service.clone();
+/// What every worker builds its services from.
+#[derive(Clone)]
+struct Blueprint {
+    service: SocketService,
+    documents: web::Data<http::documents::Documents>,
+    ending: GracefulShutdownSignal,
+    started: Arc<AtomicUsize>,
+}
+
+fn start(
+    service: &SocketService,
+    listener: TcpListener,
+    tls: Option<Tls>,
+) -> io::Result<actix_server::Server> {
     let settings = &service.settings;
     let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
-    let documents = web::Data::new(documents);
-    let started = Arc::new(AtomicUsize::new(0));
+    let connections = Connections::new(Arc::clone(&service.settings), service.metrics.clone());
     let builder = actix_server::Server::build();
-    let ending = builder.graceful_shutdown_signal();
-    let server = builder
-        .workers(workers)
+    let blueprint = Blueprint {
+        service: service.clone(),
+        documents: web::Data::new(documents),
+        ending: builder.graceful_shutdown_signal(),
+        started: Arc::default(),
+    };
+    let builder = builder
+        .workers(settings.server.workers)
         .backlog(u32::try_from(BACKLOG).unwrap_or(1024))
         .max_concurrent_connections(usize::MAX >> 1)
         .shutdown_timeout(STOP_TIMEOUT_SECONDS)
-        .disable_signals()
-        .listen("http", listener, move || {
-            keep_shards(&service, started.fetch_add(1, Ordering::SeqCst));
-            let state = web::Data::new(service.clone());
-            let upgrades = service.clone();
-            let glance = service.settings.facades.glance;
-            let app = App::new()
-                .app_data(state)
-                .app_data(documents.clone())
-                .app_data(web::PayloadConfig::new(service.settings.server.body_limit_bytes))
-                .wrap(middleware::from_fn(http::guard::guard))
-                .wrap(http::cors::cors(&service))
-                .configure(http::routes::routes)
-                .configure(|routes| {
-                    if glance {
-                        facades::glance::routes(routes);
-                    }
-                })
-                .default_service(web::to(http::guard::not_found));
-            let ending = ending.clone();
-            HttpService::build()
-                .client_request_timeout(HEAD_TIMEOUT)
-                // Connections without a request under way end at once, or they would hold the end up.
-                .graceful_shutdown_signal(move || {
-                    let ending = ending.clone();
-                    async move { ending.notified().await }
-                })
-                .upgrade(fn_service(move |(request, framed)| {
-                    take_over(upgrades.clone(), request, framed)
-                }))
-                .finish(map_config(app, |_| AppConfig::default()))
-                .tcp()
-        })?;
-    Ok(server.run())
+        .disable_signals();
+    let builder = match tls {
+        None => builder.listen("http", listener, move || {
+            let plain = |stream: TcpStream| async move {
+                let peer = stream.peer_addr().ok();
+                Ok((stream, Protocol::Http1, peer))
+            };
+            connections.clone().limit(fn_service(plain).and_then(blueprint.worker()))
+        }),
+        Some(tls) => builder.listen("https", listener, move || {
+            let (tls, ending) = (tls.clone(), blueprint.ending.clone());
+            let secured = move |stream: TcpStream| {
+                let (tls, ending) = (tls.clone(), ending.clone());
+                async move {
+                    let (stream, peer) = tokio::select! {
+                        secured = tls.accept(stream) => secured.map_err(DispatchError::Io)?,
+                        () = ending.notified() => return Err(DispatchError::Io(io::ErrorKind::Interrupted.into())),
+                    };
+                    Ok((stream, Protocol::Http1, peer))
+                }
+            };
+            connections.clone().limit(fn_service(secured).and_then(blueprint.worker()))
+        }),
+    };
+    Ok(builder?.run())
+}
+
+impl Blueprint {
+    /// One worker's services: the application, and the takeover of sockets beside it. Called on the worker's thread.
+    fn worker<T: Connection>(
+        &self,
+    ) -> impl ServiceFactory<
+        (T, Protocol, Option<SocketAddr>),
+        Config = (),
+        Response = (),
+        Error = DispatchError,
+        InitError = (),
+    > + use<T> {
+        let service = &self.service;
+        keep_shards(service, self.started.fetch_add(1, Ordering::SeqCst));
+        let (upgrades, ending) = (service.clone(), self.ending.clone());
+        let glance = service.settings.facades.glance;
+        let app = App::new()
+            .app_data(web::Data::new(service.clone()))
+            .app_data(self.documents.clone())
+            .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
+            .wrap(middleware::from_fn(http::guard::guard))
+            .wrap(http::cors::cors(service))
+            .wrap(middleware::from_fn(http::headers::headers))
+            .configure(http::routes::routes)
+            .configure(|routes| {
+                if glance {
+                    facades::glance::routes(routes);
+                }
+            })
+            .default_service(web::to(http::guard::not_found));
+        HttpService::build()
+            .client_request_timeout(service.settings.limits.head_timeout)
+            // Connections without a request under way end at once, or they would hold the end up.
+            .graceful_shutdown_signal(move || {
+                let ending = ending.clone();
+                async move { ending.notified().await }
+            })
+            .upgrade(fn_service(move |(request, framed)| {
+                take_over(upgrades.clone(), request, framed)
+            }))
+            .finish(map_config(app, |_| AppConfig::default()))
+    }
 }
 
 /// Puts one shard of every engine into the keeping of this worker's thread.
@@ -261,7 +400,9 @@ async fn tidy_up(service: SocketService) {
     let mut interval = actix_rt::time::interval(TIDY);
     loop {
         interval.tick().await;
-        service.admission.tidy();
+        let now = service.clock().now();
+        service.admission.tidy(now);
+        service.presence.guesses().tidy(now);
         service.revoker.tidy(service.clock().wall()).await;
     }
 }
@@ -309,7 +450,7 @@ fn spread(service: &SocketService, stop: Stop) -> u64 {
     if stop == Stop::Interrupt || service.settings.mode == Mode::Development {
         return 0;
     }
-    let rate = u64::from(service.settings.server.handshakes_per_second_total.get());
+    let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
     let sockets = service.sockets.len() as u64;
     (sockets * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
 }
@@ -317,9 +458,9 @@ fn spread(service: &SocketService, stop: Stop) -> u64 {
 /// The words that the server starts with: where to look.
 pub fn greeting(settings: &Settings) -> impl Fn(SocketAddr) -> String + use<> {
     let mode = settings.mode;
-    let own = settings.server.public_url.clone();
+    let (own, scheme) = (settings.server.public_url.clone(), settings.server.scheme());
     move |address| {
-        let base = own.clone().unwrap_or_else(|| format!("http://{address}"));
+        let base = own.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
         let how = match mode {
             Mode::Development => "development mode: this machine only, fresh keys, group 12345",
             Mode::Production => "ready",

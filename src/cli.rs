@@ -10,6 +10,7 @@ use crate::{
     model::{error::Problem, ids::GroupId},
     settings::{self, Group, Settings, SettingsError, Sources},
     store::saved::StorageUrl,
+    tls,
 };
 
 /// Presence, signalling and co-browse for web sites, in one server.
@@ -111,6 +112,9 @@ pub enum CliError {
     /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
     /// The wish breaks a rule.
     #[error("{}", .0.message)]
     Problem(#[from] Problem),
@@ -149,8 +153,16 @@ impl ConfigArgument {
     ///
     /// # Errors
     /// The settings cannot be used.
-    pub fn check(self) -> Result<String, CliError> {
-        Ok(summary(&self.load()?))
+    pub fn check(self, now: Timestamp) -> Result<String, CliError> {
+        let settings = self.load()?;
+        let mut lines = summary(&settings);
+        if let Some(options) = &settings.server.tls {
+            let pair = tls::Pair::read(options)?;
+            let (names, until) = (pair.names().join(", "), pair.ends().to_rfc3339());
+            lines.push(format!("TLS: certificate for {names}, until {until}"));
+            lines.extend(pair.warning(now).map(|warning| format!("warning: {warning}")));
+        }
+        Ok(lines.join("\n"))
     }
 }
 
@@ -201,7 +213,7 @@ fn group<'a>(settings: &'a Settings, id: &GroupId) -> Result<&'a Group, CliError
     settings.groups.get(id).map(AsRef::as_ref).ok_or_else(|| CliError::Group(id.clone()))
 }
 
-fn summary(settings: &Settings) -> String {
+fn summary(settings: &Settings) -> Vec<String> {
     let server = &settings.server;
     let StorageUrl::Sqlite(storage) = &settings.storage;
     let mut lines = vec![
@@ -229,7 +241,7 @@ fn summary(settings: &Settings) -> String {
     if settings.groups.is_empty() {
         lines.push("note: without a group, nobody can come in".to_owned());
     }
-    lines.join("\n")
+    lines
 }
 
 #[cfg(test)]

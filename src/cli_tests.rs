@@ -32,7 +32,7 @@ fn run_with(settings: &str, line: &str) -> Result<String, String> {
     match cli.into_command() {
         Command::Token(arguments) => arguments.run(NOW),
         Command::Loginkey(arguments) => arguments.run(NOW),
-        Command::Check(arguments) => arguments.check(),
+        Command::Check(arguments) => arguments.check(NOW),
         Command::Serve(arguments) => {
             return Ok(format!("serve {:?}", arguments.load().unwrap().server.bind));
         }

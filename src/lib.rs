@@ -6,11 +6,15 @@ pub mod clock;
 
 pub mod model;
 
+pub mod limits;
+
 pub mod auth;
 
 pub mod telemetry;
 
 pub mod reload;
+
+pub mod tls;
 
 pub mod outbound;
 
@@ -23,6 +27,8 @@ pub mod settings;
 pub mod trust;
 
 pub mod presence;
+
+pub mod events;
 
 pub mod sockets;
 

@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(arguments),
         Command::Token(arguments) => print(arguments.run(now)),
         Command::Loginkey(arguments) => print(arguments.run(now)),
-        Command::Check(arguments) => print(arguments.check()),
+        Command::Check(arguments) => print(arguments.check(now)),
         Command::Openapi => print(Ok(app::documents(None, true).openapi.trim_end().to_owned())),
         Command::Asyncapi => print(Ok(app::documents(None, true).asyncapi.trim_end().to_owned())),
     }
@@ -34,6 +34,7 @@ fn serve(arguments: ServeArguments) -> ExitCode {
         eprintln!("vestibule: {error}");
         return ExitCode::from(2);
     }
+    telemetry::log_panics();
     let greeting = app::greeting(&settings);
     let served = actix_rt::System::new().block_on(app::serve(settings, |address| {
         let _ = writeln!(std::io::stdout(), "{}", greeting(address));

@@ -269,7 +269,7 @@ describe("tokens", () => {
     one.on("disconnected", (drop) => told.push(drop));
     void one.connect();
     const socket = await server.welcome();
-    await socket.drop(4506, { code: "revoked" });
+    await socket.drop(4507, { code: "revoked" });
     expect(told).toEqual([{ code: "revoked", retrying: true }]);
     await server.clock.pass(500);
     expect((await server.welcome()).last("hello").token).toBe("two");
@@ -280,7 +280,7 @@ describe("tokens", () => {
     const one = agent();
     one.on("error", ({ code }) => errors.push(code));
     void one.connect();
-    await (await server.welcome()).drop(4506);
+    await (await server.welcome()).drop(4507);
     await server.clock.pass(60_000);
     expect(errors).toEqual(["revoked"]);
     expect(server.sockets).toHaveLength(1);

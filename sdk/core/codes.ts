@@ -28,13 +28,15 @@ export const closeCodes: readonly CloseCode[] = [
   row(4005, "hellotimeout", "yes"),
   // With a new tab id: another page has taken this one.
   row(4006, "superseded", "yes"),
+  row(4007, "toomany", "yes"),
   row(4500, "origin", "no"),
   row(4501, "group", "no"),
   row(4502, "authorization", "no"),
   row(4503, "expired", "renew"),
   row(4504, "badrequest", "no"),
   row(4505, "uniqueexpired", "no"),
-  row(4506, "revoked", "renew"),
+  row(4506, "signature", "no"),
+  row(4507, "revoked", "renew"),
 ];
 
 /** Error codes that the server answers with, on sockets and over REST. */
@@ -43,6 +45,7 @@ export type ServerErrorCode =
   | "scope"
   | "origin"
   | "group"
+  | "signature"
   | "badrequest"
   | "forbiddenfunction"
   | "visitornotpresent"

@@ -45,7 +45,7 @@ describe("coming back", () => {
     expect(server.sockets).toHaveLength(2);
   });
 
-  test("failures in a row double the range of the jitter up to the cap", async () => {
+  test("failures in a row double the range of the jitter up to a fifth of the outage's age, 2 s to 10 s", async () => {
     connect();
     const delays: number[] = [];
     for (let attempt = 0; attempt < 8; attempt += 1) {
@@ -54,6 +54,20 @@ describe("coming back", () => {
       await server.clock.pass(10_000);
     }
     expect(delays).toEqual([125, 250, 500, 1000, 2000, 4000, 5000, 5000]);
+  });
+
+  test("while the outage is young nobody waits longer than 2 s", async () => {
+    connect();
+    await server.welcome();
+    await server.clock.pass(60_000);
+    const delays: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt += 1) {
+      await server.socket.drop();
+      const delay = server.clock.delays[0] as number;
+      delays.push(delay);
+      await server.clock.pass(delay);
+    }
+    expect(delays).toEqual([50, 125, 250, 500, ...Array<number>(8).fill(1_000)]);
   });
 
   test("a connection that lived less than 5 s does not reset the count", async () => {

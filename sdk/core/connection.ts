@@ -30,6 +30,7 @@ export class Connection {
   private socket: SocketLike | undefined;
   private timer: TimerHandle;
   private failures = 0;
+  private lostAt: number | undefined;
   private renew = false;
   private welcomedAt: number | undefined;
   private orderedMs: number | undefined;
@@ -49,6 +50,7 @@ export class Connection {
   start(): void {
     if (this.current !== "idle" && this.current !== "closed") return;
     this.failures = 0;
+    this.lostAt = undefined;
     this.notBefore = 0;
     this.renew = false;
     if (this.options.active()) this.attempt();
@@ -74,6 +76,7 @@ export class Connection {
   resume(): void {
     if (this.current !== "suspended") return;
     this.failures = 0;
+    this.lostAt = undefined;
     this.attempt();
   }
 
@@ -213,7 +216,8 @@ export class Connection {
   private ended(ending: Ending): void {
     const { environment, renewable } = this.options;
     const backoff = this.options.backoff ?? defaultBackoff;
-    const uptime = this.welcomedAt === undefined ? -1 : environment.clock.now() - this.welcomedAt;
+    const now = environment.clock.now();
+    const uptime = this.welcomedAt === undefined ? -1 : now - this.welcomedAt;
     const orderedMs = ending.retryMs ?? this.orderedMs;
     this.discard();
     if (ending.again === "no" || (ending.again === "renew" && !renewable)) {
@@ -222,9 +226,12 @@ export class Connection {
     }
     this.requests.dropped();
     this.renew ||= ending.again === "renew";
-    this.failures = uptime >= backoff.healthyMs ? 0 : this.failures + 1;
-    this.notBefore = orderedMs === undefined ? 0 : environment.clock.now() + orderedMs;
-    this.wait(retryDelay(backoff, this.failures, environment.random(), orderedMs), ending);
+    const wasHealthy = uptime >= backoff.healthyMs;
+    this.failures = wasHealthy ? 0 : this.failures + 1;
+    if (wasHealthy || this.lostAt === undefined) this.lostAt = now;
+    this.notBefore = orderedMs === undefined ? 0 : now + orderedMs;
+    const outage = { failures: this.failures, ageMs: now - this.lostAt, orderedMs };
+    this.wait(retryDelay(backoff, outage, environment.random()), ending);
   }
 
   private wait(delayMs: number, ending?: Ending): void {

@@ -67,6 +67,21 @@ test("from the back-forward cache the tab is the same, the page is new", () => {
   expect(page.identity.current).not.toBe(current);
 });
 
+test("a page from the back-forward cache may be shown before the page it takes the place of is hidden", () => {
+  const first = new FakePage();
+  const { tab } = first.identity;
+  first.fire("pagehide", { persisted: true });
+  const second = new FakePage(first.stores);
+  expect(second.identity.tab).toBe(tab);
+  first.fire("pageshow", { persisted: true });
+  expect(first.identity.tab).toBe(tab);
+  second.identity.renewTab();
+  expect(second.identity.tab).not.toBe(tab);
+  second.fire("pagehide", { persisted: true });
+  expect(first.duplicate(copyTab).identity.tab).not.toBe(tab);
+  expect(first.next().identity.tab).toBe(tab);
+});
+
 test("the anonymous id is kept by group, or for the tab only", () => {
   const page = new FakePage();
   const id = page.identity.anonymous("1", true);

@@ -19,6 +19,9 @@ export function pageStores(page: Window | undefined): IdentityStores {
 export class Identity {
   private tabId: string | undefined;
   private pageId: string | undefined;
+  /** What this document marks its tab with. */
+  private readonly mark = randomHex(8);
+  private isKept = false;
   private readonly prefix: string;
   private readonly slotsByConnection = new Map<string, Set<number>>();
 
@@ -28,7 +31,7 @@ export class Identity {
   ) {
     // A frame shares its tab's storage with the page around it, which would look like a duplicate.
     this.prefix = page && page.top !== page ? "vestibule.frame." : "vestibule.";
-    page?.addEventListener("pagehide", () => this.leave());
+    page?.addEventListener("pagehide", ({ persisted }) => this.leave(persisted));
   }
 
   /** Id of the tab; the same across page changes and reloads. */
@@ -42,10 +45,13 @@ export class Identity {
     this.tabId ??= this.claimTab();
   }
 
-  /** Another page connected under our tab id: a copy that could not be told. This one takes a new id. */
+  /**
+   * Another page connected under our tab id: a copy that could not be told. This one takes a new id, and so do the
+   * tab's next pages, unless the other page is this tab's: then ours is about to be hidden.
+   */
   renewTab(): void {
     this.tabId = randomHex(8);
-    this.stores.tab.write(this.key("tab"), this.tabId);
+    if (this.isMarked) this.stores.tab.write(this.key("tab"), this.tabId);
   }
 
   /**
@@ -101,24 +107,33 @@ export class Identity {
 
   /**
    * A browser copies the tab's storage when a tab is duplicated or opened by a script. The page
-   * marks its tab id as in use and clears the mark in `pagehide`, so whoever loads with the mark
+   * marks its tab id as in use and clears its mark in `pagehide`, so whoever loads with a mark
    * still set is such a copy (or follows a crash) and makes a new id. This needs no answer from
    * other tabs, and unlike a Web Lock or an open channel it keeps no page out of the
-   * back-forward cache. A discarded tab had no `pagehide`, but says that it was discarded.
+   * back-forward cache. A discarded tab had no `pagehide`, but says that it was discarded. A page
+   * from the back-forward cache is no copy, and may be shown before the page that it takes the
+   * place of is hidden: it looks at no mark, and its own is left alone by that page.
    */
   private claimTab(): string {
     const store = this.stores.tab;
     const discarded = (this.page?.document as { wasDiscarded?: boolean } | undefined)?.wasDiscarded;
-    const copied = store.read(this.key("inuse")) !== undefined && !discarded;
+    const copied = store.read(this.key("inuse")) !== undefined && !discarded && !this.isKept;
     const known = copied ? undefined : store.read(this.key("tab"));
     const tab = known && /^[0-9a-f]{16}$/.test(known) ? known : randomHex(8);
+    this.isKept = false;
     store.write(this.key("tab"), tab);
-    store.write(this.key("inuse"), "1");
+    store.write(this.key("inuse"), this.mark);
     return tab;
   }
 
-  private leave(): void {
-    if (this.tabId) this.stores.tab.remove(this.key("inuse"));
+  /** Whether no other document of the tab has marked it since. */
+  private get isMarked(): boolean {
+    return this.stores.tab.read(this.key("inuse")) === this.mark;
+  }
+
+  private leave(persisted: boolean): void {
+    if (this.isMarked) this.stores.tab.remove(this.key("inuse"));
+    this.isKept = persisted;
     this.tabId = undefined;
     this.pageId = undefined;
   }

@@ -66,7 +66,9 @@ impl Audience {
     }
 }
 
-fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GroupId, D::Error> {
+pub(super) fn text_or_number<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<GroupId, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {

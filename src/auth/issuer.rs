@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{AuthError, Claims, Key, KeySet, Scope};
+use super::{AuthError, Claims, Key, KeySet, OutsideAddress, Scope};
 use crate::{clock::Timestamp, model::ids::GroupId};
 
 /// Where an issuer's JWKS document is.
@@ -16,8 +16,8 @@ use crate::{clock::Timestamp, model::ids::GroupId};
 pub enum JwksSource {
     /// In a file.
     File(PathBuf),
-    /// At an address: https, or http on this machine.
-    Address(String),
+    /// At an address.
+    Address(OutsideAddress),
 }
 
 /// What the settings say of an issuer.
@@ -69,7 +69,7 @@ impl Issuer {
     }
 
     /// The address to ask now, if one is due; the asking has begun then, and [`Issuer::asked`] ends it.
-    pub fn ask(&self, now: Timestamp) -> Option<&str> {
+    pub fn ask(&self, now: Timestamp) -> Option<&OutsideAddress> {
         match &self.rules.source {
             JwksSource::Address(address) if self.schedule.lock().begin(now) => Some(address),
             _ => None,

@@ -13,7 +13,7 @@ fn rules() -> IssuerRules {
     IssuerRules {
         name: "https://id.example/".into(),
         audience: "presence".into(),
-        source: JwksSource::Address("https://id.example/jwks".into()),
+        source: JwksSource::Address("https://id.example/jwks".parse().unwrap()),
         groups: vec!["12345".parse().unwrap(), "777".parse().unwrap()],
         scopes: Scope::AGENT,
         group_claim: "https://id.example/tenant".into(),

@@ -9,10 +9,13 @@ mod key;
 mod keys;
 mod login_key;
 mod origins;
+mod outside_address;
 mod revocations;
 mod scope;
 mod secret;
+mod signer;
 mod tokens;
+mod visitor_signature;
 
 pub use self::{
     api_keys::ApiKeys,
@@ -24,10 +27,13 @@ pub use self::{
     keys::{InvalidKeySet, KeyRing, KeySet, MAX_JWKS_BYTES, MAX_KEYS, PublicKeys},
     login_key::Partner,
     origins::{InvalidOrigin, Mode, Origin, OriginList, is_loopback_host, is_own_origin},
+    outside_address::{InvalidAddress, OutsideAddress},
     revocations::{MAX_REVOCATIONS, Revocation, Revocations, Target},
     scope::{Scope, UnknownScope},
     secret::Secret,
+    signer::Signer,
     tokens::{
         Believed, IssuedToken, MAX_MINUTES, MAX_TOKEN_BYTES, Minutes, TokenRequest, TokenService,
     },
+    visitor_signature::{SignatureError, VisitorSignatures},
 };

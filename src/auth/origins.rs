@@ -26,7 +26,7 @@ pub struct Origin(Arc<str>);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{origin:?} is not an exact origin: {rule}")]
 pub struct InvalidOrigin {
-    /// The text, cut at 100 characters.
+    /// The text without a name and password in it, cut at 100 characters.
     pub origin: String,
     /// What is wrong with it.
     pub rule: &'static str,
@@ -82,9 +82,18 @@ pub fn is_own_origin(origin: &str, host: Option<&str>, public_url: Option<&str>)
         && host.is_some_and(|host| authority.eq_ignore_ascii_case(host) && is_ours(host))
 }
 
+/// What an error may show of a text: an address can carry a password before its `@`.
+fn quotable(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((_, host)) => format!("…@{}", host.chars().take(98).collect::<String>()),
+        None => text.chars().take(100).collect(),
+    }
+}
+
 const PORT_RULE: &str = "the port must be a number from 1 to 65535";
 
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
+/// The host of an authority, and its port.
+pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => return Ok((authority, None)),
@@ -148,7 +157,7 @@ impl FromStr for Origin {
     fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
         normal(text)
             .map(|text| Self(text.into()))
-            .map_err(|rule| InvalidOrigin { origin: text.chars().take(100).collect(), rule })
+            .map_err(|rule| InvalidOrigin { origin: quotable(text), rule })
     }
 }
 

@@ -295,7 +295,7 @@ fn believing_others_is_one_step_and_forgets_no_issuers_keys() {
     let rules = IssuerRules {
         name: "https://id.example".into(),
         audience: "us".into(),
-        source: JwksSource::Address("https://id.example/jwks".into()),
+        source: JwksSource::Address("https://id.example/jwks".parse().unwrap()),
         groups: vec!["12345".parse().unwrap()],
         scopes: Scope::AGENT,
         group_claim: "group".into(),
@@ -314,7 +314,7 @@ fn believing_others_is_one_step_and_forgets_no_issuers_keys() {
     service.believed().issuers[0].asked(Some(keys), NOW);
     service.believe(believed(&rules));
     assert_eq!(service.believed().issuers[0].known_keys(), 1);
-    let elsewhere = JwksSource::Address("https://id.example/other".into());
+    let elsewhere = JwksSource::Address("https://id.example/other".parse().unwrap());
     service.believe(believed(&IssuerRules { source: elsewhere, ..rules }));
     assert_eq!(service.believed().issuers[0].known_keys(), 0);
 }

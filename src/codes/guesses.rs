@@ -1,54 +1,69 @@
 //! How often somebody may ask where a code leads.
 
-use std::{net::IpAddr, num::NonZeroU32};
+use std::net::IpAddr;
 
-use governor::{DefaultKeyedRateLimiter, Quota};
-
-use crate::model::{
-    error::{ErrorCode, Problem},
-    ids::GroupId,
+use crate::{
+    clock::Timestamp,
+    limits::{Keyed, Rate, client_key},
+    model::{
+        error::{ErrorCode, Problem},
+        ids::GroupId,
+    },
+    telemetry::labels::Limiter,
 };
 
-/// Questions that one address may ask at once; as many come back a minute.
-pub const PER_ADDRESS: u32 = 20;
-/// Questions that all of a group may ask at once; as many come back a minute.
-pub const PER_GROUP: u32 = 600;
-/// Most addresses remembered; beyond, those with full allowance are forgotten first.
-const MOST_ADDRESSES: usize = 50_000;
+/// How many questions are allowed, and how many askers are remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct GuessLimits {
+    /// Of one address.
+    pub per_address: Rate,
+    /// Of all agents of a group together.
+    pub per_group: Rate,
+    /// Addresses, and groups, that are remembered at a time.
+    pub remembered: usize,
+}
 
 /// Counts guesses.
 pub struct Guesses {
-    by_address: DefaultKeyedRateLimiter<IpAddr>,
-    by_group: DefaultKeyedRateLimiter<GroupId>,
-}
-
-impl Default for Guesses {
-    fn default() -> Self {
-        let quota = |count| Quota::per_minute(NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
-        Self {
-            by_address: DefaultKeyedRateLimiter::keyed(quota(PER_ADDRESS)),
-            by_group: DefaultKeyedRateLimiter::keyed(quota(PER_GROUP)),
-        }
-    }
+    by_address: Keyed<IpAddr>,
+    by_group: Keyed<GroupId>,
 }
 
 impl Guesses {
+    /// Nobody has guessed yet.
+    #[must_use]
+    pub fn new(limits: &GuessLimits) -> Self {
+        Self {
+            by_address: Keyed::new(limits.per_address, limits.remembered),
+            by_group: Keyed::new(limits.per_group, limits.remembered),
+        }
+    }
+
     /// Counts one guess.
     ///
     /// # Errors
     /// `ratelimited` when there were too many.
-    pub fn admit(&self, address: IpAddr, group: &GroupId) -> Result<(), Problem> {
-        if self.by_address.len() > MOST_ADDRESSES {
-            self.by_address.retain_recent();
-        }
-        let is_full = self.by_address.len() > 2 * MOST_ADDRESSES;
-        if is_full
-            || self.by_address.check_key(&address).is_err()
-            || self.by_group.check_key(group).is_err()
-        {
+    pub fn admit(&self, address: IpAddr, group: &GroupId, now: Timestamp) -> Result<(), Problem> {
+        let by_address = self.by_address.take(&client_key(address), now);
+        by_address.and_then(|()| self.by_group.take(group, now)).map_err(|retry_ms| {
             let sentence = "too many codes were tried; wait a moment";
-            return Err(Problem::new(ErrorCode::RateLimited, sentence).retry_in(3_000));
-        }
-        Ok(())
+            Problem::new(ErrorCode::RateLimited, sentence).retry_in(retry_ms)
+        })
+    }
+
+    /// Forgets whoever has the full allowance again.
+    pub fn tidy(&self, now: Timestamp) {
+        self.by_address.tidy(now);
+        self.by_group.tidy(now);
+    }
+
+    /// How many keys each limiter remembers, and how many newcomers found no room.
+    #[must_use]
+    pub fn fill(&self) -> [(Limiter, usize, u64); 2] {
+        let (address, group) = (&self.by_address, &self.by_group);
+        [
+            (Limiter::Guesses, address.len(), address.refused_full()),
+            (Limiter::GuessesByGroup, group.len(), group.refused_full()),
+        ]
     }
 }

@@ -11,10 +11,11 @@ use std::net::IpAddr;
 use rand::RngExt as _;
 
 pub use self::{
-    guesses::Guesses,
+    guesses::{GuessLimits, Guesses},
     record::{CodeCommand, CodeEffect, CodeKey, CodeRecord, CodeReply, CodeRules},
 };
 use crate::{
+    clock::Timestamp,
     model::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, VisitorId},
@@ -35,8 +36,14 @@ pub struct Codes<E> {
 
 impl<E: Engine<CodeRecord>> Codes<E> {
     /// Codes of `digits` digits (4 to 12), kept in `engine`.
-    pub fn new(engine: E, digits: u32) -> Self {
-        Self { engine, guesses: Guesses::default().into(), digits: digits.clamp(4, 12) }
+    pub fn new(engine: E, digits: u32, limits: &GuessLimits) -> Self {
+        Self { engine, guesses: Guesses::new(limits).into(), digits: digits.clamp(4, 12) }
+    }
+
+    /// Who guesses, and how often.
+    #[must_use]
+    pub fn guesses(&self) -> &Guesses {
+        &self.guesses
     }
 
     /// Gives `visitor` a fresh code for `life_ms`.
@@ -109,9 +116,10 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         group: GroupId,
         code: Code,
         address: IpAddr,
+        now: Timestamp,
         answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
     ) {
-        if let Err(problem) = self.guesses.admit(address, &group) {
+        if let Err(problem) = self.guesses.admit(address, &group, now) {
             return answer(Err(problem));
         }
         let key = CodeKey { group, code };
@@ -131,11 +139,15 @@ impl<E: Engine<CodeRecord>> Codes<E> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::{
+        num::NonZeroU32,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
     use crate::{
-        clock::{Clock, Timestamp},
+        clock::Clock,
+        limits::Rate,
         store::{Deliver, memory::MemoryEngine},
     };
 
@@ -158,8 +170,14 @@ mod tests {
         let clock = Clock::manual(Timestamp(1_000));
         let expired = Expired::default();
         let rules = CodeRules { rest_ms: 86_400_000 };
-        let engine = MemoryEngine::new(2, rules, clock.clone(), Recorder(Arc::clone(&expired)));
-        (Codes::new(engine, digits), clock, expired)
+        let engine =
+            MemoryEngine::new(2, usize::MAX, rules, clock.clone(), Recorder(Arc::clone(&expired)));
+        (Codes::new(engine, digits, &limits()), clock, expired)
+    }
+
+    fn limits() -> GuessLimits {
+        let rate = |count| Rate::per_minute(NonZeroU32::new(count).unwrap());
+        GuessLimits { per_address: rate(20), per_group: rate(600), remembered: 1_000 }
     }
 
     fn group() -> GroupId {
@@ -181,7 +199,10 @@ mod tests {
     ) -> Result<VisitorId, Problem> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let address = IpAddr::from([10, 0, 0, from]);
-        codes.resolve(group(), code.clone(), address, move |answer| sender.send(answer).unwrap());
+        let now = Timestamp(1_000);
+        codes.resolve(group(), code.clone(), address, now, move |answer| {
+            sender.send(answer).unwrap();
+        });
         receiver.recv().unwrap()
     }
 
@@ -234,9 +255,9 @@ mod tests {
                 })
                 .count()
         };
-        assert_eq!(limited(1), guesses::PER_ADDRESS as usize);
-        assert_eq!(limited(2), guesses::PER_ADDRESS as usize, "another address has its own");
+        assert_eq!(limited(1), 20);
+        assert_eq!(limited(2), 20, "another address has its own");
         let more: usize = (3..=60).map(limited).sum();
-        assert!(more <= guesses::PER_GROUP as usize, "the group's limit holds for all together");
+        assert!(more <= 600, "the group's limit holds for all together");
     }
 }

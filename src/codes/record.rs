@@ -171,6 +171,10 @@ impl Record for CodeRecord {
         }
     }
 
+    fn makes_a_record(command: &CodeCommand) -> bool {
+        matches!(command, CodeCommand::Claim { .. })
+    }
+
     fn is_essential(_: &CodeCommand) -> bool {
         false
     }

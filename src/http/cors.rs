@@ -24,6 +24,7 @@ pub fn cors(service: &SocketService) -> Cors {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::HeaderName::from_static("idempotency-key"),
+            header::HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([header::RETRY_AFTER])
         .block_on_origin_mismatch(false)

@@ -1,6 +1,9 @@
 //! What handlers take out of a request: the agent, the group in the path, a JSON body whose errors name the field.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    net::IpAddr,
+};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -12,12 +15,14 @@ use serde::de::DeserializeOwned;
 
 use super::{error::ApiError, state::State};
 use crate::{
-    auth::{Agent, Scope, bearer},
+    auth::{Agent, AuthError, Scope, bearer},
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, InvalidId, VisitorId, VisitorKey},
+        json::{check_depth, sentence},
     },
     settings::Group,
+    telemetry::labels::Limited,
 };
 
 /// The bearer of the request's token; his token is for the group in the path, if there is one, and his page's origin
@@ -46,15 +51,19 @@ impl FromRequest for Bearer {
 /// The agent of a request.
 ///
 /// # Errors
-/// `authorization`, `group` or `origin`.
+/// `authorization`, `ratelimited`, `group` or `origin`.
 pub fn verify(request: &HttpRequest) -> Result<Agent, Problem> {
     let state = state(request)?;
-    let failed = |error: crate::auth::AuthError| {
+    let failed = |error: AuthError| {
         state.metrics.authorization_failures.of(error).inc();
         Problem::from(error)
     };
     let token = bearer(text(request, header::AUTHORIZATION)).map_err(failed)?;
     let agent = state.tokens.verify(token, state.clock().wall()).map_err(failed)?;
+    let now = state.clock().now();
+    state.admission.request_of(&agent.group, &agent.subject, now).inspect_err(|_| {
+        state.metrics.limited.of(Limited::RequestOfSubject).inc();
+    })?;
     if let Some(group) = request.match_info().get("group") {
         agent.require_group(&parse(group)?)?;
     }
@@ -62,6 +71,32 @@ pub fn verify(request: &HttpRequest) -> Result<Agent, Problem> {
     let group = group.ok_or_else(|| Problem::new(ErrorCode::Group, "there is no such group"))?;
     check_origin(state, request, group)?;
     Ok(agent)
+}
+
+/// The address that counts for a request.
+#[must_use]
+pub fn client_address(state: &State, request: &HttpRequest) -> IpAddr {
+    state.client_address(request.peer_addr(), request.headers())
+}
+
+/// Checks credentials, unless too many that were wrong came from the request's address.
+///
+/// # Errors
+/// `ratelimited`, or what `check` says, which counts as wrong then.
+pub fn offered<T>(
+    state: &State,
+    request: &HttpRequest,
+    check: impl FnOnce() -> Result<T, AuthError>,
+) -> Result<T, Problem> {
+    let (address, now) = (client_address(state, request), state.clock().now());
+    state.admission.may_offer(address, now).inspect_err(|_| {
+        state.metrics.limited.of(Limited::Guess).inc();
+    })?;
+    check().map_err(|error| {
+        state.admission.was_wrong(address, now);
+        state.metrics.authorization_failures.of(error).inc();
+        error.into()
+    })
 }
 
 /// Checks that the request's page, if it comes from one, is in the group's list of agents' origins.
@@ -97,13 +132,12 @@ pub fn parse<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<T, Pro
 /// # Errors
 /// `badrequest` that names the field.
 pub fn json<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Problem> {
+    check_depth(body, "body")?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { "body".to_owned() } else { path };
-        let sentence = error.inner().to_string();
-        let sentence = sentence.split(" at line ").next().unwrap_or_default().to_owned();
-        Problem::field(field, sentence)
+        Problem::field(field, sentence(error.inner()))
     })?;
     deserializer.end().map_err(|_| Problem::field("body", "must be one JSON object"))?;
     Ok(value)

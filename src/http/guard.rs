@@ -14,7 +14,7 @@ use super::{error::ApiError, state::State};
 use crate::{
     auth::{Mode, is_loopback_host},
     model::error::{ErrorCode, Problem},
-    telemetry::labels::StatusClass,
+    telemetry::labels::{Limited, StatusClass},
 };
 
 /// Counts every request, and in development mode refuses those that name another host than this machine: a hostile
@@ -32,7 +32,11 @@ pub async fn guard<B: MessageBody>(
     let is_foreign = state.as_ref().is_some_and(|state| {
         state.settings.mode == Mode::Development && !host.is_some_and(is_loopback_host)
     });
-    let response = if is_foreign {
+    let limited = state.as_ref().and_then(|state| limited(state, &request).err());
+    let response = if let Some(problem) = limited {
+        let response = ApiError(problem).error_response();
+        request.into_response(response).map_into_right_body()
+    } else if is_foreign {
         let sentence = "development mode serves this machine only; name it localhost";
         let mut response = ApiError(Problem::new(ErrorCode::Origin, sentence)).error_response();
         *response.status_mut() = actix_web::http::StatusCode::MISDIRECTED_REQUEST;
@@ -45,6 +49,18 @@ pub async fn guard<B: MessageBody>(
         state.metrics.http_duration_seconds.observe(started.elapsed().as_secs_f64());
     }
     Ok(response)
+}
+
+/// Counts the request for its client. Health is always told: who asks for it may be about to restart us.
+fn limited(state: &State, request: &ServiceRequest) -> Result<(), Problem> {
+    if matches!(request.path(), "/healthz" | "/readyz") {
+        return Ok(());
+    }
+    let address = state.client_address(request.peer_addr(), request.headers());
+    let admitted = state.admission.request(address, state.clock().now());
+    admitted.inspect_err(|_| {
+        state.metrics.limited.of(Limited::Request).inc();
+    })
 }
 
 /// The answer at an address where nothing is.

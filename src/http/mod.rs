@@ -1,10 +1,14 @@
 //! HTTP: REST, operations and pages. Every route stands in [`routes`]; each noun has a file.
 
+pub mod connections;
 pub mod cors;
 pub mod documents;
 pub mod error;
+pub mod event_stream;
+pub mod events;
 pub mod extract;
 pub mod guard;
+pub mod headers;
 pub mod keys;
 pub mod operations;
 pub mod pages;
@@ -14,3 +18,4 @@ pub mod signals;
 pub mod state;
 pub mod tokens;
 pub mod visitors;
+pub mod webhooks;

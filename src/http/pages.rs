@@ -46,7 +46,6 @@ pub fn file(request: &HttpRequest, path: &str) -> HttpResponse {
         .content_type(metadata.mimetype())
         .insert_header(header::ETag(tag))
         .insert_header(caching)
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(match data {
             Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
             Cow::Owned(bytes) => bytes.into(),
@@ -68,8 +67,6 @@ fn page(state: &State, path: &str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::html())
         .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
-        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((header::REFERRER_POLICY, "same-origin"))
         // Stored pages come back from the back-forward cache; `no-store` would shut them out of it.
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .body(html)
@@ -126,13 +123,23 @@ pub async fn asset(request: HttpRequest, path: web::Path<String>) -> HttpRespons
     file(&request, &format!("pages/{path}"))
 }
 
+/// A script that customers' pages load, those with a `Cross-Origin-Embedder-Policy` too.
+#[must_use]
+pub fn script(request: &HttpRequest, path: &str) -> HttpResponse {
+    let mut response = file(request, path);
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),
+    ] {
+        response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// The SDK.
 #[get("/sdk/{path:.*\\.js}")]
 pub async fn sdk(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
-    let mut response = file(&request, &format!("sdk/{path}"));
-    let everyone = header::HeaderValue::from_static("*");
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, everyone);
-    response
+    script(&request, &format!("sdk/{path}"))
 }
 
 /// What the agent's desk must know before it signs in.

@@ -2,7 +2,9 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::{documents, keys, operations, pages, revocations, signals, tokens, visitors};
+use super::{
+    documents, events, keys, operations, pages, revocations, signals, tokens, visitors, webhooks,
+};
 
 /// Adds all routes but the facades'.
 pub fn routes(service: &mut ServiceConfig) {
@@ -18,6 +20,13 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)
+        .service(events::read)
+        .service(webhooks::list)
+        .service(webhooks::list_letters)
+        .service(webhooks::redeliver_all)
+        .service(webhooks::redeliver_one)
+        .service(webhooks::delete_all)
+        .service(webhooks::delete_one)
         // operations
         .service(operations::healthz)
         .service(operations::readyz)

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Body, check_origin, group, json, text},
+    extract::{Body, check_origin, group, json, offered, text},
     state::State,
 };
 use crate::{
@@ -54,22 +54,24 @@ pub struct Token {
 #[utoipa::path(tag = "tokens", operation_id = "create_token", security(("api_key" = [])), request_body = TokenWish,
     responses((status = 201, body = Token, description = "A fresh token"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody, description = "`origin`"), (status = 413, body = ProblemBody)))]
+        (status = 403, body = ProblemBody, description = "`origin`"), (status = 413, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "`ratelimited`")))]
 #[post("/v1/tokens")]
 pub async fn create(
     request: HttpRequest,
     state: State,
     Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    let failed = |error: AuthError| {
+    let key = bearer(text(&request, header::AUTHORIZATION)).map_err(|error| {
         state.metrics.authorization_failures.of(error).inc();
         Problem::from(error)
-    };
-    let key = bearer(text(&request, header::AUTHORIZATION)).map_err(failed)?;
+    })?;
     let wish: TokenWish = json(&body)?;
-    // An unknown group and a wrong key look alike from outside.
-    let group = group(&state, &wish.group).ok().filter(|group| group.api_keys.accept(key));
-    let group = group.ok_or_else(|| failed(AuthError::BadSignature))?;
+    let group = offered(&state, &request, || {
+        // An unknown group and a wrong key look alike from outside.
+        let group = group(&state, &wish.group).ok().filter(|group| group.api_keys.accept(key));
+        group.ok_or(AuthError::BadSignature)
+    })?;
     check_origin(&state, &request, group)?;
     let token = state.tokens.issue(
         TokenRequest {

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, visitor_key},
+    extract::{Bearer, client_address, parse, visitor_key},
     state::{State, ask},
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         view::VisitorView,
     },
     presence::handle::MAX_LIST,
+    telemetry::labels::Limited,
 };
 
 /// Which visitors.
@@ -108,9 +109,13 @@ pub async fn resolve(
     group: GroupId,
     code: Code,
 ) -> Result<VisitorId, Problem> {
-    let unspecified = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
-    let address = request.peer_addr().map_or(unspecified, |peer| peer.ip());
-    ask(|answer| state.presence.resolve(group, code, address, answer)).await?
+    let address = client_address(state, request);
+    let found = ask(|answer| state.presence.resolve(group, code, address, answer)).await?;
+    found.inspect_err(|problem| {
+        if problem.code == ErrorCode::RateLimited {
+            state.metrics.limited.of(Limited::Guess).inc();
+        }
+    })
 }
 
 /// A visitor, if he is there.

@@ -67,18 +67,20 @@ close_codes! {
     Internal = 1011, "internal", Yes;
     /// The server stops or sheds; come back after `retry_ms`.
     GoAway = 4000, "goaway", Yes;
-    /// The server is starting, full or overloaded, or the visitor has 64 sockets already.
+    /// The server is starting, full or overloaded.
     Unready = 4001, "unready", Yes;
     /// The client did not read within the write deadline, or its queue overflowed.
     Slow = 4002, "slow", Yes;
     /// Two pings without a sign of life.
     PingTimeout = 4003, "pingtimeout", Yes;
-    /// Too many handshakes, or hellos of one visitor id; come back after `retry_ms`.
+    /// Too many handshakes, hellos of one visitor id, or messages; come back after `retry_ms`.
     RateLimited = 4004, "ratelimited", Yes;
     /// No first frame in time.
     HelloTimeout = 4005, "hellotimeout", Yes;
     /// Another page connected with the same tab id; take a new tab id.
     Superseded = 4006, "superseded", Yes;
+    /// The address, or the visitor, has as many sockets as it may have; come back after `retry_ms`.
+    TooMany = 4007, "toomany", Yes;
     /// The page's origin is not in the group's list.
     Origin = 4500, "origin", No;
     /// There is no such group.
@@ -91,8 +93,10 @@ close_codes! {
     BadRequest = 4504, "badrequest", No;
     /// The unique id's life ended.
     UniqueExpired = 4505, "uniqueexpired", No;
+    /// The visitor id is not signed as the group demands, or its signature is wrong or expired.
+    Signature = 4506, "signature", No;
     /// The token has been revoked.
-    Revoked = 4506, "revoked", Renew;
+    Revoked = 4507, "revoked", Renew;
 }
 
 /// A close as it is sent: the code, and when to come back.

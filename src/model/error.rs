@@ -44,6 +44,8 @@ error_codes! {
     Origin = "origin", 403;
     /// Unknown group, or a token of another group.
     Group = "group", 403;
+    /// The visitor id is not signed as the group demands, or its signature is wrong or expired.
+    Signature = "signature", 403;
     /// Malformed, or against a rule; the field is named.
     BadRequest = "badrequest", 400;
     /// `invoke` of a name that is not allowed.

@@ -1,9 +1,16 @@
 //! Events: what watchers are told of a visitor.
 
+use std::fmt::{self, Write as _};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{error::Problem, ids::VisitorId, json::Json, presence::PresenceUpdate};
+use super::{
+    error::Problem,
+    ids::{GroupId, InvalidId, VisitorId},
+    json::Json,
+    presence::PresenceUpdate,
+};
 use crate::clock::Timestamp;
 
 /// Where the visitor stands with the terms and conditions.
@@ -123,6 +130,72 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// The words in `type`; the one at place `n` belongs to the kind with the index `n`.
+    pub const NAMES: [&'static str; 9] = [
+        "visitorconn",
+        "visitorsock",
+        "presence",
+        "terms",
+        "visibility",
+        "visitorsessionstart",
+        "visitorsessionend",
+        "visitorerror",
+        "visitorjoined",
+    ];
+
+    /// The kind's place in [`EventKind::NAMES`].
+    #[must_use]
+    pub const fn index(&self) -> usize {
+        match self {
+            Self::VisitorConn { .. } => 0,
+            Self::VisitorSock { .. } => 1,
+            Self::Presence(_) => 2,
+            Self::Terms { .. } => 3,
+            Self::Visibility { .. } => 4,
+            Self::VisitorSessionStart(_) => 5,
+            Self::VisitorSessionEnd { .. } => 6,
+            Self::VisitorError(_) => 7,
+            Self::VisitorJoined { .. } => 8,
+        }
+    }
+}
+
+/// A set of kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// Every kind.
+    pub const ALL: Self = Self((1 << EventKind::NAMES.len()) - 1);
+
+    /// The kinds of these names; all of them for none.
+    ///
+    /// # Errors
+    /// A name that no kind has.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidId> {
+        let mut kinds = 0;
+        for name in names {
+            let place = EventKind::NAMES.iter().position(|known| *known == name);
+            let place = place.ok_or(InvalidId { what: "types", rule: "types of events" })?;
+            kinds |= 1 << place;
+        }
+        Ok(if kinds == 0 { Self::ALL } else { Self(kinds) })
+    }
+
+    /// Whether this kind is among them.
+    #[must_use]
+    pub const fn contains(self, kind: usize) -> bool {
+        self.0 >> kind & 1 == 1
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let named = EventKind::NAMES.into_iter().enumerate();
+        named.filter_map(move |(place, name)| self.contains(place).then_some(name))
+    }
+}
+
 /// What happened to one visitor. Epoch, then sequence, order the events of a visitor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
@@ -144,11 +217,92 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// Names one event of a group, the same over every channel: epoch, sequence and visitor id between colons, each `.` of
+/// the visitor id written as a colon too, since a signed webhook's id should hold no full stop.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    /// The event's epoch.
+    pub epoch: u64,
+    /// The event's sequence.
+    pub sequence: u64,
+    /// The visitor.
+    pub visitor: VisitorId,
+}
+
+impl Event {
+    /// The event's name within its group.
+    #[must_use]
+    pub fn id(&self) -> EventId {
+        EventId { epoch: self.epoch, sequence: self.sequence, visitor: self.visitorid.clone() }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:", self.epoch, self.sequence)?;
+        for (place, part) in self.visitor.as_str().split('.').enumerate() {
+            if place > 0 {
+                f.write_char(':')?;
+            }
+            f.write_str(part)?;
+        }
+        Ok(())
+    }
+}
+
+/// An event as back ends get it, over every channel alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GroupEvent {
+    /// Names the event within its group; whoever has seen it may drop it.
+    #[schema(example = "1700000000000:7:ada")]
+    pub id: String,
+    /// The group.
+    pub group: GroupId,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn an_event_id_is_one_of_its_own_and_holds_no_full_stop() {
+        let id = |visitor: &str, sequence| EventId {
+            epoch: 1_700_000_000_000,
+            sequence,
+            visitor: visitor.parse().unwrap(),
+        };
+        assert_eq!(id("ada", 7).to_string(), "1700000000000:7:ada");
+        assert_eq!(id("a.b.~c", 71).to_string(), "1700000000000:71:a:b:~c");
+        assert_eq!(id(".", 7).to_string(), "1700000000000:7::");
+    }
+
+    #[test]
+    fn a_kinds_name_is_the_word_in_its_type() {
+        let kinds = [
+            EventKind::VisitorConn { connected: true },
+            EventKind::VisitorSock { connected: true, sockets: 1 },
+            EventKind::Presence(PresenceUpdate::default()),
+            EventKind::Terms { status: TermsStatus::Accepted },
+            EventKind::Visibility { visibility: Visibility::Hidden },
+            EventKind::VisitorSessionStart(PresenceUpdate::default()),
+            EventKind::VisitorSessionEnd { reason: SessionEndReason::Agent },
+            EventKind::VisitorError(VisitorError {
+                code: "x".into(),
+                msg: "".into(),
+                params: None,
+            }),
+            EventKind::VisitorJoined { visitorid: "ada".parse().unwrap() },
+        ];
+        for (place, kind) in kinds.iter().enumerate() {
+            assert_eq!(kind.index(), place);
+            assert_eq!(serde_json::to_value(kind).unwrap()["type"], EventKind::NAMES[place]);
+        }
+    }
 
     #[test]
     fn an_event_reads_as_the_protocol_says() {

@@ -1,6 +1,5 @@
 //! The nouns: identities, events, signals, the wire protocol, codes. No I/O.
 
-pub mod address;
 pub mod close;
 pub mod error;
 pub mod event;

@@ -13,11 +13,11 @@ use super::{
         Rules, Visitor,
         command::{Command, Connect, Departure, Reply, Report, Submission, ToPage, Welcome},
     },
-    watchers::Watchers,
+    watchers::{WatchLimits, Watchers},
 };
 use crate::{
     clock::Clock,
-    codes::{CodeRecord, CodeRules, Codes},
+    codes::{CodeRecord, CodeRules, Codes, GuessLimits, Guesses},
     model::{
         error::{ErrorCode, Problem},
         event::{Event, EventKind},
@@ -51,6 +51,13 @@ pub trait Post: Send + Sync {
     fn settled(&self, outcome: Outcome);
 }
 
+/// Hears every event of every visitor, once, whoever watches; those of one visitor in their order. Called by the thread
+/// that applied the command: it must not wait. May read and submit; that then happens after the visitor's other effects.
+pub trait Tap: Send + Sync {
+    /// This happened.
+    fn heard(&self, key: &VisitorKey, event: &Event);
+}
+
 /// What presence needs to start.
 pub struct Options {
     /// This node and its incarnation.
@@ -63,6 +70,12 @@ pub struct Options {
     pub unique_life_ms: u64,
     /// A unique id's digits.
     pub unique_digits: u32,
+    /// How often codes may be asked for.
+    pub guesses: GuessLimits,
+    /// How much may be watched.
+    pub watches: WatchLimits,
+    /// Visitors, and codes, that are remembered at a time.
+    pub most_records: usize,
     /// The clock.
     pub clock: Clock,
 }
@@ -82,19 +95,24 @@ struct Shared {
     node: NodeId,
     watchers: Watchers,
     post: Arc<dyn Post>,
+    taps: Box<[Arc<dyn Tap>]>,
 }
 
 impl Presence {
-    /// Presence without visitors, which sends by `post`.
-    pub fn new(options: Options, post: Arc<dyn Post>) -> Self {
-        let Options { node, rules, shards, unique_life_ms, unique_digits, clock } = options;
-        let shared = Arc::new(Shared { node, watchers: Watchers::default(), post });
+    /// Presence without visitors, which sends by `post` and tells its taps.
+    pub fn new(options: Options, post: Arc<dyn Post>, taps: Vec<Arc<dyn Tap>>) -> Self {
+        let Options { node, rules, shards, unique_life_ms, unique_digits, most_records, .. } =
+            options;
+        let clock = options.clock;
+        let (watchers, taps) = (Watchers::new(options.watches), taps.into());
+        let shared = Arc::new(Shared { node, watchers, post, taps });
         let delivery = VisitorDelivery(Arc::clone(&shared));
-        let visitors = MemoryEngine::new(shards, rules, clock.clone(), delivery);
+        let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
         let delivery = CodeDelivery(visitors.clone());
-        let code_engine = MemoryEngine::new(shards, code_rules, clock.clone(), delivery);
-        let codes = Codes::new(code_engine.clone(), unique_digits);
+        let code_engine =
+            MemoryEngine::new(shards, most_records, code_rules, clock.clone(), delivery);
+        let codes = Codes::new(code_engine.clone(), unique_digits, &options.guesses);
         Self { visitors, code_engine, codes, shared, clock, unique_life_ms }
     }
 
@@ -108,6 +126,12 @@ impl Presence {
     #[must_use]
     pub fn code_engine(&self) -> &CodeEngine {
         &self.code_engine
+    }
+
+    /// Who asks for codes, and how often.
+    #[must_use]
+    pub fn guesses(&self) -> &Guesses {
+        self.codes.guesses()
     }
 
     /// Who watches.

@@ -9,10 +9,20 @@ use crate::model::{
     ids::{SocketId, VisitorKey},
 };
 
-/// Most watchers of one visitor on one node; one more is refused with `toomany`.
-pub const MAX_WATCHERS: usize = 10_000;
-/// Most visitors that one socket watches; one more is refused with `toomany`.
-pub const MAX_WATCHED: usize = 1_000;
+/// How much may be watched; one more is refused with `toomany`.
+#[derive(Clone, Copy, Debug)]
+pub struct WatchLimits {
+    /// Watchers of one visitor on one node.
+    pub watchers_per_visitor: usize,
+    /// Visitors that one socket watches.
+    pub watches_per_socket: usize,
+}
+
+impl Default for WatchLimits {
+    fn default() -> Self {
+        Self { watchers_per_visitor: 10_000, watches_per_socket: 1_000 }
+    }
+}
 
 /// Watchers by visitor, and visitors by watcher. A socket watches between [`Watchers::open`] and [`Watchers::close`];
 /// what comes late changes nothing, so that nothing is left behind.
@@ -20,9 +30,16 @@ pub const MAX_WATCHED: usize = 1_000;
 pub struct Watchers {
     by_visitor: DashMap<VisitorKey, Vec<SocketId>>,
     by_watcher: DashMap<SocketId, HashSet<VisitorKey>>,
+    limits: WatchLimits,
 }
 
 impl Watchers {
+    /// Nobody watches yet.
+    #[must_use]
+    pub fn new(limits: WatchLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
     /// A socket may watch from now on.
     pub fn open(&self, watcher: SocketId) {
         self.by_watcher.entry(watcher).or_default();
@@ -38,7 +55,7 @@ impl Watchers {
     /// Adds a watcher. Adding it again changes nothing.
     ///
     /// # Errors
-    /// `toomany` beyond [`MAX_WATCHERS`] or [`MAX_WATCHED`].
+    /// `toomany` beyond the limits.
     pub fn add(&self, visitor: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
         self.reserve(visitor.clone(), watcher)?;
         self.begin(visitor, watcher)
@@ -48,11 +65,12 @@ impl Watchers {
     /// it is a new one.
     ///
     /// # Errors
-    /// `toomany` beyond [`MAX_WATCHED`].
+    /// `toomany` when the socket watches as many as it may.
     pub fn reserve(&self, visitor: VisitorKey, watcher: SocketId) -> Result<bool, Problem> {
         let Some(mut watched) = self.by_watcher.get_mut(&watcher) else { return Ok(false) };
-        if watched.len() >= MAX_WATCHED && !watched.contains(&visitor) {
-            let sentence = format!("a socket may watch {MAX_WATCHED} visitors");
+        let most = self.limits.watches_per_socket;
+        if watched.len() >= most && !watched.contains(&visitor) {
+            let sentence = format!("a socket may watch {most} visitors");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
         Ok(watched.insert(visitor))
@@ -61,7 +79,7 @@ impl Watchers {
     /// From now on the watcher gets the visitor's events, unless the reserved watch has ended meanwhile.
     ///
     /// # Errors
-    /// `toomany` beyond [`MAX_WATCHERS`]; the reservation is gone then.
+    /// `toomany` when the visitor has as many as he may; the reservation is gone then.
     pub fn begin(&self, visitor: VisitorKey, watcher: SocketId) -> Result<(), Problem> {
         // Both maps are always locked in this order.
         let Some(mut watched) = self.by_watcher.get_mut(&watcher) else { return Ok(()) };
@@ -72,9 +90,10 @@ impl Watchers {
         if watchers.contains(&watcher) {
             return Ok(());
         }
-        if watchers.len() >= MAX_WATCHERS {
+        let most = self.limits.watchers_per_visitor;
+        if watchers.len() >= most {
             watched.remove(watchers.key());
-            let sentence = format!("a visitor may have {MAX_WATCHERS} watchers");
+            let sentence = format!("a visitor may have {most} watchers");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
         watchers.push(watcher);
@@ -178,15 +197,16 @@ mod tests {
 
     #[test]
     fn one_too_many_is_refused() {
-        let watchers = Watchers::default();
-        for n in 0..MAX_WATCHERS as u64 {
+        let limits = WatchLimits { watchers_per_visitor: 10, watches_per_socket: 5 };
+        let watchers = Watchers::new(limits);
+        for n in 0..10 {
             watchers.open(SocketId(n));
             watchers.add(key("ada"), SocketId(n)).unwrap();
         }
         let late = SocketId(u64::MAX);
         watchers.open(late);
         assert_eq!(watchers.add(key("ada"), late).unwrap_err().code, ErrorCode::TooMany);
-        for n in 0..MAX_WATCHED {
+        for n in 0..5 {
             watchers.add(key(&format!("v{n}")), late).unwrap();
         }
         assert_eq!(watchers.add(key("bob"), late).unwrap_err().code, ErrorCode::TooMany);

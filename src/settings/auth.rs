@@ -14,9 +14,9 @@ use super::{
 use crate::{
     auth::{
         ISSUER, IssuerRules, JwksSource, Key, KeyAlgorithm, KeyRing, KeySet, MAX_JWKS_BYTES,
-        MAX_MINUTES, Minutes, Scope, Secret,
+        MAX_MINUTES, Minutes, OutsideAddress, Scope, Secret,
     },
-    model::{address::OutsideAddress, ids::GroupId},
+    model::ids::GroupId,
 };
 
 /// Most former signing keys.
@@ -187,9 +187,8 @@ fn issuer(at: &str, wire: wire::Issuer, around: &Surroundings<'_>) -> Checked<Is
     let source = match wire.jwks.as_str() {
         "" => return Err(failed("jwks", "is missing: a file, or an https address")),
         text if text.contains("://") => {
-            let address: OutsideAddress =
-                text.parse().map_err(|error| SettingsError::key(format!("{at}.jwks"), error))?;
-            JwksSource::Address(address.as_str().to_owned())
+            let address = text.parse::<OutsideAddress>();
+            JwksSource::Address(address.map_err(|error| failed("jwks", &error.to_string()))?)
         }
         path => JwksSource::File(around.base.join(path)),
     };

@@ -21,8 +21,8 @@ pub(super) fn read(sources: &Sources) -> Result<wire::Wire, SettingsError> {
         issuers: vec![wire::Issuer::default()],
         ..Default::default()
     };
-    let groups = vec![wire::Group::default()];
-    let defaults = wire::Wire { auth, groups, ..Default::default() };
+    let group = wire::Group { webhooks: vec![wire::Webhook::default()], ..Default::default() };
+    let defaults = wire::Wire { auth, groups: vec![group], ..Default::default() };
     let defaults = Value::try_from(defaults).unwrap_or(Value::Table(Table::new()));
     let mut tree = Value::Table(std::mem::take(&mut tree));
     for (variable, path, text) in variables(&sources.environment) {
@@ -124,7 +124,8 @@ fn value_like(default: &Value, text: &str) -> Result<Value, String> {
 
 /// Makes serde's message one about settings, without the value that it quotes.
 fn rule_of(message: &str) -> String {
-    let quotes = message.starts_with("invalid type") || message.starts_with("invalid value");
+    let quoting = ["invalid type", "invalid value", "unknown variant"];
+    let quotes = quoting.iter().any(|kind| message.starts_with(kind));
     let expected = match message.rsplit_once(", expected ") {
         Some((_, expected)) if quotes => expected,
         _ => return message.trim_end().to_owned(),

@@ -8,6 +8,7 @@ mod development;
 mod error;
 mod layers;
 mod validate;
+mod webhooks;
 mod wire;
 
 use std::{
@@ -26,11 +27,13 @@ pub use self::{
 use crate::{
     auth::{
         ApiKeys, Believed, Issuer, IssuerRules, KeyRing, KeySet, Minutes, Mode, OriginList,
-        Partner, TokenService,
+        OutsideAddress, Partner, Signer, TokenService, VisitorSignatures,
     },
-    model::ids::GroupId,
+    limits::{Proxies, Rate},
+    model::{event::Kinds, ids::GroupId},
     store::saved::StorageUrl,
     telemetry::LogFormat,
+    tls,
 };
 
 /// A file that documents every setting with its default.
@@ -89,14 +92,18 @@ pub struct Settings {
     pub mode: Mode,
     /// What development mode made up; `None` in production.
     pub development: Option<Development>,
-    /// Sockets, requests and their limits.
+    /// Where and how to listen.
     pub server: Server,
+    /// What the outside may do, and how often.
+    pub limits: Limits,
     /// Tokens.
     pub auth: Auth,
     /// The tenants.
     pub groups: Groups,
     /// Presence and signals.
     pub presence: Presence,
+    /// Events for back ends.
+    pub events: Events,
     /// Other products' interfaces.
     pub facades: Facades,
     /// Where state outlives the process.
@@ -105,37 +112,84 @@ pub struct Settings {
     pub log: Log,
 }
 
-/// Sockets, requests and their limits.
+/// Where and how to listen.
 #[derive(Clone, Debug)]
 pub struct Server {
     /// Where to listen.
     pub bind: SocketAddr,
     /// Where the outside reaches us, without a slash at the end; `None`: as a request's `Host` says.
     pub public_url: Option<String>,
+    /// Whose word on a client's address is believed.
+    pub proxies: Proxies,
     /// Threads that serve sockets; at least 1.
     pub workers: usize,
-    /// Sockets in all.
-    pub max_sockets: usize,
-    /// Longest frame or message on a socket, bytes.
-    pub frame_limit_bytes: usize,
-    /// Longest request body, bytes.
-    pub body_limit_bytes: usize,
-    /// Time for a socket's first frame.
-    pub hello_timeout: Duration,
-    /// Time for a socket to take what was written.
-    pub write_deadline: Duration,
     /// Shortest time between two pings; never above `ping_max`.
     pub ping_min: Duration,
     /// Longest time between two pings.
     pub ping_max: Duration,
-    /// What may wait for a slow socket, bytes.
-    pub outbox_limit_bytes: usize,
+    /// How TLS is served; `None`: it is not.
+    pub tls: Option<tls::Options>,
+}
+
+impl Server {
+    /// What the addresses of this server begin with, where nothing stands before it.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+}
+
+/// What the outside may do, and how often.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Sockets in all.
+    pub max_sockets: usize,
+    /// Sockets at a time from one address.
+    pub sockets_per_address: usize,
     /// Handshakes per second and address; more are accepted and closed with a code.
     pub handshakes_per_second: NonZeroU32,
     /// Handshakes per second and address; more get a plain HTTP refusal.
     pub handshakes_per_second_hard: NonZeroU32,
     /// Handshakes per second in all.
     pub handshakes_per_second_total: NonZeroU32,
+    /// Connects per second and visitor id.
+    pub connects_per_second: NonZeroU32,
+    /// Visitor ids that one socket may go by, one after another.
+    pub identities_per_socket: u32,
+    /// Visitors that are remembered at a time.
+    pub max_records: usize,
+    /// Time for a socket's first frame.
+    pub hello_timeout: Duration,
+    /// Time for a socket to take what was written.
+    pub write_deadline: Duration,
+    /// Messages on a visitor's socket.
+    pub visitor_messages: Rate,
+    /// Messages on an agent's socket.
+    pub agent_messages: Rate,
+    /// Visitors that one agent's socket watches.
+    pub watches_per_socket: usize,
+    /// Watchers of one visitor.
+    pub watchers_per_visitor: usize,
+    /// Longest frame or message on a socket, bytes.
+    pub frame_limit_bytes: usize,
+    /// What may wait for a slow socket, bytes.
+    pub outbox_limit_bytes: usize,
+    /// Longest request body, bytes.
+    pub body_limit_bytes: usize,
+    /// HTTP connections at a time from one address.
+    pub connections_per_address: usize,
+    /// Time for the head of a request.
+    pub head_timeout: Duration,
+    /// HTTP requests per second from one address.
+    pub requests_per_second: NonZeroU32,
+    /// HTTP requests per second with tokens of one subject.
+    pub requests_per_second_per_subject: NonZeroU32,
+    /// Guesses per minute from one address: codes that agents ask for, keys and credentials that are wrong.
+    pub guesses_per_minute: NonZeroU32,
+    /// Codes that all agents of a group ask for, per minute.
+    pub guesses_per_minute_total: NonZeroU32,
+    /// Addresses, visitors and subjects that each of the limits above remembers.
+    pub remembered_keys: usize,
 }
 
 /// Tokens.
@@ -182,8 +236,29 @@ pub struct Group {
     pub api_keys: ApiKeys,
     /// Whose login keys are believed.
     pub partner: Option<Partner>,
+    /// What it asks of its visitors' ids.
+    pub visitor_signatures: VisitorSignatures,
+    /// Whether apps may open visitors' sockets: those without an `Origin`.
+    pub native_visitors: bool,
     /// Whether `url` and `referrer` of presence lose their query strings.
     pub strip_query: bool,
+    /// Whether its events are kept and can be read.
+    pub events: bool,
+    /// Where its events are posted.
+    pub webhooks: Vec<Webhook>,
+}
+
+/// Where a group's events are posted.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// Its name within the group: made from the address, so that it outlives a restart.
+    pub id: Arc<str>,
+    /// The address: https, or http where the settings allow it.
+    pub address: OutsideAddress,
+    /// Signs what is posted.
+    pub signer: Signer,
+    /// Which events.
+    pub kinds: Kinds,
 }
 
 /// The tenants, by id and in the order of the settings.
@@ -242,8 +317,42 @@ pub struct Presence {
     pub unique_id_seconds: u64,
     /// Length of a unique id, digits.
     pub unique_id_digits: u8,
-    /// Connects per second and visitor id.
-    pub connects_per_second: NonZeroU32,
+}
+
+/// Events for back ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Events of a group that are kept.
+    pub history: usize,
+    /// What they may take, bytes a group.
+    pub history_bytes: usize,
+    /// Streams that a group may have at a time.
+    pub streams: usize,
+    /// Longest silence on a stream.
+    pub heartbeat: Duration,
+    /// Webhooks.
+    pub webhooks: Webhooks,
+}
+
+/// How webhooks are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Time to answer.
+    pub timeout: Duration,
+    /// Requests to one endpoint at a time.
+    pub in_flight: usize,
+    /// Events that may wait for one endpoint.
+    pub queue: usize,
+    /// What they may take, bytes.
+    pub queue_bytes: usize,
+    /// Longest pause after the first failure, milliseconds.
+    pub retry_first_ms: u64,
+    /// Longest pause of all, milliseconds.
+    pub retry_most_ms: u64,
+    /// Age at which an event is given up, milliseconds.
+    pub give_up_ms: u64,
+    /// Dead letters that are kept for one endpoint.
+    pub dead_letters: u64,
 }
 
 /// Other products' interfaces.

@@ -106,12 +106,21 @@ fn what_is_wrong_is_named() {
         ("[server]\nworkers = \"4\"", "server.workers: must be a whole number"),
         ("[server]\nworkers = 2.5", "server.workers: must be a whole number"),
         ("[server]\nworkers = -1", "server.workers: must be a whole number"),
-        ("[server]\nframe_limit_bytes = 1", "server.frame_limit_bytes: must be 1024 to"),
-        ("[server]\noutbox_limit_bytes = 9", "server.outbox_limit_bytes: must be 65536 to"),
+        ("[limits]\nframe_limit_bytes = 1", "limits.frame_limit_bytes: must be 1024 to"),
+        ("[limits]\noutbox_limit_bytes = 9", "limits.outbox_limit_bytes: must be 65536 to"),
         ("[server]\nping_min_ms = 30000", "server.ping_min_ms: must not be above ping_max_ms"),
-        ("[server]\nhandshakes_per_second = 0", "server.handshakes_per_second: must be 1 to"),
-        ("[server]\nhandshakes_per_second = 201", "server.handshakes_per_second: must not be"),
+        ("[limits]\nhandshakes_per_second = 0", "limits.handshakes_per_second: must be 1 to"),
+        ("[limits]\nhandshakes_per_second = 201", "limits.handshakes_per_second: must not be"),
         ("[server]\npublic_url = \"ftp://a\"", "server.public_url: must be an http or https"),
+        (
+            "[server]\ntrusted_proxies = [\"::1\", \"x\"]",
+            "server.trusted_proxies[1]: must be an address",
+        ),
+        (
+            "[server]\nforwarded_header = \"via\"",
+            "server.forwarded_header: must be `x-forwarded-for`",
+        ),
+        ("[limits]\nremembered_keys = 0", "limits.remembered_keys: must be 16 to"),
         ("server = 3", "server: must be a section"),
         ("[auth]\nsigning_key = \"short\"", "auth.signing_key: must have 32"),
         ("[auth]\ntoken_minutes = 5", "auth.signing_key: is missing"),
@@ -120,14 +129,37 @@ fn what_is_wrong_is_named() {
         ("[[groups]]\nid = 1\n[[groups]]\nid = \"1\"", "groups[1].id: another group has this id"),
         ("[[groups]]\nid = 1\napi_keys = [\"x\"]", "groups[0].api_keys[0]: must have 16"),
         ("[[groups]]\nid = 1\npartner_id = 1", "groups[0].partner_key: is missing"),
+        ("[[groups]]\nid = 1\nvisitor_keys = [\"x\"]", "groups[0].visitor_keys[0]: must have 32"),
+        (
+            "[[groups]]\nid = 1\nrequire_signed_visitors = true",
+            "groups[0].visitor_keys: must have a key where",
+        ),
         (
             "[[groups]]\nid = 1\nvisitor_origins = [\"https://a.b\", \"*\"]",
             "groups[0].visitor_origins[1]: \"*\" is not an exact origin: `*` is not accepted",
         ),
+        ("[presence]\nunique_id_seconds = 0", "presence.unique_id_seconds: must be 1 to 86400"),
+        (
+            "[[groups]]\nid = 1\nevents = false\n[[groups.webhooks]]",
+            "groups[0].events: must be true",
+        ),
+        (
+            "[[groups]]\nid = 1\n[[groups.webhooks]]\nurl = \"x\"",
+            "groups[0].webhooks[0].url: must be an https",
+        ),
+        ("[events]\nhistory = 99", "events.history: must be 100 to 1000000"),
+        (
+            "[events]\nwebhook_retry_first_ms = 300001",
+            "events.webhook_retry_first_ms: must not be above webhook_retry_most_ms",
+        ),
+        ("[server.tls]\nkey = \"key.pem\"", "server.tls.certificate: is missing"),
+        ("[server.tls]\ncertificate = \"a.pem\"", "server.tls.key: is missing"),
+        ("[server.tls]\nmin_version = \"1.1\"", "server.tls.min_version: must be \"1.2\" or"),
+        ("[server.tls]\nmax_handshakes = 0", "server.tls.max_handshakes: must be 1 to"),
         ("[presence]\nunique_id_digits = 3", "presence.unique_id_digits: must be 4 to 12"),
         ("[storage]\nurl = \"postgres://db\"", "storage.url: only SQLite is supported"),
         ("[storage]\nurl = \"sqlite::memory:\"", "storage.url: name a file"),
-        ("[log]\nformat = \"xml\"", "log.format: unknown variant `xml`, expected `text` or `json`"),
+        ("[log]\nformat = \"xml\"", "log.format: must be `text` or `json`"),
         ("[log]\nfilter = \"a=loud\"", "log.filter: not a log filter"),
     ] {
         let auth = format!("{text}\n[auth]\nsigning_key = \"{KEY}\"");
@@ -151,8 +183,8 @@ fn what_is_wrong_with_a_key_is_named() {
     };
     for (text, start) in [
         (key(""), "auth.keys[0].algorithm: is missing: HS256, RS256, ES256 or EdDSA"),
-        (key("algorithm = \"none\""), "auth.keys[0].algorithm: unknown variant `none`"),
-        (key("algorithm = \"ES512\""), "auth.keys[0].algorithm: unknown variant"),
+        (key("algorithm = \"none\""), "auth.keys[0].algorithm: must be one of `HS256`"),
+        (key("algorithm = \"ES512\""), "auth.keys[0].algorithm: must be one of"),
         (ed(""), "auth.keys[0]: give one of secret, private_key_file, public_key_file"),
         (ed(&format!("{file}\npublic_key_file = \"x\"")), "auth.keys[0]: give one of"),
         (ed("secret = \"0123456789abcdef0123456789abcdef\""), "auth.keys[0].secret: EdDSA needs"),
@@ -182,7 +214,7 @@ fn what_is_wrong_with_a_key_is_named() {
         (issuer("").replace("\"a\"", "\"\""), "auth.issuers[0].audience: must be 1 to 255"),
         (issuer("").replace("[1]", "[]"), "auth.issuers[0].groups: is missing"),
         (issuer("").replace("[1]", "[1, 9]"), "auth.issuers[0].groups[1]: there is no group"),
-        (issuer("").replace("https", "http"), "auth.issuers[0].jwks: must be an https address"),
+        (issuer("").replace("https", "http"), "auth.issuers[0].jwks: must be https, unless"),
         (issuer("").replace("https://i/", "no.json"), "auth.issuers[0].jwks: "),
         (issuer("").replace("https://i/", "eddsa.pem"), "auth.issuers[0].jwks: "),
         (issuer("scopes = \"fly\""), "auth.issuers[0].scopes: unknown scope"),
@@ -232,6 +264,59 @@ fn what_is_wrong_in_the_environment_is_named() {
         let error = error_of(MINIMAL, &[(name, text)]);
         assert!(error.starts_with(start), "{name}\n{error}");
     }
+}
+
+#[test]
+fn a_webhook_is_checked_and_its_address_gives_it_a_name() {
+    let secret = format!("whsec_{}", "A".repeat(32));
+    let load = |url: &str, secrets: &str, more: &str| {
+        let webhook =
+            format!("[[groups.webhooks]]\nurl = \"{url}\"\nsecrets = [{secrets}]\n{more}");
+        load_text(&format!("{MINIMAL}{webhook}"), &[])
+    };
+    let good = format!("\"{secret}\"");
+    let name = |url: &str| {
+        let (settings, _folder) = load(url, &good, "").unwrap();
+        let group = settings.groups.iter().last().unwrap();
+        assert!(!format!("{group:?}").contains(&secret[6..]));
+        group.webhooks[0].id.to_string()
+    };
+    assert_eq!(name("https://a.example/x"), name("https://a.example/x"));
+    assert_ne!(name("https://a.example/x"), name("http://127.0.0.1:8080/x?y=1"));
+    let both = format!("{good}, {good}");
+    for (url, secrets, more, start) in [
+        ("http://a.example/x", good.as_str(), "", "webhooks[0].url: must be https, unless"),
+        ("http://127.0.0.1.a.example/x", &good, "", "webhooks[0].url: must be https, unless"),
+        ("ftp://a.example", &good, "", "webhooks[0].url: must be an https address"),
+        ("/x", &good, "", "webhooks[0].url: must be an https address"),
+        ("https://planted@a.example/x", &good, "", "webhooks[0].url: must hold no user"),
+        ("https://a.example/x", "", "", "webhooks[0].secrets: must be 1 to 2"),
+        (
+            "https://a.example/x",
+            &format!("{both}, {good}"),
+            "",
+            "webhooks[0].secrets: must be 1 to 2",
+        ),
+        ("https://a.example/x", "\"planted\"", "", "webhooks[0].secrets: must each be whsec_"),
+        ("https://a.example/x", &good, "types = [\"x\"]", "webhooks[0].types: must be some of"),
+    ] {
+        let error = load(url, secrets, more).map(|_| ()).unwrap_err();
+        assert!(error.starts_with(&format!("groups[1].{start}")), "{url}\n{error}");
+        assert!(!error.contains("planted"), "{error}");
+    }
+    assert!(load("http://a.example/x", &both, "[events]\nwebhook_plain_http = true").is_ok());
+    let twice = format!("[[groups.webhooks]]\nurl = \"https://a.example\"\nsecrets = [{good}]");
+    let error = load("https://a.example", &good, &twice).map(|_| ()).unwrap_err();
+    assert!(error.starts_with("groups[1].webhooks[1].url: another webhook"), "{error}");
+    let environment = [
+        ("VESTIBULE_GROUPS__1__WEBHOOKS__0__URL", "https://b.example"),
+        ("VESTIBULE_GROUPS__1__WEBHOOKS__0__SECRETS", secret.as_str()),
+    ];
+    let (settings, _folder) = load_text(MINIMAL, &environment).unwrap();
+    assert_eq!(
+        settings.groups.iter().last().unwrap().webhooks[0].address.to_string(),
+        "https://b.example/"
+    );
 }
 
 #[test]
@@ -342,7 +427,7 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
         unknown(toml::from_str::<wire::Wire>(&text).unwrap_err().message().to_owned())
     };
     let sections = probe("unknown = 1".into());
-    assert_eq!(sections.len(), 7);
+    assert_eq!(sections.len(), 9);
     for section in sections {
         let (header, shown) = match &tree[&section] {
             toml::Value::Array(list) => (format!("[[{section}]]"), list[0].as_table().unwrap()),
@@ -354,5 +439,11 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
     }
     assert!(error_of(&whole, &[]).starts_with("auth.signing_key: must have 32"));
     let filled = whole.replace("<32 characters or more>", KEY).replace("<16 or more>", KEY);
-    load_text(&filled, &[]).unwrap();
+    let filled = filled.replace("<base64 of 24 to 64 bytes>", &"A".repeat(32));
+    let (settings, _folder) = load_text(&filled, &[]).unwrap();
+    assert_eq!(settings.groups.iter().next().unwrap().webhooks.len(), 1);
+    let shown = tree["groups"][0]["webhooks"][0].as_table().unwrap();
+    for setting in probe("[[groups]]\n[[groups.webhooks]]\nunknown = 1".into()) {
+        assert!(shown.contains_key(&setting), "groups.webhooks.{setting}");
+    }
 }

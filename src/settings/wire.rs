@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     auth::{KeyAlgorithm, Secret},
+    limits::ForwardedHeader,
     telemetry::LogFormat,
 };
 
@@ -30,9 +31,11 @@ sections! {
     /// The whole file.
     Wire {
         server: Server = Server::default(),
+        limits: Limits = Limits::default(),
         auth: Auth = Auth::default(),
         groups: Vec<Group> = Vec::new(),
         presence: Presence = Presence::default(),
+        events: Events = Events::default(),
         facades: Facades = Facades::default(),
         storage: Storage = Storage::default(),
         log: Log = Log::default(),
@@ -44,30 +47,87 @@ sections! {
         bind: String = "127.0.0.1:8080".into(),
         /// Where the outside reaches this server. Default: what a request's `Host` says.
         public_url: Option<String> = None,
+        /// Proxies whose word on the client's address is believed: addresses or networks. Default none.
+        trusted_proxies: Vec<String> = Vec::new(),
+        /// The header that they write: `x-forwarded-for` or `forwarded`. Default x-forwarded-for.
+        forwarded_header: ForwardedHeader = ForwardedHeader::default(),
         /// Threads that serve sockets. Default 0: one a core.
         workers: u64 = 0,
-        /// Sockets in all. Default 100000.
-        max_sockets: u64 = 100_000,
-        /// Longest frame or message on a socket, bytes. Default 65536.
-        frame_limit_bytes: u64 = 65_536,
-        /// Longest request body, bytes. Default 131072.
-        body_limit_bytes: u64 = 131_072,
-        /// Time for a socket's first frame, milliseconds. Default 10000.
-        hello_timeout_ms: u64 = 10_000,
-        /// Time for a socket to take what was written, milliseconds. Default 10000.
-        write_deadline_ms: u64 = 10_000,
         /// Shortest time between two pings, milliseconds. Default 20000.
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
         ping_max_ms: u64 = 25_000,
-        /// What may wait for a slow socket, bytes. Default 262144.
-        outbox_limit_bytes: u64 = 262_144,
+        tls: Tls = Tls::default(),
+    }
+
+    /// `[server.tls]`
+    Tls {
+        /// The certificate and its chain, PEM; a relative path starts at the settings file. Default none: no TLS.
+        certificate: Option<String> = None,
+        /// The certificate's private key, PEM; likewise.
+        key: Option<String> = None,
+        /// `1.2` or `1.3`. Default 1.2.
+        min_version: String = "1.2".into(),
+        /// Time for a handshake, milliseconds. Default 10000.
+        handshake_timeout_ms: u64 = 10_000,
+        /// Handshakes under way at a time. Default 2000.
+        max_handshakes: u64 = 2_000,
+    }
+
+    /// `[limits]`
+    Limits {
+        /// Sockets in all. Default 100000.
+        max_sockets: u64 = 100_000,
+        /// Sockets at a time from one address. Default 1000.
+        sockets_per_address: u64 = 1_000,
         /// Handshakes per second and address; more are closed with `ratelimited`. Default 50.
         handshakes_per_second: u64 = 50,
         /// Handshakes per second and address; more get a plain HTTP refusal. Default 200.
         handshakes_per_second_hard: u64 = 200,
         /// Handshakes per second in all. Default 2000.
         handshakes_per_second_total: u64 = 2_000,
+        /// Connects per second and visitor id. Default 10.
+        connects_per_second: u64 = 10,
+        /// Visitor ids that one socket may go by, one after another. Default 32.
+        identities_per_socket: u64 = 32,
+        /// Visitors that are remembered at a time. Default 1000000.
+        max_records: u64 = 1_000_000,
+        /// Time for a socket's first frame, milliseconds. Default 10000.
+        hello_timeout_ms: u64 = 10_000,
+        /// Time for a socket to take what was written, milliseconds. Default 10000.
+        write_deadline_ms: u64 = 10_000,
+        /// Messages per second on a visitor's socket. Default 20.
+        visitor_messages_per_second: u64 = 20,
+        /// How many of them at once. Default 100.
+        visitor_messages_burst: u64 = 100,
+        /// Messages per second on an agent's socket. Default 100.
+        agent_messages_per_second: u64 = 100,
+        /// How many of them at once. Default 2000.
+        agent_messages_burst: u64 = 2_000,
+        /// Visitors that one agent's socket watches. Default 1000.
+        watches_per_socket: u64 = 1_000,
+        /// Watchers of one visitor. Default 10000.
+        watchers_per_visitor: u64 = 10_000,
+        /// Longest frame or message on a socket, bytes. Default 65536.
+        frame_limit_bytes: u64 = 65_536,
+        /// What may wait for a slow socket, bytes. Default 262144.
+        outbox_limit_bytes: u64 = 262_144,
+        /// Longest request body, bytes. Default 131072.
+        body_limit_bytes: u64 = 131_072,
+        /// HTTP connections at a time from one address. Default 256.
+        connections_per_address: u64 = 256,
+        /// Time for the head of a request, milliseconds. Default 10000.
+        head_timeout_ms: u64 = 10_000,
+        /// HTTP requests per second from one address. Default 100.
+        requests_per_second: u64 = 100,
+        /// HTTP requests per second with tokens of one subject. Default 100.
+        requests_per_second_per_subject: u64 = 100,
+        /// Guesses per minute from one address: codes that agents ask for, keys and credentials that are wrong. Default 20.
+        guesses_per_minute: u64 = 20,
+        /// Codes that all agents of a group ask for, per minute. Default 600.
+        guesses_per_minute_total: u64 = 600,
+        /// Addresses, visitors and subjects that each of the limits above remembers. Default 100000.
+        remembered_keys: u64 = 100_000,
     }
 
     /// `[auth]`
@@ -149,8 +209,30 @@ sections! {
         /// Signs login keys: 16 characters or more. Default none: no login keys.
         #[serde(skip_serializing)]
         partner_key: Option<Secret> = None,
+        /// Keys that sign visitor ids, 32 characters or more each. Default none.
+        #[serde(serialize_with = "no_secrets")]
+        visitor_keys: Vec<Secret> = Vec::new(),
+        /// Whether known visitors need a signature. Default false.
+        require_signed_visitors: bool = false,
+        /// Whether visitors' sockets without an `Origin` are let in, as apps open them. Default false.
+        native_visitors: bool = false,
         /// Whether `url` and `referrer` of presence lose their query strings. Default false.
         strip_query: bool = false,
+        /// Whether its events are kept and can be read. Default true.
+        events: bool = true,
+        /// `[[groups.webhooks]]`. Default none.
+        webhooks: Vec<Webhook> = Vec::new(),
+    }
+
+    /// `[[groups.webhooks]]`
+    Webhook {
+        /// Where events are posted. No default.
+        url: String = String::new(),
+        /// Sign them, at most two while they change: `whsec_` and the base64 of 24 to 64 bytes. No default.
+        #[serde(serialize_with = "no_secrets")]
+        secrets: Vec<Secret> = Vec::new(),
+        /// Which types of events. Default all.
+        types: Vec<String> = Vec::new(),
     }
 
     /// `[presence]`
@@ -165,8 +247,36 @@ sections! {
         unique_id_seconds: u64 = 300,
         /// Length of a unique id, digits, 4 to 12. Default 6.
         unique_id_digits: u64 = 6,
-        /// Connects per second and visitor id. Default 10.
-        connects_per_second: u64 = 10,
+    }
+
+    /// `[events]`
+    Events {
+        /// Events of a group that are kept for readers who come back. Default 10000.
+        history: u64 = 10_000,
+        /// What they may take, bytes a group. Default 4194304.
+        history_bytes: u64 = 4_194_304,
+        /// Streams that a group may have at a time. Default 100.
+        streams: u64 = 100,
+        /// Longest silence on a stream, milliseconds. Default 15000.
+        heartbeat_ms: u64 = 15_000,
+        /// Time for a webhook to answer, milliseconds. Default 15000.
+        webhook_timeout_ms: u64 = 15_000,
+        /// Requests to one webhook at a time. Default 8.
+        webhook_in_flight: u64 = 8,
+        /// Events that may wait for one webhook. Default 10000.
+        webhook_queue: u64 = 10_000,
+        /// What they may take, bytes. Default 8388608.
+        webhook_queue_bytes: u64 = 8_388_608,
+        /// Longest pause after the first failure, milliseconds; it doubles with each. Default 1000.
+        webhook_retry_first_ms: u64 = 1_000,
+        /// Longest pause of all, milliseconds. Default 300000.
+        webhook_retry_most_ms: u64 = 300_000,
+        /// Age at which an event is given up, seconds. Default 86400.
+        webhook_give_up_seconds: u64 = 86_400,
+        /// Dead letters that are kept for one webhook. Default 1000.
+        dead_letters: u64 = 1_000,
+        /// Whether webhooks may go over plain HTTP to other machines. Default false.
+        webhook_plain_http: bool = false,
     }
 
     /// `[facades]`

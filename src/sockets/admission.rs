@@ -1,28 +1,39 @@
-//! Who may open a socket, and how fast. Costs little, and comes before everything that costs more.
+//! Who may come in, and how fast. Costs little, and comes before everything that costs more.
+//!
+//! Addresses are counted as [`client_key`] says: an IPv6 subscriber with all his addresses is one client.
 
-use std::{net::IpAddr, num::NonZeroU32};
+use std::{net::IpAddr, sync::Arc};
 
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota};
+use parking_lot::Mutex;
 
 use crate::{
+    clock::Timestamp,
+    limits::{Keyed, Pace, Place, Places, Rate, client_key},
     model::{
         close::{Close, CloseCode},
-        ids::VisitorKey,
+        error::{ErrorCode, Problem},
+        ids::{GroupId, VisitorKey},
     },
-    settings::Settings,
+    settings::Limits,
+    telemetry::labels::Limiter,
 };
 
-/// Most addresses or visitors that are remembered each; beyond, those with their full allowance are forgotten.
-const MOST_KEYS: usize = 100_000;
-/// When a client that came too fast should come back, in ms.
+/// When a client that came too fast should come back at the earliest, in ms.
 const RETRY_MS: u64 = 1_000;
+/// When a client whose address has all the sockets that it may have should try again, in ms.
+const PLACE_RETRY_MS: u64 = 5_000;
 
-/// Counts handshakes by address, by visitor and in all.
+/// Counts by address, by visitor, by token subject, and in all.
 pub struct Admission {
-    by_address: DefaultKeyedRateLimiter<IpAddr>,
-    by_address_hard: DefaultKeyedRateLimiter<IpAddr>,
-    by_visitor: DefaultKeyedRateLimiter<VisitorKey>,
-    total: DefaultDirectRateLimiter,
+    by_address: Keyed<IpAddr>,
+    by_address_hard: Keyed<IpAddr>,
+    by_visitor: Keyed<VisitorKey>,
+    requests: Keyed<IpAddr>,
+    requests_by_subject: Keyed<(GroupId, Box<str>)>,
+    wrong_credentials: Keyed<IpAddr>,
+    sockets: Arc<Places<IpAddr>>,
+    total: Mutex<Pace>,
+    total_rate: Rate,
 }
 
 /// How a handshake may go on.
@@ -39,57 +50,130 @@ pub enum Verdict {
 impl Admission {
     /// The limits of the settings.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
-        let server = &settings.server;
-        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate);
+    pub fn new(limits: &Limits) -> Self {
+        let most = limits.remembered_keys;
+        let by_address = |rate| Keyed::new(Rate::per_second(rate), most);
         Self {
-            by_address: DefaultKeyedRateLimiter::keyed(quota(server.handshakes_per_second)),
-            by_address_hard: DefaultKeyedRateLimiter::keyed(quota(
-                server.handshakes_per_second_hard,
-            )),
-            by_visitor: DefaultKeyedRateLimiter::keyed(quota(
-                settings.presence.connects_per_second,
-            )),
-            total: DefaultDirectRateLimiter::direct(quota(server.handshakes_per_second_total)),
+            by_address: by_address(limits.handshakes_per_second),
+            by_address_hard: by_address(limits.handshakes_per_second_hard),
+            by_visitor: Keyed::new(Rate::per_second(limits.connects_per_second), most),
+            requests: by_address(limits.requests_per_second),
+            requests_by_subject: Keyed::new(
+                Rate::per_second(limits.requests_per_second_per_subject),
+                most,
+            ),
+            wrong_credentials: Keyed::new(Rate::per_minute(limits.guesses_per_minute), most),
+            sockets: Places::new(limits.sockets_per_address),
+            total: Mutex::default(),
+            total_rate: Rate::per_second(limits.handshakes_per_second_total),
         }
     }
 
     /// Judges a handshake from `address`.
-    pub fn handshake(&self, address: IpAddr) -> Verdict {
-        if self.by_address_hard.check_key(&address).is_err() {
+    pub fn handshake(&self, address: IpAddr, now: Timestamp) -> Verdict {
+        let key = client_key(address);
+        if self.by_address_hard.take(&key, now).is_err() {
             return Verdict::Refuse;
         }
-        if self.by_address.check_key(&address).is_err() || self.total.check().is_err() {
-            return Verdict::Close(too_fast());
+        let by_address = self.by_address.take(&key, now);
+        let admitted = by_address.and_then(|()| self.total.lock().take(&self.total_rate, 1, now));
+        match admitted {
+            Ok(()) => Verdict::Admit,
+            Err(retry_ms) => Verdict::Close(too_fast(retry_ms)),
         }
-        Verdict::Admit
+    }
+
+    /// A place for a socket from `address`, as long as it is held.
+    ///
+    /// # Errors
+    /// How to close the socket when the address has all that it may have.
+    pub fn place(&self, address: IpAddr) -> Result<Place<IpAddr>, Close> {
+        let spread = rand::random::<u64>() % PLACE_RETRY_MS;
+        let full = || Close::from(CloseCode::TooMany).retry_in(PLACE_RETRY_MS + spread);
+        self.sockets.take(client_key(address)).ok_or_else(full)
     }
 
     /// Judges a hello in the name of a visitor.
     ///
     /// # Errors
     /// How to close the socket when the visitor connects too often.
-    pub fn hello(&self, visitor: &VisitorKey) -> Result<(), Close> {
-        self.by_visitor.check_key(visitor).map_err(|_| too_fast())
+    pub fn hello(&self, visitor: &VisitorKey, now: Timestamp) -> Result<(), Close> {
+        self.by_visitor.take(visitor, now).map_err(too_fast)
     }
 
-    /// Forgets whoever has the full allowance again, where many are remembered.
-    pub fn tidy(&self) {
-        for limiter in [&self.by_address, &self.by_address_hard] {
-            if limiter.len() > MOST_KEYS / 10 {
-                limiter.retain_recent();
-                limiter.shrink_to_fit();
-            }
+    /// Judges an HTTP request from `address`.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn request(&self, address: IpAddr, now: Timestamp) -> Result<(), Problem> {
+        let taken = self.requests.take(&client_key(address), now);
+        taken.map_err(|retry_ms| limited("too many requests from this address", retry_ms))
+    }
+
+    /// Judges an HTTP request with a token of `subject`.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn request_of(
+        &self,
+        group: &GroupId,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let taken = self.requests_by_subject.take(&(group.clone(), subject.into()), now);
+        taken.map_err(|retry_ms| limited("too many requests with tokens of this subject", retry_ms))
+    }
+
+    /// Whether an address may still offer credentials (an API key, a login key): it has not offered too many wrong ones.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn may_offer(&self, address: IpAddr, now: Timestamp) -> Result<(), Problem> {
+        let asked = self.wrong_credentials.ask(&client_key(address), now);
+        asked.map_err(|retry_ms| limited("too many wrong keys from this address", retry_ms))
+    }
+
+    /// Counts wrong credentials. Only by address: a limit by group would let a stranger shut its own people out, and
+    /// what is guessed at has 95 bits and more.
+    pub fn was_wrong(&self, address: IpAddr, now: Timestamp) {
+        // Beyond the limit it was not asked in the first place.
+        let _ = self.wrong_credentials.take(&client_key(address), now);
+    }
+
+    /// Forgets whoever has the full allowance again.
+    pub fn tidy(&self, now: Timestamp) {
+        let by_address =
+            [&self.by_address, &self.by_address_hard, &self.requests, &self.wrong_credentials];
+        by_address.iter().for_each(|limiter| limiter.tidy(now));
+        self.by_visitor.tidy(now);
+        self.requests_by_subject.tidy(now);
+    }
+
+    /// How many keys each limiter remembers, and how many newcomers found no room.
+    #[must_use]
+    pub fn fill(&self) -> [(Limiter, usize, u64); 7] {
+        fn of<K: Eq + std::hash::Hash + Clone>(keyed: &Keyed<K>) -> (usize, u64) {
+            (keyed.len(), keyed.refused_full())
         }
-        if self.by_visitor.len() > MOST_KEYS / 10 {
-            self.by_visitor.retain_recent();
-            self.by_visitor.shrink_to_fit();
-        }
+        [
+            (Limiter::Handshakes, of(&self.by_address)),
+            (Limiter::HandshakesHard, of(&self.by_address_hard)),
+            (Limiter::Connects, of(&self.by_visitor)),
+            (Limiter::Requests, of(&self.requests)),
+            (Limiter::RequestsBySubject, of(&self.requests_by_subject)),
+            (Limiter::WrongCredentials, of(&self.wrong_credentials)),
+            (Limiter::SocketsByAddress, (self.sockets.keys(), 0)),
+        ]
+        .map(|(limiter, (keys, full))| (limiter, keys, full))
     }
 }
 
 /// The wish to come back later, spread so that those who were refused together do not return together.
-fn too_fast() -> Close {
+fn too_fast(retry_ms: u64) -> Close {
     let spread = rand::random::<u64>() % RETRY_MS;
-    Close::from(CloseCode::RateLimited).retry_in(RETRY_MS + spread)
+    Close::from(CloseCode::RateLimited).retry_in(RETRY_MS.max(retry_ms) + spread)
+}
+
+fn limited(sentence: &str, retry_ms: u64) -> Problem {
+    Problem::new(ErrorCode::RateLimited, sentence).retry_in(retry_ms)
 }

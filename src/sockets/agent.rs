@@ -6,19 +6,22 @@ use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 use actix::{Actor, Context};
 
 use super::{
-    framing::Reader,
     lease::Lease,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
     service::{PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
+    takeover::Opened,
+    traffic::{Excess, Traffic},
 };
 use crate::{
     auth::{Agent, Scope},
+    limits::Place,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
         ids::{GroupId, SignalId, VisitorId, VisitorKey},
+        json::is_too_deep,
         protocol::{
             Numbered,
             agent::{Addressee, AgentMessage, AgentOk, ToAgent},
@@ -26,7 +29,7 @@ use crate::{
         signal::Message,
     },
     presence::{handle::Presence, visitor::command::Submission},
-    telemetry::labels::SocketKind,
+    telemetry::labels::{Limited, SocketKind},
 };
 
 /// An agent's socket: first nobody's, then, after its hello, an agent's.
@@ -35,8 +38,10 @@ pub struct AgentSocket {
     caller: Caller,
     lease: Rc<Lease>,
     entry: Entry,
+    traffic: Traffic,
     agent: Option<Rc<Agent>>,
     watching: Option<Watching>,
+    _place: Place<IpAddr>,
 }
 
 /// Who opened an agent's socket, as far as the handshake tells.
@@ -45,8 +50,8 @@ pub struct Caller {
     pub group: Option<GroupId>,
     /// The page's origin, checked against the token's group.
     pub origin: PageOrigin,
-    /// The address.
-    pub peer: IpAddr,
+    /// The client's address.
+    pub address: IpAddr,
 }
 
 /// Ends all watches of the socket when it is dropped, on whatever path that happens.
@@ -63,20 +68,15 @@ impl Drop for Watching {
 
 impl AgentSocket {
     /// Serves a connection that was taken over.
-    pub fn serve<T: Connection>(
-        service: SocketService,
-        caller: Caller,
-        connection: T,
-        early: &[u8],
-        reader: Reader,
-        outbox: Arc<Outbox>,
-    ) {
-        let lease = service.lease(Arc::clone(&outbox));
-        let entry = service.sockets.enter(outbox);
+    pub fn serve<T: Connection>(service: SocketService, caller: Caller, opened: Opened<'_, T>) {
+        let Opened { connection, early, line, place } = opened;
+        let (reader, lease) = (service.reader(), service.lease(Arc::clone(&line.outbox)));
+        let entry = service.enter(line, SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (agent, watching) = (None, None);
-        let socket = Self { service, caller, lease, entry, agent, watching };
+        let (agent, watching, traffic) = (None, None, Traffic::default());
+        let socket =
+            Self { service, caller, lease, entry, traffic, agent, watching, _place: place };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -259,7 +259,15 @@ impl AgentSocket {
         match (to, &self.agent) {
             (Addressee::Visitor(visitor), _) => go_on(Ok(visitor)),
             (Addressee::Unique(code), Some(agent)) => {
-                self.service.presence.resolve(agent.group.clone(), code, self.caller.peer, go_on);
+                let metrics = self.service.metrics.clone();
+                let counted = move |resolved: Result<VisitorId, Problem>| {
+                    if matches!(&resolved, Err(problem) if problem.code == ErrorCode::RateLimited) {
+                        metrics.limited.of(Limited::Guess).inc();
+                    }
+                    go_on(resolved);
+                };
+                let (group, address) = (agent.group.clone(), self.caller.address);
+                self.service.presence.resolve(group, code, address, counted);
             }
             (Addressee::Unique(_), None) => {}
         }
@@ -268,29 +276,58 @@ impl AgentSocket {
 
 impl Actor for AgentSocket {
     type Context = Context<Self>;
+}
 
-    fn started(&mut self, _: &mut Self::Context) {
-        self.service.metrics.sockets_open.of(SocketKind::Agent).inc();
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.service.metrics.sockets_open.of(SocketKind::Agent).dec();
+impl AgentSocket {
+    fn count(&mut self, bytes: usize) -> Result<(), Excess> {
+        let limits = &self.service.settings.limits;
+        let excess = self.traffic.take(&limits.agent_messages, bytes, self.service.clock().now());
+        excess.inspect_err(|excess| {
+            let what = match excess {
+                Excess::Refuse(_) => Limited::AgentMessage,
+                Excess::Close(_) => Limited::Flood,
+            };
+            self.service.metrics.limited.of(what).inc();
+        })
     }
 }
 
 impl Endpoint for AgentSocket {
     fn message(&mut self, text: &str, _: &mut Context<Self>) -> ControlFlow<Close> {
-        match AgentMessage::read(text) {
+        let read = AgentMessage::read(text);
+        match self.count(text.len()) {
+            Ok(()) => {}
+            Err(Excess::Refuse(problem)) => {
+                let request = match &read {
+                    Ok(numbered) => numbered.request,
+                    Err(unreadable) => unreadable.request,
+                };
+                refuse(&self.lease.outbox, request, problem);
+                return ControlFlow::Continue(());
+            }
+            Err(Excess::Close(close)) => return ControlFlow::Break(close),
+        }
+        match read {
             Ok(Numbered { message: AgentMessage::Hello { token }, .. }) if self.agent.is_none() => {
                 self.hello(&token)
             }
             Ok(Numbered { message, request }) => self.after_hello(message, request),
             Err(unreadable) => {
                 let is_first = self.agent.is_none();
+                if is_too_deep(&unreadable.problem) {
+                    self.service.metrics.limited.of(Limited::Depth).inc();
+                }
                 let close = close_of(&unreadable.problem);
                 refuse(&self.lease.outbox, unreadable.request, unreadable.problem);
                 if is_first { ControlFlow::Break(close) } else { ControlFlow::Continue(()) }
             }
+        }
+    }
+
+    fn control(&mut self) -> ControlFlow<Close> {
+        match self.count(0) {
+            Err(Excess::Close(close)) => ControlFlow::Break(close),
+            _ => ControlFlow::Continue(()),
         }
     }
 

@@ -6,6 +6,8 @@
 pub mod admission;
 /// The actor of an agent's socket.
 pub mod agent;
+/// The words in which a visitor's socket speaks.
+pub mod dialect;
 /// RFC 6455 frames: reads a client's in place, encodes the server's once for all receivers.
 pub mod framing;
 /// Decides when a socket is pinged, and when it has been silent, slow or open for too long.
@@ -24,5 +26,7 @@ pub mod service;
 pub mod table;
 /// Takes connections over from the HTTP server.
 pub mod takeover;
+/// How much one socket may say.
+pub mod traffic;
 /// The actor of a visitor's socket.
 pub mod visitor;

@@ -38,6 +38,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Connection for T {}
 pub trait Endpoint: Actor<Context = Context<Self>> {
     /// A text message, or a binary one that holds text. Breaking ends the reading.
     fn message(&mut self, text: &str, context: &mut Context<Self>) -> ControlFlow<Close>;
+    /// A ping or pong. Breaking ends the reading.
+    fn control(&mut self) -> ControlFlow<Close>;
+    /// Bytes were written to the connection.
+    fn written(&mut self) {}
     /// No more messages come: the peer closed, the connection broke, or the server closed.
     fn ended(&mut self);
 }
@@ -132,9 +136,9 @@ impl<T: Connection> Pump<T> {
                 },
                 Message::Ping(payload) => {
                     let _ = outbox.push(Class::Control, Frame::pong(payload));
-                    ControlFlow::Continue(())
+                    actor.control()
                 }
-                Message::Pong(_) => ControlFlow::Continue(()),
+                Message::Pong(_) => actor.control(),
                 Message::Close(_) => ControlFlow::Break(CloseCode::Normal.into()),
             };
             match flow {
@@ -155,7 +159,11 @@ impl<T: Connection> Pump<T> {
     }
 
     /// Writes what waits. Ready when the close frame is out, or the connection broke.
-    fn poll_write(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<(), ()>> {
+    fn poll_write<A: Endpoint>(
+        &mut self,
+        actor: &mut A,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<Result<(), ()>> {
         let now = self.clock.now();
         let flushed = {
             let connection = Pin::new(&mut self.connection);
@@ -172,6 +180,7 @@ impl<T: Connection> Pump<T> {
         if counts.frames > 0 {
             self.metrics.frames_out.inc_by(counts.frames.into());
             self.metrics.bytes_out.inc_by(counts.bytes);
+            actor.written();
         }
         match ready!(flushed) {
             Ok(code) => {
@@ -198,7 +207,7 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
         if gone {
             // A peer that closed and then shut its side may still read our answer.
             if pump.stage != Stage::Lingering {
-                let _ = pump.poll_write(task);
+                let _ = pump.poll_write(actor, task);
             }
             actor.ended();
             context.stop();
@@ -209,7 +218,7 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
             actor.ended();
         }
         if pump.stage != Stage::Lingering {
-            match pump.poll_write(task) {
+            match pump.poll_write(actor, task) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) => pump.stage = Stage::Lingering,
                 Poll::Ready(Err(())) => {

@@ -1,6 +1,7 @@
 //! What every socket of this node shares.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicU8, Ordering},
@@ -8,17 +9,21 @@ use std::{
     time::Duration,
 };
 
+use actix_http::header::{HeaderMap, HeaderValue};
+
 use super::{
     admission::Admission,
+    dialect::Dialect,
     framing::{Frame, Reader},
     keepalive::{Keepalive, Timing},
     lease::{self, Lease},
     outbox::{Class, Outbox},
-    table::{Sockets, text},
+    table::{Entry, Line, Sockets, text},
 };
 use crate::{
     auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
+    events::hub::Hub,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
@@ -27,9 +32,13 @@ use crate::{
     },
     presence::handle::Presence,
     settings::{Group, Settings},
-    telemetry::Metrics,
+    store::dead_letters::DeadLetters,
+    telemetry::{Metrics, labels::SocketKind},
     trust::revoker::Revoker,
 };
+
+/// Within which time clients come back that came while the service was not ready, in ms.
+pub const UNREADY_RETRY_MS: u64 = 500;
 
 /// How far the process is.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +80,10 @@ pub struct SocketService {
     pub presence: Presence,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
+    /// The groups' events.
+    pub events: Arc<Hub>,
+    /// What webhooks did not take.
+    pub letters: DeadLetters,
     /// The settings.
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
@@ -81,6 +94,8 @@ pub struct SocketService {
     pub admission: Arc<Admission>,
     /// The figures.
     pub metrics: Metrics,
+    /// What visitors' sockets may speak besides our own words, at paths of their own.
+    pub dialects: Arc<[&'static Dialect]>,
     /// How far the process is.
     pub lifecycle: Lifecycle,
     /// When the process started.
@@ -111,11 +126,12 @@ impl SocketService {
         }
     }
 
-    /// Whether a visitor may connect from there: the group lists the page's origin, or we serve the page ourselves.
+    /// Whether a visitor may connect from there: the group lists the page's origin, or we serve the page ourselves. Without
+    /// a page it is an app, which the group must have asked for.
     #[must_use]
     pub fn allows_visitor(&self, group: &Group, origin: &PageOrigin) -> bool {
         match origin {
-            PageOrigin::NoPage => group.visitor_origins.allows(None, self.settings.mode),
+            PageOrigin::NoPage => group.native_visitors,
             PageOrigin::Own => true,
             PageOrigin::Other(origin) => {
                 group.visitor_origins.allows(Some(origin), self.settings.mode)
@@ -149,42 +165,75 @@ impl SocketService {
         self.metrics.signals_held.set(held);
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
-        self.metrics.inbox_depth.set(gauge(visitors.waiting()));
         self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
         self.metrics.timers.set(gauge(visitors.timers()));
+        self.events.refresh_metrics(&self.metrics);
         let stats = visitors.stats();
-        for (counter, count) in [
-            (&self.metrics.commands, &stats.commands),
-            (&self.metrics.inbox_full, &stats.refused),
-            (&self.metrics.record_panics, &stats.panics),
-            (&self.metrics.records_set_aside, &stats.set_aside),
+        let codes = self.presence.code_engine();
+        self.metrics.code_records.set(gauge(codes.records()));
+        self.metrics.inbox_depth.set(gauge(visitors.waiting() + codes.waiting()));
+        let of_codes = codes.stats();
+        for (counter, count, of_codes) in [
+            (&self.metrics.commands, &stats.commands, &of_codes.commands),
+            (&self.metrics.inbox_full, &stats.refused, &of_codes.refused),
+            (&self.metrics.records_full, &stats.full, &of_codes.full),
+            (&self.metrics.record_panics, &stats.panics, &of_codes.panics),
+            (&self.metrics.records_set_aside, &stats.set_aside, &of_codes.set_aside),
         ] {
-            counter.inner().store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+            let both = count.load(Ordering::Relaxed) + of_codes.load(Ordering::Relaxed);
+            counter.inner().store(both, Ordering::Relaxed);
         }
+        let limiters = self.admission.fill().into_iter().chain(self.presence.guesses().fill());
+        for (limiter, keys, full) in limiters {
+            self.metrics.limiter_keys.of(limiter).set(gauge(keys));
+            self.metrics.limiter_full.of(limiter).inner().store(full, Ordering::Relaxed);
+        }
+    }
+
+    /// The address that counts for a request: the peer's, or what a trusted proxy says.
+    #[must_use]
+    pub fn client_address(&self, peer: Option<SocketAddr>, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        let proxies = &self.settings.server.proxies;
+        let lines: Vec<_> =
+            headers.get_all(proxies.header().name()).map(HeaderValue::as_bytes).collect();
+        proxies.client(peer, &mut lines.into_iter())
+    }
+
+    /// Enters a socket that was admitted. When the service began to stop meanwhile, the socket is told so like all
+    /// others: it was not yet in the table, or it is in there twice told.
+    #[must_use]
+    pub fn enter(&self, line: Arc<Line>, kind: SocketKind) -> Entry {
+        let outbox = Arc::clone(&line.outbox);
+        let entry = self.sockets.enter(line, kind);
+        if !self.lifecycle.is_ready() {
+            send_away(&outbox, rand::random::<u64>() % UNREADY_RETRY_MS);
+        }
+        entry
     }
 
     /// A reader with the settings' limit.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader::new(u32::try_from(self.settings.server.frame_limit_bytes).unwrap_or(u32::MAX))
+        Reader::new(u32::try_from(self.settings.limits.frame_limit_bytes).unwrap_or(u32::MAX))
     }
 
     /// An outbox with the settings' bound, which first writes `head`.
     #[must_use]
     pub fn outbox(&self, head: bytes::Bytes) -> Arc<Outbox> {
-        let limit = u32::try_from(self.settings.server.outbox_limit_bytes).unwrap_or(u32::MAX);
+        let limit = u32::try_from(self.settings.limits.outbox_limit_bytes).unwrap_or(u32::MAX);
         Arc::new(Outbox::with_head(limit, head))
     }
 
     /// A lease on this thread for a socket that opens now.
     #[must_use]
     pub fn lease(&self, outbox: Arc<Outbox>) -> std::rc::Rc<Lease> {
-        let server = &self.settings.server;
+        let (server, limits) = (&self.settings.server, &self.settings.limits);
         let timing = Timing {
             ping_min_ms: milliseconds(server.ping_min),
             ping_max_ms: milliseconds(server.ping_max),
-            hello_ms: milliseconds(server.hello_timeout),
-            write_ms: milliseconds(server.write_deadline),
+            hello_ms: milliseconds(limits.hello_timeout),
+            write_ms: milliseconds(limits.write_deadline),
         };
         Lease::new(outbox, Keepalive::new(&timing, self.clock().now(), rand::random()))
     }
@@ -206,6 +255,11 @@ impl SocketService {
             outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
         }
     }
+}
+
+fn send_away(outbox: &Outbox, retry_ms: u64) {
+    let _ = outbox.push(Class::Reliable, text(&GoAway { retry_ms }));
+    outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
 }
 
 fn milliseconds(duration: Duration) -> u32 {
@@ -230,7 +284,9 @@ pub fn close_of(problem: &Problem) -> Close {
         ErrorCode::Origin => CloseCode::Origin,
         ErrorCode::Group => CloseCode::Group,
         ErrorCode::RateLimited => CloseCode::RateLimited,
-        ErrorCode::Unready | ErrorCode::TooMany => CloseCode::Unready,
+        ErrorCode::Unready => CloseCode::Unready,
+        ErrorCode::TooMany => CloseCode::TooMany,
+        ErrorCode::Signature => CloseCode::Signature,
         ErrorCode::Internal => CloseCode::Internal,
         ErrorCode::TooLarge => CloseCode::TooLarge,
         ErrorCode::Scope

@@ -2,34 +2,75 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::{
+    dialect::Dialect,
     framing::Frame,
     outbox::{Class, LatestKey, Outbox},
 };
 use crate::{
     model::{
         event::Event,
-        ids::SocketId,
+        ids::{SignalId, SocketId},
         protocol::{agent::ToAgent, visitor::ToVisitor},
         signal::{Message, Outcome},
     },
     presence::{handle::Post, visitor::command::ToPage},
-    telemetry::{Metrics, labels::SignalEnd},
+    telemetry::{
+        Metrics,
+        labels::{SignalEnd, SocketKind},
+    },
 };
 
 /// Whether a page has the focus is a state: only the newest counts.
 const FOCUS: LatestKey = LatestKey(0);
 
-/// Every open socket's outbox. Bounded by the limit on sockets.
+/// The way to one socket.
+pub struct Line {
+    /// What waits to be written.
+    pub outbox: Arc<Outbox>,
+    /// The words that it takes, where it is a visitor's.
+    pub dialect: &'static Dialect,
+    /// Signals that were sent and not yet acknowledged by this socket.
+    pub owed: AtomicU32,
+    /// Signals to a client that does not acknowledge.
+    pub written: Mutex<Vec<SignalId>>,
+}
+
+impl Line {
+    /// A line to a socket that opens.
+    #[must_use]
+    pub fn new(outbox: Arc<Outbox>, dialect: &'static Dialect) -> Arc<Self> {
+        Arc::new(Self { outbox, dialect, owed: AtomicU32::new(0), written: Mutex::default() })
+    }
+
+    fn page(&self, class: Class, message: &ToVisitor) {
+        if let Some(frame) = (self.dialect.write)(message) {
+            let _ = self.outbox.push(class, frame);
+        }
+    }
+
+    fn signal(&self, id: SignalId, message: &ToVisitor) {
+        if self.dialect.acknowledges {
+            self.owed.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // Before the frame, whose writing acknowledges it.
+            self.written.lock().push(id);
+        }
+        self.page(Class::Reliable, message);
+    }
+}
+
+/// The lines to all open sockets. Bounded by the limit on sockets.
 pub struct Sockets {
-    outboxes: DashMap<SocketId, Arc<Outbox>>,
+    lines: DashMap<SocketId, Arc<Line>>,
     next: AtomicU64,
     metrics: Metrics,
     emptied: Notify,
@@ -39,26 +80,27 @@ impl Sockets {
     /// No sockets.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { outboxes: DashMap::new(), next: AtomicU64::new(1), metrics, emptied: Notify::new() }
+        Self { lines: DashMap::new(), next: AtomicU64::new(1), metrics, emptied: Notify::new() }
     }
 
     /// Enters a socket; it is taken out when the entry is dropped.
-    pub fn enter(self: &Arc<Self>, outbox: Arc<Outbox>) -> Entry {
+    pub fn enter(self: &Arc<Self>, line: Arc<Line>, kind: SocketKind) -> Entry {
         let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
-        self.outboxes.insert(id, outbox);
-        Entry { sockets: Arc::clone(self), id }
+        self.lines.insert(id, line);
+        self.metrics.sockets_open.of(kind).inc();
+        Entry { sockets: Arc::clone(self), id, kind }
     }
 
     /// How many sockets are open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.outboxes.len()
+        self.lines.len()
     }
 
     /// Whether no socket is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.outboxes.is_empty()
+        self.lines.is_empty()
     }
 
     /// Waits until no socket is open.
@@ -75,13 +117,13 @@ impl Sockets {
     /// The outboxes of all sockets that are open now.
     #[must_use]
     pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
-        self.outboxes.iter().map(|outbox| Arc::clone(&outbox)).collect()
+        self.lines.iter().map(|line| Arc::clone(&line.outbox)).collect()
     }
 
     fn push(&self, to: SocketId, class: Class, frame: Frame) {
         // A socket that is gone or closing gets nothing: what matters waits in the record.
-        if let Some(outbox) = self.outboxes.get(&to) {
-            let _ = outbox.push(class, frame);
+        if let Some(line) = self.lines.get(&to) {
+            let _ = line.outbox.push(class, frame);
         }
     }
 }
@@ -91,11 +133,13 @@ pub struct Entry {
     sockets: Arc<Sockets>,
     /// The socket's id.
     pub id: SocketId,
+    kind: SocketKind,
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.sockets.outboxes.remove(&self.id);
+        self.sockets.lines.remove(&self.id);
+        self.sockets.metrics.sockets_open.of(self.kind).dec();
         if self.sockets.is_empty() {
             self.sockets.emptied.notify_waiters();
         }
@@ -113,6 +157,7 @@ pub fn text(message: &impl Serialize) -> Frame {
 
 impl Post for Sockets {
     fn page(&self, to: SocketId, message: ToPage) {
+        let Some(line) = self.lines.get(&to) else { return };
         match message {
             ToPage::Signal { id, deadline, message } => {
                 let message = match message {
@@ -121,15 +166,11 @@ impl Post for Sockets {
                         ToVisitor::Invoke { id, deadline, func, args }
                     }
                 };
-                self.push(to, Class::Reliable, text(&message));
+                line.signal(id, &message);
             }
-            ToPage::Focus => self.push(to, Class::Latest(FOCUS), text(&ToVisitor::Focus)),
-            ToPage::Blur => self.push(to, Class::Latest(FOCUS), text(&ToVisitor::Blur)),
-            ToPage::Close(code) => {
-                if let Some(outbox) = self.outboxes.get(&to) {
-                    outbox.close(code.into());
-                }
-            }
+            ToPage::Focus => line.page(Class::Latest(FOCUS), &ToVisitor::Focus),
+            ToPage::Blur => line.page(Class::Latest(FOCUS), &ToVisitor::Blur),
+            ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
 

@@ -4,12 +4,7 @@
 //! middleware. What is no WebSocket handshake on a socket path gets a plain HTTP answer. What is one, but may not come
 //! in, is answered with 101 and closed at once with a code: a browser's script cannot see a refused handshake.
 
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_codec::Framed;
 use actix_http::{HttpMessage as _, Request, h1, header, ws::hash_key};
@@ -19,46 +14,65 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::{
     admission::Verdict,
     agent::{AgentSocket, Caller},
+    dialect::{Dialect, NATIVE},
     framing::Frame,
     pump::Connection,
-    service::{PageOrigin, SocketService},
-    visitor::VisitorSocket,
+    service::{PageOrigin, SocketService, UNREADY_RETRY_MS},
+    table::Line,
+    visitor::{Door, VisitorSocket},
 };
 use crate::{
     auth::{Mode, is_loopback_host},
+    limits::Place,
     model::{
         close::{Close, CloseCode},
         ids::GroupId,
     },
-    settings::Group,
-    telemetry::labels::{HandshakeResult, UpgradeRefusal},
+    telemetry::labels::{HandshakeResult, Limited, UpgradeRefusal},
 };
 
 /// How long a refused client may take to read why.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// When a client that came while the service was not ready should come back, in ms.
-const UNREADY_RETRY_MS: u64 = 500;
 
 /// A path that holds sockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum SocketPath {
-    Visitor,
+    Visitor(&'static Dialect),
     Agent,
 }
 
 impl SocketPath {
-    fn of(path: &str) -> Option<Self> {
-        match path {
-            "/v1/visitor" => Some(Self::Visitor),
-            "/v1/agent" => Some(Self::Agent),
-            _ => None,
+    fn of(service: &SocketService, path: &str) -> Option<Self> {
+        if path == "/v1/agent" {
+            return Some(Self::Agent);
+        }
+        let mut dialects = std::iter::once(&NATIVE).chain(service.dialects.iter().copied());
+        dialects.find(|dialect| dialect.path == path).map(Self::Visitor)
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Visitor(dialect) => dialect.path,
+            Self::Agent => "/v1/agent",
         }
     }
 }
 
+/// A connection that was taken over, and what goes with it.
+pub struct Opened<'a, T> {
+    /// The connection.
+    pub connection: T,
+    /// Bytes that came right behind the handshake.
+    pub early: &'a [u8],
+    /// What waits to be written: the answer to the handshake, so far.
+    pub line: Arc<Line>,
+    /// The socket's place among those of its address.
+    pub place: Place<IpAddr>,
+}
+
 /// A socket about to open.
 enum Admitted {
-    Visitor(Arc<Group>),
+    Visitor(Door, &'static Dialect),
     Agent { group: Option<GroupId>, origin: PageOrigin },
 }
 
@@ -86,35 +100,41 @@ pub async fn take_over<T: Connection>(
 ) -> Result<(), actix_http::Error> {
     let parts = framed.into_parts();
     let (connection, early) = (parts.io, parts.read_buf);
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    match judge(&service, &request, peer) {
-        Ok(admitted) => {
+    let address = service.client_address(request.peer_addr(), request.headers());
+    match judge(&service, &request, address) {
+        Ok((admitted, place)) => {
             service.metrics.handshakes.of(HandshakeResult::Accepted).inc();
             let outbox = service.outbox(handshake(&request).freeze());
-            let reader = service.reader();
+            let dialect = match &admitted {
+                Admitted::Visitor(_, dialect) => dialect,
+                Admitted::Agent { .. } => &NATIVE,
+            };
+            let line = Line::new(outbox, dialect);
+            let opened = Opened { connection, early: &early, line, place };
             match admitted {
-                Admitted::Visitor(group) => {
-                    VisitorSocket::serve(service, group, connection, &early, reader, outbox);
-                }
+                Admitted::Visitor(door, _) => VisitorSocket::serve(service, door, opened),
                 Admitted::Agent { group, origin } => {
-                    let caller = Caller { group, origin, peer };
-                    AgentSocket::serve(service, caller, connection, &early, reader, outbox);
+                    AgentSocket::serve(service, Caller { group, origin, address }, opened);
                 }
             }
         }
         Err(Refused::Http { status, reason, header }) => {
             service.metrics.handshakes.of(HandshakeResult::Refused).inc();
             service.metrics.upgrades_refused.of(reason).inc();
-            tracing::debug!(path = request.path(), status, "upgrade refused");
+            // Not the path itself: it is a stranger's text.
+            let path = SocketPath::of(&service, request.path()).map(SocketPath::text);
+            tracing::debug!(?path, status, "upgrade refused");
             let answer = format!(
-                "HTTP/1.1 {status}\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n"
+                "HTTP/1.1 {status}\r\n{header}content-length: 0\r\ncache-control: no-store\r\n\
+                 x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
             );
             actix_rt::spawn(say_farewell(connection, answer.into()));
         }
         Err(Refused::Close(close)) => {
             service.metrics.handshakes.of(HandshakeResult::Closed).inc();
             service.metrics.closes.of(close.code).inc();
-            tracing::debug!(path = request.path(), code = close.code.as_str(), "socket refused");
+            let path = SocketPath::of(&service, request.path()).map(SocketPath::text);
+            tracing::debug!(?path, code = close.code.as_str(), "socket refused");
             let mut answer = handshake(&request);
             answer.put_slice(Frame::close(close).bytes());
             actix_rt::spawn(say_farewell(connection, answer.freeze()));
@@ -123,20 +143,27 @@ pub async fn take_over<T: Connection>(
     Ok(())
 }
 
-fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Admitted, Refused> {
+fn judge(
+    service: &SocketService,
+    request: &Request,
+    address: IpAddr,
+) -> Result<(Admitted, Place<IpAddr>), Refused> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let mode = service.settings.mode;
     if mode == Mode::Development && !header(header::HOST).is_some_and(is_loopback_host) {
         return Err(http("421 Misdirected Request", UpgradeRefusal::Host));
     }
-    let Some(path) = SocketPath::of(request.path()) else {
+    let Some(path) = SocketPath::of(service, request.path()) else {
         return Err(http("404 Not Found", UpgradeRefusal::Path));
     };
     if request.method() != actix_http::Method::GET {
         let (status, header) = ("405 Method Not Allowed", "allow: GET\r\n");
         return Err(Refused::Http { status, reason: UpgradeRefusal::Method, header });
     }
-    let verdict = service.admission.handshake(peer);
+    let verdict = service.admission.handshake(address, service.clock().now());
+    if verdict != Verdict::Admit {
+        service.metrics.limited.of(Limited::Handshake).inc();
+    }
     if verdict == Verdict::Refuse {
         let (status, header) = ("429 Too Many Requests", "retry-after: 1\r\n");
         return Err(Refused::Http { status, reason: UpgradeRefusal::RateLimited, header });
@@ -158,24 +185,43 @@ fn judge(service: &SocketService, request: &Request, peer: IpAddr) -> Result<Adm
     if let Verdict::Close(close) = verdict {
         return Err(Refused::Close(close));
     }
-    if !service.lifecycle.is_ready() || service.sockets.len() >= service.settings.server.max_sockets
+    if !service.lifecycle.is_ready() || service.sockets.len() >= service.settings.limits.max_sockets
     {
         let spread = rand::random::<u64>() % UNREADY_RETRY_MS;
         let close = Close::from(CloseCode::Unready).retry_in(UNREADY_RETRY_MS + spread);
         return Err(Refused::Close(close));
     }
+    let admitted = admit(service, request, path)?;
+    // Last, so that nobody who may not come in holds a place meanwhile.
+    let place = service.admission.place(address).map_err(|close| {
+        service.metrics.limited.of(Limited::SocketOfAddress).inc();
+        Refused::Close(close)
+    })?;
+    Ok((admitted, place))
+}
+
+/// Judges where the handshake comes from, and where it leads.
+fn admit(
+    service: &SocketService,
+    request: &Request,
+    path: SocketPath,
+) -> Result<Admitted, Refused> {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let origin = service.page_origin(header(header::ORIGIN), header(header::HOST));
     let groups = &service.settings.groups;
     let unknown = || Refused::Close(CloseCode::Group.into());
     let asked = asked_group(request.uri().query().unwrap_or_default());
     match path {
-        SocketPath::Visitor => {
+        SocketPath::Visitor(dialect) if !dialect.group_in_query => {
+            Ok(Admitted::Visitor(Door::Anywhere(Box::new(origin)), dialect))
+        }
+        SocketPath::Visitor(dialect) => {
             let group = asked.and_then(|id| groups.get(&id.parse().ok()?).cloned());
             let group = group.ok_or_else(unknown)?;
             if !service.allows_visitor(&group, &origin) {
                 return Err(Refused::Close(CloseCode::Origin.into()));
             }
-            Ok(Admitted::Visitor(group))
+            Ok(Admitted::Visitor(Door::Group(group), dialect))
         }
         // The token of the first message says which group's list counts; it must be the group that is asked for.
         SocketPath::Agent => {

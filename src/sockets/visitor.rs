@@ -1,27 +1,30 @@
 //! The actor of a visitor's socket. Thin: it reads messages, hands them to presence, and passes answers back.
 
-use std::{ops::ControlFlow, rc::Rc, sync::Arc};
+use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use actix::{Actor, Context};
 
 use super::{
-    framing::Reader,
+    dialect::{Said, Voice},
     lease::Lease,
-    outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
-    service::{SocketService, close_of, refuse},
-    table::{Entry, text},
+    service::{PageOrigin, SocketService, close_of},
+    table::Entry,
+    takeover::Opened,
+    traffic::{Excess, Traffic},
 };
 use crate::{
+    limits::Place,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
         event::Visibility,
-        ids::{SignalId, SocketAddress, VisitorId, VisitorKey},
+        ids::{GroupId, SignalId, SocketAddress, VisitorId, VisitorKey},
+        json::is_too_deep,
         presence::PresenceUpdate,
         protocol::{
             Numbered,
-            visitor::{Hello, ToVisitor, VisitorMessage},
+            visitor::{Hello, Signature, ToVisitor, VisitorMessage},
         },
     },
     presence::{
@@ -29,18 +32,31 @@ use crate::{
         visitor::command::{Command, Connect, Departure, Welcome},
     },
     settings::Group,
-    telemetry::labels::SocketKind,
+    telemetry::labels::{Limited, SocketKind},
 };
 
 /// A visitor's socket: first nobody's, then, after its hello, a page of a visitor.
 pub struct VisitorSocket {
     service: SocketService,
-    group: Arc<Group>,
+    door: Door,
+    voice: Voice,
     lease: Rc<Lease>,
     entry: Entry,
+    traffic: Traffic,
+    /// Visitor ids that the socket went by.
+    identities: u32,
     page: Option<Page>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
+    _place: Place<IpAddr>,
+}
+
+/// How far a visitor's socket has come in.
+pub enum Door {
+    /// As a visitor of this group.
+    Group(Arc<Group>),
+    /// The first message names the group, which must let in who comes from there.
+    Anywhere(Box<PageOrigin>),
 }
 
 /// What a page has told; reports the page's end when it is dropped, on whatever path that happens.
@@ -58,21 +74,25 @@ impl Drop for Page {
 }
 
 impl VisitorSocket {
-    /// Serves a connection that was taken over, as a visitor of `group`.
-    pub fn serve<T: Connection>(
-        service: SocketService,
-        group: Arc<Group>,
-        connection: T,
-        early: &[u8],
-        reader: Reader,
-        outbox: Arc<Outbox>,
-    ) {
-        let lease = service.lease(Arc::clone(&outbox));
-        let entry = service.sockets.enter(outbox);
+    /// Serves a connection that was taken over.
+    pub fn serve<T: Connection>(service: SocketService, door: Door, opened: Opened<'_, T>) {
+        let Opened { connection, early, line, place } = opened;
+        let (reader, lease) = (service.reader(), service.lease(Arc::clone(&line.outbox)));
+        let entry = service.enter(Arc::clone(&line), SocketKind::Visitor);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (page, identity) = (None, None);
-        let socket = Self { service, group, lease, entry, page, identity };
+        let socket = Self {
+            service,
+            door,
+            voice: Voice(line),
+            lease,
+            entry,
+            traffic: Traffic::default(),
+            identities: 0,
+            page: None,
+            identity: None,
+            _place: place,
+        };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -83,22 +103,68 @@ impl VisitorSocket {
         self.service.presence.address(self.entry.id)
     }
 
-    fn key(&self, visitor: VisitorId) -> VisitorKey {
-        VisitorKey { group: self.group.id.clone(), visitor }
+    /// The group that the socket is of, once that is settled.
+    fn enter_group(&mut self, named: Option<GroupId>) -> Result<Arc<Group>, Close> {
+        let origin = match &self.door {
+            Door::Group(group) => return Ok(Arc::clone(group)),
+            Door::Anywhere(origin) => origin,
+        };
+        let groups = &self.service.settings.groups;
+        let named = named.as_ref().or_else(|| self.service.default_group());
+        let group = named.and_then(|id| groups.get(id)).cloned().ok_or(CloseCode::Group)?;
+        if !self.service.allows_visitor(&group, origin) {
+            return Err(CloseCode::Origin.into());
+        }
+        self.door = Door::Group(Arc::clone(&group));
+        Ok(group)
     }
 
-    fn hello(&mut self, mut hello: Box<Hello>) -> ControlFlow<Close> {
-        let key = self.key(hello.visitorid.clone());
-        if let Err(close) = self.service.admission.hello(&key) {
-            return ControlFlow::Break(close);
-        }
+    /// A page connects, or goes on, under a visitor id: it is signed as the group demands, and not too often.
+    fn admit(
+        &self,
+        group: &Group,
+        visitor: &VisitorId,
+        signature: Option<&str>,
+    ) -> Result<VisitorKey, Problem> {
+        let wall = self.service.clock().wall();
+        group.visitor_signatures.check(&group.id, visitor, signature, wall).inspect_err(
+            |error| {
+                self.service.metrics.visitor_signatures_refused.of(*error).inc();
+            },
+        )?;
+        let key = VisitorKey { group: group.id.clone(), visitor: visitor.clone() };
+        let now = self.service.clock().now();
+        self.service.admission.hello(&key, now).map_err(|close| {
+            self.service.metrics.limited.of(Limited::Connect).inc();
+            let problem = Problem::new(ErrorCode::RateLimited, "this visitor connects too often");
+            problem.retry_in(close.retry_ms.unwrap_or(1_000))
+        })?;
+        Ok(key)
+    }
+
+    fn hello(&mut self, named: Option<GroupId>, mut hello: Box<Hello>) -> ControlFlow<Close> {
+        let group = match self.enter_group(named) {
+            Ok(group) => group,
+            Err(close) => return ControlFlow::Break(close),
+        };
+        let signature = hello.signature.take();
+        let key =
+            match self.admit(&group, &hello.visitorid, signature.as_ref().map(Signature::as_str)) {
+                Ok(key) => key,
+                Err(problem) => {
+                    let close = close_of(&problem);
+                    self.voice.refuse(None, problem);
+                    return ControlFlow::Break(close);
+                }
+            };
+        self.identities = 1;
         self.lease.keepalive(super::keepalive::Keepalive::greeted);
         let (seen, data) = (std::mem::take(&mut hello.seen), hello.data.take());
-        let data = data.map(|data| self.stripped(data));
+        let data = data.map(|data| stripped(&group, data));
         let from = hello.from.take();
         let connect = self.connect(&hello, seen, data);
         self.identity = Some(hello);
-        let outbox = Arc::clone(&self.lease.outbox);
+        let voice = self.voice.clone();
         let (now, socket) = (self.service.clock().now(), connect.socket);
         let visitorid = key.visitor.clone();
         self.enter(key.clone(), connect, move |presence, welcome| {
@@ -110,9 +176,9 @@ impl VisitorSocket {
                 focus: welcome.focus,
                 terms: welcome.terms,
             };
-            let _ = outbox.push(Class::Reliable, text(&message));
+            voice.say(&message);
             if let Some(problem) = welcome.refused_data {
-                refuse(&outbox, None, problem);
+                voice.refuse(None, problem);
             }
             if let Some(anonymous) = from {
                 presence.join(anonymous, None, key, || ());
@@ -144,33 +210,28 @@ impl VisitorSocket {
         let (socket, departure) = (connect.socket, Departure::Gone);
         let page = Page { presence: presence.clone(), key: key.clone(), socket, departure };
         let before = self.page.replace(page);
-        let outbox = Arc::clone(&self.lease.outbox);
+        let voice = self.voice.clone();
         let then = presence.clone();
         presence.connect(key, connect, move |welcome| match welcome {
             Ok(welcome) => welcomed(&then, welcome),
-            Err(problem) => outbox.close(close_of(&problem)),
+            Err(problem) => voice.outbox().close(close_of(&problem)),
         });
         before
-    }
-
-    fn stripped(&self, mut data: PresenceUpdate) -> PresenceUpdate {
-        if self.group.strip_query {
-            data.strip_queries();
-        }
-        data
     }
 
     fn after_hello(&mut self, message: VisitorMessage, request: Option<u64>) -> ControlFlow<Close> {
         let socket = self.address();
         let presence = self.service.presence.clone();
-        let Some(key) = self.page.as_ref().map(|page| page.key.clone()) else {
+        let (Some(key), Door::Group(group)) =
+            (self.page.as_ref().map(|page| page.key.clone()), &self.door)
+        else {
             return ControlFlow::Break(CloseCode::BadRequest.into());
         };
-        let outbox = Arc::clone(&self.lease.outbox);
+        let voice = self.voice.clone();
         let command = match message {
             VisitorMessage::Hello(_) => {
                 let problem = Problem::field("type", "hello comes once");
-                refuse(&outbox, request, problem);
+                voice.refuse(request, problem);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Listen => {
@@ -178,7 +239,7 @@ impl VisitorSocket {
                 Command::Listen { socket }
             }
             VisitorMessage::Presence(update) => {
-                Command::Presence { socket, update: self.stripped(update) }
+                Command::Presence { socket, update: stripped(group, update) }
             }
             VisitorMessage::Visibility(visibility) => {
                 let visible = visibility == Visibility::Visible;
@@ -190,32 +251,32 @@ impl VisitorSocket {
             VisitorMessage::Failed(id, failure) => Command::Failed { id, failure },
             VisitorMessage::Report(kind) => {
                 presence.report(key, socket, kind, move |result| match result {
-                    Ok(()) => done(&outbox, request),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Ok(()) => voice.done(request),
+                    Err(problem) => voice.refuse(request, problem),
                 });
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Unique => {
-                presence.unique(key, socket, unique_answer(outbox, request));
+                presence.unique(key, socket, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
             VisitorMessage::ExtendUnique => {
-                presence.extend_unique(key, socket, unique_answer(outbox, request));
+                presence.extend_unique(key, socket, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Identify(known) => {
-                self.identify(&key, known, request);
+            VisitorMessage::Identify { known, signature } => {
+                self.identify(&key, known, signature.as_ref().map(Signature::as_str), request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Disconnect => {
-                done(&outbox, request);
+                voice.done(request);
                 self.page.iter_mut().for_each(|page| page.departure = Departure::Disconnect);
                 return ControlFlow::Break(CloseCode::Normal.into());
             }
         };
         presence.command(key, command, move |result| match result {
-            Ok(()) => done(&outbox, request),
-            Err(problem) => refuse(&outbox, request, problem),
+            Ok(()) => voice.done(request),
+            Err(problem) => voice.refuse(request, problem),
         });
         ControlFlow::Continue(())
     }
@@ -228,16 +289,29 @@ impl VisitorSocket {
 
     /// Goes on under another id: connects to its record first, then leaves the present one, so that what waits there
     /// finds the page where it goes.
-    fn identify(&mut self, current: &VisitorKey, known: VisitorId, request: Option<u64>) {
-        let outbox = Arc::clone(&self.lease.outbox);
+    fn identify(
+        &mut self,
+        current: &VisitorKey,
+        known: VisitorId,
+        signature: Option<&str>,
+        request: Option<u64>,
+    ) {
+        let voice = self.voice.clone();
         if known == current.visitor {
-            return done(&outbox, request);
+            return voice.done(request);
         }
-        let key = self.key(known.clone());
-        if self.service.admission.hello(&key).is_err() {
-            let problem = Problem::new(ErrorCode::RateLimited, "this visitor connects too often");
-            return refuse(&outbox, request, problem.retry_in(1_000));
+        let Door::Group(group) = &self.door else { return };
+        let most = self.service.settings.limits.identities_per_socket;
+        if self.identities >= most {
+            self.service.metrics.limited.of(Limited::Identity).inc();
+            let sentence = format!("a socket may go by {most} visitor ids");
+            return voice.refuse(request, Problem::new(ErrorCode::TooMany, sentence));
         }
+        let key = match self.admit(group, &known, signature) {
+            Ok(key) => key,
+            Err(problem) => return voice.refuse(request, problem),
+        };
+        self.identities += 1;
         let Some(mut hello) = self.identity.take() else { return };
         hello.visitorid = known.clone();
         let connect = self.connect(&hello, Vec::new(), None);
@@ -255,7 +329,7 @@ impl VisitorSocket {
                     visitorid: Some(known),
                     epoch: Some(welcome.epoch),
                 };
-                let _ = outbox.push(Class::Reliable, text(&message));
+                voice.say(&message);
             }
             if current.is_anonymous() {
                 presence.join(current, Some(socket), key, move || drop(left.lock().take()));
@@ -273,32 +347,80 @@ impl VisitorSocket {
 
 impl Actor for VisitorSocket {
     type Context = Context<Self>;
+}
 
-    fn started(&mut self, _: &mut Self::Context) {
-        self.service.metrics.sockets_open.of(SocketKind::Visitor).inc();
-    }
-
-    fn stopped(&mut self, _: &mut Self::Context) {
-        self.service.metrics.sockets_open.of(SocketKind::Visitor).dec();
+impl VisitorSocket {
+    /// Counts a message. An acknowledgement of what was sent here is free.
+    fn count(&mut self, message: Option<&VisitorMessage>, bytes: usize) -> Result<(), Excess> {
+        let is_answer = match message {
+            Some(VisitorMessage::Ack(ids)) => self.voice.is_owed(ids.len()),
+            _ => false,
+        };
+        if is_answer {
+            return Ok(());
+        }
+        let limits = &self.service.settings.limits;
+        let excess = self.traffic.take(&limits.visitor_messages, bytes, self.service.clock().now());
+        excess.inspect_err(|excess| {
+            let what = match excess {
+                Excess::Refuse(_) => Limited::VisitorMessage,
+                Excess::Close(_) => Limited::Flood,
+            };
+            self.service.metrics.limited.of(what).inc();
+        })
     }
 }
 
 impl Endpoint for VisitorSocket {
     fn message(&mut self, text: &str, _: &mut Context<Self>) -> ControlFlow<Close> {
-        match VisitorMessage::read(text) {
-            Ok(Numbered { message: VisitorMessage::Hello(hello), .. }) if self.page.is_none() => {
-                self.hello(hello)
+        let read = (self.voice.0.dialect.read)(text);
+        let request = match &read {
+            Ok(said) => said.message.request,
+            Err(unreadable) => unreadable.request,
+        };
+        match self.count(read.as_ref().ok().map(|said| &said.message.message), text.len()) {
+            Ok(()) => {}
+            Err(Excess::Refuse(problem)) => {
+                self.voice.refuse(request, problem);
+                return ControlFlow::Continue(());
             }
-            Ok(Numbered { message, request }) => self.after_hello(message, request),
-            Err(unreadable) if self.page.is_some() => {
-                refuse(&self.lease.outbox, unreadable.request, unreadable.problem);
-                ControlFlow::Continue(())
+            Err(Excess::Close(close)) => return ControlFlow::Break(close),
+        }
+        match read {
+            Ok(Said { group, message: Numbered { message: VisitorMessage::Hello(hello), .. } })
+                if self.page.is_none() =>
+            {
+                self.hello(group, hello)
             }
+            Ok(said) => self.after_hello(said.message.message, request),
             Err(unreadable) => {
+                if is_too_deep(&unreadable.problem) {
+                    self.service.metrics.limited.of(Limited::Depth).inc();
+                }
+                self.voice.refuse(request, unreadable.problem);
                 // A first message that is wrong: said why, then closed.
-                refuse(&self.lease.outbox, unreadable.request, unreadable.problem);
-                ControlFlow::Break(CloseCode::BadRequest.into())
+                let is_first = self.page.is_none();
+                if is_first {
+                    ControlFlow::Break(CloseCode::BadRequest.into())
+                } else {
+                    ControlFlow::Continue(())
+                }
             }
+        }
+    }
+
+    fn control(&mut self) -> ControlFlow<Close> {
+        match self.count(None, 0) {
+            Err(Excess::Close(close)) => ControlFlow::Break(close),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn written(&mut self) {
+        let ids = self.voice.take_written();
+        let key = self.page.as_ref().map(|page| page.key.clone());
+        if let (Some(key), false) = (key, ids.is_empty()) {
+            self.service.presence.command(key, Command::Acknowledge { ids }, |_| ());
         }
     }
 
@@ -307,28 +429,28 @@ impl Endpoint for VisitorSocket {
     }
 }
 
-fn done(outbox: &Outbox, request: Option<u64>) {
-    if let Some(request) = request {
-        let _ = outbox.push(Class::Reliable, text(&ToVisitor::ok(request)));
+fn stripped(group: &Group, mut data: PresenceUpdate) -> PresenceUpdate {
+    if group.strip_query {
+        data.strip_queries();
     }
+    data
 }
 
 fn unique_answer(
-    outbox: Arc<Outbox>,
+    voice: Voice,
     request: Option<u64>,
 ) -> impl FnOnce(Result<(crate::model::ids::Code, u64), Problem>) + Send + 'static {
     move |answer| match answer {
         Ok((code, life_ms)) => {
             let Some(request) = request else { return };
-            let message = ToVisitor::Ok {
+            voice.say(&ToVisitor::Ok {
                 request,
                 uniqueid: Some(code.to_string()),
                 seconds: Some(life_ms.div_ceil(1000)),
                 visitorid: None,
                 epoch: None,
-            };
-            let _ = outbox.push(Class::Reliable, text(&message));
+            });
         }
-        Err(problem) => refuse(&outbox, request, problem),
+        Err(problem) => voice.refuse(request, problem),
     }
 }

@@ -33,6 +33,8 @@ pub struct Stats {
     pub set_aside: AtomicU64,
     /// Commands refused because an inbox was full.
     pub refused: AtomicU64,
+    /// Commands refused because there are as many records as may be.
+    pub full: AtomicU64,
 }
 
 impl Stats {
@@ -59,6 +61,8 @@ pub struct MemoryEngine<R: Record> {
 struct Inner<R: Record> {
     shards: Box<[Shard<R>]>,
     hasher: RandomState,
+    /// Keys spread evenly, so that each shard has its part of the bound.
+    most_per_shard: usize,
     rules: R::Rules,
     clock: Clock,
     stats: Stats,
@@ -72,17 +76,21 @@ impl<R: Record> Clone for MemoryEngine<R> {
 }
 
 impl<R: Record> MemoryEngine<R> {
-    /// An engine without records, in `shards` shards (at least one).
+    /// An engine without records, in `shards` shards (at least one), for about `most` records.
     pub fn new(
         shards: usize,
+        most: usize,
         rules: R::Rules,
         clock: Clock,
         deliver: impl Deliver<R, Self> + 'static,
     ) -> Self {
+        let most_per_shard = most.div_ceil(shards.max(1));
         let shards = (0..shards.max(1)).map(|_| Shard::default()).collect();
         let deliver = Box::new(deliver);
         let (hasher, stats) = (RandomState::new(), Stats::default());
-        Self { inner: Arc::new(Inner { shards, hasher, rules, clock, stats, deliver }) }
+        Self {
+            inner: Arc::new(Inner { shards, hasher, most_per_shard, rules, clock, stats, deliver }),
+        }
     }
 
     /// What the engine counts.
@@ -252,7 +260,7 @@ mod tests {
             clock: Clock,
             deliver: impl Deliver<suite::Counter, Self::Engine> + 'static,
         ) -> Self::Engine {
-            MemoryEngine::new(3, (), clock, deliver)
+            MemoryEngine::new(3, usize::MAX, (), clock, deliver)
         }
         fn settle(&self, engine: &Self::Engine) {
             engine.settle();
@@ -279,7 +287,7 @@ mod tests {
     }
 
     fn engine(shards: usize) -> MemoryEngine<suite::Counter> {
-        MemoryEngine::new(shards, (), Clock::manual(Timestamp(1_000)), Nothing)
+        MemoryEngine::new(shards, usize::MAX, (), Clock::manual(Timestamp(1_000)), Nothing)
     }
 
     fn add(engine: &MemoryEngine<suite::Counter>, key: u32, answers: &Answers) {

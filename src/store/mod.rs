@@ -6,8 +6,9 @@
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
 //! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what
-//! outlives it, [`revoked`] the revocations among that.
+//! outlives it, among that [`dead_letters`], what could not be delivered, and [`revoked`], the revocations.
 
+pub mod dead_letters;
 pub mod memory;
 pub mod revoked;
 pub mod saved;
@@ -68,6 +69,10 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// The last effects of a record that is set aside because it panicked twice: those who depend on it must start anew.
     fn set_aside(&self, effects: &mut Vec<Self::Effect>);
 
+    /// Whether a command makes a record that stays, where there was none. Others may go on when there are as many records
+    /// as may be.
+    fn makes_a_record(command: &Self::Command) -> bool;
+
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;
@@ -103,6 +108,9 @@ pub enum Refusal {
     /// The engine's queue is full; try again later.
     #[error("the service is overloaded")]
     Overloaded,
+    /// There are as many records as may be; try again later.
+    #[error("the service is full")]
+    Full,
     /// The engine's records are being saved for the next process, and change no more.
     #[error("the service is ending")]
     Ending,
@@ -115,7 +123,7 @@ impl From<Refusal> for crate::model::error::Problem {
     fn from(refusal: Refusal) -> Self {
         use crate::model::error::{ErrorCode, Problem};
         match refusal {
-            Refusal::Overloaded | Refusal::Ending => {
+            Refusal::Overloaded | Refusal::Full | Refusal::Ending => {
                 Problem::new(ErrorCode::Unready, refusal.to_string()).retry_in(1_000)
             }
             Refusal::Conflict { .. } | Refusal::Fault => {

@@ -114,6 +114,11 @@ impl SavedState {
         Ok(Self { path: path.clone(), pool })
     }
 
+    /// The connection, for what else is kept in this storage.
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// Marks the start of a process and tells how the last one ended.
     ///
     /// # Errors
@@ -219,11 +224,6 @@ impl SavedState {
         self.pool.close().await;
     }
 
-    /// The connection, for what else is kept here.
-    pub(super) fn pool(&self) -> &SqlitePool {
-        &self.pool
-    }
-
     pub(super) fn failed(&self, doing: &'static str) -> impl FnOnce(sqlx::Error) -> StorageError {
         let path = self.path.clone();
         move |error| StorageError { path, doing, reason: error.into() }
@@ -236,20 +236,30 @@ fn migrations() -> Migrator {
         (
             1,
             "saved state",
-        "CREATE TABLE saved (
-             kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
-         );
-         CREATE TABLE process (
-             id INTEGER PRIMARY KEY CHECK (id = 1), incarnation INTEGER NOT NULL, clean INTEGER NOT NULL
-         );",
+            "CREATE TABLE saved (
+                 kind TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (kind, key)
+             );
+             CREATE TABLE process (
+                 id INTEGER PRIMARY KEY CHECK (id = 1), incarnation INTEGER NOT NULL, clean INTEGER NOT NULL
+             );",
         ),
         (
-            2,
+            20,
+            "dead letters",
+            "CREATE TABLE dead_letters (
+                 id INTEGER PRIMARY KEY AUTOINCREMENT, group_id TEXT NOT NULL, endpoint TEXT NOT NULL,
+                 event TEXT NOT NULL, body TEXT NOT NULL, cause TEXT NOT NULL, error TEXT NOT NULL,
+                 tries INTEGER NOT NULL, died INTEGER NOT NULL
+             );
+             CREATE INDEX dead_letters_by_endpoint ON dead_letters (group_id, endpoint, id);",
+        ),
+        (
+            30,
             "revocations",
             "CREATE TABLE revocations (
-             id TEXT PRIMARY KEY, group_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
-             made INTEGER NOT NULL, made_by TEXT NOT NULL, reason TEXT, UNIQUE (group_id, kind, value)
-         );",
+                 id TEXT PRIMARY KEY, group_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
+                 made INTEGER NOT NULL, made_by TEXT NOT NULL, reason TEXT, UNIQUE (group_id, kind, value)
+             );",
         ),
     ];
     let steps = steps.into_iter().map(|(version, description, sql)| {

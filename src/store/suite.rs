@@ -129,6 +129,10 @@ impl Record for Counter {
         effects.push(Effect::SetAside);
     }
 
+    fn makes_a_record(command: &Command) -> bool {
+        matches!(command, Command::Add(_))
+    }
+
     fn is_essential(_: &Command) -> bool {
         false
     }

@@ -1,6 +1,9 @@
 //! The values that metrics may carry as labels: enums only, so that their number is bounded.
 
-use crate::{auth::AuthError, model::close::CloseCode};
+use crate::{
+    auth::{AuthError, SignatureError},
+    model::close::CloseCode,
+};
 
 /// A label with a fixed set of values.
 pub trait Label: Copy + 'static {
@@ -76,6 +79,58 @@ labels! {
         Unready = "unready",
     }
 
+    /// What a limiter counts by key.
+    Limiter, "limiter" {
+        /// Handshakes by address.
+        Handshakes = "handshakes",
+        /// Likewise, for the harder limit.
+        HandshakesHard = "handshakes_hard",
+        /// Connects by visitor id.
+        Connects = "connects",
+        /// HTTP requests by address.
+        Requests = "requests",
+        /// HTTP requests by token subject.
+        RequestsBySubject = "requests_by_subject",
+        /// Wrong keys by address.
+        WrongCredentials = "wrong_credentials",
+        /// Guesses at codes by address.
+        Guesses = "guesses",
+        /// Guesses at codes by group.
+        GuessesByGroup = "guesses_by_group",
+        /// Sockets at a time by address.
+        SocketsByAddress = "sockets_by_address",
+        /// HTTP connections at a time by address.
+        ConnectionsByAddress = "connections_by_address",
+    }
+
+    /// What was limited.
+    Limited, "what" {
+        /// A message of a visitor's socket, refused with a word.
+        VisitorMessage = "visitor_message",
+        /// A message of an agent's socket, refused with a word.
+        AgentMessage = "agent_message",
+        /// A socket that went on all the same, closed.
+        Flood = "flood",
+        /// A handshake above a limit by rate.
+        Handshake = "handshake",
+        /// A hello or `identify` of a visitor id that connects too often.
+        Connect = "connect",
+        /// A socket of an address that has all that it may have.
+        SocketOfAddress = "socket_of_address",
+        /// An `identify` of a socket that went by too many ids.
+        Identity = "identity",
+        /// An HTTP request, by address.
+        Request = "request",
+        /// An HTTP request, by token subject.
+        RequestOfSubject = "request_of_subject",
+        /// An HTTP connection of an address that has all that it may have.
+        Connection = "connection",
+        /// A guess at a code, or an offer of a key.
+        Guess = "guess",
+        /// JSON that nests too deep.
+        Depth = "depth",
+    }
+
     /// The class of a message in an outbox.
     OutboxClass, "class" {
         /// Dropped to the next key frame.
@@ -100,6 +155,42 @@ labels! {
         Done = "done",
         /// No answer, or none that can be used; the last good keys stay.
         Failed = "failed",
+    }
+
+    /// How a connection's TLS handshake ended.
+    TlsHandshake, "result" {
+        /// With a secured connection.
+        Done = "done",
+        /// The client and we did not agree, or it went.
+        Failed = "failed",
+        /// It took too long.
+        Timeout = "timeout",
+        /// The client did not speak TLS.
+        Plain = "plain",
+        /// Too many were under way.
+        TooMany = "toomany",
+    }
+
+    /// Why a stream of events ended.
+    StreamEnd, "reason" {
+        /// The reader went.
+        Gone = "gone",
+        /// The reader did not take what was sent in time.
+        Slow = "slow",
+        /// The reader's token ended.
+        Expired = "expired",
+        /// The server stops.
+        Drained = "drained",
+    }
+
+    /// What became of an event for a webhook.
+    WebhookEnd, "outcome" {
+        /// The endpoint took it.
+        Delivered = "delivered",
+        /// It was given up, and is a dead letter.
+        Dead = "dead",
+        /// It was given up, and there was no room or no storage for a dead letter.
+        Lost = "lost",
     }
 
     /// What became of a part that was read again.
@@ -165,6 +256,19 @@ impl Label for AuthError {
     }
 }
 
+impl Label for SignatureError {
+    const KEY: &'static str = "reason";
+    const ALL: &'static [Self] = SignatureError::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn text(self) -> &'static str {
+        self.reason()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,11 +285,17 @@ mod tests {
         check::<HandshakeResult>();
         check::<UpgradeRefusal>();
         check::<OutboxClass>();
+        check::<Limiter>();
+        check::<Limited>();
         check::<SignalEnd>();
         check::<FetchResult>();
+        check::<TlsHandshake>();
+        check::<StreamEnd>();
+        check::<WebhookEnd>();
         check::<ReloadResult>();
         check::<StatusClass>();
         check::<CloseCode>();
         check::<AuthError>();
+        check::<SignatureError>();
     }
 }

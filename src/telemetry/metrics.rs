@@ -15,10 +15,13 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    FetchResult, HandshakeResult, Label, OutboxClass, ReloadResult, SignalEnd, SocketKind,
-    StatusClass, UpgradeRefusal,
+    FetchResult, HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd,
+    SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
-use crate::{auth::AuthError, model::close::CloseCode};
+use crate::{
+    auth::{AuthError, SignatureError},
+    model::close::CloseCode,
+};
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -116,9 +119,24 @@ figures! {
     visitors_connected: Gauge = "Connected visitors, those in transit included";
     visitors_in_transit: Gauge = "Visitors within the grace after their last socket";
     records: Gauge = "Visitors' records";
+    code_records: Gauge = "Codes that live or rest";
+    records_full: Counter = "Records that were refused because there are as many as may be";
+    limited: Labelled<Limited, Counter> = "What was refused because it was too much";
+    limiter_keys: Labelled<Limiter, Gauge> = "Keys that a limiter remembers";
+    limiter_full: Labelled<Limiter, Counter> = "Newcomers for whom a limiter had no room";
     watchers: Gauge = "Subscriptions of agents to a visitor";
     signals: Labelled<SignalEnd, Counter> = "Signals by outcome";
     signals_held: Gauge = "Signals that wait for an acknowledgement";
+    events_published: Counter = "Events of groups whose events are kept";
+    events_kept: Gauge = "Events kept for readers who come back";
+    events_kept_bytes: Gauge = "Bytes that they take";
+    event_resets: Counter = "Readers told that they missed events";
+    event_streams_open: Gauge = "Open streams of events";
+    event_streams_ended: Labelled<StreamEnd, Counter> = "Streams of events that ended";
+    webhook_events: Labelled<WebhookEnd, Counter> = "Events for webhooks by what became of them";
+    webhook_failures: Counter = "Requests to webhooks that failed";
+    webhooks_waiting: Gauge = "Events that wait for webhooks";
+    webhook_lag_seconds: Gauge = "How long the oldest of them has been waiting";
     commands: Counter = "Commands applied to records";
     inbox_depth: Gauge = "Commands that wait in the shards' inboxes";
     inbox_full: Counter = "Commands refused because an inbox was full";
@@ -128,10 +146,13 @@ figures! {
     timers: Gauge = "Timers that wait";
     http_requests: Labelled<StatusClass, Counter> = "HTTP requests answered";
     http_duration_seconds: Histogram = "Time from an HTTP request to its answer";
+    tls_handshakes: Labelled<TlsHandshake, Counter> = "TLS handshakes";
+    tls_certificate_expires_seconds: Gauge = "When the certificate ends, in Unix seconds; 0 without TLS";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
     revocations: Gauge = "Revocations in force";
     issuer_fetches: Labelled<FetchResult, Counter> = "Questions to outside issuers for their keys";
+    visitor_signatures_refused: Labelled<SignatureError, Counter> = "Visitor ids refused for their signature, or the lack of one";
     reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";
     saved_records: Counter = "Records saved at the end of this process";
     loaded_records: Counter = "Records taken over from the last process";

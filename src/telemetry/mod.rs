@@ -38,6 +38,17 @@ pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
     Ok(())
 }
 
+/// Has panics logged by their place alone: their words may quote what somebody sent.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{}", place_of(panic))));
+}
+
+fn place_of(panic: &std::panic::PanicHookInfo<'_>) -> String {
+    let thread = std::thread::current();
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    format!("thread {} panicked at {place}", thread.name().unwrap_or("without a name"))
+}
+
 /// Starts the log, on standard error: standard output belongs to what commands print.
 ///
 /// # Errors
@@ -56,6 +67,23 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_not_by_its_words() {
+        let (sender, told) = std::sync::mpsc::channel();
+        let sender = std::sync::Mutex::new(sender);
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let _ = sender.lock().unwrap().send(place_of(panic));
+        }));
+        let result = std::panic::catch_unwind(|| panic!("a planted {}", "secret"));
+        std::panic::set_hook(before);
+        assert!(result.is_err());
+        // Panics of other tests may have been told too.
+        let told: Vec<String> = told.try_iter().collect();
+        assert!(told.iter().any(|line| line.contains("src/telemetry/mod.rs")), "{told:?}");
+        assert!(told.iter().all(|line| !line.contains("planted")), "{told:?}");
+    }
 
     #[test]
     fn filters_are_checked() {

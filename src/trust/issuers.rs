@@ -3,25 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    auth::{Issuer, KeySet, MAX_JWKS_BYTES, TokenService},
+    auth::{Issuer, KeySet, MAX_JWKS_BYTES, OutsideAddress, TokenService},
     clock::Clock,
-    model::address::OutsideAddress,
     outbound::Outbound,
     telemetry::{Metrics, labels::FetchResult},
 };
 
 /// How often issuers are looked at; whether one is asked then, his schedule says.
 const LOOK: Duration = Duration::from_millis(250);
+/// How long an issuer may take to answer.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Keeps the issuers' keys fresh. Never ends.
 pub async fn keep_asking(tokens: Arc<TokenService>, clock: Clock, metrics: Metrics) {
-    let outbound = Outbound::new();
+    let outbound = Outbound::new(TIME_LIMIT);
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
         for issuer in &tokens.believed().issuers {
-            let Some(address) = issuer.ask(clock.wall()).and_then(|text| text.parse().ok()) else {
+            let Some(address) = issuer.ask(clock.wall()).cloned() else {
                 continue;
             };
             let (issuer, outbound) = (Arc::clone(issuer), outbound.clone());

@@ -55,6 +55,10 @@ test("a page comes back from the cache with a new socket, and its visitor never 
   const agent = await (await stage.agent()).watch({ visitorid: "ada" });
   await agent.signal({ n: 1 });
   await told.next("signal", ({ data }) => data.n === 1);
+  await page.waitForFunction(() => {
+    const [, seen] = Object.entries(sessionStorage).find(([name]) => name.startsWith("vestibule.seen")) ?? [];
+    return seen && (JSON.parse(seen) as unknown[][]).every(([, , isConfirmed]) => isConfirmed);
+  });
   const tab = await page.evaluate(() => sessionStorage.getItem("vestibule.tab"));
 
   // A page of the site without us: the socket ends as the page is left, not when the cache lets it go.

@@ -62,7 +62,10 @@ test("of two real tabs the one in front gets the signals", async () => {
   await told.next("connect", ({ path }) => path === "/second");
   await second.show();
   await told.next("visibility", ({ path, state }) => path === "/first" && state === "hidden");
+  await told.next("focus", ({ path }) => path === "/second");
   for (const [tab, path, other] of [[first, "/first", "/second"], [second, "/second", "/first"], [first, "/first", "/second"]] as const) {
+    // What the tab heard of the focus before, as when it connected, is not meant.
+    told.clear();
     const gotFocus = told.next("focus", (data) => data.path === path);
     await tab.show();
     await told.next("visibility", (data) => data.path === other && data.state === "hidden");

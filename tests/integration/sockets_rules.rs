@@ -93,7 +93,7 @@ async fn refused(server: &Server, path: &str, origin: Option<&str>) -> crate::su
 
 #[tokio::test]
 async fn rule_4_3_a_refused_socket_is_told_why_by_its_close() {
-    let server = Server::with(&[("server.max_sockets", "1")]);
+    let server = Server::with(&[("limits.max_sockets", "1")]);
     let path = format!("/v1/visitor?group={GROUP}");
     for origin in [None, Some("https://evil.example"), Some("null"), Some(DESK)] {
         let closed = refused(&server, &path, origin).await;
@@ -114,8 +114,8 @@ async fn rule_4_3_a_refused_socket_is_told_why_by_its_close() {
 #[tokio::test]
 async fn rule_4_3_handshakes_above_a_limit_are_closed_and_above_a_harder_one_refused() {
     let server = Server::with(&[
-        ("server.handshakes_per_second", "1"),
-        ("server.handshakes_per_second_hard", "2"),
+        ("limits.handshakes_per_second", "1"),
+        ("limits.handshakes_per_second_hard", "2"),
     ]);
     let path = format!("/v1/visitor?group={GROUP}");
     let handshake = Raw::handshake(&path, Some(SHOP));
@@ -147,7 +147,7 @@ async fn rule_4_3_handshakes_above_a_limit_are_closed_and_above_a_harder_one_ref
 
 #[tokio::test]
 async fn rule_4_3_a_visitor_who_connects_too_often_is_told_when_to_come_back() {
-    let server = Server::with(&[("presence.connects_per_second", "1")]);
+    let server = Server::with(&[("limits.connects_per_second", "1")]);
     let _first = server.page("ada", "t").opens().await;
     let closed = server.page("ada", "u").greets().await.closed().await;
     assert_eq!((closed.code, closed.word()), (4004, "ratelimited"));
@@ -191,7 +191,7 @@ async fn rule_4_4_a_declared_length_costs_no_memory() {
 
 #[tokio::test]
 async fn rule_4_4_the_sum_of_fragments_is_limited() {
-    let server = Server::with(&[("server.frame_limit_bytes", "1024")]);
+    let server = Server::with(&[("limits.frame_limit_bytes", "1024")]);
     let mut raw = Raw::visitor(&server).await;
     raw.send(&frame(TEXT_BEGINS, &[b'x'; 600])).await;
     raw.send(&head(CONTINUES, 425)).await;
@@ -249,7 +249,7 @@ async fn rule_4_4_hostile_bytes_end_their_own_socket_only() {
     let error = raw.hear().await;
     assert_eq!((&error["code"], &error["field"]), (&json!("badrequest"), &json!("data.a")));
     raw.send(&frame(TEXT, "[".repeat(60_000).as_bytes())).await;
-    assert_eq!(raw.hear().await["code"], "badrequest");
+    assert_eq!(raw.hear().await["code"], "toolarge");
     raw.send(&frame(0x82, br#"{"type":"activity","request":2}"#)).await;
     assert_eq!(raw.hear().await, json!({"type": "ok", "request": 2}));
     // Its own unmasked frame ends it, and leaves the visitor in transit.
@@ -294,7 +294,7 @@ async fn rule_4_4_an_answer_reaches_a_client_that_has_said_all() {
 #[tokio::test]
 async fn rule_4_4_silence_has_deadlines() {
     let server = Server::with(&[
-        ("server.hello_timeout_ms", "300"),
+        ("limits.hello_timeout_ms", "300"),
         ("server.ping_min_ms", "200"),
         ("server.ping_max_ms", "250"),
     ]);
@@ -339,7 +339,7 @@ async fn rule_4_4_an_idle_server_is_idle() {
 
 #[tokio::test]
 async fn rule_4_6_sigterm_runs_the_drain_to_its_end() {
-    let mut server = Server::with(&[("server.handshakes_per_second_total", "20")]);
+    let mut server = Server::with(&[("limits.handshakes_per_second_total", "20")]);
     let mut visitors = Vec::new();
     for visitor in 0..10 {
         visitors.push(server.page(&format!("v{visitor}"), "t").opens().await);
@@ -367,7 +367,7 @@ async fn rule_4_6_sigterm_runs_the_drain_to_its_end() {
 
 #[tokio::test]
 async fn rule_4_6_sigint_asks_nobody_to_wait() {
-    let mut server = Server::with(&[("server.handshakes_per_second_total", "10")]);
+    let mut server = Server::with(&[("limits.handshakes_per_second_total", "10")]);
     let mut visitor = server.page("ada", "t").opens().await;
     server.signal(Stop::Interrupt);
     assert_eq!(visitor.hear_a("goaway").await["retry_ms"], 0);
@@ -425,8 +425,8 @@ fn much_data() -> serde_json::Value {
 #[tokio::test]
 async fn rule_4_7_a_client_that_does_not_read_is_ended_and_others_notice_nothing() {
     let server = Server::with(&[
-        ("server.write_deadline_ms", "1000"),
-        ("server.outbox_limit_bytes", "100000000"),
+        ("limits.write_deadline_ms", "1000"),
+        ("limits.outbox_limit_bytes", "100000000"),
     ]);
     let ada = server.page("ada", "t").telling(much_data()).opens().await;
     let mut others = Vec::new();
@@ -469,7 +469,7 @@ async fn rule_4_7_a_client_that_does_not_read_is_ended_and_others_notice_nothing
 
 #[tokio::test]
 async fn rule_4_7_an_overflow_of_what_must_not_be_lost_closes_the_socket() {
-    let server = Server::with(&[("server.outbox_limit_bytes", "65536")]);
+    let server = Server::with(&[("limits.outbox_limit_bytes", "65536")]);
     let _ada = server.page("ada", "t").telling(much_data()).opens().await;
     let mut deaf = deaf_agent(&server).await;
     let questions = questions(20);

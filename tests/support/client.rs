@@ -4,7 +4,11 @@ use std::{collections::VecDeque, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, client::IntoClientRequest as _, http::HeaderValue},
@@ -14,6 +18,7 @@ use super::{
     SOON, Server,
     server::{GROUP, SHOP},
     soon,
+    tls::Authority,
 };
 
 /// How a server closed a socket.
@@ -30,9 +35,13 @@ impl Closed {
     }
 }
 
+/// A connection, secured or not.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// A client's socket. Dropping it breaks the connection, as a page does that is navigated away.
 pub struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Box<dyn Stream>>,
     /// Came while an answer was awaited.
     early: VecDeque<Value>,
     requests: u64,
@@ -50,6 +59,13 @@ impl Socket {
         let connect = async {
             let stream = TcpStream::connect(server.address()).await.unwrap();
             stream.set_nodelay(true).unwrap();
+            let stream: Box<dyn Stream> = match server.authority() {
+                None => Box::new(stream),
+                Some(authority) => {
+                    let connector = TlsConnector::from(authority.client());
+                    Box::new(connector.connect(Authority::name(), stream).await.unwrap())
+                }
+            };
             tokio_tungstenite::client_async(request, stream).await.unwrap().0
         };
         let stream = soon("the handshake", connect).await;

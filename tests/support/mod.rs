@@ -2,7 +2,10 @@
 
 pub mod client;
 pub mod raw;
+pub mod receiver;
 pub mod server;
+pub mod sse;
+pub mod tls;
 
 use std::time::Duration;
 

@@ -3,8 +3,9 @@
 
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead as _, BufReader},
     net::{SocketAddr, TcpStream},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     rc::Rc,
     time::{Duration, Instant},
@@ -14,22 +15,32 @@ use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::SOON;
+use super::{SOON, tls::Authority};
 
 pub const GROUP: &str = "12345";
 pub const SHOP: &str = "https://shop.example";
 pub const DESK: &str = "https://desk.example";
 pub const API_KEY: &str = "an-api-key-of-the-first-group";
-const SIGNING_KEY: &str = "a signing key that only the tests know";
+pub const SIGNING_KEY: &str = "a signing key that only the tests know";
 const EVERY_SCOPE: &str = "read signal invoke session control topics";
 
 const SETTINGS: &str = r#"
 [server]
 bind = "127.0.0.1:0"
 workers = 2
+[limits]
 handshakes_per_second = 100000
 handshakes_per_second_hard = 100000
 handshakes_per_second_total = 100000
+connects_per_second = 1000
+sockets_per_address = 100000
+connections_per_address = 100000
+visitor_messages_per_second = 100000
+visitor_messages_burst = 100000
+agent_messages_per_second = 100000
+agent_messages_burst = 100000
+requests_per_second = 100000
+requests_per_second_per_subject = 100000
 [auth]
 signing_key = "a signing key that only the tests know"
 [[groups]]
@@ -42,8 +53,6 @@ id = "777"
 visitor_origins = ["https://other.example"]
 api_keys = ["an-api-key-of-the-other-group"]
 strip_query = true
-[presence]
-connects_per_second = 1000
 [storage]
 url = "sqlite:saved.db"
 [log]
@@ -63,6 +72,8 @@ pub struct Server {
     address: SocketAddr,
     folder: Rc<TempDir>,
     settings: Vec<(String, String)>,
+    /// Whose certificates it shows, if it speaks TLS.
+    authority: Option<Rc<Authority>>,
 }
 
 impl Server {
@@ -70,15 +81,27 @@ impl Server {
         Self::with(&[])
     }
 
-    /// With some settings changed: `("server.workers", "1")`.
-    pub fn with(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::Builder::new().prefix("vestibule-test-").tempdir().unwrap();
-        std::fs::write(folder.path().join("vestibule.toml"), SETTINGS).unwrap();
-        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        Self::launch(Rc::new(folder), settings.iter().map(owned).collect(), None)
+    /// One that speaks TLS, with a certificate of its own authority.
+    pub fn with_tls(settings: &[(&str, &str)]) -> Self {
+        let authority = Rc::new(Authority::new());
+        let folder = new_folder();
+        authority.pair().write(folder.path());
+        let files = [("server.tls.certificate", "fullchain.pem"), ("server.tls.key", "key.pem")];
+        let settings = files.iter().chain(settings).map(owned).collect();
+        Self::launch(folder, settings, None, Some(authority))
     }
 
-    fn launch(folder: Rc<TempDir>, settings: Vec<(String, String)>, port: Option<u16>) -> Self {
+    /// With some settings changed: `("server.workers", "1")`.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::launch(new_folder(), settings.iter().map(owned).collect(), None, None)
+    }
+
+    fn launch(
+        folder: Rc<TempDir>,
+        settings: Vec<(String, String)>,
+        port: Option<u16>,
+        authority: Option<Rc<Authority>>,
+    ) -> Self {
         let log = File::options().create(true).append(true).open(folder.path().join("log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
         command.arg("--config").arg(folder.path().join("vestibule.toml"));
@@ -100,20 +123,32 @@ impl Server {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             folder,
             settings,
+            authority,
         };
+        let scheme = if server.authority.is_some() { "https://" } else { "http://" };
         let mut line = String::new();
-        while !line.contains("http://") {
+        while !line.contains(scheme) {
             line.clear();
             let read = greeting.read_line(&mut line).unwrap();
             assert!(read > 0, "the server ended without a greeting:\n{}", server.log());
         }
-        let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap();
+        let address = line.split(scheme).nth(1).unwrap().split('/').next().unwrap();
         server.address = address.parse().unwrap();
         server
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whose certificates it shows, if it speaks TLS.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_deref()
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn pid(&self) -> u32 {
@@ -164,7 +199,15 @@ impl Server {
             assert_eq!(status.success(), stop != Stop::Kill, "{status}\n{}", self.log());
         }
         let (folder, settings) = (Rc::clone(&self.folder), std::mem::take(&mut self.settings));
-        Self::launch(folder, settings, Some(self.address.port()))
+        let authority = self.authority.clone();
+        Self::launch(folder, settings, Some(self.address.port()), authority)
+    }
+
+    /// Ends the server well: all that it logged.
+    pub fn final_log(mut self) -> String {
+        self.signal(Stop::Terminate);
+        assert!(self.ended().success());
+        self.log()
     }
 
     /// GET, on a connection of its own. Works where nothing can be awaited.
@@ -173,16 +216,28 @@ impl Server {
     }
 
     fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
-        let mut stream = TcpStream::connect_timeout(&self.address, SOON)?;
-        stream.set_read_timeout(Some(SOON))?;
-        let address = self.address;
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let answer = String::from_utf8_lossy(&answer);
+        let answer =
+            self.exchange(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.address))?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         Ok((status.unwrap_or_default(), body.to_owned()))
+    }
+
+    /// Sends a request, whose head this ends: the whole answer as it stands.
+    pub fn exchange(&self, head: &str) -> std::io::Result<String> {
+        self.exchange_whole(&format!("{head}connection: close\r\n\r\n"))
+    }
+
+    /// Sends a request that asks for the connection's end: the whole answer as it stands.
+    pub fn exchange_whole(&self, request: &str) -> std::io::Result<String> {
+        let stream = TcpStream::connect_timeout(&self.address, SOON)?;
+        stream.set_read_timeout(Some(SOON))?;
+        let mut answer = Vec::new();
+        match &self.authority {
+            None => converse(stream, request, &mut answer)?,
+            Some(authority) => converse(authority.secure(stream), request, &mut answer)?,
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
     /// A figure of `/metrics`, as in `sockets_open{kind="agent"}`.
@@ -256,6 +311,25 @@ impl Server {
         let left: Vec<_> = left.collect();
         (!left.is_empty()).then(|| left.join(", "))
     }
+}
+
+fn converse(
+    mut stream: impl std::io::Read + std::io::Write,
+    request: &str,
+    answer: &mut Vec<u8>,
+) -> std::io::Result<()> {
+    stream.write_all(request.as_bytes())?;
+    stream.read_to_end(answer).map(drop)
+}
+
+fn new_folder() -> Rc<TempDir> {
+    let folder = tempfile::Builder::new().prefix("vestibule-test-").tempdir().unwrap();
+    std::fs::write(folder.path().join("vestibule.toml"), SETTINGS).unwrap();
+    Rc::new(folder)
+}
+
+fn owned((key, value): &(&str, &str)) -> (String, String) {
+    ((*key).to_owned(), (*value).to_owned())
 }
 
 fn figure(metrics: &str, name: &str) -> Option<f64> {

@@ -18,10 +18,29 @@ use super::{GROUP, ORIGIN, system};
 /// Of servers that live for one run.
 const SIGNING_KEY: &str = "of-a-load-generator-and-nobody-else-";
 
+/// Limits that are always lifted, because all clients here have one address.
+const BY_ADDRESS: [&str; 4] = [
+    "sockets_per_address",
+    "connections_per_address",
+    "requests_per_second",
+    "requests_per_second_per_subject",
+];
+/// Limits that are lifted where it is asked for.
+const PACES: [&str; 8] = [
+    "handshakes_per_second",
+    "handshakes_per_second_hard",
+    "handshakes_per_second_total",
+    "connects_per_second",
+    "visitor_messages_per_second",
+    "visitor_messages_burst",
+    "agent_messages_per_second",
+    "agent_messages_burst",
+];
+
 /// What differs from the server's defaults.
 #[derive(Clone)]
 pub struct Wishes {
-    /// Whether the limits on handshakes are lifted: scenarios that measure how much the server can do, not whether it
+    /// Whether the limits on handshakes and messages are lifted: scenarios that measure how much the server can do, not whether it
     /// protects itself.
     pub lift_limits: bool,
     /// Lines of `[presence]`.
@@ -53,15 +72,14 @@ impl Server {
         let folder = TempDir::with_prefix("vestibule-load-").unwrap();
         let mut settings =
             format!("[server]\nbind = \"127.0.0.1:0\"\nworkers = 1\n{}\n", wishes.server);
-        if wishes.lift_limits {
-            for name in ["", "_hard", "_total"] {
-                writeln!(settings, "handshakes_per_second{name} = 1000000").unwrap();
-            }
+        settings.push_str("[limits]\n");
+        let lifted = if wishes.lift_limits { &PACES[..] } else { &[] };
+        for name in BY_ADDRESS.iter().chain(lifted) {
+            writeln!(settings, "{name} = 1000000").unwrap();
         }
-        let connects = if wishes.lift_limits { "connects_per_second = 1000000\n" } else { "" };
         write!(
             settings,
-            "[presence]\n{connects}{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
+            "[presence]\n{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
              visitor_origins = [\"{ORIGIN}\"]\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
             wishes.presence,
         )

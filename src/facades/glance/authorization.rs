@@ -11,7 +11,7 @@ use super::{
 use crate::{
     auth::{AuthError, Minutes, Scope, TokenRequest},
     http::{
-        extract::{Body, check_origin, json, text},
+        extract::{Body, check_origin, json, offered, text},
         state::State,
     },
     model::error::Problem,
@@ -21,7 +21,8 @@ use crate::{
 /// Takes an API key (as `password`) or a login key, and gives a token for the presence service.
 #[utoipa::path(tag = "glance", operation_id = "glance_authorization", params(AuthorizationQuery), request_body = Credentials,
     responses((status = 200, body = Authorization, description = "A token"), (status = 400, body = Failure, description = "`badrequest`"),
-        (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 413, body = Failure)))]
+        (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 413, body = Failure),
+        (status = 429, body = Failure, description = "`ratelimited`")))]
 #[post("/authorization")]
 pub async fn authorize(
     request: HttpRequest,
@@ -56,13 +57,13 @@ fn issue(
         }
         None => None,
     };
-    let failed = |error: AuthError| {
-        state.metrics.authorization_failures.of(error).inc();
-        Problem::from(error)
-    };
-    let group = group(state, query, &credentials).ok_or_else(|| failed(AuthError::BadSignature))?;
-    check_origin(state, request, group)?;
-    let subject = subject(state, group, &credentials).map_err(failed)?;
+    let group = group(state, query, &credentials);
+    // The page's origin is judged where there is a group; without one the credentials are wrong anyway.
+    group.map_or(Ok(()), |group| check_origin(state, request, group))?;
+    let (group, subject) = offered(state, request, || {
+        let group = group.ok_or(AuthError::BadSignature)?;
+        Ok((group, subject(state, group, &credentials)?))
+    })?;
     let wish =
         TokenRequest { group: group.id.clone(), subject, name: None, scope: Scope::AGENT, minutes };
     let token = state.tokens.issue(wish, state.clock().wall())?;

@@ -8,11 +8,15 @@ mod presence;
 mod scripts;
 mod translate;
 mod types;
+mod visitorws;
 
 use actix_web::web::ServiceConfig;
 use utoipa::OpenApi;
 
-use crate::http::documents::problems;
+use crate::{http::documents::problems, sockets::dialect::Dialect};
+
+/// What apps speak on their sockets.
+pub static DIALECTS: &[&Dialect] = &[&visitorws::VISITORWS];
 
 /// Adds the facade's routes.
 pub fn routes(service: &mut ServiceConfig) {

@@ -138,6 +138,5 @@ async fn addressee(
 
 fn own_location(request: &HttpRequest, state: &State) -> Location {
     let public = state.settings.server.public_url.as_deref();
-    let public = public.and_then(|url| url.split_once("://")).map(|(_, host)| host);
     location(public.or_else(|| text(request, header::HOST)).unwrap_or("localhost"))
 }

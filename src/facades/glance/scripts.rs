@@ -1,9 +1,9 @@
 //! The address that pages load the scripts from (`glance.md` 1.1).
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header, web::Query};
+use actix_web::{HttpRequest, HttpResponse, get, web::Query};
 use serde::Deserialize;
 
-use crate::http::{guard::not_found, pages::file};
+use crate::http::{guard::not_found, pages};
 
 /// Which script, for which group.
 #[derive(Deserialize)]
@@ -20,8 +20,5 @@ pub async fn script(request: HttpRequest, query: Query<ScriptQuery>) -> HttpResp
         Some("PresenceAgent") => "PresenceAgent",
         Some(_) => return not_found().await,
     };
-    let mut response = file(&request, &format!("facades/glance/{name}.js"));
-    let everyone = header::HeaderValue::from_static("*");
-    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, everyone);
-    response
+    pages::script(&request, &format!("facades/glance/{name}.js"))
 }

@@ -33,11 +33,16 @@ pub fn failure(problem: Problem) -> (StatusCode, Failure) {
     (status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Failure { error, detail })
 }
 
-/// The place of this service, from the host that the outside knows it by.
-pub fn location(host: &str) -> Location {
+/// The place of this service, from the address that the outside knows it by, or from a request's `Host`: without a
+/// scheme the port is that of https, as the service is met behind something that ends TLS.
+pub fn location(address: &str) -> Location {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("https", address));
+    let host = rest.split('/').next().unwrap_or_default();
+    let usual = if scheme == "http" { 80 } else { 443 };
     let (server, port) = match host.rsplit_once(':') {
-        Some((server, port)) if !server.ends_with(':') => (server, port.parse().unwrap_or(443)),
-        _ => (host, 443),
+        // The colons of an IPv6 address are within brackets.
+        Some((server, port)) if !port.ends_with(']') => (server, port.parse().unwrap_or(usual)),
+        _ => (host, usual),
     };
     Location {
         ds: format!("{server}/0"),
@@ -177,7 +182,11 @@ mod tests {
         assert_eq!(location("localhost:8080").direct, "localhost:8080");
         assert_eq!(location("localhost:8080").directserver, "localhost");
         assert_eq!(location("[::1]:8080").directserver, "[::1]");
+        assert_eq!(location("[::1]").direct, "[::1]:443");
         assert_eq!(location("example.net").httpsport, 443);
+        assert_eq!(location("https://example.net/presence").direct, "example.net:443");
+        assert_eq!(location("http://example.net").direct, "example.net:80");
+        assert_eq!(location("http://example.net:81/presence").direct, "example.net:81");
     }
 
     #[test]

@@ -18,7 +18,8 @@ const DESCRIPTION: &str = "Text frames hold one JSON object each; a binary frame
     with exactly one `ok` or `error` that repeats it; a `hello` is answered by `welcome`. Times are Unix milliseconds. \
     A message may have 64 KiB; a longer one closes the socket with 1009 before it is read.\n\nA browser's script cannot \
     see a refused handshake, so a refusal is answered with 101 and closed at once with a code of the table of close \
-    codes. The close reason is a JSON object: `{\"code\":\"…\"}`, with `retry_ms` where trying again makes sense.";
+    codes. The close reason is a JSON object: `{\"code\":\"…\"}`, with `retry_ms` where trying again makes sense.\n\nThe \
+    events of a whole group, as a stream, by pull and by webhooks, are plain HTTP and are in `/openapi.json`.";
 
 /// The document, in the order in which people read it.
 #[derive(Serialize)]

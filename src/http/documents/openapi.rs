@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document.
 
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -29,6 +30,7 @@ use crate::{http, model::error::ErrorCode};
         (name = "revocations", description = "Tokens called back before their time is over. A token needs the scope `operate`."),
         (name = "visitors", description = "Who is there. A token needs the scope `read`."),
         (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
+        (name = "events", description = "What happened to the group's visitors, for back ends. A token needs the scope `read`, and `operate` for webhooks."),
         (name = "operations", description = "For those who run the service."),
     ),
     paths(
@@ -42,6 +44,13 @@ use crate::{http, model::error::ErrorCode};
         http::signals::send_signal,
         http::signals::send_invocation,
         http::signals::signal_state,
+        http::events::read,
+        http::webhooks::list,
+        http::webhooks::list_letters,
+        http::webhooks::redeliver_all,
+        http::webhooks::redeliver_one,
+        http::webhooks::delete_all,
+        http::webhooks::delete_one,
         http::operations::healthz,
         http::operations::readyz,
         http::operations::metrics,
@@ -61,6 +70,7 @@ pub struct Document {
     servers: Vec<Server>,
     tags: Option<Vec<Tag>>,
     paths: Paths,
+    webhooks: Value,
     components: Option<Components>,
 }
 
@@ -87,8 +97,36 @@ pub fn document(
         servers: vec![ServerBuilder::new().url(url).description(Some("This server")).build()],
         tags: all.tags,
         paths: all.paths,
+        webhooks: webhooks(),
         components: all.components,
     }
+}
+
+/// What the server posts to a group's webhooks.
+fn webhooks() -> Value {
+    let header = |name: &str, description: &str| {
+        json!({"name": name, "in": "header", "required": true, "description": description,
+            "schema": {"type": "string"}})
+    };
+    json!({"event": {"post": {
+        "tags": ["events"],
+        "summary": "One event, posted to each of the group's webhooks that wants its type.",
+        "description": "Signed as Standard Webhooks 1.0.0 say. It may come again, under the same id.",
+        "operationId": "receive_event",
+        "parameters": [
+            header("webhook-id", "The event's `id`"),
+            header("webhook-timestamp", "When this request was made, in Unix seconds"),
+            header("webhook-signature", "`v1,` and the base64 of HMAC-SHA256 over id, timestamp and body between full \
+                stops; one for each secret, between spaces"),
+        ],
+        "requestBody": {"required": true, "content": {"application/json": {
+            "schema": {"$ref": "#/components/schemas/GroupEvent"}}}},
+        "responses": {
+            "2XX": {"description": "Taken"},
+            "410": {"description": "Wants no more: the webhook gets nothing until dead letters are sent again"},
+            "default": {"description": "Not taken: it is tried again, after `Retry-After` seconds if that is given"},
+        },
+    }}})
 }
 
 struct Security;

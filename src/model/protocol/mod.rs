@@ -41,7 +41,11 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{error::Problem, json::Json, signal::Target};
+use super::{
+    error::Problem,
+    json::{Json, check_depth, sentence},
+    signal::Target,
+};
 
 /// The greatest `request` number: JavaScript's greatest safe integer.
 pub const MAX_REQUEST: u64 = (1 << 53) - 1;
@@ -88,6 +92,8 @@ struct Fields<'a> {
     target: Option<Target>,
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    signature: Option<Cow<'a, str>>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.
@@ -112,6 +118,9 @@ fn read<'a, T>(
     text: &'a str,
     convert: impl FnOnce(Fields<'a>) -> Result<T, Problem>,
 ) -> Result<Numbered<T>, Unreadable> {
+    if let Err(problem) = check_depth(text.as_bytes(), "message") {
+        return Err(Unreadable { request: None, problem });
+    }
     let fields: Fields<'a> = match serde_json::from_str(text) {
         Ok(fields) => fields,
         Err(error) => return Err(Unreadable { request: None, problem: explain(text, &error) }),
@@ -135,14 +144,9 @@ fn explain(text: &str, error: &serde_json::Error) -> Problem {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let located = serde_path_to_error::deserialize::<_, Fields<'_>>(&mut deserializer);
     match located.err().map(|located| (located.path().to_string(), located.into_inner())) {
-        Some((path, error)) if path != "." => Problem::field(path, without_position(&error)),
-        _ => Problem::field("message", without_position(error)),
+        Some((path, error)) if path != "." => Problem::field(path, sentence(&error)),
+        _ => Problem::field("message", sentence(error)),
     }
-}
-
-fn without_position(error: &serde_json::Error) -> String {
-    let sentence = error.to_string();
-    sentence.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
 impl<'a> Fields<'a> {

@@ -54,11 +54,40 @@ kinds! {
     }
 }
 
+/// Longest words of a failed invocation, in bytes.
+pub const MAX_FAILURE_BYTES: usize = 1_000;
+
+/// The site's word that a visitor is who he says; a secret of his, so `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Signature(Box<str>);
+
+impl Signature {
+    /// The text, for checking it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Signature {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Debug for Signature {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
 /// The first message of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hello {
     /// Who the visitor is.
     pub visitorid: VisitorId,
+    /// The site's word that he is.
+    pub signature: Option<Signature>,
     /// Who he was before he became known: his anonymous id.
     pub from: Option<VisitorId>,
     /// The tab that shows the page.
@@ -99,7 +128,12 @@ pub enum VisitorMessage {
     /// Gives the unique id its whole life again.
     ExtendUnique,
     /// Goes on under another visitor id.
-    Identify(VisitorId),
+    Identify {
+        /// Who he is from now on.
+        known: VisitorId,
+        /// The site's word on that.
+        signature: Option<Signature>,
+    },
     /// The visitor leaves.
     Disconnect,
 }
@@ -119,6 +153,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
     Ok(match kind {
         VisitorKind::Hello => VisitorMessage::Hello(Box::new(Hello {
             visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
+            signature: signature(&fields),
             from: from(&fields)?,
             tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
             page: Fields::parsed(fields.page.as_ref(), "page")?,
@@ -149,10 +184,12 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
                 return Err(Problem::field("code", rule));
             }
             let msg = fields.msg.as_deref().unwrap_or_default();
-            let end = msg.char_indices().map(|(at, _)| at).take_while(|at| *at <= 1000).last();
-            let msg = if msg.len() > 1000 { msg.get(..end.unwrap_or(0)) } else { Some(msg) };
+            if msg.len() > MAX_FAILURE_BYTES {
+                let rule = format!("must have at most {MAX_FAILURE_BYTES} bytes");
+                return Err(Problem::field("msg", rule));
+            }
             let id = Fields::parsed(fields.id.as_ref(), "id")?;
-            let failure = InvokeFailure { code: code.into(), msg: msg.unwrap_or_default().into() };
+            let failure = InvokeFailure { code: code.into(), msg: msg.into() };
             VisitorMessage::Failed(id, failure)
         }
         VisitorKind::Terms => {
@@ -177,10 +214,15 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::Unique => VisitorMessage::Unique,
         VisitorKind::ExtendUnique => VisitorMessage::ExtendUnique,
         VisitorKind::Identify => {
-            VisitorMessage::Identify(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?)
+            let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;
+            VisitorMessage::Identify { known, signature: signature(&fields) }
         }
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
+}
+
+fn signature(fields: &Fields<'_>) -> Option<Signature> {
+    fields.signature.as_deref().map(Signature::from)
 }
 
 fn from(fields: &Fields<'_>) -> Result<Option<VisitorId>, Problem> {
@@ -200,7 +242,7 @@ fn typed<T: serde::de::DeserializeOwned>(data: &Json, field: &str) -> Result<T, 
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let field = if path == "." { field.to_owned() } else { format!("{field}.{path}") };
-        Problem::field(field, super::without_position(error.inner()))
+        Problem::field(field, super::sentence(error.inner()))
     })
 }
 
@@ -209,7 +251,7 @@ fn typed<T: serde::de::DeserializeOwned>(data: &Json, field: &str) -> Result<T, 
 #[schema(as = TermsData)]
 pub struct Terms {
     /// Which of the three.
-    status: TermsStatus,
+    pub status: TermsStatus,
 }
 
 /// The `data` of `visitorsessionend`.
@@ -217,7 +259,7 @@ pub struct Terms {
 #[schema(as = SessionEndData)]
 pub struct SessionEnd {
     /// Who or what ended it.
-    reason: SessionEndReason,
+    pub reason: SessionEndReason,
 }
 
 /// What the server sends to a page.

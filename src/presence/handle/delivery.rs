@@ -23,7 +23,7 @@ pub(super) struct VisitorDelivery(pub Arc<Shared>);
 
 impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
     fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
-        let Shared { node, watchers, post } = &*self.0;
+        let Shared { node, watchers, post, taps } = &*self.0;
         let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
         let visitorid = || key.visitor.clone();
         for effect in effects.drain(..) {
@@ -35,6 +35,7 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                 }
                 Effect::Publish(event) => {
                     watchers.with(key, |watchers| post.event(watchers, &event));
+                    taps.iter().for_each(|tap| tap.heard(key, &event));
                     if let EventKind::VisitorJoined { visitorid } = event.kind {
                         self.follow(engine, key, visitorid);
                     }

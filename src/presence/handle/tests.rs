@@ -1,12 +1,13 @@
 //! Rule 9 of how sockets are served (design section 4): what a panic costs.
 
-use std::sync::atomic::Ordering;
+use std::{num::NonZeroU32, sync::atomic::Ordering};
 
 use parking_lot::Mutex;
 
 use super::*;
 use crate::{
     clock::Timestamp,
+    limits::Rate,
     model::{close::CloseCode, json::Json, signal::Message, signal::Target},
 };
 
@@ -73,10 +74,17 @@ impl Bench {
             shards: 2,
             unique_life_ms: 300_000,
             unique_digits: 6,
+            guesses: GuessLimits {
+                per_address: Rate::per_minute(NonZeroU32::MAX),
+                per_group: Rate::per_minute(NonZeroU32::MAX),
+                remembered: 100,
+            },
+            watches: WatchLimits::default(),
+            most_records: usize::MAX,
             clock: Clock::manual(START),
         };
         let recorder = Arc::new(Recorder::default());
-        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>);
+        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>, Vec::new());
         let watcher = SocketId(9);
         presence.watchers().open(watcher);
         presence.watch(Self::key(), watcher, |answer| answer.unwrap());

@@ -23,7 +23,7 @@ impl Presence {
         address: IpAddr,
         answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
     ) {
-        self.codes.resolve(group, code, address, answer);
+        self.codes.resolve(group, code, address, self.clock.now(), answer);
     }
 
     /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.

@@ -73,6 +73,10 @@ impl Record for Visitor {
         }));
     }
 
+    fn makes_a_record(command: &Command) -> bool {
+        matches!(command, Command::Connect(_))
+    }
+
     fn is_essential(command: &Command) -> bool {
         matches!(
             command,

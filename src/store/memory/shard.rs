@@ -284,6 +284,11 @@ impl<R: Record> State<R> {
             return Err(Refusal::Ending);
         }
         let (rules, now) = (&engine.inner.rules, engine.now());
+        let is_full = self.entries.len() >= engine.inner.most_per_shard;
+        if is_full && R::makes_a_record(&command) && !self.entries.contains_key(key) {
+            Stats::count(&engine.inner.stats.full);
+            return Err(Refusal::Full);
+        }
         let place = self.entries.entry(key.clone());
         let version = match &place {
             hash_map::Entry::Occupied(entry) => entry.get().version,

@@ -14,7 +14,7 @@ impl VisitorKind {
     pub const fn shape(self) -> Shape {
         match self {
             Self::Hello => Shape::of::<HelloFields>(
-                r#"{"type":"hello","visitorid":"ada","from":"~0123456789abcdef0123456789abcdef","tab":"t8Xq2","page":"p41Lz","visible":true,"listen":true,"seen":["0190163d8694739b8a8c1e7ee7a2b3c4"],"data":{"url":"https://shop.example.com/cart","title":"Basket","cart":2}}"#,
+                r#"{"type":"hello","visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2","from":"~0123456789abcdef0123456789abcdef","tab":"t8Xq2","page":"p41Lz","visible":true,"listen":true,"seen":["0190163d8694739b8a8c1e7ee7a2b3c4"],"data":{"url":"https://shop.example.com/cart","title":"Basket","cart":2}}"#,
             ),
             Self::Listen => Shape::bare(r#"{"type":"listen","request":1}"#),
             Self::Presence => Shape::of::<PresenceFields>(
@@ -44,9 +44,9 @@ impl VisitorKind {
             ),
             Self::Unique => Shape::bare(r#"{"type":"unique","request":11}"#),
             Self::ExtendUnique => Shape::bare(r#"{"type":"extendunique","request":12}"#),
-            Self::Identify => {
-                Shape::of::<IdentifyFields>(r#"{"type":"identify","request":13,"visitorid":"ada"}"#)
-            }
+            Self::Identify => Shape::of::<IdentifyFields>(
+                r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
+            ),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -57,6 +57,9 @@ impl VisitorKind {
 pub struct HelloFields {
     /// Who the visitor is. An anonymous id is `~` and 32 lower-case hexadecimal digits.
     pub visitorid: VisitorId,
+    /// The site's signature of the visitor id, where the group has keys for that: an HMAC or a JWT.
+    #[schema(nullable = false)]
+    pub signature: Option<String>,
     /// The anonymous id that the same browser went by before: that record is joined into the known one without a leave.
     #[schema(nullable = false)]
     pub from: Option<VisitorId>,
@@ -109,7 +112,7 @@ pub struct FailedFields {
     /// What went wrong.
     #[schema(inline)]
     pub code: InvokeFailureCode,
-    /// The page's words; what is beyond 1,000 bytes is cut off.
+    /// The page's words, at most 1,000 bytes.
     #[schema(nullable = false)]
     pub msg: Option<String>,
 }
@@ -160,4 +163,7 @@ pub struct ErrorFields {
 pub struct IdentifyFields {
     /// Who the visitor is from now on.
     pub visitorid: VisitorId,
+    /// As in `hello`.
+    #[schema(nullable = false)]
+    pub signature: Option<String>,
 }
