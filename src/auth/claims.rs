@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Scope;
+use super::{KeyPrint, Scope};
 use crate::{
     clock::Timestamp,
     model::{
@@ -98,6 +98,17 @@ pub struct Agent {
     pub issued: Timestamp,
     /// When the token ends, on the wall clock; his sockets end then too.
     pub expires: Timestamp,
+    /// On whose word he is believed.
+    pub voucher: Voucher,
+}
+
+/// On whose word a bearer is believed: who signed his token, and with which key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voucher {
+    /// The outside issuer; `None` means this server or who shares its keys.
+    pub issuer: Option<Arc<str>>,
+    /// The key.
+    pub key: KeyPrint,
 }
 
 impl Agent {
@@ -124,8 +135,9 @@ impl Agent {
     }
 }
 
-impl From<Claims> for Agent {
-    fn from(claims: Claims) -> Self {
+impl Agent {
+    /// The bearer of a token that says this and is vouched for.
+    pub(super) fn new(claims: Claims, voucher: Voucher) -> Self {
         Self {
             group: claims.group,
             subject: claims.sub.into(),
@@ -134,6 +146,7 @@ impl From<Claims> for Agent {
             jti: claims.jti.into(),
             issued: Timestamp(claims.iat.saturating_mul(1_000)),
             expires: Timestamp(claims.exp.saturating_mul(1_000)),
+            voucher,
         }
     }
 }

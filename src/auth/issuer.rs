@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::{AuthError, Claims, Key, KeySet, OutsideAddress, Scope};
+use super::{Agent, AuthError, Claims, Key, KeyPrint, KeySet, OutsideAddress, Scope};
 use crate::{clock::Timestamp, model::ids::GroupId};
 
 /// Where an issuer's JWKS document is.
@@ -24,7 +24,7 @@ pub enum JwksSource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerRules {
     /// His name: the `iss` of his tokens.
-    pub name: String,
+    pub name: Arc<str>,
     /// What he calls us: an `aud` of his tokens.
     pub audience: String,
     /// Where his keys are.
@@ -76,12 +76,23 @@ impl Issuer {
         }
     }
 
-    /// What came of asking. Without a good answer the last good keys stay.
-    pub fn asked(&self, keys: Option<KeySet>, now: Timestamp) {
-        self.schedule.lock().end(keys.is_some(), now);
-        if let Some(keys) = keys {
-            self.keys.store(Arc::new(keys));
-        }
+    /// What came of asking, and whether a key is gone since. Without a good answer the last good keys stay.
+    pub(super) fn asked(&self, keys: Option<KeySet>, now: Timestamp) -> bool {
+        let is_good = keys.is_some();
+        let is_gone = keys.is_some_and(|keys| {
+            let former = self.keys.swap(Arc::new(keys));
+            let stays = |key: &Key| self.keys.load().has(key.print());
+            !former.iter().all(stays)
+        });
+        self.schedule.lock().end(is_good, now);
+        is_gone
+    }
+
+    /// Whether what he said of a bearer is still believed.
+    pub(super) fn vouches_for(&self, agent: &Agent) -> bool {
+        self.rules.groups.contains(&agent.group)
+            && self.rules.scopes.contains(agent.scope)
+            && self.keys.load().has(agent.voucher.key)
     }
 
     /// How many keys are known.
@@ -96,14 +107,14 @@ impl Issuer {
         token: &str,
         id: Option<&str>,
         now: Timestamp,
-    ) -> Result<Claims, AuthError> {
+    ) -> Result<(Claims, KeyPrint), AuthError> {
         let keys = self.keys.load();
         let key = match id {
             Some(id) => keys.get(id),
             None => keys.only(),
         };
         let Some(key) = key else { return Err(self.unknown_key(now)) };
-        self.translate(key, token)
+        Ok((self.translate(key, token)?, key.print()))
     }
 
     /// A key that is not known: the issuer may have made it since, so he is asked, but not too often.

@@ -131,7 +131,14 @@ fn an_unknown_key_is_asked_for_but_not_too_often() {
     assert!(issuer.ask(NOW + 10_000).is_none(), "one at a time");
     assert_eq!(issuer.known_keys(), 1, "the last good keys stay meanwhile");
     let key = Key::public("es-2", KeyAlgorithm::Es256, &ES256_PUBLIC.into()).unwrap();
-    issuer.asked(Some(KeySet::new(vec![key]).unwrap()), NOW + 10_000);
+    let bearer = service.verify(&token("es-1", &claims()), NOW + 10_000).unwrap();
+    let number = service.changes().number();
+    service.learn(&issuer, None, NOW + 10_000);
+    assert_eq!(service.changes().number(), number, "no answer is no news");
+    assert!(service.still_believes(&bearer));
+    service.learn(&issuer, Some(KeySet::new(vec![key]).unwrap()), NOW + 10_000);
+    assert_ne!(service.changes().number(), number, "a key is gone");
+    assert!(!service.still_believes(&bearer));
     assert!(service.verify(&unknown, NOW + 10_000).is_ok());
     assert_eq!(
         service.verify(&token("es-1", &claims()), NOW + 10_000),
@@ -139,6 +146,29 @@ fn an_unknown_key_is_asked_for_but_not_too_often() {
         "a key that he no longer has"
     );
     assert!(issuer.ask(NOW + 69_999).is_none() && issuer.ask(NOW + 70_000).is_some());
+}
+
+#[test]
+fn a_bearer_is_believed_as_long_as_his_issuer_is() {
+    let service = service(rules());
+    let bearer = service.verify(&token("es-1", &claims()), NOW).unwrap();
+    assert!(service.still_believes(&bearer));
+    let believed = |rules: IssuerRules| {
+        let key = Key::public("es-1", KeyAlgorithm::Es256, &ES256_PUBLIC.into()).unwrap();
+        let issuer = Issuer::new(rules, KeySet::new(vec![key]).unwrap());
+        Believed { own: service.believed().own.clone(), issuers: vec![Arc::new(issuer)] }
+    };
+    let groups = vec!["777".parse().unwrap()];
+    for (rules, is_believed) in [
+        (rules(), true),
+        (IssuerRules { groups, ..rules() }, false),
+        (IssuerRules { scopes: Scope::SIGNAL, ..rules() }, false),
+        (IssuerRules { scopes: Scope::READ, ..rules() }, true),
+        (IssuerRules { name: "https://other.example/".into(), ..rules() }, false),
+    ] {
+        service.believe(believed(rules));
+        assert_eq!(service.still_believes(&bearer), is_believed);
+    }
 }
 
 #[test]

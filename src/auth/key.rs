@@ -96,6 +96,20 @@ pub enum InvalidKey {
     Parameters(KeyAlgorithm),
 }
 
+/// What is remembered of a key that vouched for somebody: half of a hash over its name, its algorithm and itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyPrint([u8; 16]);
+
+impl KeyPrint {
+    fn of(id: &str, algorithm: KeyAlgorithm, material: &[u8]) -> Self {
+        // A name holds no space.
+        let hash = Sha256::new().chain_update(format!("{id} {algorithm} ")).chain_update(material);
+        let mut print = [0; 16];
+        print.iter_mut().zip(hash.finalize()).for_each(|(byte, of_hash)| *byte = of_hash);
+        Self(print)
+    }
+}
+
 /// A key that verifies, and signs if it has its secret half.
 ///
 /// It brings its algorithm along. A token only names a key (`kid`), never an algorithm, so that nobody can have a public
@@ -103,6 +117,7 @@ pub enum InvalidKey {
 #[derive(Clone)]
 pub struct Key {
     id: String,
+    print: KeyPrint,
     algorithm: KeyAlgorithm,
     groups: Option<Vec<GroupId>>,
     decoding: DecodingKey,
@@ -121,7 +136,7 @@ impl Key {
             return Err(InvalidKey::ShortSecret);
         }
         let decoding = DecodingKey::from_secret(secret.expose_bytes());
-        let mut key = Self::new(id, KeyAlgorithm::Hs256, decoding)?;
+        let mut key = Self::new(id, KeyAlgorithm::Hs256, decoding, secret.expose_bytes())?;
         key.encoding = Some(EncodingKey::from_secret(secret.expose_bytes()));
         Ok(key)
     }
@@ -220,7 +235,8 @@ impl Key {
         // A point that is not on the curve is an error here; a signature that is none is not.
         jsonwebtoken::crypto::verify("", b"", &decoding, algorithm.of_library())
             .map_err(|_| unusable)?;
-        let mut key = Self::new(id, algorithm, decoding)?;
+        let numbers = serde_json::to_vec(&jwk.algorithm).map_err(|_| unusable)?;
+        let mut key = Self::new(id, algorithm, decoding, &numbers)?;
         key.public = Some(Jwk {
             common: CommonParameters {
                 public_key_use: Some(PublicKeyUse::Signature),
@@ -237,6 +253,7 @@ impl Key {
         id: impl Into<String>,
         algorithm: KeyAlgorithm,
         decoding: DecodingKey,
+        material: &[u8],
     ) -> Result<Self, InvalidKey> {
         let id = id.into();
         let is_id =
@@ -252,7 +269,8 @@ impl Key {
         validation.validate_nbf = false;
         validation.validate_aud = false;
         let (groups, encoding, public) = (None, None, None);
-        Ok(Self { id, algorithm, groups, decoding, validation, encoding, public })
+        let print = KeyPrint::of(&id, algorithm, material);
+        Ok(Self { id, print, algorithm, groups, decoding, validation, encoding, public })
     }
 
     /// The same key, believed for these groups only.
@@ -266,6 +284,12 @@ impl Key {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// What tells it from every other key, one of the same name included.
+    #[must_use]
+    pub fn print(&self) -> KeyPrint {
+        self.print
     }
 
     /// Its one algorithm.

@@ -3,7 +3,7 @@
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use serde::Serialize;
 
-use super::{AuthError, Key, KeyAlgorithm, Secret, key::InvalidKey};
+use super::{Agent, AuthError, Key, KeyAlgorithm, KeyPrint, Secret, key::InvalidKey};
 
 /// Most keys in one set.
 pub const MAX_KEYS: usize = 32;
@@ -104,6 +104,12 @@ impl KeySet {
         self.0.iter()
     }
 
+    /// Whether this very key is among them.
+    #[must_use]
+    pub fn has(&self, print: KeyPrint) -> bool {
+        self.0.iter().any(|key| key.print() == print)
+    }
+
     /// The key, where there is only one: it need not be named.
     pub(super) fn only(&self) -> Option<&Key> {
         match self.0.as_slice() {
@@ -148,6 +154,12 @@ impl KeyRing {
         let signing = keys.first().map(|key| key.id().to_owned()).unwrap_or_default();
         let keys = KeySet::new(keys).map_err(|_| InvalidKey::Id)?;
         Ok(Self { keys, signing })
+    }
+
+    /// Whether what one of the keys said of a bearer is still believed.
+    pub(super) fn vouches_for(&self, agent: &Agent) -> bool {
+        let of_his = |key: &&Key| key.print() == agent.voucher.key;
+        self.keys.iter().filter(of_his).any(|key| key.is_believed_for(&agent.group))
     }
 
     /// The key that signs.

@@ -2,6 +2,7 @@
 
 mod api_keys;
 mod bearer;
+mod changes;
 mod claims;
 mod error;
 mod issuer;
@@ -17,13 +18,15 @@ mod signer;
 mod tokens;
 mod visitor_signature;
 
+use self::tokens::SKEW_SECONDS;
 pub use self::{
     api_keys::ApiKeys,
     bearer::bearer,
-    claims::{AUDIENCE, Agent, Claims, ISSUER},
+    changes::Changes,
+    claims::{AUDIENCE, Agent, Claims, ISSUER, Voucher},
     error::AuthError,
     issuer::{Issuer, IssuerRules, JwksSource},
-    key::{InvalidKey, Key, KeyAlgorithm, LEAST_SECRET},
+    key::{InvalidKey, Key, KeyAlgorithm, KeyPrint, LEAST_SECRET},
     keys::{InvalidKeySet, KeyRing, KeySet, MAX_JWKS_BYTES, MAX_KEYS, PublicKeys},
     login_key::Partner,
     origins::{InvalidOrigin, Mode, Origin, OriginList, is_loopback_host, is_own_origin},

@@ -1,16 +1,10 @@
 //! Tokens that are no longer believed although their time is not over.
 
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 
-use super::{Agent, MAX_MINUTES};
+use super::{Agent, Changes, MAX_MINUTES, SKEW_SECONDS};
 use crate::{
     clock::Timestamp,
     model::{
@@ -52,6 +46,16 @@ pub struct Revocation {
 }
 
 impl Revocation {
+    /// Whether this one, of the whole group, makes `former` needless: what that touches, this one touches too. A token
+    /// that is revoked by its name may be dated a little ahead, and then only this name holds it back.
+    fn covers(&self, former: &Revocation) -> bool {
+        let ahead_ms = match former.target {
+            Target::Token(_) => (SKEW_SECONDS + 1) * 1_000,
+            Target::Subject(_) | Target::Group => 0,
+        };
+        former.made + ahead_ms <= self.made
+    }
+
     /// When no token can be left that it touches: the longest life of a token after it was made.
     #[must_use]
     pub fn until(&self) -> Timestamp {
@@ -62,14 +66,20 @@ impl Revocation {
 
 /// All revocations that may still touch a token. Shared by all threads; a check is a lock for reading and three look-ups.
 ///
-/// Bounded by [`MAX_REVOCATIONS`] for each group; each goes after two hours.
+/// Bounded by [`MAX_REVOCATIONS`] for each group, and one more of the whole group; each goes after two hours.
 #[derive(Debug, Default)]
 pub struct Revocations {
     by_group: RwLock<HashMap<GroupId, HashMap<Target, Revocation>>>,
-    generation: AtomicU64,
+    changes: Changes,
 }
 
 impl Revocations {
+    /// None, and who is told of each.
+    #[must_use]
+    pub fn new(changes: Changes) -> Self {
+        Self { changes, ..Self::default() }
+    }
+
     /// Puts one in force. One with the same target gives way to it. One of a whole group makes those before it needless:
     /// they are given back, as is the one that gave way.
     ///
@@ -80,7 +90,8 @@ impl Revocations {
         let of_group = by_group.entry(revocation.group.clone()).or_default();
         let mut needless = Vec::new();
         if revocation.target == Target::Group {
-            needless.extend(of_group.drain().map(|(_, former)| former));
+            let covered = of_group.extract_if(|_, former| revocation.covers(former));
+            needless.extend(covered.map(|(_, former)| former));
         } else if of_group.len() >= MAX_REVOCATIONS && !of_group.contains_key(&revocation.target) {
             let sentence = format!(
                 "{MAX_REVOCATIONS} revocations of this group are in force; revoke the whole group"
@@ -89,8 +100,7 @@ impl Revocations {
         }
         needless.extend(of_group.insert(revocation.target.clone(), revocation));
         drop(by_group);
-        // After the change: who sees the new number finds the revocation.
-        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.changes.tell();
         Ok(needless)
     }
 
@@ -119,8 +129,11 @@ impl Revocations {
     pub fn touches(&self, agent: &Agent) -> bool {
         let by_group = self.by_group.read();
         let Some(of_group) = by_group.get(&agent.group) else { return false };
-        let made_before =
-            |target| of_group.get(&target).is_some_and(|found| agent.issued <= found.made);
+        // An outside issuer's clock may run ahead of ours; who makes tokens with our keys is bid to keep ours.
+        let skew_ms = if agent.voucher.issuer.is_some() { SKEW_SECONDS * 1_000 } else { 0 };
+        let made_before = |target| {
+            of_group.get(&target).is_some_and(|found| agent.issued <= found.made + skew_ms)
+        };
         of_group.contains_key(&Target::Token(Arc::clone(&agent.jti)))
             || made_before(Target::Subject(Arc::clone(&agent.subject)))
             || made_before(Target::Group)
@@ -134,12 +147,6 @@ impl Revocations {
         let targets = [Target::Group, Target::Subject(subject.into())];
         let made = targets.iter().filter_map(|target| of_group.get(target)).map(|one| one.made.0);
         made.max().map_or(0, |made| made / 1_000 + 1)
-    }
-
-    /// Changes whenever tokens may have been revoked: who remembers it need not look at each of his sockets.
-    #[must_use]
-    pub fn generation(&self) -> u64 {
-        self.generation.load(Ordering::SeqCst)
     }
 
     /// Forgets those that can touch no token any more.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::auth::Scope;
+use crate::auth::{Key, Scope, Voucher};
 
 const NOW: Timestamp = Timestamp(1_700_000_000_500);
 
@@ -14,7 +14,13 @@ fn agent(group: &str, subject: &str, jti: &str, issued: Timestamp) -> Agent {
         jti: jti.into(),
         issued,
         expires: issued + 7_200_000,
+        voucher: voucher(),
     }
+}
+
+fn voucher() -> Voucher {
+    let key = Key::unnamed_secret(&"0123456789abcdef0123456789abcdef".into()).unwrap();
+    Voucher { issuer: None, key: key.print() }
 }
 
 fn revocation(id: &str, group: &str, target: Target, made: Timestamp) -> Revocation {
@@ -37,7 +43,7 @@ fn each_target_touches_its_tokens_and_no_others() {
     assert!(!revocations.touches(&bob(NOW + 500)), "the next second");
     assert_eq!(revocations.first_good_second(&"1".parse().unwrap(), "bob"), 1_700_000_001);
     assert_eq!(revocations.first_good_second(&"1".parse().unwrap(), "eve"), 0);
-    let needless = revocations.put(revocation("c", "1", Target::Group, NOW)).unwrap();
+    let needless = revocations.put(revocation("c", "1", Target::Group, NOW + 6_000)).unwrap();
     assert_eq!((needless.len(), revocations.len()), (2, 1));
     assert!(revocations.touches(&agent("1", "eve", "j-9", NOW)));
     assert!(revocations.touches(&ada(NOW)) && revocations.touches(&bob(NOW)));
@@ -81,16 +87,44 @@ fn a_group_has_its_bound_and_the_bound_has_a_way_out() {
     let listed = revocations.list(&"1".parse().unwrap(), Some("00003"), 2);
     let names: Vec<_> = listed.iter().map(|one| &*one.id).collect();
     assert_eq!(names, ["00004", "00005"]);
-    revocations.put(revocation("y", "1", Target::Group, NOW)).unwrap();
+    revocations.put(revocation("y", "1", Target::Group, NOW + 6_000)).unwrap();
     assert_eq!(revocations.len(), 2);
 }
 
 #[test]
-fn the_generation_changes_with_each_revocation() {
-    let revocations = Revocations::default();
-    let before = revocations.generation();
+fn each_revocation_is_told() {
+    let changes = Changes::default();
+    let revocations = Revocations::new(changes.clone());
+    let (before, told) = (changes.number(), changes.watch());
     revocations.put(revocation("a", "1", Target::Group, NOW)).unwrap();
-    assert_ne!(revocations.generation(), before);
+    assert_ne!(changes.number(), before);
+    assert!(told.has_changed().unwrap());
+}
+
+#[test]
+fn a_token_that_is_dated_ahead_stays_revoked_by_its_name() {
+    let revocations = Revocations::default();
+    let ahead = agent("1", "ada", "j-1", NOW + 1_500);
+    revocations.put(revocation("a", "1", Target::Token("j-1".into()), NOW)).unwrap();
+    let needless = revocations.put(revocation("b", "1", Target::Group, NOW + 100)).unwrap();
+    assert_eq!(needless, []);
+    assert!(revocations.touches(&ahead));
+    let needless = revocations.put(revocation("c", "1", Target::Group, NOW + 6_000)).unwrap();
+    assert_eq!(needless.len(), 2);
+    assert!(revocations.touches(&ahead));
+}
+
+#[test]
+fn an_outside_issuers_clock_may_run_ahead() {
+    let revocations = Revocations::default();
+    let theirs = |issued| {
+        let voucher = Voucher { issuer: Some("https://id.example".into()), ..voucher() };
+        Agent { voucher, ..agent("1", "ada", "j-1", issued) }
+    };
+    revocations.put(revocation("a", "1", Target::Subject("ada".into()), NOW)).unwrap();
+    assert!(revocations.touches(&theirs(NOW + 5_000)));
+    assert!(!revocations.touches(&theirs(NOW + 5_001)));
+    assert!(!revocations.touches(&agent("1", "ada", "j-1", NOW + 1)));
 }
 
 proptest! {
@@ -115,8 +149,10 @@ proptest! {
             asked.push(one);
         }
         for (subject, jti, age) in tokens {
-            // Names are not used twice: a token that was named in a revocation exists by then.
-            let bearer = agent("1", &format!("s{subject}"), &format!("j{jti}"), NOW - age);
+            // Names are not used twice: a token that was named in a revocation exists by then, and its maker's clock
+            // runs ahead by 5 s at most.
+            let issued = NOW + SKEW_SECONDS * 1_000 - age;
+            let bearer = agent("1", &format!("s{subject}"), &format!("j{jti}"), issued);
             let expected = asked.iter().any(|one| match &one.target {
                 Target::Group => bearer.issued <= one.made,
                 Target::Subject(subject) => *subject == bearer.subject && bearer.issued <= one.made,

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    AUDIENCE, Agent, AuthError, Claims, ISSUER, Issuer, KeyRing, Revocations, Scope,
-    claims::Audience,
+    AUDIENCE, Agent, AuthError, Changes, Claims, ISSUER, Issuer, KeyPrint, KeyRing, KeySet,
+    Revocations, Scope, Voucher, claims::Audience,
 };
 use crate::{
     clock::Timestamp,
@@ -24,7 +24,7 @@ pub const MAX_MINUTES: u64 = 120;
 pub const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
 /// How far another machine's clock may run ahead of ours. An expiry gets no such grace: it is when sockets close.
-const SKEW_SECONDS: u64 = 5;
+pub(super) const SKEW_SECONDS: u64 = 5;
 const LONGEST_TEXT: usize = 255;
 
 /// The life of a token: 1 to [`MAX_MINUTES`] minutes.
@@ -114,6 +114,7 @@ pub struct Believed {
 #[derive(Debug)]
 pub struct TokenService {
     believed: ArcSwap<Believed>,
+    changes: Changes,
     revocations: Arc<Revocations>,
     default_minutes: Minutes,
 }
@@ -123,7 +124,9 @@ impl TokenService {
     #[must_use]
     pub fn new(believed: Believed, default_minutes: Minutes) -> Self {
         let believed = ArcSwap::from_pointee(believed);
-        Self { believed, revocations: Arc::default(), default_minutes }
+        let changes = Changes::default();
+        let revocations = Arc::new(Revocations::new(changes.clone()));
+        Self { believed, changes, revocations, default_minutes }
     }
 
     /// Whose tokens are believed now.
@@ -143,6 +146,34 @@ impl TokenService {
             }
         }
         self.believed.store(Arc::new(believed));
+        self.changes.tell();
+    }
+
+    /// Takes what came of asking an issuer for his keys; without a good answer the last good ones stay.
+    pub fn learn(&self, issuer: &Issuer, keys: Option<KeySet>, now: Timestamp) {
+        if issuer.asked(keys, now) {
+            self.changes.tell();
+        }
+    }
+
+    /// The news that somebody may be believed no longer: his token is revoked, or its key is gone.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Whether a bearer whose token was believed is so still, its end apart. Costs no cryptography.
+    #[must_use]
+    pub fn still_believes(&self, agent: &Agent) -> bool {
+        let believed = self.believed.load();
+        let is_vouched_for = match &agent.voucher.issuer {
+            None => believed.own.vouches_for(agent),
+            Some(name) => {
+                let issuer = believed.issuers.iter().find(|issuer| issuer.rules.name == *name);
+                issuer.is_some_and(|issuer| issuer.vouches_for(agent))
+            }
+        };
+        is_vouched_for && !self.revocations.touches(agent)
     }
 
     /// The tokens that are believed no longer.
@@ -207,15 +238,18 @@ impl TokenService {
             jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(malformed)?;
         let believed = self.believed.load();
         let id = header.kid.as_deref();
-        let (claims, audience) = if iss == ISSUER {
-            (read_own(&believed.own, token, id)?, AUDIENCE)
+        let (claims, audience, voucher) = if iss == ISSUER {
+            let (claims, key) = read_own(&believed.own, token, id)?;
+            (claims, AUDIENCE, Voucher { issuer: None, key })
         } else {
-            let issuer = believed.issuers.iter().find(|issuer| issuer.rules.name == iss);
+            let issuer = believed.issuers.iter().find(|issuer| *issuer.rules.name == *iss);
             let issuer = issuer.ok_or(AuthError::WrongIssuer)?;
-            (issuer.read(token, id, now)?, issuer.rules.audience.as_str())
+            let (claims, key) = issuer.read(token, id, now)?;
+            let voucher = Voucher { issuer: Some(Arc::clone(&issuer.rules.name)), key };
+            (claims, issuer.rules.audience.as_str(), voucher)
         };
         check(&claims, audience, now.0 / 1_000)?;
-        let agent = Agent::from(claims);
+        let agent = Agent::new(claims, voucher);
         if self.revocations.touches(&agent) {
             return Err(AuthError::Revoked);
         }
@@ -229,13 +263,17 @@ struct Claimed {
     iss: String,
 }
 
-fn read_own(keys: &KeyRing, token: &str, id: Option<&str>) -> Result<Claims, AuthError> {
+fn read_own(
+    keys: &KeyRing,
+    token: &str,
+    id: Option<&str>,
+) -> Result<(Claims, KeyPrint), AuthError> {
     let mut verdict = Err(AuthError::UnknownKey);
     for key in keys.candidates(id)? {
-        verdict = key.read::<Claims>(token);
+        verdict = key.read::<Claims>(token).map(|claims| (claims, key.print()));
         match &verdict {
             Err(AuthError::BadSignature) => {}
-            Ok(claims) if !key.is_believed_for(&claims.group) => {
+            Ok((claims, _)) if !key.is_believed_for(&claims.group) => {
                 return Err(AuthError::WrongGroup);
             }
             _ => break,

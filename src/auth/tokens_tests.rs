@@ -319,6 +319,38 @@ fn believing_others_is_one_step_and_forgets_no_issuers_keys() {
     assert_eq!(service.believed().issuers[0].known_keys(), 0);
 }
 
+#[test]
+fn a_bearer_is_believed_as_long_as_his_key_is() {
+    let secret = |text: &str| Key::secret("a", &text.into()).unwrap();
+    let (first, second) = (secret(KEY), secret("another secret of thirty-two characters"));
+    let ring = |keys: Vec<Key>| {
+        let signing = keys[0].id().to_owned();
+        KeyRing::new(KeySet::new(keys).unwrap(), &signing).unwrap()
+    };
+    let own = |keys| Believed { own: ring(keys), issuers: Vec::new() };
+    let service = TokenService::new(own(vec![first.clone()]), Minutes::checked(60).unwrap());
+    let token = service.issue(request(), NOW).unwrap().token;
+    let bearer = service.verify(&token, NOW).unwrap();
+    let eddsa = Key::private("b", KeyAlgorithm::EdDSA, &EDDSA.into()).unwrap();
+    let group = bearer.group.clone();
+    let other_group = "999".parse().unwrap();
+    for (keys, is_believed) in [
+        (vec![eddsa.clone(), first.clone()], true),
+        (vec![eddsa.clone(), first.clone().for_groups(vec![group])], true),
+        (vec![eddsa.clone(), first.clone().for_groups(vec![other_group])], false),
+        (vec![first.clone()], true),
+        (vec![second], false),
+        (vec![eddsa], false),
+        (vec![first], true),
+    ] {
+        let before = service.changes().number();
+        service.believe(own(keys));
+        assert_ne!(service.changes().number(), before);
+        assert_eq!(service.still_believes(&bearer), is_believed);
+        assert_eq!(service.verify(&token, NOW).is_ok(), is_believed);
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "\\PC{0,120}", parts in "[A-Za-z0-9_-]{0,60}(\\.[A-Za-z0-9_-]{0,60}){0,3}") {

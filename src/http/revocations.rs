@@ -131,7 +131,7 @@ pub struct RevocationQuery {
     cursor: Option<String>,
 }
 
-/// Revokes tokens. Calls with them are refused from now on, and their sockets close with 4506 within a second.
+/// Revokes tokens. Calls with them are refused from now on, and their sockets close with 4507 within a second.
 #[utoipa::path(tag = "revocations", operation_id = "revoke", security(("token" = [])), request_body = RevocationWish,
     params(("group" = String, Path, description = "The group")),
     responses((status = 201, body = RevocationView, description = "In force, and kept over restarts"),

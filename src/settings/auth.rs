@@ -204,7 +204,7 @@ fn issuer(at: &str, wire: wire::Issuer, around: &Surroundings<'_>) -> Checked<Is
         groups: groups(at, &wire.groups, around)?,
         refresh_ms: seconds("refresh_seconds", wire.refresh_seconds, 10..=86_400)?,
         refetch_ms: seconds("refetch_seconds", wire.refetch_seconds, 1..=3_600)?,
-        name: wire.issuer,
+        name: wire.issuer.into(),
         audience: wire.audience,
         source,
         scopes,

@@ -155,6 +155,10 @@ impl AgentSocket {
         let Some(agent) = &self.agent else {
             return ControlFlow::Break(CloseCode::BadRequest.into());
         };
+        // The sweep ends the socket soon; until then it does nothing any more.
+        if !self.service.tokens.still_believes(agent) {
+            return ControlFlow::Break(CloseCode::Revoked.into());
+        }
         let needed = match &message {
             AgentMessage::Watch(_) | AgentMessage::Lookup(_) => Some(Scope::READ),
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),

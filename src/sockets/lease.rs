@@ -16,7 +16,7 @@ use super::{
     outbox::{Class, Outbox},
 };
 use crate::{
-    auth::{Agent, Revocations},
+    auth::{Agent, TokenService},
     clock::Timestamp,
     model::close::CloseCode,
     telemetry::Metrics,
@@ -27,7 +27,7 @@ const LINGER_MS: u64 = 2_000;
 
 thread_local! {
     static LEASES: RefCell<Vec<Weak<Lease>>> = const { RefCell::new(Vec::new()) };
-    /// The generation of revocations that this thread's sockets were last checked under.
+    /// The number of changes that this thread's sockets were last checked under.
     static CHECKED: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -64,14 +64,14 @@ impl Lease {
         change(&mut self.keepalive.borrow_mut());
     }
 
-    /// The socket lives by this bearer's token from now on: it ends when the token is revoked.
+    /// The socket lives by this bearer's token from now on: it ends when the token is believed no longer.
     pub fn borne_by(&self, bearer: Rc<Agent>) {
         self.bearer.replace(Some(bearer));
     }
 
-    /// Closes the socket if its token is revoked.
-    fn check_bearer(&self, revocations: &Revocations) {
-        if self.bearer.borrow().as_ref().is_some_and(|bearer| revocations.touches(bearer)) {
+    /// Closes the socket if its token is believed no longer.
+    fn check_bearer(&self, tokens: &TokenService) {
+        if self.bearer.borrow().as_ref().is_some_and(|bearer| !tokens.still_believes(bearer)) {
             self.outbox.close(CloseCode::Revoked.into());
         }
     }
@@ -109,17 +109,17 @@ impl Lease {
 }
 
 /// Looks after all leases of this thread.
-pub fn sweep(now: Timestamp, metrics: &Metrics, revocations: &Revocations) {
+pub fn sweep(now: Timestamp, metrics: &Metrics, tokens: &TokenService) {
     // A bearer that was verified before this number came about is among the leases by now: both happen in one turn of
     // this thread.
-    let generation = revocations.generation();
-    let is_news = CHECKED.replace(generation) != generation;
+    let number = tokens.changes().number();
+    let is_news = CHECKED.replace(number) != number;
     LEASES.with_borrow_mut(|leases| {
         leases.retain(|lease| {
             let lease = lease.upgrade();
             if let Some(lease) = &lease {
                 if is_news {
-                    lease.check_bearer(revocations);
+                    lease.check_bearer(tokens);
                 }
                 lease.check(now, metrics);
             }

@@ -240,7 +240,7 @@ impl SocketService {
 
     /// Looks after all sockets of this thread.
     pub fn sweep(&self) {
-        lease::sweep(self.clock().now(), &self.metrics, self.tokens.revocations());
+        lease::sweep(self.clock().now(), &self.metrics, &self.tokens);
     }
 
     /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it. All are told

@@ -179,6 +179,8 @@ labels! {
         Slow = "slow",
         /// The reader's token ended.
         Expired = "expired",
+        /// The reader's token is believed no longer.
+        Revoked = "revoked",
         /// The server stops.
         Drained = "drained",
     }

@@ -26,19 +26,19 @@ pub async fn keep_asking(tokens: Arc<TokenService>, clock: Clock, metrics: Metri
                 continue;
             };
             let (issuer, outbound) = (Arc::clone(issuer), outbound.clone());
-            let (clock, metrics) = (clock.clone(), metrics.clone());
+            let (tokens, clock, metrics) = (Arc::clone(&tokens), clock.clone(), metrics.clone());
             actix_rt::spawn(async move {
                 let keys = ask(&issuer, &address, &outbound).await;
                 let result = if keys.is_some() { FetchResult::Done } else { FetchResult::Failed };
                 metrics.issuer_fetches.of(result).inc();
-                issuer.asked(keys, clock.wall());
+                tokens.learn(&issuer, keys, clock.wall());
             });
         }
     }
 }
 
 async fn ask(issuer: &Issuer, address: &OutsideAddress, outbound: &Outbound) -> Option<KeySet> {
-    let name = issuer.rules.name.as_str();
+    let name = &*issuer.rules.name;
     let failed = |error: &dyn std::fmt::Display| {
         let known = issuer.known_keys();
         tracing::warn!(issuer = name, %address, %error, known, "no keys from the issuer, the last good ones stay");

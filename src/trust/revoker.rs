@@ -42,11 +42,11 @@ impl Revoker {
         kept: Box<dyn RevokedStore>,
         now: Timestamp,
     ) -> Result<Self, StorageError> {
+        kept.forget_before(oldest(now)).await?;
         for revocation in kept.all().await? {
             // They were within the bound when they were made.
             let _ = in_force.put(revocation);
         }
-        in_force.forget(now);
         Ok(Self { in_force, kept, turn: Mutex::new(()) })
     }
 
@@ -101,11 +101,15 @@ impl Revoker {
     /// Forgets what can touch no token any more.
     pub async fn tidy(&self, now: Timestamp) {
         self.in_force.forget(now);
-        let oldest = now - (MAX_MINUTES + 1) * 60_000;
-        if let Err(error) = self.kept.forget_before(oldest).await {
+        if let Err(error) = self.kept.forget_before(oldest(now)).await {
             tracing::warn!(%error, "old revocations stay in the storage");
         }
     }
+}
+
+/// What was made before this moment can touch no token any more.
+fn oldest(now: Timestamp) -> Timestamp {
+    now - (MAX_MINUTES + 1) * 60_000
 }
 
 #[cfg(test)]
