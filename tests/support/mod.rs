@@ -1,6 +1,8 @@
 //! What the tests speak with: the real server as a child process, well-behaved clients, and hostile ones.
 
 pub mod client;
+pub mod issuer;
+pub mod mint;
 pub mod raw;
 pub mod receiver;
 pub mod server;
