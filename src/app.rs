@@ -23,19 +23,16 @@ use tokio::{
 };
 
 use crate::{
-    auth::Mode,
+    auth::{Mode, TokenService},
     clock::{Clock, Timestamp},
     codes::GuessLimits,
-    events::{
-        self,
-        hub::Hub,
-        webhook::runner::{self, Runner},
-    },
+    events::{self, hub::Hub, webhook::runner::Runner},
     facades,
     http::{self, connections::Connections},
     limits::Rate,
     lists::Lists,
     model::ids::NodeId,
+    outbound::Outbound,
     presence::{
         handle::{Options, Post, Presence, Tap},
         registry::{Duties, Registry},
@@ -54,10 +51,12 @@ use crate::{
     },
     store::{
         dead_letters::{DeadLetters, Mailbox},
+        revoked::Revoked,
         saved::{Boot, SavedState, StorageError},
     },
     telemetry::Metrics,
     tls::{Tls, TlsError},
+    trust::{self, revoker::Revoker},
 };
 
 /// Connections that wait to be accepted.
@@ -110,7 +109,9 @@ pub async fn serve(
 
     let storage = SavedState::open(&settings.storage).await?;
     let boot = storage.begin().await?;
-    let service = compose(Arc::clone(&settings), boot, &storage);
+    let clock = Clock::system();
+    let trusted = Trusted::load(&settings, &storage, &clock).await?;
+    let service = compose(Arc::clone(&settings), clock, trusted, boot, &storage);
     let waiting = events::saving::load(&service.events, &settings.events, &storage, boot).await?;
     let loaded = saving::load(&service.presence, &storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
@@ -125,6 +126,9 @@ pub async fn serve(
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
         .transpose()?;
     let mut reloads = Reloads::new(service.metrics.clone())?;
+    if let Some(keys) = trust::keys::part(&settings, &service.tokens) {
+        reloads = reloads.with(keys);
+    }
     if let Some(tls) = &tls {
         reloads = reloads.with(tls.part());
     }
@@ -137,9 +141,13 @@ pub async fn serve(
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
     let webhooks = Webhooks::start(&service);
     let reload = actix_rt::spawn(reloads.run());
+    let (tokens, clock) = (Arc::clone(&service.tokens), service.clock().clone());
+    let asking =
+        actix_rt::spawn(trust::issuers::keep_asking(tokens, clock, service.metrics.clone()));
     let stop = wait_for_stop().await;
-    tidy.abort();
-    reload.abort();
+    for task in [tidy, reload, asking] {
+        task.abort();
+    }
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
@@ -161,9 +169,34 @@ pub async fn serve(
     Ok(())
 }
 
+/// Whose tokens are believed, and who calls them back.
+struct Trusted {
+    tokens: Arc<TokenService>,
+    revoker: Arc<Revoker>,
+}
+
+impl Trusted {
+    async fn load(
+        settings: &Settings,
+        storage: &SavedState,
+        clock: &Clock,
+    ) -> Result<Self, StorageError> {
+        let tokens = Arc::new(settings.auth.token_service());
+        let revocations = Arc::clone(tokens.revocations());
+        let store = Box::new(Revoked::of(storage));
+        let revoker = Revoker::load(revocations, store, clock.wall()).await?;
+        Ok(Self { tokens, revoker: Arc::new(revoker) })
+    }
+}
+
 /// Builds the parts that all sockets and requests share.
-fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketService {
-    let clock = Clock::system();
+fn compose(
+    settings: Arc<Settings>,
+    clock: Clock,
+    trusted: Trusted,
+    boot: Boot,
+    storage: &SavedState,
+) -> SocketService {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let (presence, limits) = (&settings.presence, &settings.limits);
@@ -202,7 +235,8 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
         events,
         lists,
         letters: DeadLetters::new(storage.clone()),
-        tokens: Arc::new(settings.auth.token_service()),
+        tokens: trusted.tokens,
+        revoker: trusted.revoker,
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
         admission: Arc::new(Admission::new(&settings.limits)),
         metrics,
@@ -222,7 +256,9 @@ pub async fn without_listener<T: Connection>(
 ) -> Result<(SocketService, impl Inlet<T>), ServeError> {
     let storage = SavedState::open(&settings.storage).await?;
     let boot = Boot { incarnation: 1, clean: true };
-    let service = compose(Arc::new(settings), boot, &storage);
+    let clock = Clock::system();
+    let trusted = Trusted::load(&settings, &storage, &clock).await?;
+    let service = compose(Arc::new(settings), clock, trusted, boot, &storage);
     let inlet = blueprint(&service, actix_server::Server::build().graceful_shutdown_signal());
     let inlet = inlet.worker::<T>().new_service(()).await;
     let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;
@@ -261,7 +297,7 @@ impl Webhooks {
                 mailbox,
                 letters: service.letters.clone(),
                 rules,
-                client: runner::client(&rules),
+                outbound: Outbound::new(rules.timeout),
                 clock: service.clock().clone(),
                 metrics: service.metrics.clone(),
             };
@@ -420,6 +456,7 @@ async fn tidy_up(service: SocketService) {
         let now = service.clock().now();
         service.admission.tidy(now);
         service.presence.guesses().tidy(now);
+        service.revoker.tidy(service.clock().wall()).await;
     }
 }
 
@@ -513,7 +550,10 @@ mod tests {
     async fn service() -> SocketService {
         let settings = crate::settings::load(&crate::settings::Sources::default()).unwrap();
         let storage = SavedState::open(&settings.storage).await.unwrap();
-        compose(Arc::new(settings), Boot { incarnation: 1, clean: true }, &storage)
+        let clock = Clock::system();
+        let trusted = Trusted::load(&settings, &storage, &clock).await.unwrap();
+        let boot = Boot { incarnation: 1, clean: true };
+        compose(Arc::new(settings), clock, trusted, boot, &storage)
     }
 
     fn line(service: &SocketService) -> Arc<Line> {

@@ -16,11 +16,15 @@ pub mod reload;
 
 pub mod tls;
 
+pub mod outbound;
+
 pub mod store;
 
 pub mod codes;
 
 pub mod settings;
+
+pub mod trust;
 
 pub mod presence;
 

@@ -262,6 +262,30 @@ describe("tokens", () => {
     expect(socket.all("renew").length).toBeGreaterThan(1);
   });
 
+  test("revoked: the page is told, and a fresh token connects again", async () => {
+    const tokens = ["one", "two"];
+    const told: unknown[] = [];
+    const one = agent({ token: () => tokens.shift() ?? "" });
+    one.on("disconnected", (drop) => told.push(drop));
+    void one.connect();
+    const socket = await server.welcome();
+    await socket.drop(4507, { code: "revoked" });
+    expect(told).toEqual([{ code: "revoked", retrying: true }]);
+    await server.clock.pass(500);
+    expect((await server.welcome()).last("hello").token).toBe("two");
+  });
+
+  test("a string that was revoked is final, and the page is told why", async () => {
+    const errors: string[] = [];
+    const one = agent();
+    one.on("error", ({ code }) => errors.push(code));
+    void one.connect();
+    await (await server.welcome()).drop(4507);
+    await server.clock.pass(60_000);
+    expect(errors).toEqual(["revoked"]);
+    expect(server.sockets).toHaveLength(1);
+  });
+
   test("a string that has expired is final", async () => {
     const one = agent();
     const refused = expect(one.connect()).rejects.toMatchObject({ code: "expired" });

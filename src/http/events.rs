@@ -18,7 +18,7 @@ use super::{
     state::State,
 };
 use crate::{
-    auth::Scope,
+    auth::{AuthError, Scope},
     events::{
         cursor::Place,
         filter::Filter,
@@ -126,7 +126,8 @@ pub async fn read(
         return Err(Problem::field("wait_ms", rule).into());
     }
     let after = place("after", query.after.as_deref())?.unwrap_or(Place::Start);
-    let batch = pull(&state, feed, after, limit, &filter, wait_ms).await?;
+    let asked = Asked { after, limit, filter, wait_ms };
+    let batch = pull(&state, feed, &bearer, &asked).await?;
     Ok(HttpResponse::Ok().json(EventList::from(batch)))
 }
 
@@ -154,23 +155,36 @@ fn stream(
     let wishes = Wishes {
         place,
         filter,
-        expires: bearer.0.expires,
+        bearer: bearer.0.clone(),
         heartbeat: state.settings.events.heartbeat,
         write_deadline: state.settings.limits.write_deadline,
     };
     let (clock, draining) = (state.clock().clone(), state.events.draining());
-    Ok(event_stream::answer(feed.open_stream()?, wishes, clock, draining))
+    Ok(event_stream::answer(
+        feed.open_stream()?,
+        wishes,
+        clock,
+        Arc::clone(&state.tokens),
+        draining,
+    ))
 }
 
-/// Reads events, and waits for one if there is none yet.
+/// What a pull is to give.
+struct Asked {
+    after: Place,
+    limit: usize,
+    filter: Filter,
+    wait_ms: u64,
+}
+
+/// Reads events, and waits for one if there is none yet; no longer than the bearer is believed.
 async fn pull(
     state: &State,
     feed: &Arc<Feed>,
-    after: Place,
-    limit: usize,
-    filter: &Filter,
-    wait_ms: u64,
+    bearer: &Bearer,
+    asked: &Asked,
 ) -> Result<Batch, Problem> {
+    let Asked { after, limit, ref filter, wait_ms } = *asked;
     let has_something =
         |batch: &Batch| !batch.items.is_empty() || batch.reset.is_some() || batch.more;
     let mut batch = feed.read(after, limit, filter);
@@ -179,9 +193,13 @@ async fn pull(
     }
     let _waiting = feed.open_stream()?;
     let mut draining = state.events.draining();
+    let mut changes = state.tokens.changes().watch();
     let over = tokio::time::sleep(Duration::from_millis(wait_ms));
     tokio::pin!(over);
     loop {
+        if !state.tokens.still_believes(&bearer.0) {
+            return Err(AuthError::Revoked.into());
+        }
         let changed = feed.changed();
         batch = feed.read(Place::At(batch.cursor), limit, filter);
         if has_something(&batch) || *draining.borrow() {
@@ -191,6 +209,7 @@ async fn pull(
             () = changed => {}
             () = &mut over => return Ok(batch),
             _ = draining.changed() => {}
+            _ = changes.changed() => {}
         }
     }
 }

@@ -139,7 +139,7 @@ pub async fn list(
         let doing = endpoint.state(state.clock().now());
         webhooks.push(WebhookView {
             id: Arc::clone(&endpoint.id),
-            url: endpoint.address(),
+            url: endpoint.address.to_string(),
             types: endpoint.kinds.names().collect(),
             health: match (doing.gone, doing.down) {
                 (true, _) => Health::Gone,

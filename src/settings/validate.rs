@@ -3,13 +3,11 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
-    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, webhooks,
-    wire,
+    Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
+    webhooks, wire,
 };
 use crate::{
-    auth::{
-        ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures,
-    },
+    auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
     limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
@@ -22,13 +20,16 @@ pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
 pub(super) type Checked<T> = Result<T, SettingsError>;
 
-pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
+pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
+    let base = sources.base();
     let server = server(wire.server, base)?;
     let limits = limits(&wire.limits)?;
-    let auth = auth(wire.auth)?;
+    let ids = wire.groups.iter().filter_map(|group| group.id.parse().ok()).collect();
+    let auth = auth::auth(wire.auth, &auth::Surroundings { base, groups: ids })?;
     let groups = groups(wire.groups, wire.events.webhook_plain_http)?;
     Ok(Settings {
+        sources: sources.clone(),
         mode,
         development: None,
         server,
@@ -195,23 +196,6 @@ fn public_url(text: &str) -> Checked<String> {
     Ok(url.to_owned())
 }
 
-fn auth(wire: wire::Auth) -> Checked<Auth> {
-    let signing_key = wire.signing_key.ok_or_else(|| {
-        SettingsError::key("auth.signing_key", "is missing: 32 random characters or more")
-    })?;
-    long_enough("auth.signing_key", &signing_key, 32)?;
-    if wire.previous_signing_keys.len() > 4 {
-        return Err(SettingsError::key("auth.previous_signing_keys", "at most 4"));
-    }
-    for (index, key) in wire.previous_signing_keys.iter().enumerate() {
-        long_enough(&format!("auth.previous_signing_keys[{index}]"), key, 32)?;
-    }
-    let rule = format!("must be 1 to {MAX_MINUTES}");
-    let token_minutes = Minutes::checked(wire.token_minutes)
-        .map_err(|_| SettingsError::key("auth.token_minutes", rule))?;
-    Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
-}
-
 fn groups(wire: Vec<wire::Group>, plain_http: bool) -> Checked<Groups> {
     let mut groups = Groups::default();
     for (index, group) in wire.into_iter().enumerate() {
@@ -331,7 +315,7 @@ fn rate(key: &str, value: u64) -> Checked<NonZeroU32> {
     Ok(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
 }
 
-fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
+pub(super) fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
     if secret.expose().chars().count() < least {
         return Err(SettingsError::key(key, format!("must have {least} characters or more")));
     }

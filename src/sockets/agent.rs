@@ -40,7 +40,7 @@ pub struct AgentSocket {
     lease: Rc<Lease>,
     entry: Entry,
     traffic: Traffic,
-    agent: Option<Agent>,
+    agent: Option<Rc<Agent>>,
     watching: Option<Watching>,
     _place: Place<IpAddr>,
 }
@@ -146,15 +146,17 @@ impl AgentSocket {
         let verified = self.service.tokens.verify(token, self.service.clock().wall());
         verified.map_err(|error| {
             self.service.metrics.authorization_failures.of(error).inc();
-            error.close_code().into()
+            error.close()
         })
     }
 
-    /// The socket lives as long as the token.
+    /// The socket lives as long as the token, and no longer than it is believed.
     fn take_on(&mut self, agent: Agent) {
         let clock = self.service.clock();
         let expires = clock.now() + agent.expires.since(clock.wall());
         self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
+        let agent = Rc::new(agent);
+        self.lease.borne_by(Rc::clone(&agent));
         self.agent = Some(agent);
     }
 
@@ -183,6 +185,10 @@ impl AgentSocket {
         let Some(agent) = &self.agent else {
             return ControlFlow::Break(CloseCode::BadRequest.into());
         };
+        // The sweep ends the socket soon; until then it does nothing any more.
+        if !self.service.tokens.still_believes(agent) {
+            return ControlFlow::Break(CloseCode::Revoked.into());
+        }
         let needed = match &message {
             AgentMessage::Watch { .. } | AgentMessage::List { .. } | AgentMessage::Lookup(_) => {
                 Some(Scope::READ)

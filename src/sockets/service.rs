@@ -35,6 +35,7 @@ use crate::{
     settings::{Group, Settings},
     store::dead_letters::DeadLetters,
     telemetry::{Metrics, labels::SocketKind},
+    trust::revoker::Revoker,
 };
 
 /// Within which time clients come back that came while the service was not ready, in ms.
@@ -90,6 +91,8 @@ pub struct SocketService {
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
     pub tokens: Arc<TokenService>,
+    /// Who calls tokens back.
+    pub revoker: Arc<Revoker>,
     /// Who may come in, and how fast.
     pub admission: Arc<Admission>,
     /// The figures.
@@ -174,6 +177,7 @@ impl SocketService {
         self.metrics.signals_held.set(held);
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
+        self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
         self.metrics.timers.set(gauge(visitors.timers()));
         self.events.refresh_metrics(&self.metrics);
         let stats = visitors.stats();
@@ -249,7 +253,7 @@ impl SocketService {
 
     /// Looks after all sockets of this thread.
     pub fn sweep(&self) {
-        lease::sweep(self.clock().now(), &self.metrics);
+        lease::sweep(self.clock().now(), &self.metrics, &self.tokens);
     }
 
     /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it. All are told

@@ -5,11 +5,12 @@
 //! that one (compare-and-set). What follows, the *effects*, it hands to the [`Deliver`] of the node, in the order of the
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
-//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what outlives it,
-//! [`dead_letters`] what could not be delivered.
+//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what
+//! outlives it, among that [`dead_letters`], what could not be delivered, and [`revoked`], the revocations.
 
 pub mod dead_letters;
 pub mod memory;
+pub mod revoked;
 pub mod saved;
 #[cfg(test)]
 pub mod suite;

@@ -256,6 +256,14 @@ fn migrations() -> Migrator {
              );
              CREATE INDEX dead_letters_by_endpoint ON dead_letters (group_id, endpoint, id);",
         ),
+        (
+            30,
+            "revocations",
+            "CREATE TABLE revocations (
+                 id TEXT PRIMARY KEY, group_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
+                 made INTEGER NOT NULL, made_by TEXT NOT NULL, reason TEXT, UNIQUE (group_id, kind, value)
+             );",
+        ),
     ];
     let steps = steps.into_iter().map(|(version, description, sql)| {
         let sql = sqlx::SqlSafeStr::into_sql_str(sql);

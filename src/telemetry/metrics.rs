@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd, SocketKind,
-    StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
+    FetchResult, HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd,
+    SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -160,6 +160,8 @@ figures! {
     tls_certificate_expires_seconds: Gauge = "When the certificate ends, in Unix seconds; 0 without TLS";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
+    revocations: Gauge = "Revocations in force";
+    issuer_fetches: Labelled<FetchResult, Counter> = "Questions to outside issuers for their keys";
     visitor_signatures_refused: Labelled<SignatureError, Counter> = "Visitor ids refused for their signature, or the lack of one";
     reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";
     saved_records: Counter = "Records saved at the end of this process";

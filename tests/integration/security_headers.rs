@@ -92,9 +92,12 @@ fn check(what: &str, answer: &Answer) {
     assert!(header("permissions-policy").contains("camera=()"), "{what}");
     assert!(["same-origin", "cross-origin"].contains(&header("cross-origin-resource-policy")));
     let caching = header("cache-control");
+    let is_public =
+        what.starts_with("GET /.well-known/jwks.json") && caching == "public, max-age=300";
     assert!(
         ["no-store", "no-cache", "public, max-age=0, must-revalidate"].contains(&caching)
-            || caching.contains("no-store"),
+            || caching.contains("no-store")
+            || is_public,
         "{what}: {caching}"
     );
     assert!(answer.status < 400 || caching == "no-store", "{what}: an error that caches keep");

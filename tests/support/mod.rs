@@ -1,7 +1,9 @@
 //! What the tests speak with: the real server as a child process, well-behaved clients, and hostile ones.
 
 pub mod client;
+pub mod issuer;
 pub mod list;
+pub mod mint;
 pub mod raw;
 pub mod receiver;
 pub mod server;
