@@ -141,6 +141,11 @@ impl AgentSocket {
         match self.verify(token) {
             Ok(agent) if Some(&agent.group) == current.as_ref() => {
                 let expires = Some(agent.expires);
+                if agent.require(Scope::READ).is_err() {
+                    let watchers = self.service.presence.watchers();
+                    watchers.close(self.entry.id);
+                    watchers.open(self.entry.id);
+                }
                 self.take_on(agent);
                 answer(&self.lease.outbox, request, |ok| ok.expires = expires);
                 ControlFlow::Continue(())

@@ -5,6 +5,7 @@ pub mod issuer;
 pub mod mint;
 pub mod raw;
 pub mod receiver;
+pub mod routes;
 pub mod server;
 pub mod sse;
 pub mod tls;
