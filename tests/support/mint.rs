@@ -58,6 +58,12 @@ impl Signing {
         Self { header, key }
     }
 
+    /// The same, whose tokens name no key.
+    pub fn unnamed(mut self) -> Self {
+        self.header.kid = None;
+        self
+    }
+
     /// A token that says this.
     pub fn sign(&self, claims: &Value) -> String {
         jsonwebtoken::encode(&self.header, claims, &self.key).unwrap()

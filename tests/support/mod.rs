@@ -6,6 +6,7 @@ pub mod list;
 pub mod mint;
 pub mod raw;
 pub mod receiver;
+pub mod routes;
 pub mod server;
 pub mod sse;
 pub mod tls;
