@@ -108,6 +108,8 @@ fn messages() -> Vec<(&'static str, Option<&'static str>, Value)> {
         ("renew", None, json!({"token": token(&["topics"])})),
         ("watch", Some("read"), json!({"visitorid": "ada"})),
         ("unwatch", None, json!({"visitorid": "ada"})),
+        ("list", Some("read"), json!({"list": 1})),
+        ("unlist", None, json!({"list": 1})),
         ("lookup", Some("read"), json!({"visitorid": "ada"})),
         ("signal", Some("signal"), json!({"visitorid": "ada", "data": 1})),
         (
