@@ -44,6 +44,7 @@ use crate::{
     settings::Settings,
     sockets::{
         admission::Admission,
+        descriptors::{self, Descriptors},
         pump::Connection,
         service::{Lifecycle, SocketService},
         table::Sockets,
@@ -103,6 +104,15 @@ pub async fn serve(
     // One provider of cryptography for all of TLS. Another one stays, if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
+    let descriptors = descriptors::reserve(settings.limits.max_sockets);
+    if !descriptors.suffice() && settings.mode == Mode::Production {
+        let Descriptors { needed, allowed } = descriptors;
+        tracing::warn!(
+            needed,
+            allowed,
+            "limits.max_sockets needs more file descriptors than this process may open"
+        );
+    }
     let address = settings.server.bind;
     let listener = listen(address).map_err(|error| ServeError::Listen { address, error })?;
     let address = listener.local_addr()?;

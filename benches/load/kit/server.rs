@@ -72,7 +72,8 @@ impl Server {
         let folder = TempDir::with_prefix("vestibule-load-").unwrap();
         let mut settings =
             format!("[server]\nbind = \"127.0.0.1:0\"\nworkers = 1\n{}\n", wishes.server);
-        settings.push_str("[limits]\n");
+        // As many as a process may often open, or the server warns.
+        settings.push_str("[limits]\nmax_sockets = 18000\n");
         let lifted = if wishes.lift_limits { &PACES[..] } else { &[] };
         for name in BY_ADDRESS.iter().chain(lifted) {
             writeln!(settings, "{name} = 1000000").unwrap();
