@@ -15,6 +15,7 @@ use super::{
     error::{ApiError, ProblemBody},
     event_stream::{self, Wishes},
     extract::{Bearer, parse, text},
+    paging,
     state::State,
 };
 use crate::{
@@ -32,8 +33,6 @@ use crate::{
     },
 };
 
-/// Most events that one answer holds.
-const MOST: usize = 1_000;
 /// Longest wait for an event, milliseconds.
 const LONGEST_WAIT_MS: u64 = 30_000;
 
@@ -108,9 +107,7 @@ pub async fn read(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let query = web::Query::<EventQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?
-        .into_inner();
+    let query: EventQuery = paging::query(&request)?;
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
     let feed = state.events.feed(&group)?;
     let accept = text(&request, header::ACCEPT).unwrap_or_default();
@@ -118,10 +115,7 @@ pub async fn read(
         let last = text(&request, HeaderName::from_static("last-event-id"));
         return stream(&state, feed, &bearer, &query, last, filter);
     }
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
-    }
+    let limit = paging::limit(query.limit, paging::USUAL)?;
     let wait_ms = query.wait_ms.unwrap_or(0);
     if wait_ms > LONGEST_WAIT_MS {
         let rule = format!("must be 0 to {LONGEST_WAIT_MS}");

@@ -3,7 +3,8 @@
 use actix_web::web::ServiceConfig;
 
 use super::{
-    documents, events, keys, operations, pages, revocations, signals, tokens, visitors, webhooks,
+    documents, events, explain, keys, operations, pages, revocations, signals, tokens, visitors,
+    webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -17,6 +18,7 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(revocations::take_back)
         .service(visitors::list)
         .service(visitors::one)
+        .service(explain::explain)
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, ProblemBody},
     extract::{Bearer, client_address, parse, visitor_key},
+    paging,
     state::{State, ask},
 };
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
         ids::{Code, GroupId, VisitorId, VisitorKey},
         view::VisitorView,
     },
-    presence::handle::MAX_LIST,
     telemetry::labels::Limited,
 };
 
@@ -60,12 +60,8 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let query = web::Query::<ListQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MAX_LIST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MAX_LIST}")).into());
-    }
+    let query: ListQuery = paging::query(&request)?;
+    let limit = paging::limit(query.limit, paging::USUAL)?;
     if let Some(code) = &query.uniqueid {
         let found = by_code(&request, &state, group, parse(code)?).await?;
         let visitors = found.into_iter().collect();
@@ -76,9 +72,7 @@ pub async fn list(
         after.map_err(|_| Problem::field("cursor", "must be the next of an earlier list"))?;
     let presence = state.presence.clone();
     let visitors = ask(|answer| presence.list(group, after, limit, answer)).await?;
-    let next = (visitors.len() == limit)
-        .then(|| visitors.last().map(|visitor| visitor.visitorid.to_string()))
-        .flatten();
+    let next = paging::next(&visitors, limit, |visitor| visitor.visitorid.to_string());
     Ok(HttpResponse::Ok().json(VisitorList { visitors, next }))
 }
 

@@ -41,6 +41,7 @@ use crate::{http, model::error::ErrorCode};
         http::revocations::take_back,
         http::visitors::list,
         http::visitors::one,
+        http::explain::explain,
         http::signals::send_signal,
         http::signals::send_invocation,
         http::signals::signal_state,

@@ -81,6 +81,7 @@ impl Bench {
             },
             watches: WatchLimits::default(),
             most_records: usize::MAX,
+            timeline_entries: 1_000,
             clock: Clock::manual(START),
         };
         let recorder = Arc::new(Recorder::default());
@@ -139,7 +140,7 @@ fn rule_4_9_a_panic_costs_one_command_and_nobody_sees_it() {
     let bench = Bench::new();
     bench.connect(1);
     let socket = bench.presence.address(SocketId(1));
-    bench.presence.close(Bench::key(), socket, Departure::Gone);
+    bench.presence.close(Bench::key(), socket, Departure::Gone, PageEnd::Lost);
     bench.signal();
     assert_eq!(bench.recorder.told(), ["conn true", "sock 1", "sock 0"]);
     bench.panic();
@@ -157,7 +158,7 @@ fn rule_4_9_the_grace_still_ends_after_a_panic() {
     let bench = Bench::new();
     bench.connect(1);
     let socket = bench.presence.address(SocketId(1));
-    bench.presence.close(Bench::key(), socket, Departure::Gone);
+    bench.presence.close(Bench::key(), socket, Departure::Gone, PageEnd::Lost);
     bench.panic();
     bench.recorder.told();
     bench.pass(4_999);

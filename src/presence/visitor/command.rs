@@ -11,6 +11,7 @@ use crate::{
         ids::{Code, IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
+        timeline::{Entry, PageEnd},
     },
 };
 
@@ -90,6 +91,8 @@ pub enum Command {
         socket: SocketAddress,
         /// Why.
         departure: Departure,
+        /// What its connection met.
+        cause: PageEnd,
     },
     /// A report-only page now wants signals.
     Listen {
@@ -280,6 +283,8 @@ pub enum Effect {
         /// Why.
         failure: InvokeFailure,
     },
+    /// For whoever asks later what happened and why.
+    Note(Entry),
     /// To the known visitor's record: a signal that was sent to the anonymous id.
     Forward {
         /// The known visitor.
