@@ -149,6 +149,24 @@ impl Revocations {
         made.max().map_or(0, |made| made / 1_000 + 1)
     }
 
+    /// The moment that a new revocation has to carry: now, or so little later that it touches what was dated ahead
+    /// because of the one before it. Never as far ahead as a clock may run.
+    #[must_use]
+    pub fn moment(&self, group: &GroupId, target: &Target, now: Timestamp) -> Timestamp {
+        let first_good = match target {
+            Target::Token(_) => 0,
+            Target::Subject(subject) => self.first_good_second(group, subject),
+            Target::Group => {
+                let by_group = self.by_group.read();
+                let dated = by_group.get(group).into_iter().flat_map(HashMap::values);
+                let dated = dated.filter(|one| !matches!(one.target, Target::Token(_)));
+                dated.map(|one| one.made.0 / 1_000 + 1).max().unwrap_or(0)
+            }
+        };
+        let latest = now.0 / 1_000 + SKEW_SECONDS - 1;
+        now.max(Timestamp(first_good.min(latest) * 1_000))
+    }
+
     /// Forgets those that can touch no token any more.
     pub fn forget(&self, now: Timestamp) {
         let mut by_group = self.by_group.write();

@@ -115,6 +115,35 @@ fn a_token_that_is_dated_ahead_stays_revoked_by_its_name() {
 }
 
 #[test]
+fn a_second_revocation_touches_what_was_dated_ahead_after_the_first() {
+    let group: GroupId = "1".parse().unwrap();
+    let subject = Target::Subject("ada".into());
+    for (first, second) in [
+        (Target::Group, Target::Group),
+        (subject.clone(), subject.clone()),
+        (subject.clone(), Target::Group),
+        (Target::Group, subject),
+    ] {
+        let revocations = Revocations::default();
+        assert_eq!(revocations.moment(&group, &first, NOW), NOW);
+        revocations.put(revocation("a", "1", first, NOW)).unwrap();
+        let fresh = Timestamp(revocations.first_good_second(&group, "ada") * 1_000);
+        let bearer = agent("1", "ada", "j", fresh);
+        assert!(!revocations.touches(&bearer));
+        let made = revocations.moment(&group, &second, NOW + 100);
+        revocations.put(revocation("b", "1", second.clone(), made)).unwrap();
+        assert!(revocations.touches(&bearer));
+        // However often: fresh tokens are never dated further ahead than is believed.
+        for _ in 0..10 {
+            let made = revocations.moment(&group, &second, NOW + 200);
+            revocations.put(revocation("c", "1", second.clone(), made)).unwrap();
+        }
+        let first_good = revocations.first_good_second(&group, "ada");
+        assert!(first_good <= (NOW.0 + 200) / 1_000 + SKEW_SECONDS);
+    }
+}
+
+#[test]
 fn an_outside_issuers_clock_may_run_ahead() {
     let revocations = Revocations::default();
     let theirs = |issued| {

@@ -32,8 +32,6 @@ use crate::{
     },
 };
 
-/// Most events that one answer holds.
-const MOST: usize = 1_000;
 /// Longest wait for an event, milliseconds.
 const LONGEST_WAIT_MS: u64 = 30_000;
 
@@ -116,10 +114,7 @@ pub async fn read(
         let last = text(&request, HeaderName::from_static("last-event-id"));
         return stream(&state, feed, &bearer, &query, last, filter);
     }
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
-    }
+    let limit = paging::limit(query.limit, paging::USUAL)?;
     let wait_ms = query.wait_ms.unwrap_or(0);
     if wait_ms > LONGEST_WAIT_MS {
         let rule = format!("must be 0 to {LONGEST_WAIT_MS}");

@@ -13,6 +13,7 @@ pub mod headers;
 pub mod keys;
 pub mod operations;
 pub mod pages;
+pub mod paging;
 pub mod revocations;
 pub mod routes;
 pub mod signals;

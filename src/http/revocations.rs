@@ -8,7 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse},
+    extract::{Bearer, Body, json, parse, query as read_query},
+    paging,
     state::State,
 };
 use crate::{
@@ -20,7 +21,6 @@ use crate::{
     trust::revoker::Asker,
 };
 
-const MAX_LIST: usize = 1_000;
 const LONGEST_TEXT: usize = 255;
 
 /// What is to be revoked: one of `jti`, `subject` and `all`.
@@ -178,16 +178,12 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::OPERATE)?;
     let group: GroupId = parse(&group)?;
-    let query = web::Query::<RevocationQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MAX_LIST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MAX_LIST}")).into());
-    }
+    let query: RevocationQuery = read_query(&request)?;
+    let limit = paging::limit(query.limit, paging::USUAL)?;
     let found = state.revoker.in_force().list(&group, query.cursor.as_deref(), limit);
-    let next = (found.len() == limit).then(|| found.last().map(|last| last.id.to_string()));
+    let next = paging::next(&found, limit, |last| last.id.to_string());
     let revocations = found.into_iter().map(RevocationView::from).collect();
-    Ok(HttpResponse::Ok().json(RevocationList { revocations, next: next.flatten() }))
+    Ok(HttpResponse::Ok().json(RevocationList { revocations, next }))
 }
 
 /// Takes a revocation back: its tokens are believed again.

@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, ProblemBody},
     extract::{Bearer, client_address, parse, query as read_query, visitor_key},
+    paging,
     state::{State, ask},
 };
 use crate::{
@@ -20,11 +21,6 @@ use crate::{
     },
     telemetry::labels::Limited,
 };
-
-/// Most visitors that one list answers.
-const MOST: usize = 1_000;
-/// How many it answers when nobody says.
-const USUAL: usize = 100;
 
 /// Which visitors.
 #[derive(IntoParams)]
@@ -67,15 +63,14 @@ impl ListParams {
                 return Err(Problem::field(name.as_str(), "must stand once"));
             }
         }
-        let limit = limit.map(|limit| limit.parse::<usize>().ok());
-        if limit.is_some_and(|limit| limit.is_none_or(|limit| !(1..=MOST).contains(&limit))) {
-            return Err(Problem::field("limit", format!("must be 1 to {MOST}")));
-        }
+        // What is no number is as wrong as one that is too small.
+        let limit = limit.map(|limit| limit.parse().unwrap_or_default());
+        let limit = paging::limit(limit, paging::USUAL)?;
         let filter = Filter::from_query(clauses)?;
         if uniqueid.is_some() && !(filter.is_all() && cursor.is_none() && sort.is_none()) {
             return Err(Problem::field("uniqueid", "must stand alone"));
         }
-        Ok(Self { limit: limit.flatten(), cursor, sort, uniqueid, filter })
+        Ok(Self { limit: Some(limit), cursor, sort, uniqueid, filter })
     }
 
     fn page(self) -> Result<PageQuery, Problem> {
@@ -83,7 +78,7 @@ impl ListParams {
             filter: self.filter,
             sort: self.sort.map_or(Ok(Sort::BY_VISITOR), |sort| sort.parse())?,
             after: self.cursor.as_deref().map(Cursor::read).transpose()?,
-            limit: self.limit.unwrap_or(USUAL),
+            limit: self.limit.unwrap_or(paging::USUAL),
         })
     }
 }

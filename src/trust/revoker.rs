@@ -70,7 +70,8 @@ impl Revoker {
         let _turn = self.turn.lock().await;
         let id = Uuid::now_v7().simple().to_string().into();
         let Asker { subject: by, reason } = asker;
-        let revocation = Revocation { id, group, target, made: now, by, reason };
+        let made = self.in_force.moment(&group, &target, now);
+        let revocation = Revocation { id, group, target, made, by, reason };
         let needless = self.in_force.put(revocation.clone())?;
         self.kept.put(&revocation, &needless).await.map_err(|error| {
             tracing::error!(%error, "a revocation acts, but will not outlive this process");
@@ -148,7 +149,7 @@ mod tests {
         let listed = revoker.in_force().list(&group(), None, 10);
         assert_eq!(listed, revoker.kept.all().await.unwrap());
         assert_eq!(listed.len(), 1, "the group's makes the others needless");
-        revoker.tidy(NOW + 121 * 60_000 + 1).await;
+        revoker.tidy(NOW + 121 * 60_000 + 5_000).await;
         assert!(revoker.in_force().is_empty());
         assert_eq!(revoker.kept.all().await.unwrap(), []);
     }

@@ -48,6 +48,7 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
             invocation.clone(),
         ),
         ("GET /v1/groups/{group}/events", Scope("read"), Value::Null),
+        ("GET /v1/groups/{group}/visitors/{visitor}/explain", Scope("operate"), Value::Null),
         ("GET /v1/groups/{group}/webhooks", Scope("operate"), Value::Null),
         ("GET /v1/groups/{group}/webhooks/{webhook}/dead-letters", Scope("operate"), Value::Null),
         (
