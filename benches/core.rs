@@ -11,12 +11,13 @@
     missing_docs
 )]
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{num::NonZeroU32, ops::ControlFlow, sync::Arc};
 
 use divan::{Bencher, black_box};
 use vestibule::{
     clock::{Clock, Timestamp},
     events::hub::Hub,
+    limits::Rate,
     lists::{
         self,
         page::PageQuery,
@@ -25,13 +26,14 @@ use vestibule::{
     model::{
         event::{Event, EventKind, Visibility},
         ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
-        json::Json,
+        json::{self, Json},
         list::{Filter, ListQuery, Row, Window},
         protocol::{
             agent::{AgentMessage, ListChange, ToAgent},
             visitor::VisitorMessage,
         },
         signal::{Message, Target},
+        timeline::PageEnd,
     },
     presence::{
         handle::Tap as _,
@@ -41,7 +43,10 @@ use vestibule::{
         },
     },
     settings::{self, Sources},
-    sockets::framing::{Frame, Reader},
+    sockets::{
+        framing::{Frame, Reader},
+        traffic::Traffic,
+    },
     store::{Deliver, Engine as _, Expect, memory::MemoryEngine},
     telemetry::Metrics,
 };
@@ -115,7 +120,11 @@ impl Alone {
     }
 
     fn page_change(&mut self) {
-        self.apply(Command::Close { socket: socket(self.sockets), departure: Departure::Gone });
+        self.apply(Command::Close {
+            socket: socket(self.sockets),
+            departure: Departure::Gone,
+            cause: PageEnd::Lost,
+        });
         self.sockets += 1;
         self.apply(connect(self.sockets));
     }
@@ -279,6 +288,24 @@ fn reader_frame(bencher: Bencher) {
 #[divan::bench]
 fn encode_frame(bencher: Bencher) {
     bencher.bench_local(|| Frame::text(black_box(SIGNAL.as_bytes())));
+}
+
+/// What a socket's limit on messages costs each message.
+#[divan::bench]
+fn count_message(bencher: Bencher) {
+    let rate = Rate::per_second(NonZeroU32::MAX);
+    let mut traffic = Traffic::default();
+    let mut now = Timestamp(1_700_000_000_000);
+    bencher.bench_local(|| {
+        now = now + 1;
+        traffic.take(black_box(&rate), black_box(SIGNAL.len()), now).is_ok()
+    });
+}
+
+/// What the limit on JSON's depth costs each message: the usual one, and one that must be looked at closely.
+#[divan::bench(args = [SIGNAL.to_owned(), "[[1],".repeat(20)])]
+fn check_depth(bencher: Bencher, text: &String) {
+    bencher.bench_local(|| json::check_depth(black_box(text.as_bytes()), "message").is_ok());
 }
 
 #[divan::bench]

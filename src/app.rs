@@ -189,6 +189,7 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
             watches_per_socket: limits.watches_per_socket,
         },
         most_records: limits.max_records,
+        timeline_entries: presence.timeline_entries,
         clock: clock.clone(),
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
@@ -459,6 +460,10 @@ pub fn greeting(settings: &Settings) -> impl Fn(SocketAddr) -> String + use<> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        sockets::{dialect::NATIVE, table::Line},
+        telemetry::labels::SocketKind,
+    };
 
     /// Linux copies these options from the listener.
     #[test]
@@ -470,5 +475,44 @@ mod tests {
         let accepted = Socket::from(accepted);
         assert!(accepted.tcp_nodelay().unwrap());
         assert_eq!(accepted.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
+    }
+
+    async fn service() -> SocketService {
+        let settings = crate::settings::load(&crate::settings::Sources::default()).unwrap();
+        let storage = SavedState::open(&settings.storage).await.unwrap();
+        compose(Arc::new(settings), Boot { incarnation: 1, clean: true }, &storage)
+    }
+
+    fn line(service: &SocketService) -> Arc<Line> {
+        Line::new(service.outbox(bytes::Bytes::new()), &NATIVE)
+    }
+
+    #[actix_rt::test]
+    async fn rule_4_6_a_socket_that_comes_between_readiness_and_drain_is_sent_away() {
+        let service = service().await;
+        service.lifecycle.ready();
+        let early = line(&service);
+        let _early = service.enter(Arc::clone(&early), SocketKind::Visitor);
+        // Judged while the service was ready, and entered when all others had been told.
+        let late = line(&service);
+        service.lifecycle.drain();
+        service.go_away(0);
+        let _late = service.enter(Arc::clone(&late), SocketKind::Visitor);
+        assert!(early.outbox.is_closed() && late.outbox.is_closed());
+    }
+
+    #[actix_rt::test]
+    async fn rule_4_9_a_socket_that_panics_leaves_the_figures() {
+        let service = service().await;
+        service.lifecycle.ready();
+        let open = service.metrics.sockets_open.of(SocketKind::Agent).clone();
+        let entry = service.enter(line(&service), SocketKind::Agent);
+        assert_eq!(open.get(), 1);
+        let actor = std::thread::spawn(move || {
+            let _entry = entry;
+            panic!("asked to");
+        });
+        assert!(actor.join().is_err());
+        assert_eq!((open.get(), service.sockets.len()), (0, 0));
     }
 }

@@ -7,7 +7,10 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     auth::{AuthError, Minutes, Mode, Scope, TokenRequest},
     clock::Timestamp,
-    model::{error::Problem, ids::GroupId},
+    model::{
+        error::Problem,
+        ids::{GroupId, VisitorId},
+    },
     settings::{self, Group, Settings, SettingsError, Sources},
     store::saved::StorageUrl,
     tls,
@@ -42,6 +45,8 @@ pub enum Command {
     Token(TokenArguments),
     /// Print a login key for a user of a group's partner.
     Loginkey(LoginKeyArguments),
+    /// Print the signature of a visitor id, under the first of a group's visitor keys.
+    Visitorsignature(VisitorSignatureArguments),
     /// Check the settings and print a summary without secrets.
     Check(ConfigArgument),
     /// Print the OpenAPI document of the REST interface.
@@ -106,6 +111,19 @@ pub struct LoginKeyArguments {
     minutes: u64,
 }
 
+/// Arguments of `visitorsignature`.
+#[derive(Args, Clone, Debug)]
+pub struct VisitorSignatureArguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The group whose key signs.
+    #[arg(long)]
+    group: GroupId,
+    /// The visitor.
+    #[arg(long)]
+    visitor: VisitorId,
+}
+
 /// Why a command gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
@@ -127,6 +145,9 @@ pub enum CliError {
     /// The settings have no such group.
     #[error("there is no group {0} in the settings")]
     Group(GroupId),
+    /// The group has no visitor keys.
+    #[error("group {0} has no visitor_keys in the settings")]
+    VisitorKeys(GroupId),
     /// The group has no partner.
     #[error("group {0} has no partner_key in the settings")]
     Partner(GroupId),
@@ -206,6 +227,19 @@ impl LoginKeyArguments {
         let group = group(&settings, &self.group)?;
         let partner = group.partner.as_ref().ok_or_else(|| CliError::Partner(group.id.clone()))?;
         Ok(partner.login_key(&self.user, now + self.minutes * 60_000)?)
+    }
+}
+
+impl VisitorSignatureArguments {
+    /// `vestibule visitorsignature`: the signature, in hexadecimal.
+    ///
+    /// # Errors
+    /// The settings cannot be used, or the group has no visitor keys.
+    pub fn run(self) -> Result<String, CliError> {
+        let settings = self.config.load_production()?;
+        let group = group(&settings, &self.group)?;
+        let signature = group.visitor_signatures.sign(&group.id, &self.visitor);
+        signature.ok_or_else(|| CliError::VisitorKeys(group.id.clone()))
     }
 }
 

@@ -14,6 +14,7 @@ const SETTINGS: &str = r#"
     visitor_origins = ["https://shop.example.com"]
     api_keys = ["planted-api-key-0123"]
     partner_key = "planted-partner-key"
+    visitor_keys = ["planted-key-that-signs-visitor-ids"]
     [[groups]]
     id = 2
 "#;
@@ -32,6 +33,7 @@ fn run_with(settings: &str, line: &str) -> Result<String, String> {
     match cli.into_command() {
         Command::Token(arguments) => arguments.run(NOW),
         Command::Loginkey(arguments) => arguments.run(NOW),
+        Command::Visitorsignature(arguments) => arguments.run(),
         Command::Check(arguments) => arguments.check(NOW),
         Command::Serve(arguments) => {
             return Ok(format!("serve {:?}", arguments.load().unwrap().server.bind));
@@ -85,6 +87,13 @@ fn a_login_key_is_the_partners() {
     assert!(partner.verify("ada", &key, NOW + 600_000).is_err());
 }
 
+/// By `printf 12345:ada | openssl dgst -sha256 -hmac planted-key-that-signs-visitor-ids`.
+#[test]
+fn a_visitor_id_is_signed_as_documented() {
+    let signature = run("visitorsignature --config FILE --group 12345 --visitor ada").unwrap();
+    assert_eq!(signature, "59899b8075ae37d5ca3678887c5de857a4da4d45ee5fdfb7a34b5db01e05d82b");
+}
+
 #[test]
 fn what_is_wrong_is_said() {
     for (line, part) in [
@@ -96,6 +105,8 @@ fn what_is_wrong_is_said() {
         ("loginkey --config FILE --group 2 --user a", "group 2 has no partner_key"),
         ("loginkey --config FILE --group 12345 --user a --minutes 1441", "1441 is not in"),
         ("check --config /nowhere.toml", "/nowhere.toml: "),
+        ("visitorsignature --config FILE --group 2 --visitor a", "group 2 has no visitor_keys"),
+        ("visitorsignature --config FILE --group 2 --visitor é", "visitorid must be 1 to 100"),
         ("fly", "fly"),
     ] {
         let error = run(line).unwrap_err();

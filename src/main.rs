@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve(arguments),
         Command::Token(arguments) => print(arguments.run(now)),
         Command::Loginkey(arguments) => print(arguments.run(now)),
+        Command::Visitorsignature(arguments) => print(arguments.run()),
         Command::Check(arguments) => print(arguments.check(now)),
         Command::Openapi => print(Ok(app::documents(None, true).openapi.trim_end().to_owned())),
         Command::Asyncapi => print(Ok(app::documents(None, true).asyncapi.trim_end().to_owned())),

@@ -28,9 +28,12 @@ export async function callFunction(root: object, name: string, args: unknown): P
   } catch (error) {
     const code = codeOf(error, "exception");
     const known = code === "unknownfunction" || code === "forbiddenfunction" ? code : "exception";
-    return { code: known, msg: String((error as Error | undefined)?.message ?? error).slice(0, 200) };
+    return { code: known, msg: shortened(String((error as Error | undefined)?.message ?? error)) };
   }
 }
+
+/** The server takes 1,000 bytes; what is left out shows. */
+const shortened = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text);
 
 function ownProperty(owner: unknown, name: string): unknown {
   const holds = (typeof owner === "object" && owner !== null) || typeof owner === "function";

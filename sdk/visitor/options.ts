@@ -13,6 +13,11 @@ export interface VisitorOptions {
   readonly group: string | number;
   /** The site's id for this visitor; an anonymous id by default. */
   readonly visitorid?: string;
+  /**
+   * The site's signature of `visitorid`, where the group has keys for that: an HMAC or a JWT. A
+   * function is asked before each connection, so that it can fetch one that is still valid.
+   */
+  readonly signature?: string | ((visitorid: string) => string | Promise<string>);
   /** Whether an anonymous id outlives the tab, in first-party storage; true by default. */
   readonly storeAnonymousId?: boolean;
   /** How often a changed page is reported, in milliseconds; 60,000 by default. */

@@ -360,6 +360,60 @@ describe("identity", () => {
   });
 });
 
+describe("signatures", () => {
+  test("a text goes along with its visitor id, and with no other", async () => {
+    const made = visitor({ visitorid: "ada", signature: "of ada" });
+    let socket = await connected(made);
+    expect(socket.last("hello")).toMatchObject({ visitorid: "ada", signature: "of ada" });
+    const done = made.identify("bob", "of bob");
+    await settle();
+    expect(socket.last("identify")).toMatchObject({ visitorid: "bob", signature: "of bob" });
+    await socket.ok("identify");
+    await done;
+    await socket.drop();
+    await server.clock.pass(500);
+    socket = await server.welcome();
+    expect(socket.last("hello").signature).toBe("of bob");
+    const unsigned = expect(made.identify("eve")).rejects.toMatchObject({ code: "signature" });
+    await settle();
+    expect(socket.last("identify")).not.toHaveProperty("signature");
+    await socket.refuse("identify", "signature");
+    await unsigned;
+    expect(made.visitorid).toBe("bob");
+  });
+
+  test("a function is asked before each connection, and for each new id; never for an anonymous one", async () => {
+    const asked: string[] = [];
+    const signature = async (visitorid: string) => {
+      asked.push(visitorid);
+      return `${visitorid} ${asked.length}`;
+    };
+    const made = visitor({ signature });
+    let socket = await connected(made);
+    expect(socket.last("hello")).not.toHaveProperty("signature");
+    const done = made.identify("ada");
+    await settle();
+    expect(socket.last("identify")).toMatchObject({ visitorid: "ada", signature: "ada 1" });
+    await socket.ok("identify");
+    await done;
+    await socket.drop();
+    await server.clock.pass(500);
+    socket = await server.welcome();
+    expect(socket.last("hello").signature).toBe("ada 2");
+    expect(asked).toEqual(["ada", "ada"]);
+  });
+
+  test("a refusal ends the connection for good", async () => {
+    const made = visitor({ visitorid: "ada" });
+    const refused = expect(made.connect()).rejects.toMatchObject({ code: "signature" });
+    await settle();
+    await server.socket.open().drop(4506, { code: "signature" });
+    await refused;
+    expect(made.state).toBe("closed");
+    expect(names()).toContain("error");
+  });
+});
+
 describe("unique ids", () => {
   test("told once, asked again after a drop, ended by 4505", async () => {
     const made = visitor();
@@ -457,6 +511,18 @@ describe("the page's life", () => {
     const refused = expect(made.connect()).rejects.toMatchObject({ code: "group" });
     await server.socket.open().drop(4501);
     await refused;
+  });
+
+  test("a report that comes too fast is told again", async () => {
+    const made = visitor({ visitorid: "ada" });
+    const socket = await connected(made);
+    made.reportTerms("displayed");
+    await settle();
+    await socket.refuse("terms", "ratelimited", { retry_ms: 400 });
+    expect(socket.all("terms")).toHaveLength(1);
+    await server.clock.pass(400);
+    expect(socket.all("terms")).toHaveLength(2);
+    expect(names()).not.toContain("error");
   });
 
   test("reports wait for a connection", async () => {

@@ -38,6 +38,8 @@ export class Visitor {
   private readonly wants = { signals: false, presence: false };
   private attendance: Attendance | undefined;
   private chosenId: string | undefined;
+  /** The site's signature of the chosen id. */
+  private signature: string | undefined;
   /** Kept as long as the object: another tab may have forgotten it meanwhile. */
   private anonymousId: string | undefined;
   private toldId: string | undefined;
@@ -55,6 +57,8 @@ export class Visitor {
     this.identity = options.identity ?? pageIdentity();
     this.group = String(options.group);
     this.chosenId = options.visitorid;
+    const { signature } = options;
+    if (typeof signature === "string") this.signature = signature;
     this.record = new PresenceRecord(this.page);
     const { clock } = this.environment;
     const seen = new SeenSignals(this.identity.stores.tab, this.identity.key("seen"), () => clock.now());
@@ -70,6 +74,11 @@ export class Visitor {
         return socketAddress(origin, "/v1/visitor", this.group);
       },
       active: () => this.attendance?.active ?? true,
+      ...(typeof signature === "function" && {
+        prepare: async () => {
+          if (this.chosenId !== undefined) this.signature = await signature(this.chosenId);
+        },
+      }),
       hello: () => this.hello(),
       onWelcome: (frame) => this.welcomed(frame as VisitorWelcome),
       onFrame: (frame) => this.incoming.receive(frame as VisitorFrame),
@@ -142,24 +151,29 @@ export class Visitor {
     return this.askUnique("extendunique");
   }
 
-  /** Goes on under another visitor id, on this and each later connection of the object. */
-  async identify(visitorid: string): Promise<void> {
+  /**
+   * Goes on under another visitor id, on this and each later connection of the object. Where the
+   * option `signature` is a function, it is asked when none is given.
+   */
+  async identify(visitorid: string, signature?: string): Promise<void> {
     checkVisitorId(visitorid);
-    const former = this.chosenId;
-    this.chosenId = visitorid;
+    const signer = this.options.signature;
+    const signed = signature ?? (typeof signer === "function" ? await signer(visitorid) : undefined);
+    const former = [this.chosenId, this.signature] as const;
+    [this.chosenId, this.signature] = [visitorid, signed];
     if (this.state === "idle" || this.state === "closed") return;
     try {
       await this.connection.persist(async () => {
         if (this.toldId !== this.visitorid) {
           this.leftId = this.toldId;
-          await this.connection.request({ type: "identify", visitorid: this.visitorid });
+          await this.connection.request({ type: "identify", visitorid: this.visitorid, ...this.signedBy() });
           this.toldId = this.visitorid;
           this.forgetLeft();
         }
       });
     } catch (error) {
       const refused = this.state === "connected" && codeOf(error, "timeout") !== "timeout";
-      if (refused && this.chosenId === visitorid) this.chosenId = former;
+      if (refused && this.chosenId === visitorid) [this.chosenId, this.signature] = former;
       throw error;
     }
   }
@@ -197,6 +211,7 @@ export class Visitor {
     return {
       type: "hello",
       visitorid: this.toldId,
+      ...this.signedBy(),
       ...(this.leftId && { from: this.leftId }),
       tab: this.slot ? `${this.identity.tab}-${this.slot}` : this.identity.tab,
       page: this.identity.current,
@@ -205,6 +220,10 @@ export class Visitor {
       ...(seen.length && { seen }),
       ...(this.wants.presence && { data: this.record.whole() }),
     };
+  }
+
+  private signedBy(): { signature?: string } {
+    return this.signature ? { signature: this.signature } : {};
   }
 
   /** The anonymous id under which this browser was here before the visitor became known. */
@@ -294,6 +313,10 @@ export class Visitor {
   /** Nobody waits for a report; it outlasts a lost connection, but not for long. */
   private report(frame: ClientFrame): void {
     this.connection.request(frame, { repeat: true, limitMs: 60_000 }).catch((error: VestibuleError) => {
+      if (error.code === "ratelimited") {
+        // Refused, not lost.
+        this.environment.clock.after(error.retryMs ?? 1_000, () => this.report(frame));
+      }
       // What is wrong with the report itself concerns the page; that it came too late does not.
       if (error.code === "badrequest" || error.code === "toolarge") this.fail(error);
     });

@@ -12,6 +12,7 @@ use crate::{
         event::{Event, EventKind, TermsStatus},
         ids::{NodeId, SocketAddress, SocketId, VisitorId, VisitorKey},
         presence::PresenceUpdate,
+        timeline::PageEnd,
     },
     presence::visitor::{
         Rules, Visitor,
@@ -126,7 +127,8 @@ impl Life {
             Act::Close { tab, bye } => {
                 let departure = if bye { Departure::Disconnect } else { Departure::Gone };
                 if let Some(socket) = self.open.remove(&tab) {
-                    self.submit(Command::Close { socket, departure });
+                    let cause = PageEnd::Lost;
+                    self.submit(Command::Close { socket, departure, cause });
                 }
             }
             Act::Tell { tab, data } => {

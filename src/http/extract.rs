@@ -104,8 +104,7 @@ pub fn offered<T>(
 /// # Errors
 /// `origin`.
 pub fn check_origin(state: &State, request: &HttpRequest, group: &Group) -> Result<(), Problem> {
-    let origin = state.page_origin(text(request, header::ORIGIN), text(request, header::HOST));
-    if state.allows_agent(group, &origin) {
+    if state.allows_agent(group, &state.origin_of(request.headers())) {
         return Ok(());
     }
     Err(Problem::new(ErrorCode::Origin, "the page's origin is not in the group's agent_origins"))

@@ -6,6 +6,7 @@ pub mod documents;
 pub mod error;
 pub mod event_stream;
 pub mod events;
+pub mod explain;
 pub mod extract;
 pub mod guard;
 pub mod headers;

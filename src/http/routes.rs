@@ -2,7 +2,7 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::{documents, events, operations, pages, signals, tokens, visitors, webhooks};
+use super::{documents, events, explain, operations, pages, signals, tokens, visitors, webhooks};
 
 /// Adds all routes but the facades'.
 pub fn routes(service: &mut ServiceConfig) {
@@ -11,6 +11,7 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(tokens::create)
         .service(visitors::list)
         .service(visitors::one)
+        .service(explain::explain)
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)

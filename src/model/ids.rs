@@ -176,6 +176,47 @@ impl fmt::Display for SocketAddress {
     }
 }
 
+impl FromStr for SocketAddress {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let mut parts = text.split('-').map(|part| u64::from_str_radix(part, 16).ok());
+        let mut part = || parts.next().flatten();
+        match (part().and_then(|node| u32::try_from(node).ok()), part(), part(), parts.next()) {
+            (Some(node), Some(incarnation), Some(socket), None) => {
+                Ok(Self { node: NodeId { node, incarnation }, socket: SocketId(socket) })
+            }
+            _ => {
+                Err(InvalidId { what: "socket", rule: "three hexadecimal numbers between hyphens" })
+            }
+        }
+    }
+}
+
+/// For fields that are written as their text.
+pub mod as_text {
+    use std::{borrow::Cow, fmt::Display, str::FromStr};
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    /// Writes the text.
+    ///
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<T: Display, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(value)
+    }
+
+    /// Reads the text.
+    ///
+    /// # Errors
+    /// The deserializer's, or a text that is no value.
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<T, D::Error> {
+        Cow::<str>::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
+}
+
 /// Names one signal, for ever. Written as 32 hexadecimal digits; sorts by time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = "^[0-9a-f]{32}$", example = "0190163d8694739b8a8c1e7ee7a2b3c4")]

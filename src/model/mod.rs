@@ -3,10 +3,12 @@
 pub mod close;
 pub mod error;
 pub mod event;
+pub mod explain;
 pub mod ids;
 pub mod json;
 pub mod list;
 pub mod presence;
 pub mod protocol;
 pub mod signal;
+pub mod timeline;
 pub mod view;

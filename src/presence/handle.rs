@@ -1,6 +1,7 @@
 //! The handle to presence: what sockets, HTTP and facades call.
 
 mod delivery;
+mod explain;
 #[cfg(test)]
 mod tests;
 mod unique;
@@ -12,6 +13,7 @@ use std::sync::{
 
 use self::delivery::{CodeDelivery, VisitorDelivery};
 use super::{
+    timeline::Timelines,
     visitor::{
         Rules, Visitor,
         command::{Command, Connect, Departure, Reply, Report, Share, Submission, ToPage, Welcome},
@@ -28,6 +30,7 @@ use crate::{
         list::Row,
         protocol::agent::ToAgent,
         signal::{InvokeFailure, Outcome},
+        timeline::PageEnd,
         view::VisitorView,
     },
     store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
@@ -81,6 +84,8 @@ pub struct Options {
     pub watches: WatchLimits,
     /// Visitors, and codes, that are remembered at a time.
     pub most_records: usize,
+    /// What happened to visitors: entries that are remembered for `explain`.
+    pub timeline_entries: usize,
     /// The clock.
     pub clock: Clock,
 }
@@ -92,13 +97,14 @@ pub struct Presence {
     code_engine: CodeEngine,
     codes: Codes<CodeEngine>,
     shared: Arc<Shared>,
-    clock: Clock,
     unique_life_ms: u64,
 }
 
 struct Shared {
     node: NodeId,
     watchers: Watchers,
+    timelines: Timelines,
+    clock: Clock,
     post: Arc<dyn Post>,
     taps: Box<[Arc<dyn Tap>]>,
     figures: Figures,
@@ -137,15 +143,18 @@ impl Presence {
             options;
         let clock = options.clock;
         let (watchers, taps) = (Watchers::new(options.watches), taps.into());
-        let shared = Arc::new(Shared { node, watchers, post, taps, figures: Figures::default() });
+        let timelines = Timelines::new(shards, options.timeline_entries);
+        let figures = Figures::default();
+        let shared =
+            Shared { node, watchers, timelines, clock: clock.clone(), post, taps, figures };
+        let shared = Arc::new(shared);
         let delivery = VisitorDelivery(Arc::clone(&shared));
         let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
         let delivery = CodeDelivery(visitors.clone());
-        let code_engine =
-            MemoryEngine::new(shards, most_records, code_rules, clock.clone(), delivery);
+        let code_engine = MemoryEngine::new(shards, most_records, code_rules, clock, delivery);
         let codes = Codes::new(code_engine.clone(), unique_digits, &options.guesses);
-        Self { visitors, code_engine, codes, shared, clock, unique_life_ms }
+        Self { visitors, code_engine, codes, shared, unique_life_ms }
     }
 
     /// The engine that keeps visitors, for its keepers, metrics and storage.
@@ -192,7 +201,7 @@ impl Presence {
     /// The clock that presence goes by.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.shared.clock
     }
 
     /// This node and its incarnation.
@@ -222,8 +231,14 @@ impl Presence {
     }
 
     /// A socket ended.
-    pub fn close(&self, key: VisitorKey, socket: SocketAddress, departure: Departure) {
-        self.submit(key, Command::Close { socket, departure }, |_| ());
+    pub fn close(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        departure: Departure,
+        cause: PageEnd,
+    ) {
+        self.submit(key, Command::Close { socket, departure, cause }, |_| ());
     }
 
     /// A command whose only answer is whether it was carried out.
@@ -257,12 +272,13 @@ impl Presence {
         submission: Submission,
         answer: impl FnOnce(Result<(SignalId, Outcome), Problem>) + Send + 'static,
     ) {
-        let post = Arc::clone(&self.shared.post);
+        let (presence, of, signal) = (self.clone(), key.clone(), submission.id);
         self.submit(key, Command::Signal(Box::new(submission)), move |reply| match reply {
             Ok(Reply::Signal { id, outcome }) => answer(Ok((id, outcome))),
             Ok(_) => answer(Err(unexpected())),
             Err(problem) => {
-                post.settled(Outcome::Refused);
+                presence.shared.post.settled(Outcome::Refused);
+                presence.shared.refused(&of, signal, problem.code);
                 answer(Err(problem));
             }
         });
@@ -293,7 +309,7 @@ impl Presence {
         key: VisitorKey,
         answer: impl FnOnce(Result<Option<VisitorView>, Problem>) + Send + 'static,
     ) {
-        let (of, rules, clock) = (key.clone(), *self.visitors.rules(), self.clock.clone());
+        let (of, rules, clock) = (key.clone(), *self.visitors.rules(), self.clock().clone());
         self.read(
             key,
             move |visitor| visitor.and_then(|visitor| visitor.view(&of)),

@@ -34,6 +34,7 @@ use crate::{
         event::{Event, EventKind, TermsStatus, Visibility},
         ids::{Code, PageId, SocketAddress, TabId, VisitorId},
         presence::{PresenceData, PresenceUpdate},
+        timeline::{Entry, LeaveCause, Note},
     },
 };
 
@@ -127,6 +128,12 @@ struct Step<'a> {
     effects: &'a mut Vec<Effect>,
 }
 
+impl Step<'_> {
+    fn note(&mut self, note: Note) {
+        self.effects.push(Effect::Note(Entry { time: self.now, note }));
+    }
+}
+
 impl Visitor {
     /// The record of a visitor of whom nothing is known.
     #[must_use]
@@ -176,8 +183,8 @@ impl Visitor {
         self.let_time_pass(&mut step);
         match command {
             Command::Connect(connect) => self.connect(*connect, &mut step),
-            Command::Close { socket, departure } => {
-                self.close(socket, departure, &mut step);
+            Command::Close { socket, departure, cause } => {
+                self.close(socket, departure, cause, &mut step);
                 Reply::Done
             }
             Command::Listen { socket } => {
@@ -286,7 +293,7 @@ impl Visitor {
 
     fn let_time_pass(&mut self, step: &mut Step<'_>) {
         match self.phase {
-            Phase::Transit { until } if until <= step.now => self.leave(step),
+            Phase::Transit { until } if until <= step.now => self.leave(LeaveCause::Grace, step),
             Phase::Unknown { until } if until <= step.now => {
                 self.phase = Phase::Absent;
                 if std::mem::take(&mut self.awaited) {

@@ -306,6 +306,8 @@ pub struct Presence {
     pub unique_id_seconds: u64,
     /// Length of a unique id, digits.
     pub unique_id_digits: u8,
+    /// Things that happened that are remembered for `explain`, in all.
+    pub timeline_entries: usize,
 }
 
 /// Events for back ends.

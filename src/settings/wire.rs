@@ -202,6 +202,8 @@ sections! {
         unique_id_seconds: u64 = 300,
         /// Length of a unique id, digits, 4 to 12. Default 6.
         unique_id_digits: u64 = 6,
+        /// Things that happened to visitors that are remembered for `explain`, in all. Default 65536.
+        timeline_entries: u64 = 65_536,
     }
 
     /// `[events]`

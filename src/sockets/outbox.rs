@@ -161,6 +161,12 @@ impl Outbox {
         self.0.lock().queue.has_room()
     }
 
+    /// The code that it was closed with; `None` while it is open, and when it was aborted before.
+    #[must_use]
+    pub fn close_code(&self) -> Option<CloseCode> {
+        self.0.lock().queue.closing()
+    }
+
     /// Since when bytes wait that the peer does not take, for the write deadline.
     ///
     /// The deadline is not put off by progress as such, or a peer that takes a byte a second could

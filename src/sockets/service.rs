@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use actix_http::header::{HeaderMap, HeaderValue};
+use actix_http::header::{self, HeaderMap, HeaderValue};
 
 use super::{
     admission::Admission,
@@ -115,6 +115,20 @@ impl SocketService {
         self.settings.facades.default_group.as_ref()
     }
 
+    /// Where a request with these headers comes from. An `Origin` that cannot be read, or that is there twice, is that of
+    /// a page that nobody lists.
+    #[must_use]
+    pub fn origin_of(&self, headers: &HeaderMap) -> PageOrigin {
+        let mut origins = headers.get_all(header::ORIGIN);
+        let origin = match (origins.next(), origins.next()) {
+            (None, _) => None,
+            (Some(only), None) => Some(only.to_str().unwrap_or_default()),
+            (Some(_), Some(_)) => Some(""),
+        };
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        self.page_origin(origin, host)
+    }
+
     /// Where a request comes from, by the request's `Origin` and `Host`.
     #[must_use]
     pub fn page_origin(&self, origin: Option<&str>, host: Option<&str>) -> PageOrigin {
@@ -165,6 +179,7 @@ impl SocketService {
         let stats = visitors.stats();
         let codes = self.presence.code_engine();
         self.metrics.code_records.set(gauge(codes.records()));
+        self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
         self.metrics.inbox_depth.set(gauge(visitors.waiting() + codes.waiting()));
         let of_codes = codes.stats();
         for (counter, count, of_codes) in [

@@ -206,8 +206,7 @@ fn admit(
     request: &Request,
     path: SocketPath,
 ) -> Result<Admitted, Refused> {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let origin = service.page_origin(header(header::ORIGIN), header(header::HOST));
+    let origin = service.origin_of(request.headers());
     let groups = &service.settings.groups;
     let unknown = || Refused::Close(CloseCode::Group.into());
     let asked = asked_group(request.uri().query().unwrap_or_default());

@@ -9,7 +9,7 @@ use super::{
     lease::Lease,
     pump::{Connection, Endpoint, Pump},
     service::{PageOrigin, SocketService, close_of},
-    table::Entry,
+    table::{Entry, Line},
     takeover::Opened,
     traffic::{Excess, Traffic},
 };
@@ -26,6 +26,7 @@ use crate::{
             Numbered,
             visitor::{Hello, Signature, ToVisitor, VisitorMessage},
         },
+        timeline::PageEnd,
     },
     presence::{
         handle::Presence,
@@ -65,11 +66,19 @@ struct Page {
     key: VisitorKey,
     socket: SocketAddress,
     departure: Departure,
+    line: Arc<Line>,
+    /// Whether the socket goes on under another visitor id.
+    moved: bool,
 }
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.presence.close(self.key.clone(), self.socket, self.departure);
+        let cause = match self.line.outbox.close_code() {
+            _ if self.moved => PageEnd::Identified,
+            Some(code) => PageEnd::Closed(code),
+            None => PageEnd::Lost,
+        };
+        self.presence.close(self.key.clone(), self.socket, self.departure, cause);
     }
 }
 
@@ -153,7 +162,10 @@ impl VisitorSocket {
                 Ok(key) => key,
                 Err(problem) => {
                     let close = close_of(&problem);
-                    self.voice.refuse(None, problem);
+                    // What a close says by itself needs no words; what only the site can mend does.
+                    if problem.code == ErrorCode::Signature {
+                        self.voice.refuse(None, problem);
+                    }
                     return ControlFlow::Break(close);
                 }
             };
@@ -208,7 +220,14 @@ impl VisitorSocket {
     ) -> Option<Page> {
         let presence = self.service.presence.clone();
         let (socket, departure) = (connect.socket, Departure::Gone);
-        let page = Page { presence: presence.clone(), key: key.clone(), socket, departure };
+        let page = Page {
+            presence: presence.clone(),
+            key: key.clone(),
+            socket,
+            departure,
+            line: Arc::clone(&self.voice.0),
+            moved: false,
+        };
         let before = self.page.replace(page);
         let voice = self.voice.clone();
         let then = presence.clone();
@@ -336,6 +355,7 @@ impl VisitorSocket {
             }
         });
         *leaving.lock() = before.map(|mut page| {
+            page.moved = true;
             if !page.key.visitor.is_anonymous() {
                 // Somebody else: the old visitor leaves.
                 page.departure = Departure::Disconnect;

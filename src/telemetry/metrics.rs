@@ -120,6 +120,7 @@ figures! {
     visitors_in_transit: Gauge = "Visitors within the grace after their last socket";
     records: Gauge = "Visitors' records";
     code_records: Gauge = "Codes that live or rest";
+    timeline_entries: Gauge = "Things that happened to visitors and are remembered for explain";
     records_full: Counter = "Records that were refused because there are as many as may be";
     limited: Labelled<Limited, Counter> = "What was refused because it was too much";
     limiter_keys: Labelled<Limiter, Gauge> = "Keys that a limiter remembers";

@@ -73,7 +73,15 @@ impl Socket {
     }
 
     pub async fn say(&mut self, message: Value) {
-        self.stream.send(Message::text(message.to_string())).await.unwrap();
+        self.say_text(&message.to_string()).await;
+    }
+
+    pub async fn say_binary(&mut self, text: &str) {
+        self.stream.send(Message::binary(text.as_bytes().to_vec())).await.unwrap();
+    }
+
+    pub async fn say_text(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.unwrap();
     }
 
     async fn next(&mut self) -> Result<Value, Option<Closed>> {

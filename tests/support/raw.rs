@@ -103,6 +103,15 @@ impl Raw {
         }
     }
 
+    /// Reads the body that follows an answer's head.
+    pub async fn skip_body(&mut self, body: &str) {
+        while self.unread.len() < body.len() {
+            assert!(self.fill().await, "the connection ended before {body}");
+        }
+        let found: Vec<u8> = self.unread.drain(..body.len()).collect();
+        assert_eq!(String::from_utf8(found).unwrap(), body);
+    }
+
     /// The handshake's text, for one who sends more behind it.
     pub fn handshake(path: &str, origin: Option<&str>) -> String {
         let origin = origin.map(|origin| format!("origin: {origin}\r\n")).unwrap_or_default();

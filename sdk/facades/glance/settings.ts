@@ -8,6 +8,7 @@ import { serverOrigin } from "../../core/address";
 
 interface CustomerGlobals {
   readonly visitorid?: string | number;
+  readonly visitorsignature?: string;
   readonly groupid?: string | number;
 }
 
@@ -43,6 +44,10 @@ export class Settings {
   get visitorid(): string | undefined {
     const visitorid = this.globals.visitorid || this.attribute("visitorid");
     return visitorid ? String(visitorid) : undefined;
+  }
+
+  get visitorsignature(): string | undefined {
+    return this.globals.visitorsignature || this.attribute("visitorsignature");
   }
 
   /**

@@ -35,6 +35,23 @@ describe("defaults", () => {
     ]);
   });
 
+  test("the signature of the visitor id comes from the parameters, a global or the tag", async () => {
+    tag({ "data-groupid": "2", "data-visitorid": "ada", "data-visitorsignature": "tagged" });
+    install("https://help.test/x.js");
+    const said = async (params?: object) => {
+      new (glance().Presence.Visitor)(params).connect();
+      await settle();
+      return (await welcome()).last("hello").signature;
+    };
+    expect(await said()).toBe("tagged");
+    Object.assign(window, { GLANCE_COBROWSE: { visitorid: "bob", visitorsignature: "global" } });
+    expect(await said()).toBe("global");
+    expect(await said({ visitorid: "eve", signature: () => "asked" })).toBe("asked");
+    glance().Presence.Visitor.setVisitorId("grace", "set");
+    await settle();
+    expect(lastSocket().last("identify")).toMatchObject({ visitorid: "grace", signature: "set" });
+  });
+
   test("the older element id is accepted", async () => {
     tag({ "data-groupid": "7" }, "cobrowsescript");
     install("http://help.test/x.js");

@@ -11,11 +11,13 @@ export interface VisitorParams {
   /** `GLANCE_COBROWSE.visitorid` or the tag's by default; without any, an anonymous id. */
   readonly visitorid?: string | number;
   readonly presenceserver?: string;
+  /** The site's signature of the visitor id; `GLANCE_COBROWSE.visitorsignature` or the tag's by default. Not in the original. */
+  readonly signature?: string | ((visitorid: string) => string | Promise<string>);
 }
 
 /** Makes the class `GLANCE.Presence.Visitor` for one page. */
 export function defineVisitor(settings: Settings) {
-  let changedId: string | undefined;
+  let changed: { readonly visitorid: string; readonly signature?: string } | undefined;
   // Objects for the same visitor share one connection, so that a page counts as one page.
   const cores: { readonly place: string; readonly core: Visitor }[] = [];
 
@@ -38,10 +40,10 @@ export function defineVisitor(settings: Settings) {
     }
 
     /** Goes on under another visitor id, without a reload. */
-    static setVisitorId(visitorid: string | number): void {
-      changedId = String(visitorid);
+    static setVisitorId(visitorid: string | number, signature?: string): void {
+      changed = { visitorid: String(visitorid), ...(signature !== undefined && { signature }) };
       const { instance } = PresenceVisitor;
-      instance?.attempt((core) => core.identify(String(visitorid)));
+      instance?.attempt((core) => core.identify(String(visitorid), signature));
     }
 
     /** Reports presence; `data` is merged into what the server holds. Failures go to `onerror`. */
@@ -92,9 +94,17 @@ export function defineVisitor(settings: Settings) {
     private make(): Visitor {
       const group = this.params.groupid ?? settings.groupid;
       if (group === undefined) throw new VestibuleError("group", "the group is not known");
-      const visitorid = changedId ?? this.params.visitorid ?? settings.visitorid;
+      const visitorid = changed?.visitorid ?? this.params.visitorid ?? settings.visitorid;
+      const own = this.params.signature ?? settings.visitorsignature;
+      // A text signs one id; a function any.
+      const signature = changed && typeof own === "string" ? changed.signature : (changed?.signature ?? own);
       const server = settings.presenceOrigin(this.params.presenceserver);
-      const made = new Visitor({ server, group, ...(visitorid !== undefined && { visitorid: String(visitorid) }) });
+      const made = new Visitor({
+        server,
+        group,
+        ...(visitorid !== undefined && { visitorid: String(visitorid) }),
+        ...(signature !== undefined && { signature }),
+      });
       const place = `${server} ${group}`;
       const known = cores.find((other) => other.place === place && other.core.visitorid === made.visitorid);
       const core = known?.core ?? made;

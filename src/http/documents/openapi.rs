@@ -36,6 +36,7 @@ use crate::{http, model::error::ErrorCode};
         http::tokens::create,
         http::visitors::list,
         http::visitors::one,
+        http::explain::explain,
         http::signals::send_signal,
         http::signals::send_invocation,
         http::signals::signal_state,

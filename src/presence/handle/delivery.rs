@@ -23,7 +23,7 @@ pub(super) struct VisitorDelivery(pub Arc<Shared>);
 
 impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
     fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
-        let Shared { node, watchers, post, taps, figures } = &*self.0;
+        let Shared { node, watchers, timelines, post, taps, figures, .. } = &*self.0;
         let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
         let visitorid = || key.visitor.clone();
         for effect in effects.drain(..) {
@@ -63,6 +63,7 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                         post.agent(to, &ToAgent::VisitorError { visitorid: visitorid(), data });
                     }
                 }
+                Effect::Note(entry) => timelines.add(key, entry),
                 Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
                 Effect::Listed(row) => {
                     taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
@@ -110,10 +111,10 @@ impl VisitorDelivery {
         let shared = Arc::clone(&self.0);
         let (id, sender, asked_for) = (submission.id, submission.sender, from.visitor.clone());
         let key = VisitorKey { group: from.group.clone(), visitor: to };
+        let of = key.clone();
         let sink = Box::new(move |result| {
-            if plain(result).is_ok() {
-                return;
-            }
+            let Err(problem) = plain(result) else { return };
+            shared.refused(&of, id, problem.code);
             shared.post.settled(Outcome::Refused);
             if let Some(to) = sender.filter(|sender| sender.node == shared.node) {
                 let data = SignalOutcome { id, outcome: Outcome::Refused };

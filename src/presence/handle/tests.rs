@@ -85,6 +85,7 @@ impl Bench {
             },
             watches: WatchLimits::default(),
             most_records: usize::MAX,
+            timeline_entries: 1_000,
             clock: Clock::manual(START),
         };
         let recorder = Arc::new(Recorder::default());
@@ -143,7 +144,7 @@ fn rule_4_9_a_panic_costs_one_command_and_nobody_sees_it() {
     let bench = Bench::new();
     bench.connect(1);
     let socket = bench.presence.address(SocketId(1));
-    bench.presence.close(Bench::key(), socket, Departure::Gone);
+    bench.presence.close(Bench::key(), socket, Departure::Gone, PageEnd::Lost);
     bench.signal();
     assert_eq!(bench.recorder.told(), ["conn true", "sock 1", "sock 0"]);
     bench.panic();
@@ -161,7 +162,7 @@ fn rule_4_9_the_grace_still_ends_after_a_panic() {
     let bench = Bench::new();
     bench.connect(1);
     let socket = bench.presence.address(SocketId(1));
-    bench.presence.close(Bench::key(), socket, Departure::Gone);
+    bench.presence.close(Bench::key(), socket, Departure::Gone, PageEnd::Lost);
     bench.panic();
     bench.recorder.told();
     bench.pass(4_999);
@@ -216,7 +217,7 @@ fn lists_and_figures_are_told_of_every_change() {
     let socket = bench.presence.address(SocketId(1));
     command(Command::Presence { socket, update: [("cart", "2")].into_iter().collect() });
     assert_eq!(row().unwrap().data.text(), r#"{"cart":"2"}"#);
-    bench.presence.close(key.clone(), socket, Departure::Gone);
+    bench.presence.close(key.clone(), socket, Departure::Gone, PageEnd::Lost);
     assert_eq!(row().unwrap().sockets, 0);
     bench.signal();
     sums(1, 1, 1);

@@ -23,7 +23,7 @@ impl Presence {
         address: IpAddr,
         answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
     ) {
-        self.codes.resolve(group, code, address, self.clock.now(), answer);
+        self.codes.resolve(group, code, address, self.clock().now(), answer);
     }
 
     /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.
@@ -39,7 +39,7 @@ impl Presence {
             key,
             |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
             move |living| {
-                let now = presence.clock.now();
+                let now = presence.clock().now();
                 match living.map(|living| living.filter(|(_, until)| *until > now)) {
                     Ok(Some((code, until))) => {
                         presence.give(of, socket, code, until, Box::new(answer));
@@ -56,7 +56,7 @@ impl Presence {
         let (group, visitor, life) = (key.group.clone(), key.visitor.clone(), self.unique_life_ms);
         self.codes.claim(group, visitor, life, move |claimed| match claimed {
             Ok(code) => {
-                let until = presence.clock.now() + life;
+                let until = presence.clock().now() + life;
                 presence.give(key, socket, code, until, answer);
             }
             Err(problem) => answer(Err(problem)),
@@ -71,7 +71,7 @@ impl Presence {
         until: Timestamp,
         answer: Answer<(Code, u64)>,
     ) {
-        let left = until.since(self.clock.now());
+        let left = until.since(self.clock().now());
         let command = Command::UniqueGiven { socket, code: code.clone(), until };
         self.submit(key, command, move |reply| answer(reply.map(|_| (code, left))));
     }
@@ -100,7 +100,7 @@ impl Presence {
                 let (group, visitor) = (of.group.clone(), of.visitor.clone());
                 codes.extend(group, code.clone(), visitor, life, move |extended| match extended {
                     Ok(true) => {
-                        let until = presence.clock.now() + life;
+                        let until = presence.clock().now() + life;
                         presence.give(of, socket, code, until, Box::new(answer));
                     }
                     Ok(false) => {

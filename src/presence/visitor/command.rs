@@ -14,6 +14,7 @@ use crate::{
         list::Row,
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
+        timeline::{Entry, PageEnd},
     },
 };
 
@@ -93,6 +94,8 @@ pub enum Command {
         socket: SocketAddress,
         /// Why.
         departure: Departure,
+        /// What its connection met.
+        cause: PageEnd,
     },
     /// A report-only page now wants signals.
     Listen {
@@ -285,6 +288,8 @@ pub enum Effect {
         /// Why.
         failure: InvokeFailure,
     },
+    /// For whoever asks later what happened and why.
+    Note(Entry),
     /// To the known visitor's record: a signal that was sent to the anonymous id.
     Forward {
         /// The known visitor.

@@ -12,8 +12,10 @@ use crate::{
     clock::Timestamp,
     model::{
         error::{ErrorCode, Problem},
+        explain::WaitingView,
         ids::{IdempotencyKey, SignalId, SocketAddress, TabId, VisitorId},
         signal::{InvokeFailure, Message, Outcome, Target},
+        timeline::{Note, SettleCause, WaitCause},
     },
 };
 
@@ -38,7 +40,12 @@ struct Held {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum State {
     /// For a page to come. One that a tab may have seen waits for that tab first: its next page knows what was seen.
-    Waiting { pin: Option<Pin> },
+    Waiting {
+        pin: Option<Pin>,
+        /// Records of earlier versions do not say.
+        #[serde(default)]
+        cause: WaitCause,
+    },
     /// For the acknowledgement of one of these sockets, until the deadline.
     Sent { sockets: Vec<SocketAddress> },
 }
@@ -91,6 +98,19 @@ impl Signals {
         self.held.len()
     }
 
+    /// What waits, in its order.
+    pub(super) fn view(&self) -> Vec<WaitingView> {
+        let view = self.held.iter().map(|held| WaitingView {
+            signal: held.submission.id,
+            cause: match held.state {
+                State::Waiting { cause, .. } => Some(cause),
+                State::Sent { .. } => None,
+            },
+            until: held.deadline,
+        });
+        view.collect()
+    }
+
     pub(super) fn outcome(&self, id: SignalId) -> Option<(Outcome, Option<InvokeFailure>)> {
         if self.held.iter().any(|held| held.submission.id == id) {
             return Some((Outcome::Held, None));
@@ -106,7 +126,7 @@ impl Signals {
         let waits = |held: &&Held| matches!(held.state, State::Waiting { .. });
         let pin = self.held.iter().find(waits).filter(|_| is_listening);
         let pin = pin.and_then(|held| match &held.state {
-            State::Waiting { pin } => pin.as_ref().map(|pin| pin.until),
+            State::Waiting { pin, .. } => pin.as_ref().map(|pin| pin.until),
             State::Sent { .. } => None,
         });
         let held = self.held.iter().map(|held| held.deadline).chain(pin);
@@ -137,7 +157,7 @@ impl Signals {
         if let Some(at) = self.held.iter().position(|held| held.submission.id == id)
             && let Some(held) = self.held.remove(at)
         {
-            self.settle(held.submission, Outcome::Delivered, step);
+            self.settle(held.submission, Outcome::Delivered, SettleCause::Acknowledged, step);
         }
     }
 
@@ -145,7 +165,11 @@ impl Signals {
     pub(super) fn expire(&mut self, step: &mut Step<'_>) {
         while let Some(at) = self.held.iter().position(|held| held.deadline <= step.now) {
             if let Some(held) = self.held.remove(at) {
-                self.settle(held.submission, Outcome::Expired, step);
+                let cause = match held.state {
+                    State::Waiting { .. } => SettleCause::NoPage,
+                    State::Sent { .. } => SettleCause::NoAnswer,
+                };
+                self.settle(held.submission, Outcome::Expired, cause, step);
             }
         }
         while self.settled.front().is_some_and(|settled| settled.until <= step.now) {
@@ -159,7 +183,14 @@ impl Signals {
         }
     }
 
-    fn settle(&mut self, submission: Submission, outcome: Outcome, step: &mut Step<'_>) {
+    fn settle(
+        &mut self,
+        submission: Submission,
+        outcome: Outcome,
+        cause: SettleCause,
+        step: &mut Step<'_>,
+    ) {
+        step.note(Note::SignalSettled { signal: submission.id, outcome, cause });
         step.effects.push(Effect::Settled { to: submission.sender, id: submission.id, outcome });
         if self.settled.len() >= MAX_OUTCOMES {
             self.settled.pop_front();
@@ -184,6 +215,7 @@ impl Signals {
         let settled = self.settled.iter_mut().rev().find(|settled| settled.id == id);
         let Some(settled) = settled else { return };
         let Some(func) = settled.func.take() else { return };
+        step.note(Note::InvokeFailed { signal: id, cause: failure.code.clone() });
         if let Some(to) = settled.sender {
             let failure = failure.clone();
             step.effects.push(Effect::InvokeFailed { to, id, func, failure });
@@ -197,7 +229,7 @@ impl Signals {
         address: SocketAddress,
         tab: &TabId,
         departure: Departure,
-        step: &Step<'_>,
+        step: &mut Step<'_>,
     ) {
         let window = step.rules.signal_window_ms;
         // Those behind a pinned signal wait with it, and must outlive the pin however long the window is.
@@ -211,7 +243,10 @@ impl Signals {
             held.deadline = held.deadline.max(step.now + window);
             let pin = Pin { tab: tab.clone(), until: step.now + patience };
             let pin = (departure == Departure::Gone).then_some(pin);
-            held.state = State::Waiting { pin };
+            let cause = WaitCause::PageEnded;
+            let until = pin.as_ref().map_or(held.deadline, |pin| pin.until);
+            step.note(Note::SignalWaits { signal: held.submission.id, cause, until });
+            held.state = State::Waiting { pin, cause };
         }
     }
 
@@ -235,6 +270,7 @@ impl Signals {
     pub(super) fn forward_all(&mut self, known: &VisitorId, step: &mut Step<'_>) {
         for held in std::mem::take(&mut self.held) {
             let submission = Box::new(held.submission);
+            step.note(Note::SignalForwarded { signal: submission.id, visitorid: known.clone() });
             step.effects.push(Effect::Forward { to: known.clone(), submission });
         }
     }
@@ -249,15 +285,18 @@ impl Visitor {
         let id = submission.id;
         if let Phase::Joined { to, .. } = &self.phase {
             let to = to.clone();
+            step.note(Note::SignalForwarded { signal: id, visitorid: to.clone() });
             step.effects.push(Effect::Forward { to, submission: Box::new(submission) });
             return Reply::Signal { id, outcome: Outcome::Held };
         }
         let window = step.rules.signal_window_ms;
-        let deadline = match (&self.phase, self.listened) {
+        let (deadline, cause) = match (&self.phase, self.listened) {
             // If it goes out at once, the time to acknowledge takes the place of this.
-            _ if self.is_listening() => step.now + window.max(step.rules.ack_ms),
-            (Phase::Unknown { until }, _) => *until + window,
-            (_, Some(at)) if step.now < at + window => step.now + window,
+            _ if self.is_listening() => {
+                (step.now + window.max(step.rules.ack_ms), WaitCause::Order)
+            }
+            (Phase::Unknown { until }, _) => (*until + window, WaitCause::Unknown),
+            (_, Some(at)) if step.now < at + window => (step.now + window, WaitCause::NoPage),
             _ => {
                 let sentence = "the visitor is not there to get it";
                 return Reply::Refused(Problem::new(ErrorCode::VisitorNotPresent, sentence));
@@ -271,10 +310,14 @@ impl Visitor {
             );
             return Reply::Refused(Problem::new(ErrorCode::TooMany, sentence));
         }
-        let state = State::Waiting { pin: None };
+        let state = State::Waiting { pin: None, cause };
         self.signals.newest = self.signals.newest.max(Some(id));
         self.signals.held.push_back(Held { submission, deadline, state });
+        step.note(Note::SignalAccepted { signal: id });
         self.flush(step);
+        if let Some(Held { state: State::Waiting { .. }, .. }) = self.signals.held.back() {
+            step.note(Note::SignalWaits { signal: id, cause, until: deadline });
+        }
         Reply::Signal { id, outcome: Outcome::Held }
     }
 
@@ -286,7 +329,7 @@ impl Visitor {
         }
         let listening = || self.sockets.iter().filter(|socket| socket.listening);
         for held in &mut self.signals.held {
-            let State::Waiting { pin } = &held.state else { continue };
+            let State::Waiting { pin, .. } = &held.state else { continue };
             let of_tab = pin.as_ref().and_then(|pin| {
                 let of_tab = listening().filter(|socket| socket.tab == pin.tab);
                 of_tab.max_by_key(|socket| socket.activity)
@@ -309,6 +352,7 @@ impl Visitor {
                     message: held.submission.message.clone(),
                 };
                 step.effects.push(Effect::Page { to: *to, message });
+                step.note(Note::SignalSent { signal: held.submission.id, socket: *to });
             }
             held.state = State::Sent { sockets };
         }

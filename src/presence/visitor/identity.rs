@@ -10,6 +10,7 @@ use crate::model::{
     event::{EventKind, TermsStatus},
     ids::{SocketAddress, VisitorId},
     presence::PresenceUpdate,
+    timeline::{Note, PageEnd},
 };
 
 impl Visitor {
@@ -51,13 +52,15 @@ impl Visitor {
         if self.sockets.len() > usize::from(page.is_some()) {
             // Other pages still go under the anonymous id; they join as they learn of the known one.
             if let Some(address) = page {
-                self.close(address, Departure::Gone, step);
+                self.close(address, Departure::Gone, PageEnd::Identified, step);
             }
             return Reply::Joined { data, terms };
         }
         for socket in std::mem::take(&mut self.sockets) {
-            self.signals.put_back(socket.address, &socket.tab, Departure::Gone, step);
+            let (socket, cause) = (socket.address, PageEnd::Identified);
+            step.note(Note::PageEnded { socket, cause });
         }
+        step.note(Note::Joined { visitorid: known.clone() });
         self.publish(EventKind::VisitorJoined { visitorid: known.clone() }, step);
         self.focus = None;
         self.signals.forward_all(&known, step);
@@ -73,6 +76,7 @@ impl Visitor {
             let message = ToPage::Close(CloseCode::UniqueExpired);
             step.effects.push(Effect::Page { to: *to, message });
         }
-        self.close_all(&pages, Departure::Disconnect, step);
+        let cause = PageEnd::Closed(CloseCode::UniqueExpired);
+        self.close_all(&pages, Departure::Disconnect, cause, step);
     }
 }

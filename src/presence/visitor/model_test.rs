@@ -7,6 +7,7 @@
 mod compare;
 mod harness;
 mod model;
+mod replay;
 mod signals;
 
 use proptest::prelude::*;

@@ -12,6 +12,7 @@ use crate::{
         event::{EventKind, Visibility},
         ids::SocketAddress,
         presence::PresenceData,
+        timeline::{LeaveCause, Note, PageEnd},
     },
 };
 
@@ -38,10 +39,18 @@ impl Visitor {
             self.terms = None;
             self.visibility = None;
         }
-        self.phase = Phase::Connected;
+        let before = std::mem::replace(&mut self.phase, Phase::Connected);
         self.awaited = false;
         self.updated = step.now;
         self.activities += 1;
+        let (socket, tab) = (connect.socket, connect.tab.clone());
+        let (visible, listening) = (connect.visible, connect.listening);
+        step.note(Note::PageConnected { socket, tab, visible, listening });
+        if arrives {
+            step.note(Note::Connected { epoch: self.epoch });
+        } else if matches!(before, Phase::Transit { .. }) {
+            step.note(Note::Returned);
+        }
         self.sockets.push(Socket {
             address: connect.socket,
             tab: connect.tab,
@@ -62,7 +71,7 @@ impl Visitor {
         for to in ghosts {
             let message = ToPage::Close(CloseCode::Superseded);
             step.effects.push(Effect::Page { to, message });
-            self.detach(to, Departure::Gone, step);
+            self.detach(to, Departure::Gone, PageEnd::Closed(CloseCode::Superseded), step);
         }
         let refused_data = connect.data.and_then(|update| self.merge(update, step).err());
         self.settle_down(Some(connect.socket), step);
@@ -78,9 +87,10 @@ impl Visitor {
         &mut self,
         address: SocketAddress,
         departure: Departure,
+        cause: PageEnd,
         step: &mut Step<'_>,
     ) {
-        self.close_all(&[address], departure, step);
+        self.close_all(&[address], departure, cause, step);
     }
 
     /// Ends sockets at once, so that none of them gets the focus or a signal of another before its own end.
@@ -88,11 +98,12 @@ impl Visitor {
         &mut self,
         all: &[SocketAddress],
         departure: Departure,
+        cause: PageEnd,
         step: &mut Step<'_>,
     ) {
         let mut closed = false;
         for address in all {
-            closed |= self.detach(*address, departure, step);
+            closed |= self.detach(*address, departure, cause, step);
         }
         if !closed {
             return;
@@ -100,9 +111,17 @@ impl Visitor {
         if self.sockets.is_empty() {
             self.sockets = Vec::new();
             self.focus = None;
-            self.phase = Phase::Transit { until: step.now + step.rules.grace_ms };
-            if departure == Departure::Disconnect || step.rules.grace_ms == 0 {
-                self.leave(step);
+            let until = step.now + step.rules.grace_ms;
+            self.phase = Phase::Transit { until };
+            match (departure, cause) {
+                (Departure::Disconnect, PageEnd::Closed(CloseCode::UniqueExpired)) => {
+                    self.leave(LeaveCause::UniqueExpired, step);
+                }
+                (Departure::Disconnect, _) => self.leave(LeaveCause::Disconnect, step),
+                (Departure::Gone, _) if step.rules.grace_ms == 0 => {
+                    self.leave(LeaveCause::Grace, step);
+                }
+                (Departure::Gone, _) => step.note(Note::Transit { until }),
             }
         } else {
             self.settle_down(None, step);
@@ -114,12 +133,14 @@ impl Visitor {
         &mut self,
         address: SocketAddress,
         departure: Departure,
+        cause: PageEnd,
         step: &mut Step<'_>,
     ) -> bool {
         let Some(at) = self.sockets.iter().position(|socket| socket.address == address) else {
             return false;
         };
         let socket = self.sockets.remove(at);
+        step.note(Note::PageEnded { socket: address, cause });
         self.updated = step.now;
         if socket.listening && !self.is_listening() {
             self.listened = Some(step.now);
@@ -130,10 +151,11 @@ impl Visitor {
         true
     }
 
-    pub(super) fn leave(&mut self, step: &mut Step<'_>) {
+    pub(super) fn leave(&mut self, cause: LeaveCause, step: &mut Step<'_>) {
         // A record made anew at `now` has the epoch `now - 1`, and must come after this one.
         let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
         self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
+        step.note(Note::Left { cause });
         self.publish(EventKind::VisitorConn { connected: false }, step);
     }
 
@@ -160,9 +182,10 @@ impl Visitor {
         let is_lost =
             |address: SocketAddress| address.node.node == node && address.node.incarnation < before;
         let lost: Vec<_> = self.sockets().filter(|address| is_lost(*address)).collect();
-        self.close_all(&lost, Departure::Gone, step);
+        self.close_all(&lost, Departure::Gone, PageEnd::NodeLost, step);
         if let Phase::Transit { until } = &mut self.phase {
             *until = step.now + step.rules.grace_ms;
+            step.note(Note::Transit { until: *until });
             self.listened = self.listened.map(|_| step.now);
             self.signals.extend(step.now + step.rules.signal_window_ms);
         }

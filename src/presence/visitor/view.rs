@@ -5,6 +5,7 @@ use crate::{
     clock::Timestamp,
     model::{
         event::{Event, EventKind, Position},
+        explain::{PhaseWord, RecordView, SocketView},
         ids::{Code, SignalId, SocketAddress, VisitorKey},
         signal::{InvokeFailure, Outcome},
         view::{TabView, VisitorView},
@@ -41,6 +42,40 @@ impl Visitor {
             tabs: tabs.collect(),
             held: self.signals.waiting(),
         })
+    }
+
+    /// How the record stands, for `explain`.
+    #[must_use]
+    pub fn explain(&self) -> RecordView {
+        let (phase, until) = match &self.phase {
+            Phase::Unknown { until } => (PhaseWord::Unknown, Some(*until)),
+            Phase::Left { .. } | Phase::Absent => (PhaseWord::Absent, None),
+            Phase::Connected => (PhaseWord::Connected, None),
+            Phase::Transit { until } => (PhaseWord::Transit, Some(*until)),
+            Phase::Joined { until, .. } => (PhaseWord::Joined, Some(*until)),
+        };
+        let joined = match &self.phase {
+            Phase::Joined { to, .. } => Some(to.clone()),
+            _ => None,
+        };
+        let sockets = self.sockets.iter().map(|socket| SocketView {
+            socket: socket.address,
+            tab: socket.tab.clone(),
+            page: socket.page.clone(),
+            visible: socket.visible,
+            listening: socket.listening,
+            focus: self.focus == Some(socket.address),
+        });
+        RecordView {
+            phase,
+            until,
+            joined,
+            epoch: self.epoch,
+            sequence: self.sequence,
+            updated: self.updated,
+            sockets: sockets.collect(),
+            waiting: self.signals.view(),
+        }
     }
 
     /// Whether the visitor counts as connected: has a socket or is in transit.

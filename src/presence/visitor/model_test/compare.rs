@@ -73,6 +73,7 @@ impl Harness {
                     told.settled.extend(to.map(|to| (to, id, outcome)));
                 }
                 Effect::InvokeFailed { .. } => {}
+                Effect::Note(entry) => self.replay.hear(&entry),
                 Effect::Forward { submission, .. } => told.forwarded.push(submission.id),
                 Effect::Listed(_) | Effect::Counted(_) => {
                     unreachable!("told by the record's keeper")
@@ -109,6 +110,7 @@ impl Harness {
         for page in &model.pages {
             assert_eq!(page.has_focus, focus == Some(page.address), "{page:?}");
         }
+        self.replay.compare(&record.explain());
         let view = record
             .view(&VisitorKey { group: "1".parse().unwrap(), visitor: "ada".parse().unwrap() });
         assert_eq!(view.is_some(), model.connected());

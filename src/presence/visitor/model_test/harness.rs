@@ -6,6 +6,7 @@ use super::{
     Happening, START, Sender, Step, Wait,
     compare::Watcher,
     model::{Model, Whereabouts},
+    replay::Replay,
 };
 use crate::{
     clock::Timestamp,
@@ -15,6 +16,7 @@ use crate::{
         json::Json,
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
+        timeline::PageEnd,
     },
     presence::visitor::{
         Rules, Visitor,
@@ -35,6 +37,7 @@ pub(super) struct Harness {
     count: u64,
     submitted: Vec<Submission>,
     pub watcher: Watcher,
+    pub replay: Replay,
     /// Epoch and sequence of the last event.
     pub last: (u64, u64),
     /// The record before time passed, and what that told: a command without a timer before it must do the same.
@@ -53,6 +56,7 @@ impl Harness {
             count: 0,
             submitted: Vec::new(),
             watcher: Watcher::default(),
+            replay: Replay::default(),
             last: (0, 0),
             before: None,
         }
@@ -255,7 +259,8 @@ impl Harness {
         self.time_passes();
         let socket = self.socket(tab);
         self.model.close(&[socket], departure);
-        self.apply(Command::Close { socket, departure });
+        let cause = PageEnd::Lost;
+        self.apply(Command::Close { socket, departure, cause });
     }
 
     fn signal(&mut self, all: bool, sender: Sender, big: bool) {

@@ -7,12 +7,14 @@ use std::collections::HashMap;
 use crate::{
     clock::Timestamp,
     model::{
+        close::CloseCode,
         error::ErrorCode,
         event::{EventKind, Position, TermsStatus},
         ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
         json::Json,
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
+        timeline::PageEnd,
         view::VisitorView,
     },
     presence::visitor::{
@@ -155,7 +157,8 @@ impl Scene {
     pub fn told(&mut self) -> Vec<String> {
         let effects = std::mem::take(&mut self.effects);
         // An outcome that nobody waits for is counted, but told to nobody.
-        let unheard = |effect: &&Effect| matches!(effect, Effect::Settled { to: None, .. });
+        let unheard =
+            |effect: &&Effect| matches!(effect, Effect::Settled { to: None, .. } | Effect::Note(_));
         effects.iter().filter(|effect| !unheard(effect)).map(|effect| self.text(effect)).collect()
     }
 
@@ -186,6 +189,7 @@ impl Scene {
             Effect::InvokeFailed { to, id, func, failure } => {
                 format!("{}: {} {func} {}", name(to), number(*id), failure.code)
             }
+            Effect::Note(entry) => format!("{entry:?}"),
             Effect::Forward { to, submission } => format!("{} to {to}", number(submission.id)),
             Effect::Listed(_) | Effect::Counted(_) => unreachable!("told by the record's keeper"),
         }
@@ -260,13 +264,15 @@ impl Page<'_> {
     }
 
     pub fn closes(self) {
-        let (socket, departure) = (self.connect.socket, Departure::Gone);
-        self.scene.apply(Command::Close { socket, departure });
+        self.ends(Departure::Gone, PageEnd::Lost);
     }
 
     pub fn disconnects(self) {
-        let (socket, departure) = (self.connect.socket, Departure::Disconnect);
-        self.scene.apply(Command::Close { socket, departure });
+        self.ends(Departure::Disconnect, PageEnd::Closed(CloseCode::Normal));
+    }
+
+    pub fn ends(self, departure: Departure, cause: PageEnd) {
+        self.scene.apply(Command::Close { socket: self.connect.socket, departure, cause });
     }
 
     pub fn listens(self) {

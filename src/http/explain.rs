@@ -1,0 +1,61 @@
+//! `/v1/groups/{group}/visitors/{visitor}/explain`: what happened to a visitor or a signal, and why.
+
+use actix_web::{HttpRequest, HttpResponse, get, web};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{
+    error::{ApiError, ProblemBody},
+    extract::{Bearer, parse, visitor_key},
+    state::{State, ask},
+};
+use crate::{
+    auth::Scope,
+    model::{error::Problem, explain::Explanation, ids::SignalId},
+};
+
+/// Most entries of one answer.
+const MOST: usize = 1_000;
+
+/// What to explain.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ExplainQuery {
+    /// Only this signal: what happened to it, and to the visitor's pages before and meanwhile.
+    signal: Option<String>,
+    /// At most so many entries, the newest: 1 to 1000; 200 when missing.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+/// Explains a visitor, or one signal to him: how his record stands, and what led to that. Kept in memory, for the newest
+/// events of all visitors only.
+#[utoipa::path(tag = "visitors", operation_id = "explain", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
+        ExplainQuery),
+    responses((status = 200, body = Explanation, description = "How the record stands, and its timeline"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`notfound`: nothing is remembered"),
+        (status = 429, body = ProblemBody, description = "`ratelimited`"), (status = 503, body = ProblemBody)))]
+#[get("/v1/groups/{group}/visitors/{visitor}/explain")]
+pub async fn explain(
+    request: HttpRequest,
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::OPERATE)?;
+    let key = visitor_key(&path.0, &path.1)?;
+    let query = web::Query::<ExplainQuery>::from_query(request.query_string())
+        .map_err(|error| Problem::field("query", error.to_string()))?;
+    let named = |problem| Problem { field: Some("signal".to_owned()), ..problem };
+    let signal = query.signal.as_deref().map(parse::<SignalId>).transpose().map_err(named)?;
+    let limit = query.limit.unwrap_or(200);
+    if !(1..=MOST).contains(&limit) {
+        return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
+    }
+    let explained = ask(|answer| state.presence.explain(key, signal, limit, answer)).await??;
+    Ok(HttpResponse::Ok().json(explained))
+}
