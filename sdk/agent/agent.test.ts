@@ -103,6 +103,22 @@ describe("watching", () => {
     expect(told.slice(3)).toEqual(['visitorconn {"connected":false}', 'visitorsock {"connected":false,"sockets":0}']);
   });
 
+  test("over a reconnect: says the last event that is known, and is told the data that changed", async () => {
+    const told = recorded(agent().watch("ada"));
+    let socket = await server.welcome();
+    expect(socket.last("watch")).not.toHaveProperty("since");
+    await socket.ok("watch", { visitorid: "ada" });
+    await present(socket, true, 1, 3);
+    await socket.say(at("presence", 4, { cart: 1 }));
+    await socket.drop();
+    await server.clock.pass(500);
+    socket = await server.welcome();
+    expect(socket.last("watch")).toMatchObject({ visitorid: "ada", since: { epoch: 10, sequence: 4 } });
+    await present(socket, true, 1, 6);
+    await socket.say(at("presence", 6, { cart: 2, name: "Ada" }, { present: true }));
+    expect(told.slice(3)).toEqual(['presence {"cart":2,"name":"Ada"}']);
+  });
+
   test("a unique id is resolved once, and the visitor id is watched again", async () => {
     const watch = agent().watch({ uniqueid: "123456" });
     const told = recorded(watch);
