@@ -22,7 +22,23 @@ pub fn run(bytes: &[u8]) {
     let kind = match &message {
         AgentMessage::Hello { token } => token_of(token, AgentKind::Hello, said.as_ref()),
         AgentMessage::Renew { token } => token_of(token, AgentKind::Renew, said.as_ref()),
-        AgentMessage::Watch(to) => to_whom(to, AgentKind::Watch, said.as_ref()),
+        AgentMessage::Watch { to, since } => {
+            let place = said.as_ref().map(|said| &said["since"]);
+            if let (Some(since), Some(place)) = (since, place) {
+                assert_eq!(place["epoch"], since.epoch);
+                assert_eq!(place["sequence"], since.sequence);
+            }
+            to_whom(to, AgentKind::Watch, said.as_ref())
+        }
+        AgentMessage::List { list, query } => {
+            numbered(Some(*list));
+            assert_eq!(query.window.checked(), Ok(query.window), "a window within its bounds");
+            AgentKind::List
+        }
+        AgentMessage::Unlist(list) => {
+            numbered(Some(*list));
+            AgentKind::Unlist
+        }
         AgentMessage::Lookup(to) => to_whom(to, AgentKind::Lookup, said.as_ref()),
         AgentMessage::Unwatch(whom) => {
             visitor(whom, said.as_ref());

@@ -6,7 +6,7 @@ use vestibule::{
         cursor::{Cursor, Place},
         filter::Filter,
     },
-    http::{events::EventQuery, extract::form, visitors::ListQuery, webhooks::LetterQuery},
+    http::{events::EventQuery, extract::form, visitors::ListParams, webhooks::LetterQuery},
     model::{
         event::EventKind,
         ids::{Code, GroupId, IdempotencyKey, PageId, SignalId, TabId, VisitorId},
@@ -21,7 +21,9 @@ pub fn run(bytes: &[u8]) {
     let (query, types) = (lines.next().unwrap_or_default(), lines.next());
     let (visitor, place) = (lines.next(), lines.next().unwrap_or_default());
     form::<EventQuery>(query, "query").err().iter().for_each(messages::problem);
-    form::<ListQuery>(query, "query").err().iter().for_each(messages::problem);
+    let pairs = form::<Vec<(String, String)>>(query, "query");
+    let list = pairs.and_then(|pairs| ListParams::read(&pairs));
+    list.err().iter().for_each(messages::problem);
     form::<LetterQuery>(query, "query").err().iter().for_each(messages::problem);
 
     match Filter::read(types, visitor) {

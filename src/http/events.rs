@@ -15,6 +15,7 @@ use super::{
     error::{ApiError, ProblemBody},
     event_stream::{self, Wishes},
     extract::{Bearer, parse, query as read_query, text},
+    paging,
     state::State,
 };
 use crate::{

@@ -44,11 +44,14 @@ pub struct ListParams {
 }
 
 impl ListParams {
-    fn read(request: &HttpRequest) -> Result<Self, Problem> {
-        let pairs: Vec<(String, String)> = read_query(request)?;
+    /// Takes a query's pairs apart.
+    ///
+    /// # Errors
+    /// `badrequest` that names the field.
+    pub fn read(pairs: &[(String, String)]) -> Result<Self, Problem> {
         let (mut limit, mut cursor, mut sort, mut uniqueid) = (None, None, None, None);
         let mut clauses = Vec::new();
-        for (name, value) in pairs.iter() {
+        for (name, value) in pairs {
             let place = match name.as_str() {
                 "limit" => &mut limit,
                 "cursor" => &mut cursor,
@@ -114,7 +117,7 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let params = ListParams::read(&request)?;
+    let params = ListParams::read(&read_query::<Vec<_>>(&request)?)?;
     if let Some(code) = &params.uniqueid {
         let found = by_code(&request, &state, group.clone(), parse(code)?).await?;
         let none = PageQuery { limit: 0, ..PageQuery::default() };
