@@ -1,6 +1,6 @@
 # The commands of this project. `make test` is what a change must pass, on a fresh clone too.
 
-.PHONY: run test install format check rust sdk browser soak bench documents
+.PHONY: run test install format check rust sdk browser soak bench fuzz documents
 .NOTPARALLEL:
 
 run:
@@ -40,6 +40,11 @@ soak:
 
 bench:
 	cargo bench --bench core
+
+# Fuzzes every parser, or TARGET=frames alone; RUNS=10000000 is the long form, SECONDS_EACH=5 a look. Needs a nightly
+# compiler and cargo-fuzz, and says so where they are missing. The seeds are replayed by `make rust` too.
+fuzz:
+	fuzz/run.sh $(TARGET)
 
 # Writes openapi/openapi.json and openapi/asyncapi.json from the Rust types.
 documents:

@@ -10,9 +10,9 @@ use std::{
     time::Duration,
 };
 
-use actix_http::{HttpService, Protocol, error::DispatchError};
+use actix_http::{HttpService, KeepAlive, Protocol, error::DispatchError};
 use actix_server::GracefulShutdownSignal;
-use actix_service::{ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{Service, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::{App, dev::AppConfig, middleware, web};
 use socket2::{Domain, Socket, Type};
 use tokio::{
@@ -23,18 +23,16 @@ use tokio::{
 };
 
 use crate::{
-    auth::Mode,
+    auth::{Mode, TokenService},
     clock::{Clock, Timestamp},
     codes::GuessLimits,
-    events::{
-        self,
-        hub::Hub,
-        webhook::runner::{self, Runner},
-    },
+    events::{self, hub::Hub, webhook::runner::Runner},
     facades,
     http::{self, connections::Connections},
     limits::Rate,
+    lists::Lists,
     model::ids::NodeId,
+    outbound::Outbound,
     presence::{
         handle::{Options, Post, Presence, Tap},
         registry::{Duties, Registry},
@@ -46,6 +44,7 @@ use crate::{
     settings::Settings,
     sockets::{
         admission::Admission,
+        descriptors::{self, Descriptors},
         pump::Connection,
         service::{Lifecycle, SocketService},
         table::Sockets,
@@ -53,10 +52,12 @@ use crate::{
     },
     store::{
         dead_letters::{DeadLetters, Mailbox},
+        revoked::Revoked,
         saved::{Boot, SavedState, StorageError},
     },
     telemetry::Metrics,
     tls::{Tls, TlsError},
+    trust::{self, revoker::Revoker},
 };
 
 /// Connections that wait to be accepted.
@@ -103,13 +104,24 @@ pub async fn serve(
     // One provider of cryptography for all of TLS. Another one stays, if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
+    let descriptors = descriptors::reserve(settings.limits.max_sockets);
+    if !descriptors.suffice() && settings.mode == Mode::Production {
+        let Descriptors { needed, allowed } = descriptors;
+        tracing::warn!(
+            needed,
+            allowed,
+            "limits.max_sockets needs more file descriptors than this process may open"
+        );
+    }
     let address = settings.server.bind;
     let listener = listen(address).map_err(|error| ServeError::Listen { address, error })?;
     let address = listener.local_addr()?;
 
     let storage = SavedState::open(&settings.storage).await?;
     let boot = storage.begin().await?;
-    let service = compose(Arc::clone(&settings), boot, &storage);
+    let clock = Clock::system();
+    let trusted = Trusted::load(&settings, &storage, &clock).await?;
+    let service = compose(Arc::clone(&settings), clock, trusted, boot, &storage);
     let waiting = events::saving::load(&service.events, &settings.events, &storage, boot).await?;
     let loaded = saving::load(&service.presence, &storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
@@ -117,11 +129,16 @@ pub async fn serve(
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
     }
 
+    let listing = service.lists.start()?;
+
     let options = service.settings.server.tls.clone();
     let tls = options
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
         .transpose()?;
     let mut reloads = Reloads::new(service.metrics.clone())?;
+    if let Some(keys) = trust::keys::part(&settings, &service.tokens) {
+        reloads = reloads.with(keys);
+    }
     if let Some(tls) = &tls {
         reloads = reloads.with(tls.part());
     }
@@ -134,9 +151,13 @@ pub async fn serve(
     let tidy = actix_rt::spawn(tidy_up(service.clone()));
     let webhooks = Webhooks::start(&service);
     let reload = actix_rt::spawn(reloads.run());
+    let (tokens, clock) = (Arc::clone(&service.tokens), service.clock().clone());
+    let asking =
+        actix_rt::spawn(trust::issuers::keep_asking(tokens, clock, service.metrics.clone()));
     let stop = wait_for_stop().await;
-    tidy.abort();
-    reload.abort();
+    for task in [tidy, reload, asking] {
+        task.abort();
+    }
     service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
@@ -154,12 +175,38 @@ pub async fn serve(
     tracing::info!(saved, waiting, "state is saved");
     handle.stop(true).await;
     let _ = running.await;
+    drop(listing);
     Ok(())
 }
 
+/// Whose tokens are believed, and who calls them back.
+struct Trusted {
+    tokens: Arc<TokenService>,
+    revoker: Arc<Revoker>,
+}
+
+impl Trusted {
+    async fn load(
+        settings: &Settings,
+        storage: &SavedState,
+        clock: &Clock,
+    ) -> Result<Self, StorageError> {
+        let tokens = Arc::new(settings.auth.token_service());
+        let revocations = Arc::clone(tokens.revocations());
+        let store = Box::new(Revoked::of(storage));
+        let revoker = Revoker::load(revocations, store, clock.wall()).await?;
+        Ok(Self { tokens, revoker: Arc::new(revoker) })
+    }
+}
+
 /// Builds the parts that all sockets and requests share.
-fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketService {
-    let clock = Clock::system();
+fn compose(
+    settings: Arc<Settings>,
+    clock: Clock,
+    trusted: Trusted,
+    boot: Boot,
+    storage: &SavedState,
+) -> SocketService {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let (presence, limits) = (&settings.presence, &settings.limits);
@@ -190,13 +237,16 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
     };
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
-    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>];
+    let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
+    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
     SocketService {
         presence: Presence::new(options, post, taps),
         sockets,
         events,
+        lists,
         letters: DeadLetters::new(storage.clone()),
-        tokens: Arc::new(settings.auth.token_service()),
+        tokens: trusted.tokens,
+        revoker: trusted.revoker,
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
         admission: Arc::new(Admission::new(&settings.limits)),
         metrics,
@@ -204,6 +254,36 @@ fn compose(settings: Arc<Settings>, boot: Boot, storage: &SavedState) -> SocketS
         started: clock.now(),
         settings,
     }
+}
+
+/// A server without a listener: all that [`serve`] runs behind one, for connections that the caller brings, on this
+/// thread. Tests talk to it byte by byte. It must be the only worker, and keeps no state for another process.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn without_listener<T: Connection>(
+    settings: Settings,
+) -> Result<(SocketService, impl Inlet<T>), ServeError> {
+    let storage = SavedState::open(&settings.storage).await?;
+    let boot = Boot { incarnation: 1, clean: true };
+    let clock = Clock::system();
+    let trusted = Trusted::load(&settings, &storage, &clock).await?;
+    let service = compose(Arc::new(settings), clock, trusted, boot, &storage);
+    let inlet = blueprint(&service, actix_server::Server::build().graceful_shutdown_signal());
+    let inlet = inlet.worker::<T>().new_service(()).await;
+    let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;
+    service.lifecycle.ready();
+    Ok((service, inlet))
+}
+
+/// Serves a connection from its first byte to its last.
+pub trait Inlet<T>:
+    Service<(T, Protocol, Option<SocketAddr>), Response = (), Error = DispatchError>
+{
+}
+impl<T, S> Inlet<T> for S where
+    S: Service<(T, Protocol, Option<SocketAddr>), Response = (), Error = DispatchError>
+{
 }
 
 /// What posts the groups' events, one task an endpoint, on this thread.
@@ -227,7 +307,7 @@ impl Webhooks {
                 mailbox,
                 letters: service.letters.clone(),
                 rules,
-                client: runner::client(&rules),
+                outbound: Outbound::new(rules.timeout),
                 clock: service.clock().clone(),
                 metrics: service.metrics.clone(),
             };
@@ -271,23 +351,27 @@ struct Blueprint {
     started: Arc<AtomicUsize>,
 }
 
+fn blueprint(service: &SocketService, ending: GracefulShutdownSignal) -> Blueprint {
+    let settings = &service.settings;
+    let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
+    Blueprint {
+        service: service.clone(),
+        documents: web::Data::new(documents),
+        ending,
+        started: Arc::default(),
+    }
+}
+
 fn start(
     service: &SocketService,
     listener: TcpListener,
     tls: Option<Tls>,
 ) -> io::Result<actix_server::Server> {
-    let settings = &service.settings;
-    let documents = documents(settings.server.public_url.as_deref(), settings.facades.glance);
     let connections = Connections::new(Arc::clone(&service.settings), service.metrics.clone());
     let builder = actix_server::Server::build();
-    let blueprint = Blueprint {
-        service: service.clone(),
-        documents: web::Data::new(documents),
-        ending: builder.graceful_shutdown_signal(),
-        started: Arc::default(),
-    };
+    let blueprint = blueprint(service, builder.graceful_shutdown_signal());
     let builder = builder
-        .workers(settings.server.workers)
+        .workers(service.settings.server.workers)
         .backlog(u32::try_from(BACKLOG).unwrap_or(1024))
         .max_concurrent_connections(usize::MAX >> 1)
         .shutdown_timeout(STOP_TIMEOUT_SECONDS)
@@ -348,6 +432,7 @@ impl Blueprint {
             })
             .default_service(web::to(http::guard::not_found));
         HttpService::build()
+            .keep_alive(KeepAlive::Timeout(service.settings.server.keep_alive))
             .client_request_timeout(service.settings.limits.head_timeout)
             // Connections without a request under way end at once, or they would hold the end up.
             .graceful_shutdown_signal(move || {
@@ -381,6 +466,7 @@ async fn tidy_up(service: SocketService) {
         let now = service.clock().now();
         service.admission.tidy(now);
         service.presence.guesses().tidy(now);
+        service.revoker.tidy(service.clock().wall()).await;
     }
 }
 
@@ -474,7 +560,10 @@ mod tests {
     async fn service() -> SocketService {
         let settings = crate::settings::load(&crate::settings::Sources::default()).unwrap();
         let storage = SavedState::open(&settings.storage).await.unwrap();
-        compose(Arc::new(settings), Boot { incarnation: 1, clean: true }, &storage)
+        let clock = Clock::system();
+        let trusted = Trusted::load(&settings, &storage, &clock).await.unwrap();
+        let boot = Boot { incarnation: 1, clean: true };
+        compose(Arc::new(settings), clock, trusted, boot, &storage)
     }
 
     fn line(service: &SocketService) -> Arc<Line> {

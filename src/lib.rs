@@ -16,13 +16,19 @@ pub mod reload;
 
 pub mod tls;
 
+pub mod outbound;
+
 pub mod store;
 
 pub mod codes;
 
 pub mod settings;
 
+pub mod trust;
+
 pub mod presence;
+
+pub mod lists;
 
 pub mod events;
 

@@ -1,4 +1,4 @@
-//! The soak of `benches/load`, a tenth of it, on the binary that the tests are built with.
+//! The soak and the storms of `benches/load`, a tenth of each and less, on the binary that the tests are built with.
 
 // A load generator stops at the first surprise.
 #![allow(
@@ -13,7 +13,37 @@
 #[path = "../benches/load/kit/mod.rs"]
 mod kit;
 
+use kit::soak::{self, storm::Storm};
+
 #[test]
 fn nothing_is_lost_and_nobody_leaves() {
-    assert!(kit::soak::run(&kit::soak::Plan::short()));
+    assert!(soak::run(&soak::Plan::short()));
+}
+
+#[test]
+fn a_restart_loses_no_signal_and_tells_no_leave() {
+    assert!(soak::storm::run(&Storm::short_restart()));
+}
+
+#[test]
+fn all_come_back_after_a_crash_and_nobody_hears_of_a_leave() {
+    assert!(soak::storm::run(&Storm::short_avalanche()));
+}
+
+/// The visitors of the load generator come back as the SDK's do.
+#[test]
+fn clients_come_back_by_the_same_table_as_the_sdk() {
+    let fixture = include_str!("fixtures/backoff.json");
+    let rows: Vec<serde_json::Value> = serde_json::from_str(fixture).unwrap();
+    assert!(rows.len() >= 10);
+    for row in rows {
+        let number = |name: &str| row[name].as_u64();
+        let delay = kit::backoff::delay_ms(
+            number("failures").unwrap() as u32,
+            number("ageMs").unwrap(),
+            number("orderedMs"),
+            row["random"].as_f64().unwrap(),
+        );
+        assert!((delay - row["delayMs"].as_f64().unwrap()).abs() < 0.001, "{row}: {delay}");
+    }
 }

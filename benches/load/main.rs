@@ -20,9 +20,9 @@ mod baseline;
 mod kit;
 mod scenarios;
 
-use std::{collections::HashMap, process::ExitCode};
+use std::{collections::HashMap, process::ExitCode, time::Duration};
 
-use kit::soak;
+use kit::soak::{self, storm::Storm};
 
 /// The baseline server has the product's allocator.
 #[global_allocator]
@@ -55,8 +55,12 @@ fn main() -> ExitCode {
     let arguments = Arguments(arguments);
     let is_well = match scenario.as_str() {
         "soak" => {
-            let plan =
-                if arguments.has("short") { soak::Plan::short() } else { soak::Plan::full() };
+            let plan = match (arguments.has("short"), arguments.has("long")) {
+                (true, _) => soak::Plan::short(),
+                (_, true) => soak::Plan::long(),
+                _ => soak::Plan::full(),
+            };
+            let minutes = arguments.number("minutes", plan.time.as_secs_f64() / 60.0);
             soak::run(&soak::Plan {
                 changes: arguments.number("changes", plan.changes),
                 signals: arguments.number("signals", plan.signals),
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
                 visitors: arguments.number("visitors", plan.visitors),
                 agents: arguments.number("agents", plan.agents),
                 rate: arguments.number("rate", plan.rate),
+                time: Duration::from_secs_f64(minutes * 60.0),
                 ..plan
             })
         }
@@ -71,7 +76,10 @@ fn main() -> ExitCode {
         "signals" => scenarios::signals(&arguments),
         "fanout" => scenarios::fanout(&arguments),
         "pagechange" => scenarios::page_change(&arguments),
-        "avalanche" => scenarios::avalanche(&arguments),
+        "restart" if arguments.has("short") => storm(&arguments, Storm::short_restart()),
+        "restart" => storm(&arguments, Storm::restart()),
+        "avalanche" if arguments.has("short") => storm(&arguments, Storm::short_avalanche()),
+        "avalanche" => storm(&arguments, Storm::avalanche()),
         "baseline" => baseline::idle(&arguments),
         "baseline-server" => baseline::serve(),
         other => {
@@ -80,4 +88,16 @@ fn main() -> ExitCode {
         }
     };
     if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn storm(arguments: &Arguments, storm: Storm) -> bool {
+    soak::storm::run(&Storm {
+        visitors: arguments.number("visitors", storm.visitors),
+        agents: arguments.number("agents", storm.agents),
+        signals_per_second: arguments.number("signals", storm.signals_per_second),
+        away_ms: arguments.number("away", storm.away_ms),
+        budget_ms: arguments.number("budget", storm.budget_ms),
+        seed: arguments.number("seed", storm.seed),
+        ..storm
+    })
 }

@@ -12,7 +12,6 @@ use crate::{
     kit::{
         GROUP, ORIGIN, TURN,
         net::{Event, Id, Net},
-        random::Random,
         server::{Server, Wishes},
         system, wire,
     },
@@ -515,82 +514,4 @@ pub fn page_change(arguments: &Arguments) -> bool {
         server.resident_kib()
     );
     figures.sum("visitors_connected") == visitors as f64
-}
-
-/// Everybody comes back after the server died.
-pub fn avalanche(arguments: &Arguments) -> bool {
-    let visitors = arguments.number("visitors", 15_000usize);
-    let lift_limits = !arguments.has("limits");
-    let mut server = Server::start(&Wishes { lift_limits, ..Wishes::default() });
-    let mut load = Load::new(&server);
-    let data = presence(20);
-    let mut random = Random::new(arguments.number("seed", 1));
-    if lift_limits {
-        load.open_all(visitors, |visitor| (true, hello(visitor, 0, &data)));
-    }
-    server.crash_and_restart();
-    let started = Instant::now();
-    let mut failures = vec![0i32; visitors];
-    let mut due: std::collections::BinaryHeap<std::cmp::Reverse<(u64, usize)>> = Default::default();
-    let now = || started.elapsed().as_millis() as u64;
-    let lost = load.turn(Duration::from_millis(50));
-    load.give_back(lost);
-    load.net.kill_all();
-    // The SDK's backoff: up to 100 ms after a healthy connection, then 250 ms doubling to 10 s, all with full jitter.
-    for visitor in 0..visitors {
-        due.push(std::cmp::Reverse((now() + random.below(100) as u64, visitor)));
-    }
-    let (mut welcome, mut refused, mut under_way) = (0usize, 0u64, 0usize);
-    let meter = Meter::start(server.process());
-    let mut marks = Vec::new();
-    while welcome < visitors && started.elapsed().as_secs() < 60 {
-        while under_way < 2_000 && due.peek().is_some_and(|std::cmp::Reverse((at, _))| *at <= now())
-        {
-            let Some(std::cmp::Reverse((_, visitor))) = due.pop() else { break };
-            load.open_visitor(visitor);
-            under_way += 1;
-        }
-        let batch = load.turn(TURN);
-        for event in &batch.0 {
-            match event {
-                Event::Open(id) => {
-                    let Some(visitor) = load.net.owner(*id) else { continue };
-                    load.net.text(*id, hello(visitor, 1, &data).as_bytes());
-                }
-                Event::Message(_, range) => {
-                    if wire::is_type(&batch.1[range.clone()], "welcome") {
-                        welcome += 1;
-                        under_way -= 1;
-                        for part in [50, 90, 99, 100] {
-                            if welcome == (visitors * part).div_ceil(100) {
-                                marks.push(format!(
-                                    "{part} % in {:.2} s",
-                                    started.elapsed().as_secs_f64()
-                                ));
-                            }
-                        }
-                    }
-                }
-                Event::Closed(id, _) => {
-                    let Some(visitor) = load.net.owner_of_lost(*id) else { continue };
-                    refused += 1;
-                    under_way -= 1;
-                    failures[visitor] += 1;
-                    let most = (250.0 * 2f64.powi(failures[visitor] - 1)).min(10_000.0);
-                    // The server's wish of one to two seconds comes first.
-                    let ordered = 1_000.0 + random.unit() * 1_000.0;
-                    let wait = (ordered + random.unit() * most) as u64;
-                    due.push(std::cmp::Reverse((now() + wait, visitor)));
-                }
-            }
-        }
-        load.give_back(batch);
-    }
-    println!(
-        "avalanche: {welcome} of {visitors} visitors are back ({}), {refused} were sent away meanwhile; limits {}; {}",
-        marks.join(", "),
-        if lift_limits { "lifted" } else { "as by default" },
-        meter.report(welcome as u64, "returns"),
-    );
-    welcome == visitors
 }

@@ -103,6 +103,22 @@ describe("watching", () => {
     expect(told.slice(3)).toEqual(['visitorconn {"connected":false}', 'visitorsock {"connected":false,"sockets":0}']);
   });
 
+  test("over a reconnect: says the last event that is known, and is told the data that changed", async () => {
+    const told = recorded(agent().watch("ada"));
+    let socket = await server.welcome();
+    expect(socket.last("watch")).not.toHaveProperty("since");
+    await socket.ok("watch", { visitorid: "ada" });
+    await present(socket, true, 1, 3);
+    await socket.say(at("presence", 4, { cart: 1 }));
+    await socket.drop();
+    await server.clock.pass(500);
+    socket = await server.welcome();
+    expect(socket.last("watch")).toMatchObject({ visitorid: "ada", since: { epoch: 10, sequence: 4 } });
+    await present(socket, true, 1, 6);
+    await socket.say(at("presence", 6, { cart: 2, name: "Ada" }, { present: true }));
+    expect(told.slice(3)).toEqual(['presence {"cart":2,"name":"Ada"}']);
+  });
+
   test("a unique id is resolved once, and the visitor id is watched again", async () => {
     const watch = agent().watch({ uniqueid: "123456" });
     const told = recorded(watch);
@@ -260,6 +276,30 @@ describe("tokens", () => {
     await socket.refuse("renew", "authorization");
     await server.clock.pass(20_000);
     expect(socket.all("renew").length).toBeGreaterThan(1);
+  });
+
+  test("revoked: the page is told, and a fresh token connects again", async () => {
+    const tokens = ["one", "two"];
+    const told: unknown[] = [];
+    const one = agent({ token: () => tokens.shift() ?? "" });
+    one.on("disconnected", (drop) => told.push(drop));
+    void one.connect();
+    const socket = await server.welcome();
+    await socket.drop(4507, { code: "revoked" });
+    expect(told).toEqual([{ code: "revoked", retrying: true }]);
+    await server.clock.pass(500);
+    expect((await server.welcome()).last("hello").token).toBe("two");
+  });
+
+  test("a string that was revoked is final, and the page is told why", async () => {
+    const errors: string[] = [];
+    const one = agent();
+    one.on("error", ({ code }) => errors.push(code));
+    void one.connect();
+    await (await server.welcome()).drop(4507);
+    await server.clock.pass(60_000);
+    expect(errors).toEqual(["revoked"]);
+    expect(server.sockets).toHaveLength(1);
   });
 
   test("a string that has expired is final", async () => {

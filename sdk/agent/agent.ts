@@ -3,8 +3,10 @@ import { Emitter } from "../core/emitter";
 import { VestibuleError } from "../core/errors";
 import { AgentConnection } from "./connection";
 import type { Accepted, AgentWelcome, SignalOutcome, VisitorRecord } from "./frames";
+import type { VisitorList } from "./list";
+import type { ListQuery } from "./list-query";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
-import type { VisitorTarget, Watch } from "./watch";
+import { namesVisitor, type VisitorTarget, type Watch } from "./watch";
 
 const eventNames = ["connected", "disconnected", "outage", "outcome", "error"] as const;
 
@@ -19,7 +21,7 @@ export class Agent {
   private held: AgentConnection | undefined;
   private readonly events = new Emitter<AgentEvents>();
   private removals: (() => void)[] = [];
-  private readonly watches = new Set<Watch>();
+  private readonly watches = new Set<Watch | VisitorList>();
 
   /** Opens nothing yet. */
   constructor(private readonly options: AgentOptions) {}
@@ -44,8 +46,12 @@ export class Agent {
   }
 
   /** Watches a visitor: the present state first, then each change, over all reconnects. */
-  watch(visitor: VisitorTarget): Watch {
-    const watch: Watch = this.hold().watch(visitor, () => this.watches.delete(watch));
+  watch(visitor: VisitorTarget): Watch;
+  /** Watches a live list of the group's visitors: the window first, then each change, over all reconnects. */
+  watch(query: ListQuery): VisitorList;
+  watch(what: VisitorTarget | ListQuery): Watch | VisitorList {
+    const onClose = (): void => void this.watches.delete(watch);
+    const watch: Watch | VisitorList = namesVisitor(what) ? this.hold().watch(what, onClose) : this.hold().list(what, onClose);
     this.watches.add(watch);
     return watch;
   }

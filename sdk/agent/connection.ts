@@ -14,10 +14,14 @@ import type {
   LookupAnswer,
   OutcomeFrame,
   RenewAnswer,
+  RowsFrame,
   SignalOutcome,
   VisitorEvent,
   VisitorRecord,
 } from "./frames";
+import type { VisitorList } from "./list";
+import type { ListQuery } from "./list-query";
+import { Lists } from "./lists";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
 import { Outcomes } from "./outcomes";
 import { TokenKeeper } from "./token";
@@ -37,6 +41,7 @@ export class AgentConnection {
   private readonly group: string;
   private readonly connection: Connection;
   private readonly watches: Watches;
+  private readonly lists: Lists;
   private readonly outcomes: Outcomes;
   private readonly token: TokenKeeper;
   private holders = 0;
@@ -85,6 +90,7 @@ export class AgentConnection {
       onState: (state, ending) => this.stateChanged(state, ending),
     });
     this.watches = new Watches(this.connection);
+    this.lists = new Lists(this.connection);
     this.outcomes = new Outcomes(clock, (visitorid, id) => this.askOutcome(visitorid, id));
   }
 
@@ -119,6 +125,12 @@ export class AgentConnection {
   watch(target: VisitorTarget, onClose?: () => void): Watch {
     this.connect().catch(() => {});
     return this.watches.open(target, onClose);
+  }
+
+  /** A live list; `onClose` runs when the handle is closed. */
+  list(query: ListQuery, onClose?: () => void): VisitorList {
+    this.connect().catch(() => {});
+    return this.lists.open(query, onClose);
   }
 
   async lookup(target: VisitorTarget): Promise<VisitorRecord | null> {
@@ -177,6 +189,7 @@ export class AgentConnection {
     this.token.schedule(this.onOurClock(frame.expires));
     this.events.emit("connected", frame);
     this.watches.again();
+    this.lists.again();
     this.outcomes.catchUp();
   }
 
@@ -188,6 +201,8 @@ export class AgentConnection {
     } else if (frame.type === "error") {
       const { code, msg, field } = frame as ErrorFrame;
       this.events.emit("error", new VestibuleError(code, msg, field));
+    } else if (frame.type === "rows") {
+      this.lists.take(frame as RowsFrame);
     } else if ("visitorid" in frame) {
       this.watches.take(frame as VisitorEvent);
     }
@@ -207,6 +222,7 @@ export class AgentConnection {
     if (state !== "closed") return;
     const error = new VestibuleError(ending?.code ?? "closed", "the connection ended");
     this.watches.fail(error);
+    this.lists.fail(error);
     this.events.emit("error", error);
   }
 

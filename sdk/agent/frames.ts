@@ -45,6 +45,43 @@ export interface VisitorEvent extends Frame {
   readonly data: VisitorEventData[VisitorEventName];
 }
 
+/** A place in the order of one visitor's events. */
+export interface EventPosition {
+  readonly epoch: number;
+  readonly sequence: number;
+}
+
+/** A connected visitor as live lists show him; times are Unix milliseconds. */
+export interface VisitorRow {
+  readonly visitorid: string;
+  readonly anonymous: boolean;
+  readonly epoch: number;
+  readonly sequence: number;
+  /** When he became connected. */
+  readonly since: number;
+  /** When the server last heard of him. */
+  readonly updated: number;
+  /** 0 between two pages. */
+  readonly sockets: number;
+  readonly visibility: Visibility | null;
+  readonly terms: TermsStatus | null;
+  readonly data: PresenceData;
+}
+
+/** What changed in a live list. */
+export interface RowsFrame extends Frame {
+  readonly type: "rows";
+  readonly list: number;
+  /** What is known of the window counts no more. */
+  readonly reset?: boolean;
+  readonly count: number;
+  readonly total: number;
+  readonly remove?: readonly string[];
+  /** By ascending position. */
+  readonly put?: readonly { readonly at: number; readonly row: VisitorRow }[];
+  readonly more?: boolean;
+}
+
 /** `held` until one of the other three is final. */
 export type Outcome = "held" | "delivered" | "expired" | "refused";
 

@@ -29,12 +29,12 @@ export class TokenKeeper {
 
   /**
    * Fetches the token for a new connection. Throws `authorization` when there is none, or when a
-   * fresh one was needed and the source gave the expired one again.
+   * fresh one was needed and the source gave the former one again.
    */
   async fetch(fresh: boolean): Promise<void> {
     const token = typeof this.source === "function" ? await this.source() : this.source;
     if (!token) throw new VestibuleError("authorization", "there is no token");
-    if (fresh && token === this.current) throw new VestibuleError("authorization", "the token has expired");
+    if (fresh && token === this.current) throw new VestibuleError("authorization", "the token is no longer good");
     this.current = token;
   }
 

@@ -1,12 +1,17 @@
 /** What a page knows of one visitor: decides which events are news. Pure; no socket, no clock. */
 
-import type { VisitorEvent, VisitorEventData } from "./frames";
+import type { EventPosition, VisitorEvent, VisitorEventData } from "./frames";
 
 export class VisitorView {
   private epoch = 0;
   private sequence = 0;
   connection: VisitorEventData["visitorconn"] | undefined;
   sockets: VisitorEventData["visitorsock"] | undefined;
+
+  /** The last event that is known; before all others when there is none. */
+  get position(): EventPosition {
+    return { epoch: this.epoch, sequence: this.sequence };
+  }
 
   /** Takes an event in; false when it is old or repeats what is known. */
   accept(event: VisitorEvent): boolean {

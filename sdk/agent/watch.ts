@@ -1,10 +1,15 @@
 import { Emitter } from "../core/emitter";
 import type { VestibuleError } from "../core/errors";
-import type { VisitorEvent, VisitorEventData } from "./frames";
+import type { EventPosition, VisitorEvent, VisitorEventData } from "./frames";
 import { VisitorView } from "./view";
 
 /** A visitor, by visitor id (also as plain text) or by unique id. */
 export type VisitorTarget = string | { readonly visitorid: string } | { readonly uniqueid: string };
+
+/** Whether this names one visitor; a live list's query does not. */
+export function namesVisitor(what: object | string): what is VisitorTarget {
+  return typeof what === "string" || "visitorid" in what || "uniqueid" in what;
+}
 
 /** The fields that name the target in a frame. */
 export function targetFields(target: VisitorTarget): { visitorid: string } | { uniqueid: string } {
@@ -66,6 +71,11 @@ export class WatchedVisitor {
     readonly visitorid: string,
     readonly view = new VisitorView(),
   ) {}
+
+  /** The last event that is known, for who watches again; nothing the first time. */
+  get since(): EventPosition | undefined {
+    return this.isTaken ? this.view.position : undefined;
+  }
 
   /** Adds a handle and tells it, and nobody else, the present state as far as it is known. */
   add(watch: Watch): void {

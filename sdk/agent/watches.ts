@@ -1,8 +1,8 @@
 /** All visitors watched on one socket; watches again after each reconnect. */
 
 import type { Connection } from "../core/connection";
-import type { VestibuleError } from "../core/errors";
-import type { VisitorEvent, VisitorEventData, WatchAnswer } from "./frames";
+import { comesAgain, type VestibuleError } from "../core/errors";
+import type { EventPosition, VisitorEvent, VisitorEventData, WatchAnswer } from "./frames";
 import { targetFields, Watch, WatchedVisitor, type VisitorTarget } from "./watch";
 
 export class Watches {
@@ -34,7 +34,7 @@ export class Watches {
 
   /** A new socket is open: everything is watched anew, under the ids that were resolved. */
   again(): void {
-    for (const visitor of this.visitorById.values()) this.request(visitor);
+    for (const visitor of this.visitorById.values()) this.request(visitor, visitor.since);
     for (const [watch, uniqueid] of this.uniqueIdByWatch) this.resolve(watch, uniqueid);
   }
 
@@ -72,9 +72,10 @@ export class Watches {
     known.taken();
   }
 
-  private request(visitor: WatchedVisitor): void {
+  /** `since`: the last event that is known, if this is not the first time. */
+  private request(visitor: WatchedVisitor, since?: EventPosition): void {
     const { visitorid } = visitor;
-    this.connection.request({ type: "watch", visitorid }).then(
+    this.connection.request({ type: "watch", visitorid, ...(since && { since }) }).then(
       () => visitor.taken(),
       (error: VestibuleError) => {
         if (comesAgain(error)) return;
@@ -104,9 +105,4 @@ export class Watches {
       this.connection.send({ type: "unwatch", visitorid: visitor.visitorid });
     }
   }
-}
-
-/** Whether the next welcome asks again by itself, or `fail` tells the handles. */
-function comesAgain({ code }: VestibuleError): boolean {
-  return code === "connection" || code === "closed" || code === "timeout";
 }

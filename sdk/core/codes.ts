@@ -36,6 +36,7 @@ export const closeCodes: readonly CloseCode[] = [
   row(4504, "badrequest", "no"),
   row(4505, "uniqueexpired", "no"),
   row(4506, "signature", "no"),
+  row(4507, "revoked", "renew"),
 ];
 
 /** Error codes that the server answers with, on sockets and over REST. */

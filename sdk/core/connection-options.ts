@@ -29,7 +29,7 @@ export interface ConnectionOptions {
   /** Whether the page may hold a socket now. */
   active(): boolean;
   /**
-   * Runs before each attempt; `renew` says that the server called the last token expired. A thrown
+   * Runs before each attempt; `renew` says that the last token has expired or was revoked. A thrown
    * `authorization` ends the connection, anything else counts as a failed attempt.
    */
   prepare?(renew: boolean): Promise<void>;

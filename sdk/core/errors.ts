@@ -21,6 +21,11 @@ export function codeOf(error: unknown, fallback: string): string {
   return error instanceof VestibuleError ? error.code : fallback;
 }
 
+/** Whether the error is an outage, after which the next welcome asks again by itself. */
+export function comesAgain({ code }: VestibuleError): boolean {
+  return code === "connection" || code === "closed" || code === "timeout";
+}
+
 /** Reports a page's own mistake without disturbing the caller, as an uncaught error would be. */
 export function reportLater(error: unknown): void {
   setTimeout(() => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::Scope;
+use super::{KeyPrint, Scope};
 use crate::{
     clock::Timestamp,
     model::{
@@ -13,19 +13,19 @@ use crate::{
     },
 };
 
-/// The `iss` of every token.
+/// The `iss` of every token of ours.
 pub const ISSUER: &str = "vestibule";
-/// The `aud` of every token.
+/// The `aud` of every token of ours.
 pub const AUDIENCE: &str = "vestibule";
 
 /// The claims of a token (RFC 7519, section 4.1, and ours). Times are whole Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who made the token: [`ISSUER`].
+    /// Who made the token: [`ISSUER`], or an outside issuer of the settings.
     pub iss: String,
     /// Who bears it: 1 to 255 characters, no control characters.
     pub sub: String,
-    /// For whom it is: [`AUDIENCE`], alone or among others.
+    /// For whom it is: [`AUDIENCE`], or what the outside issuer calls us, alone or among others.
     pub aud: Audience,
     /// The one group that it is for; a number is read alike.
     #[serde(deserialize_with = "text_or_number")]
@@ -58,10 +58,10 @@ pub enum Audience {
 }
 
 impl Audience {
-    pub(super) fn includes_us(&self) -> bool {
+    pub(super) fn includes(&self, audience: &str) -> bool {
         match self {
-            Audience::One(one) => one == AUDIENCE,
-            Audience::Several(several) => several.iter().any(|one| one == AUDIENCE),
+            Audience::One(one) => one == audience,
+            Audience::Several(several) => several.iter().any(|one| one == audience),
         }
     }
 }
@@ -98,6 +98,17 @@ pub struct Agent {
     pub issued: Timestamp,
     /// When the token ends, on the wall clock; his sockets end then too.
     pub expires: Timestamp,
+    /// On whose word he is believed.
+    pub voucher: Voucher,
+}
+
+/// On whose word a bearer is believed: who signed his token, and with which key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voucher {
+    /// The outside issuer; `None` means this server or who shares its keys.
+    pub issuer: Option<Arc<str>>,
+    /// The key.
+    pub key: KeyPrint,
 }
 
 impl Agent {
@@ -124,8 +135,9 @@ impl Agent {
     }
 }
 
-impl From<Claims> for Agent {
-    fn from(claims: Claims) -> Self {
+impl Agent {
+    /// The bearer of a token that says this and is vouched for.
+    pub(super) fn new(claims: Claims, voucher: Voucher) -> Self {
         Self {
             group: claims.group,
             subject: claims.sub.into(),
@@ -134,6 +146,7 @@ impl From<Claims> for Agent {
             jti: claims.jti.into(),
             issued: Timestamp(claims.iat.saturating_mul(1_000)),
             expires: Timestamp(claims.exp.saturating_mul(1_000)),
+            voucher,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Why a credential was refused. Inside it is precise, for logs and metrics; outside it is one word.
 
+use jsonwebtoken::errors::ErrorKind;
+
 use crate::model::{
-    close::CloseCode,
+    close::{Close, CloseCode},
     error::{ErrorCode, Problem},
 };
 
@@ -35,6 +37,10 @@ auth_errors! {
     TooLarge = "too_large", "the token is too long";
     /// Signed under a key id that this server does not have.
     UnknownKey = "unknown_key", "the token's key is not known here";
+    /// Signed under a key id that its issuer may have published since; the issuer is being asked.
+    KeyPending = "key_pending", "the token's key is not known here yet, its issuer is being asked";
+    /// Demands an extension of the format (`crit`); none is known here (RFC 7515, section 4.1.11).
+    Critical = "critical", "the token demands an extension that is not known here";
     /// The signature, the algorithm or the API key is wrong.
     BadSignature = "bad_signature", "the token or key is not genuine";
     /// Its time is over.
@@ -47,21 +53,43 @@ auth_errors! {
     WrongIssuer = "wrong_issuer", "the token has another issuer";
     /// A token for another service.
     WrongAudience = "wrong_audience", "the token is for another audience";
+    /// Signed with a key, or by an issuer, that is not believed for the token's group.
+    WrongGroup = "wrong_group", "the token's key is not believed for its group";
+    /// Called back before its time was over.
+    Revoked = "revoked", "the token has been revoked";
 }
 
+/// When a token whose issuer is being asked is worth another try, in ms.
+const PENDING_RETRY_MS: u64 = 1_000;
+
 impl AuthError {
-    /// The close code for a socket that showed this credential.
+    /// What the library says of a token.
+    pub(super) fn of_library(kind: &ErrorKind) -> Self {
+        match kind {
+            ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => AuthError::BadSignature,
+            _ => AuthError::Malformed,
+        }
+    }
+
+    /// The close of a socket that showed this credential.
     #[must_use]
-    pub const fn close_code(self) -> CloseCode {
+    pub fn close(self) -> Close {
         match self {
-            AuthError::Expired => CloseCode::Expired,
-            _ => CloseCode::Authorization,
+            AuthError::Expired => CloseCode::Expired.into(),
+            AuthError::Revoked => CloseCode::Revoked.into(),
+            AuthError::KeyPending => Close::from(CloseCode::Unready).retry_in(PENDING_RETRY_MS),
+            _ => CloseCode::Authorization.into(),
         }
     }
 }
 
 impl From<AuthError> for Problem {
     fn from(error: AuthError) -> Self {
-        Problem::new(ErrorCode::Authorization, error.to_string())
+        match error {
+            AuthError::KeyPending => {
+                Problem::new(ErrorCode::Unready, error.to_string()).retry_in(PENDING_RETRY_MS)
+            }
+            _ => Problem::new(ErrorCode::Authorization, error.to_string()),
+        }
     }
 }

@@ -92,7 +92,8 @@ fn quotable(text: &str) -> String {
 
 const PORT_RULE: &str = "the port must be a number from 1 to 65535";
 
-fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
+/// The host of an authority, and its port.
+pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => return Ok((authority, None)),

@@ -1,6 +1,10 @@
 //! What a token lets its bearer do.
 
-use std::{fmt, ops::BitOr, str::FromStr};
+use std::{
+    fmt,
+    ops::{BitAnd, BitOr},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -98,6 +102,13 @@ impl BitOr for Scope {
     type Output = Self;
     fn bitor(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+}
+
+impl BitAnd for Scope {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 }
 

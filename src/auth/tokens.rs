@@ -1,11 +1,15 @@
 //! Makes and believes tokens.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use jsonwebtoken::{Header, errors::ErrorKind};
+use arc_swap::ArcSwap;
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{AUDIENCE, Agent, AuthError, Claims, ISSUER, KeyRing, Scope, claims::Audience};
+use super::{
+    AUDIENCE, Agent, AuthError, Changes, Claims, ISSUER, Issuer, KeyPrint, KeyRing, KeySet,
+    Revocations, Scope, Voucher, claims::Audience,
+};
 use crate::{
     clock::Timestamp,
     model::{
@@ -20,7 +24,7 @@ pub const MAX_MINUTES: u64 = 120;
 pub const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
 /// How far another machine's clock may run ahead of ours. An expiry gets no such grace: it is when sockets close.
-const SKEW_SECONDS: u64 = 5;
+pub(super) const SKEW_SECONDS: u64 = 5;
 const LONGEST_TEXT: usize = 255;
 
 /// The life of a token: 1 to [`MAX_MINUTES`] minutes.
@@ -96,19 +100,86 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
-/// Issues and verifies tokens under one ring of keys. `now` is always the wall clock ([`crate::clock::Clock::wall`]),
-/// since other machines make and read tokens too.
+/// Whose tokens are believed at a moment: ours, under the keys of our ring, and those of outside issuers.
+#[derive(Debug)]
+pub struct Believed {
+    /// Our own keys.
+    pub own: KeyRing,
+    /// The outside issuers, each with another name, and none with ours.
+    pub issuers: Vec<Arc<Issuer>>,
+}
+
+/// Issues and verifies tokens. `now` is always the wall clock ([`crate::clock::Clock::wall`]), since other machines make
+/// and read tokens too.
 #[derive(Debug)]
 pub struct TokenService {
-    keys: KeyRing,
+    believed: ArcSwap<Believed>,
+    changes: Changes,
+    revocations: Arc<Revocations>,
     default_minutes: Minutes,
 }
 
 impl TokenService {
     /// A service whose tokens live `default_minutes` where nothing else is asked for.
     #[must_use]
-    pub fn new(keys: KeyRing, default_minutes: Minutes) -> Self {
-        Self { keys, default_minutes }
+    pub fn new(believed: Believed, default_minutes: Minutes) -> Self {
+        let believed = ArcSwap::from_pointee(believed);
+        let changes = Changes::default();
+        let revocations = Arc::new(Revocations::new(changes.clone()));
+        Self { believed, changes, revocations, default_minutes }
+    }
+
+    /// Whose tokens are believed now.
+    #[must_use]
+    pub fn believed(&self) -> Arc<Believed> {
+        self.believed.load_full()
+    }
+
+    /// Changes whose tokens are believed, for all threads in one step. Issuers keep the keys that were got from their
+    /// address.
+    pub fn believe(&self, mut believed: Believed) {
+        let former = self.believed.load();
+        for issuer in &mut believed.issuers {
+            let same = former.issuers.iter().find(|one| one.rules.name == issuer.rules.name);
+            if let (Some(same), Some(issuer)) = (same, Arc::get_mut(issuer)) {
+                issuer.follow(same);
+            }
+        }
+        self.believed.store(Arc::new(believed));
+        self.changes.tell();
+    }
+
+    /// Takes what came of asking an issuer for his keys; without a good answer the last good ones stay.
+    pub fn learn(&self, issuer: &Issuer, keys: Option<KeySet>, now: Timestamp) {
+        if issuer.asked(keys, now) {
+            self.changes.tell();
+        }
+    }
+
+    /// The news that somebody may be believed no longer: his token is revoked, or its key is gone.
+    #[must_use]
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Whether a bearer whose token was believed is so still, its end apart. Costs no cryptography.
+    #[must_use]
+    pub fn still_believes(&self, agent: &Agent) -> bool {
+        let believed = self.believed.load();
+        let is_vouched_for = match &agent.voucher.issuer {
+            None => believed.own.vouches_for(agent),
+            Some(name) => {
+                let issuer = believed.issuers.iter().find(|issuer| issuer.rules.name == *name);
+                issuer.is_some_and(|issuer| issuer.vouches_for(agent))
+            }
+        };
+        is_vouched_for && !self.revocations.touches(agent)
+    }
+
+    /// The tokens that are believed no longer.
+    #[must_use]
+    pub fn revocations(&self) -> &Arc<Revocations> {
+        &self.revocations
     }
 
     /// Makes a token that is valid from `now` on.
@@ -123,7 +194,9 @@ impl TokenService {
         if request.name.as_deref().is_some_and(|name| !is_text(name)) {
             return Err(Problem::field("name", format!("name must be {RULE}")));
         }
-        let iat = now.0 / 1_000;
+        // A token that is made right after a revocation is not meant by it.
+        let good = self.revocations.first_good_second(&request.group, &request.subject);
+        let iat = (now.0 / 1_000).max(good);
         let minutes = request.minutes.unwrap_or(self.default_minutes).get();
         let claims = Claims {
             iss: ISSUER.into(),
@@ -137,18 +210,17 @@ impl TokenService {
             jti: Uuid::now_v7().simple().to_string(),
             name: request.name,
         };
-        let signing = &self.keys.current;
-        let mut header = Header::new(signing.algorithm);
-        header.kid = Some(signing.id.clone());
-        let token = jsonwebtoken::encode(&header, &claims, &signing.key)
-            .map_err(|_| Problem::new(ErrorCode::Internal, "the token could not be signed"))?;
+        let believed = self.believed.load();
+        let token = believed.own.signing().and_then(|key| key.sign(&claims));
+        let token = token
+            .ok_or_else(|| Problem::new(ErrorCode::Internal, "the token could not be signed"))?;
         Ok(IssuedToken { token, claims })
     }
 
     /// Believes a token, or says why not.
     ///
     /// # Errors
-    /// The first rule that the token breaks: size, form, key, signature, issuer, audience, times.
+    /// The first rule that the token breaks: size, form, issuer, key, signature, audience, times, group, revocation.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Agent, AuthError> {
         if token.is_empty() {
             return Err(AuthError::Missing);
@@ -156,38 +228,66 @@ impl TokenService {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::TooLarge);
         }
-        let header = jsonwebtoken::decode_header(token).map_err(|error| refusal(error.kind()))?;
-        let mut verdict = Err(AuthError::UnknownKey);
-        for key in self.keys.candidates(header.kid.as_deref())? {
-            verdict = jsonwebtoken::decode::<Claims>(token, &key.key, &key.validation)
-                .map(|data| data.claims)
-                .map_err(|error| refusal(error.kind()));
-            if verdict != Err(AuthError::BadSignature) {
-                break;
-            }
+        let malformed = |error: jsonwebtoken::errors::Error| AuthError::of_library(error.kind());
+        let header = jsonwebtoken::decode_header(token).map_err(malformed)?;
+        if header.crit.is_some() {
+            return Err(AuthError::Critical);
         }
-        let claims = verdict?;
-        check(&claims, now.0 / 1_000)?;
-        Ok(claims.into())
+        // Not believed yet: only says whose key is to verify all of it, this claim included.
+        let Claimed { iss } =
+            jsonwebtoken::dangerous::insecure_decode_claims(token).map_err(malformed)?;
+        let believed = self.believed.load();
+        let id = header.kid.as_deref();
+        let (claims, audience, voucher) = if iss == ISSUER {
+            let (claims, key) = read_own(&believed.own, token, id)?;
+            (claims, AUDIENCE, Voucher { issuer: None, key })
+        } else {
+            let issuer = believed.issuers.iter().find(|issuer| *issuer.rules.name == *iss);
+            let issuer = issuer.ok_or(AuthError::WrongIssuer)?;
+            let (claims, key) = issuer.read(token, id, now)?;
+            let voucher = Voucher { issuer: Some(Arc::clone(&issuer.rules.name)), key };
+            (claims, issuer.rules.audience.as_str(), voucher)
+        };
+        check(&claims, audience, now.0 / 1_000)?;
+        let agent = Agent::new(claims, voucher);
+        if self.revocations.touches(&agent) {
+            return Err(AuthError::Revoked);
+        }
+        Ok(agent)
     }
 }
 
-fn refusal(kind: &ErrorKind) -> AuthError {
-    match kind {
-        ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm => AuthError::BadSignature,
-        _ => AuthError::Malformed,
-    }
+/// The one claim that is looked at before the signature is.
+#[derive(Deserialize)]
+struct Claimed {
+    iss: String,
 }
 
-fn check(claims: &Claims, now: u64) -> Result<(), AuthError> {
+fn read_own(
+    keys: &KeyRing,
+    token: &str,
+    id: Option<&str>,
+) -> Result<(Claims, KeyPrint), AuthError> {
+    let mut verdict = Err(AuthError::UnknownKey);
+    for key in keys.candidates(id)? {
+        verdict = key.read::<Claims>(token).map(|claims| (claims, key.print()));
+        match &verdict {
+            Err(AuthError::BadSignature) => {}
+            Ok((claims, _)) if !key.is_believed_for(&claims.group) => {
+                return Err(AuthError::WrongGroup);
+            }
+            _ => break,
+        }
+    }
+    verdict
+}
+
+fn check(claims: &Claims, audience: &str, now: u64) -> Result<(), AuthError> {
     let texts = is_text(&claims.sub) && claims.name.as_deref().is_none_or(is_text);
     if !texts || claims.jti.parse::<IdempotencyKey>().is_err() {
         return Err(AuthError::Malformed);
     }
-    if claims.iss != ISSUER {
-        return Err(AuthError::WrongIssuer);
-    }
-    if !claims.aud.includes_us() {
+    if !claims.aud.includes(audience) {
         return Err(AuthError::WrongAudience);
     }
     if now >= claims.exp {
@@ -197,7 +297,7 @@ fn check(claims: &Claims, now: u64) -> Result<(), AuthError> {
     if begins > now.saturating_add(SKEW_SECONDS) {
         return Err(AuthError::NotYetValid);
     }
-    // Holds for tokens that a customer's server made with the shared key, too.
+    // Holds for tokens that others made, too: what a revocation must remember ends with it.
     if claims.exp.saturating_sub(claims.iat) > MAX_MINUTES * 60 {
         return Err(AuthError::LivesTooLong);
     }

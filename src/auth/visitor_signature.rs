@@ -139,7 +139,11 @@ impl VisitorSignatures {
         token: &str,
         now: Timestamp,
     ) -> Result<(), SignatureError> {
-        jsonwebtoken::decode_header(token).map_err(|_| SignatureError::Malformed)?;
+        let header = jsonwebtoken::decode_header(token).map_err(|_| SignatureError::Malformed)?;
+        // It names what must be understood, and none of it is here (RFC 7515, section 4.1.11).
+        if header.crit.is_some() {
+            return Err(SignatureError::Malformed);
+        }
         // The algorithm is the key's, whatever the token says; times are judged by our clock below.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.required_spec_claims.clear();
@@ -276,6 +280,9 @@ mod tests {
             URL_SAFE_NO_PAD.encode(claims.to_string())
         );
         assert!(check("ada", Some(&none)).is_err());
+        let critical = Header { crit: Some(vec!["exp".into()]), ..Header::default() };
+        let critical = encode(&critical, &claims, &EncodingKey::from_secret(KEY.as_bytes()));
+        assert_eq!(check("ada", Some(&critical.unwrap())), Err(SignatureError::Malformed));
         assert_eq!(check("ada", Some("a.b.c")), Err(SignatureError::Malformed));
         assert_eq!(check("ada", Some(&"a.".repeat(3_000))), Err(SignatureError::Malformed));
     }

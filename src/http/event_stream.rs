@@ -22,7 +22,8 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    clock::{Clock, Timestamp},
+    auth::{Agent, TokenService},
+    clock::Clock,
     events::{
         cursor::{Cursor, Place},
         filter::Filter,
@@ -46,8 +47,8 @@ pub struct Wishes {
     pub place: Place,
     /// Which events.
     pub filter: Filter,
-    /// When its token ends, on the wall clock.
-    pub expires: Timestamp,
+    /// Who reads.
+    pub bearer: Agent,
     /// Longest silence.
     pub heartbeat: Duration,
     /// How long it may take nothing.
@@ -59,10 +60,12 @@ pub fn answer(
     streaming: Streaming,
     wishes: Wishes,
     clock: Clock,
+    tokens: Arc<TokenService>,
     draining: watch::Receiver<bool>,
 ) -> HttpResponse {
     let (chunks, body) = mpsc::channel(CHUNKS);
-    let stream = Stream { streaming, wishes, clock, draining, chunks, text: String::new() };
+    let text = String::new();
+    let stream = Stream { streaming, wishes, clock, tokens, draining, chunks, text };
     actix_web::rt::spawn(stream.run());
     HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -76,6 +79,7 @@ struct Stream {
     streaming: Streaming,
     wishes: Wishes,
     clock: Clock,
+    tokens: Arc<TokenService>,
     draining: watch::Receiver<bool>,
     chunks: mpsc::Sender<Bytes>,
     /// What is to be sent next.
@@ -91,6 +95,7 @@ impl Stream {
                 self.write(None, "goaway", &format!(r#"{{"retry_ms":{RETRY_MS}}}"#));
             }
             StreamEnd::Expired => self.write(None, "expired", r#"{"code":"expired"}"#),
+            StreamEnd::Revoked => self.write(None, "expired", r#"{"code":"revoked"}"#),
             StreamEnd::Gone | StreamEnd::Slow => return,
         }
         let _ = self.flush().await;
@@ -105,12 +110,16 @@ impl Stream {
         }
         let _ = writeln!(self.text, "retry: {RETRY_MS}");
         self.mark();
+        let mut changes = self.tokens.changes().watch();
         loop {
+            if !self.tokens.still_believes(&self.wishes.bearer) {
+                return Err(StreamEnd::Revoked);
+            }
             let changed = feed.changed();
             let batch = feed.read(self.wishes.place, BATCH, &self.wishes.filter);
             self.write_batch(&batch);
             self.flush().await?;
-            let left = self.wishes.expires.since(self.clock.wall());
+            let left = self.wishes.bearer.expires.since(self.clock.wall());
             if *self.draining.borrow() {
                 return Err(StreamEnd::Drained);
             }
@@ -125,6 +134,7 @@ impl Stream {
                 () = tokio::time::sleep(self.wishes.heartbeat) => self.mark(),
                 () = tokio::time::sleep(Duration::from_millis(left)) => {}
                 _ = self.draining.changed() => {}
+                _ = changes.changed() => {}
                 () = self.chunks.closed() => return Err(StreamEnd::Gone),
             }
         }

@@ -14,11 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, ProblemBody},
     event_stream::{self, Wishes},
-    extract::{Bearer, parse, text},
+    extract::{Bearer, parse, query as read_query, text},
+    paging,
     state::State,
 };
 use crate::{
-    auth::Scope,
+    auth::{AuthError, Scope},
     events::{
         cursor::Place,
         filter::Filter,
@@ -32,8 +33,6 @@ use crate::{
     },
 };
 
-/// Most events that one answer holds.
-const MOST: usize = 1_000;
 /// Longest wait for an event, milliseconds.
 const LONGEST_WAIT_MS: u64 = 30_000;
 
@@ -108,9 +107,7 @@ pub async fn read(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let query = web::Query::<EventQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?
-        .into_inner();
+    let query: EventQuery = read_query(&request)?;
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
     let feed = state.events.feed(&group)?;
     let accept = text(&request, header::ACCEPT).unwrap_or_default();
@@ -118,17 +115,15 @@ pub async fn read(
         let last = text(&request, HeaderName::from_static("last-event-id"));
         return stream(&state, feed, &bearer, &query, last, filter);
     }
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
-    }
+    let limit = paging::limit(query.limit, paging::USUAL)?;
     let wait_ms = query.wait_ms.unwrap_or(0);
     if wait_ms > LONGEST_WAIT_MS {
         let rule = format!("must be 0 to {LONGEST_WAIT_MS}");
         return Err(Problem::field("wait_ms", rule).into());
     }
     let after = place("after", query.after.as_deref())?.unwrap_or(Place::Start);
-    let batch = pull(&state, feed, after, limit, &filter, wait_ms).await?;
+    let asked = Asked { after, limit, filter, wait_ms };
+    let batch = pull(&state, feed, &bearer, &asked).await?;
     Ok(HttpResponse::Ok().json(EventList::from(batch)))
 }
 
@@ -156,23 +151,36 @@ fn stream(
     let wishes = Wishes {
         place,
         filter,
-        expires: bearer.0.expires,
+        bearer: bearer.0.clone(),
         heartbeat: state.settings.events.heartbeat,
         write_deadline: state.settings.limits.write_deadline,
     };
     let (clock, draining) = (state.clock().clone(), state.events.draining());
-    Ok(event_stream::answer(feed.open_stream()?, wishes, clock, draining))
+    Ok(event_stream::answer(
+        feed.open_stream()?,
+        wishes,
+        clock,
+        Arc::clone(&state.tokens),
+        draining,
+    ))
 }
 
-/// Reads events, and waits for one if there is none yet.
+/// What a pull is to give.
+struct Asked {
+    after: Place,
+    limit: usize,
+    filter: Filter,
+    wait_ms: u64,
+}
+
+/// Reads events, and waits for one if there is none yet; no longer than the bearer is believed.
 async fn pull(
     state: &State,
     feed: &Arc<Feed>,
-    after: Place,
-    limit: usize,
-    filter: &Filter,
-    wait_ms: u64,
+    bearer: &Bearer,
+    asked: &Asked,
 ) -> Result<Batch, Problem> {
+    let Asked { after, limit, ref filter, wait_ms } = *asked;
     let has_something =
         |batch: &Batch| !batch.items.is_empty() || batch.reset.is_some() || batch.more;
     let mut batch = feed.read(after, limit, filter);
@@ -181,9 +189,13 @@ async fn pull(
     }
     let _waiting = feed.open_stream()?;
     let mut draining = state.events.draining();
+    let mut changes = state.tokens.changes().watch();
     let over = tokio::time::sleep(Duration::from_millis(wait_ms));
     tokio::pin!(over);
     loop {
+        if !state.tokens.still_believes(&bearer.0) {
+            return Err(AuthError::Revoked.into());
+        }
         let changed = feed.changed();
         batch = feed.read(Place::At(batch.cursor), limit, filter);
         if has_something(&batch) || *draining.borrow() {
@@ -193,6 +205,7 @@ async fn pull(
             () = changed => {}
             () = &mut over => return Ok(batch),
             _ = draining.changed() => {}
+            _ = changes.changed() => {}
         }
     }
 }

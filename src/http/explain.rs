@@ -6,7 +6,8 @@ use utoipa::IntoParams;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, visitor_key},
+    extract::{Bearer, parse, query as read_query, visitor_key},
+    paging,
     state::{State, ask},
 };
 use crate::{
@@ -14,8 +15,8 @@ use crate::{
     model::{error::Problem, explain::Explanation, ids::SignalId},
 };
 
-/// Most entries of one answer.
-const MOST: usize = 1_000;
+/// How many entries one answer holds where nothing else is asked for.
+const USUAL: usize = 200;
 
 /// What to explain.
 #[derive(Deserialize, IntoParams)]
@@ -48,14 +49,10 @@ pub async fn explain(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::OPERATE)?;
     let key = visitor_key(&path.0, &path.1)?;
-    let query = web::Query::<ExplainQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
+    let query: ExplainQuery = read_query(&request)?;
     let named = |problem| Problem { field: Some("signal".to_owned()), ..problem };
     let signal = query.signal.as_deref().map(parse::<SignalId>).transpose().map_err(named)?;
-    let limit = query.limit.unwrap_or(200);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
-    }
+    let limit = paging::limit(query.limit, USUAL)?;
     let explained = ask(|answer| state.presence.explain(key, signal, limit, answer)).await??;
     Ok(HttpResponse::Ok().json(explained))
 }

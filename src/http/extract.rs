@@ -135,11 +135,33 @@ pub fn json<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let field = if path == "." { "body".to_owned() } else { path };
+        // A question mark stands for what ended before it had a name.
+        let field = if matches!(&*path, "." | "?") { "body".to_owned() } else { path };
         Problem::field(field, sentence(error.inner()))
     })?;
     deserializer.end().map_err(|_| Problem::field("body", "must be one JSON object"))?;
     Ok(value)
+}
+
+/// What a query, or a form, says; `whole` is what errors name where no field is to blame.
+///
+/// # Errors
+/// `badrequest` that names the field.
+pub fn form<T: DeserializeOwned>(text: &str, whole: &str) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let path = error.path().to_string();
+        let field = if path == "." { whole.to_owned() } else { path };
+        Problem::field(field, sentence(error.inner()))
+    })
+}
+
+/// What a request's query says.
+///
+/// # Errors
+/// `badrequest` that names the field.
+pub fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
+    form(request.query_string(), "query")
 }
 
 /// A request's body, within the settings' limit.

@@ -2,13 +2,20 @@
 
 use actix_web::web::ServiceConfig;
 
-use super::{documents, events, explain, operations, pages, signals, tokens, visitors, webhooks};
+use super::{
+    documents, events, explain, keys, operations, pages, revocations, signals, tokens, visitors,
+    webhooks,
+};
 
 /// Adds all routes but the facades'.
 pub fn routes(service: &mut ServiceConfig) {
     service
         // REST
         .service(tokens::create)
+        .service(keys::jwks)
+        .service(revocations::revoke)
+        .service(revocations::list)
+        .service(revocations::take_back)
         .service(visitors::list)
         .service(visitors::one)
         .service(explain::explain)

@@ -9,7 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse},
+    extract::{Bearer, parse, query as read_query},
+    paging,
     state::State,
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
     },
 };
 
-/// Most dead letters that one answer holds, and that one call sends again.
+/// Most dead letters that one call sends again.
 const MOST: u32 = 1_000;
 
 /// How an endpoint is doing.
@@ -108,7 +109,7 @@ pub struct DeadLetterList {
 pub struct LetterQuery {
     /// At most so many: 1 to 1000; 100 when missing.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<u32>,
+    limit: Option<usize>,
     /// The `next` of the list before.
     cursor: Option<u64>,
 }
@@ -139,7 +140,7 @@ pub async fn list(
         let doing = endpoint.state(state.clock().now());
         webhooks.push(WebhookView {
             id: Arc::clone(&endpoint.id),
-            url: endpoint.address(),
+            url: endpoint.address.to_string(),
             types: endpoint.kinds.names().collect(),
             health: match (doing.gone, doing.down) {
                 (true, _) => Health::Gone,
@@ -168,16 +169,11 @@ pub async fn list_letters(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     let (mailbox, _) = find(&state, &bearer, &path.0, &path.1)?;
-    let query = web::Query::<LetterQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
-    let limit = query.limit.unwrap_or(100);
-    if !(1..=MOST).contains(&limit) {
-        return Err(Problem::field("limit", format!("must be 1 to {MOST}")).into());
-    }
+    let query: LetterQuery = read_query(&request)?;
+    let limit = paging::limit(query.limit, paging::USUAL)?;
     let found = state.letters.list(&mailbox, query.cursor.unwrap_or(0), limit).await;
     let found = found.map_err(broken)?;
-    let is_full = found.len() == limit as usize;
-    let next = found.last().filter(|_| is_full).map(|last| last.id);
+    let next = paging::next(&found, limit, |last| last.id);
     let letters = found.into_iter().map(|Letter { id, letter }| DeadLetter {
         id,
         cause: letter.cause,

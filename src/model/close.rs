@@ -95,6 +95,8 @@ close_codes! {
     UniqueExpired = 4505, "uniqueexpired", No;
     /// The visitor id is not signed as the group demands, or its signature is wrong or expired.
     Signature = 4506, "signature", No;
+    /// The token has been revoked, or the key under it is believed no longer.
+    Revoked = 4507, "revoked", Renew;
 }
 
 /// A close as it is sent: the code, and when to come back.

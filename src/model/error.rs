@@ -66,6 +66,9 @@ error_codes! {
     Internal = "internal", 500;
 }
 
+/// Longest name of a field that an error repeats, in characters.
+const LONGEST_FIELD: usize = 100;
+
 /// An error as the core raises it; each channel writes it in its own form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}: {message}", code.as_str())]
@@ -88,9 +91,14 @@ impl Problem {
         Self { code, field: None, message: message.into(), retry_ms: None }
     }
 
-    /// A field that breaks a rule.
+    /// A field that breaks a rule. A name that is longer than any of ours is cut: it is the sender's own.
     pub fn field(field: impl Into<String>, rule: impl Into<String>) -> Self {
-        Self { field: Some(field.into()), ..Self::new(ErrorCode::BadRequest, rule) }
+        let mut field = field.into();
+        if let Some((end, _)) = field.char_indices().nth(LONGEST_FIELD) {
+            field.truncate(end);
+            field.push('…');
+        }
+        Self { field: Some(field), ..Self::new(ErrorCode::BadRequest, rule) }
     }
 
     /// The same problem, worth another try after `retry_ms`.

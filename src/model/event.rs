@@ -130,6 +130,20 @@ pub enum EventKind {
     },
 }
 
+/// A place in the order of one visitor's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Position {
+    /// The event's epoch.
+    pub epoch: u64,
+    /// The event's sequence in that epoch.
+    pub sequence: u64,
+}
+
+impl Position {
+    /// Before every event.
+    pub const ORIGIN: Self = Self { epoch: 0, sequence: 0 };
+}
+
 impl EventKind {
     /// The words in `type`; the one at place `n` belongs to the kind with the index `n`.
     pub const NAMES: [&'static str; 9] = [

@@ -1,6 +1,6 @@
 //! JSON that passes through unread, and what is wrong with JSON that is read.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -79,14 +79,14 @@ impl Json {
     }
 }
 
-/// What is wrong, without the place, and without the value that the library quotes: what somebody puts into the wrong
-/// field may be a secret, and answers are logged by those who get them.
+/// What is wrong, without the place, and without the value or name that the library quotes: what somebody puts into the
+/// wrong field may be a secret, and may be long; and answers are logged by those who get them.
 #[must_use]
-pub fn sentence(error: &serde_json::Error) -> String {
+pub fn sentence(error: &impl fmt::Display) -> String {
     let whole = error.to_string();
     // Text of our own may say anything before it; the place comes last.
     let sentence = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(sentence, _)| sentence);
-    let is_quoting = ["invalid type: ", "invalid value: ", "unknown variant "];
+    let is_quoting = ["invalid type: ", "invalid value: ", "unknown variant ", "unknown field "];
     let Some(kind) = is_quoting.into_iter().find(|kind| sentence.starts_with(kind)) else {
         return sentence.to_owned();
     };
@@ -159,6 +159,13 @@ mod tests {
         That,
     }
 
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Strict {
+        only: u64,
+    }
+
     fn of<T: serde::de::DeserializeOwned>(text: &str) -> String {
         sentence(&serde_json::from_str::<T>(text).err().unwrap())
     }
@@ -172,6 +179,7 @@ mod tests {
         assert_eq!(of::<u64>("-5"), "invalid value: integer, expected u64");
         assert_eq!(of::<u64>("{}"), "invalid type: map, expected u64");
         assert_eq!(of::<Choice>(r#""a secret""#), "unknown variant, expected `this` or `that`");
+        assert_eq!(of::<Strict>(r#"{"a secret": 1}"#), "unknown field, expected `only`");
         assert_eq!(of::<u64>("[1"), "invalid type: sequence, expected u64");
         assert_eq!(of::<Vec<u64>>("[1"), "EOF while parsing a list");
     }

@@ -7,6 +7,7 @@ pub mod event;
 pub mod explain;
 pub mod ids;
 pub mod json;
+pub mod list;
 pub mod presence;
 pub mod protocol;
 pub mod signal;

@@ -6,14 +6,17 @@ mod explain;
 mod tests;
 mod unique;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use self::delivery::{CodeDelivery, VisitorDelivery};
 use super::{
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Reply, Report, Submission, ToPage, Welcome},
+        command::{Command, Connect, Departure, Reply, Report, Share, Submission, ToPage, Welcome},
     },
     watchers::{WatchLimits, Watchers},
 };
@@ -22,8 +25,9 @@ use crate::{
     codes::{CodeRecord, CodeRules, Codes, GuessLimits, Guesses},
     model::{
         error::{ErrorCode, Problem},
-        event::{Event, EventKind},
+        event::{Event, EventKind, Position},
         ids::{GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
+        list::Row,
         protocol::agent::ToAgent,
         signal::{InvokeFailure, Outcome},
         timeline::PageEnd,
@@ -37,8 +41,6 @@ pub type VisitorEngine = MemoryEngine<Visitor>;
 /// The engine that keeps codes.
 pub type CodeEngine = MemoryEngine<CodeRecord>;
 
-/// Most visitors that one list answers.
-pub const MAX_LIST: usize = 1000;
 /// How long a code rests after its life, in milliseconds.
 const CODE_REST_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -54,11 +56,14 @@ pub trait Post: Send + Sync {
     fn settled(&self, outcome: Outcome);
 }
 
-/// Hears every event of every visitor, once, whoever watches; those of one visitor in their order. Called by the thread
-/// that applied the command: it must not wait. May read and submit; that then happens after the visitor's other effects.
+/// Hears what is told of every visitor, once, whoever watches; of one visitor in its order. Called by the thread that
+/// applied the command: it must not wait. May read and submit; that then happens after the visitor's other effects.
 pub trait Tap: Send + Sync {
     /// This happened.
-    fn heard(&self, key: &VisitorKey, event: &Event);
+    fn heard(&self, _key: &VisitorKey, _event: &Event) {}
+
+    /// Lists say this of the visitor now; `None` when he is not there any more.
+    fn listed(&self, _key: &VisitorKey, _row: Option<&Arc<Row>>) {}
 }
 
 /// What presence needs to start.
@@ -102,6 +107,33 @@ struct Shared {
     clock: Clock,
     post: Arc<dyn Post>,
     taps: Box<[Arc<dyn Tap>]>,
+    figures: Figures,
+}
+
+/// Sums over all visitors, kept up with every change.
+#[derive(Default)]
+pub struct Figures {
+    connected: AtomicI64,
+    in_transit: AtomicI64,
+    held: AtomicI64,
+}
+
+impl Figures {
+    fn add(&self, share: Share) {
+        self.connected.fetch_add(share.connected, Ordering::Relaxed);
+        self.in_transit.fetch_add(share.in_transit, Ordering::Relaxed);
+        self.held.fetch_add(share.held, Ordering::Relaxed);
+    }
+
+    /// The sums now.
+    #[must_use]
+    pub fn sums(&self) -> Share {
+        Share {
+            connected: self.connected.load(Ordering::Relaxed),
+            in_transit: self.in_transit.load(Ordering::Relaxed),
+            held: self.held.load(Ordering::Relaxed),
+        }
+    }
 }
 
 impl Presence {
@@ -112,8 +144,15 @@ impl Presence {
         let clock = options.clock;
         let (watchers, taps) = (Watchers::new(options.watches), taps.into());
         let timelines = Timelines::new(shards, options.timeline_entries);
-        let shared =
-            Arc::new(Shared { node, watchers, timelines, clock: clock.clone(), post, taps });
+        let shared = Arc::new(Shared {
+            node,
+            watchers,
+            timelines,
+            clock: clock.clone(),
+            post,
+            taps,
+            figures: Figures::default(),
+        });
         let delivery = VisitorDelivery(Arc::clone(&shared));
         let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
@@ -145,6 +184,23 @@ impl Presence {
     #[must_use]
     pub fn watchers(&self) -> &Watchers {
         &self.shared.watchers
+    }
+
+    /// The sums over all visitors.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
+    }
+
+    /// Brings lists and figures up to the records that were restored without commands.
+    pub(super) fn count_restored(&self) {
+        let Shared { taps, figures, .. } = &*self.shared;
+        self.visitors.for_each(|key, visitor| {
+            figures.add(visitor.share());
+            if let Some(row) = visitor.row(&key.visitor).map(Arc::new) {
+                taps.iter().for_each(|tap| tap.listed(key, Some(&row)));
+            }
+        });
     }
 
     /// The clock that presence goes by.
@@ -274,36 +330,31 @@ impl Presence {
         );
     }
 
-    /// Lists the visitors of a group who are there, in the order of their ids, at most `limit` after `after`.
-    pub fn list(
+    /// Reads those of these visitors of a group who are there, in the given order.
+    pub fn views(
         &self,
-        group: GroupId,
-        after: Option<VisitorId>,
-        limit: usize,
+        group: &GroupId,
+        visitors: Vec<VisitorId>,
         answer: impl FnOnce(Vec<VisitorView>) + Send + 'static,
     ) {
-        let limit = limit.clamp(1, MAX_LIST);
-        let start = after.map(|visitor| VisitorKey { group: group.clone(), visitor });
-        let list = Arc::new(parking_lot::Mutex::new(Vec::new()));
-        let found = Arc::clone(&list);
-        let reader = Box::new(move |key: &VisitorKey, visitor: &Visitor| {
-            if key.group != group {
-                return key.group < group;
-            }
-            let mut found = found.lock();
-            found.extend(visitor.view(key));
-            found.len() < limit
+        let key = |visitor| VisitorKey { group: group.clone(), visitor };
+        let views = Arc::new(parking_lot::Mutex::new(Vec::with_capacity(visitors.len())));
+        let found = Arc::clone(&views);
+        let visit = Box::new(move |key: &VisitorKey, visitor: &Visitor| {
+            found.lock().extend(visitor.view(key));
         });
-        let done = Box::new(move || answer(std::mem::take(&mut *list.lock())));
-        self.visitors.scan(start, reader, done);
+        let done = Box::new(move || answer(std::mem::take(&mut *views.lock())));
+        self.visitors.read_all(visitors.into_iter().map(key).collect(), visit, done);
     }
 
-    /// A socket wants a visitor's events, and gets the present state. `answer` is called before that: with `toomany`
-    /// when the visitor has too many watchers or the socket watches too many visitors.
+    /// A socket wants a visitor's events, and gets the present state; with `since`, the presence data too if they
+    /// changed after that. `answer` is called before: with `toomany` when the visitor has too many watchers or the socket
+    /// watches too many visitors.
     pub fn watch(
         &self,
         key: VisitorKey,
         watcher: SocketId,
+        since: Option<Position>,
         answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
         let is_new = match self.shared.watchers.reserve(key.clone(), watcher) {
@@ -311,7 +362,7 @@ impl Presence {
             Err(problem) => return answer(Err(problem)),
         };
         let (presence, of) = (self.clone(), key.clone());
-        let command = Command::Attach { watcher: self.address(watcher) };
+        let command = Command::Attach { watcher: self.address(watcher), since };
         self.submit(key, command, move |reply| {
             if reply.is_err() && is_new {
                 presence.unwatch(&of, watcher);
@@ -338,10 +389,19 @@ impl Presence {
     ) {
         let presence = self.clone();
         let key = VisitorKey { group: known.group.clone(), visitor: anonymous };
+        let left = key.clone();
         let command = Command::Join { page, known: known.visitor.clone() };
         self.submit(key, command, move |reply| match reply {
             Ok(Reply::Joined { data, terms }) => {
-                presence.submit(known, Command::Inherit { data, terms }, |_| done());
+                // A turn of that record later: by then its watchers have gone over, and hear what is inherited.
+                let (anonymous, next) = (left, presence.clone());
+                presence.read(
+                    anonymous,
+                    |_| (),
+                    move |_| {
+                        next.submit(known, Command::Inherit { data, terms }, |_| done());
+                    },
+                );
             }
             _ => done(),
         });

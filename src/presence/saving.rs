@@ -46,10 +46,11 @@ pub async fn load(
     for (key, row) in codes {
         loaded += u64::from(restore(presence.code_engine(), &key, &row).is_some());
     }
-    for (key, row) in visitors {
-        let Some(key): Option<VisitorKey> = restore(presence.visitors(), &key, &row) else {
-            continue;
-        };
+    let visitors = visitors.iter();
+    let keys = visitors.filter_map(|(key, row)| restore(presence.visitors(), key, row));
+    let keys: Vec<VisitorKey> = keys.collect();
+    presence.count_restored();
+    for key in keys {
         loaded += 1;
         let command = Command::NodeLost { node: presence.node().node, before: boot.incarnation };
         presence.visitors().submit(key, Expect::Any, command, Box::new(|_| ()));

@@ -6,7 +6,8 @@
 //! * `pages`: connecting, leaving, grace, focus, visibility,
 //! * `held`: the signals that wait, and their outcomes,
 //! * `identity`: anonymous visitors who become known, and unique ids,
-//! * `view`: what readers and watchers see.
+//! * `view`: what readers and watchers see,
+//! * `standing`: what lists and figures say.
 
 pub mod command;
 mod held;
@@ -15,6 +16,7 @@ mod identity;
 mod model_test;
 mod pages;
 mod record;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -96,6 +98,9 @@ pub struct Visitor {
     since: Timestamp,
     updated: Timestamp,
     data: PresenceData,
+    /// The sequence of the event that told the last change of the data.
+    #[serde(default = "unknown_sequence")]
+    data_sequence: u64,
     terms: Option<TermsStatus>,
     visibility: Option<Visibility>,
     sockets: Vec<Socket>,
@@ -108,6 +113,11 @@ pub struct Visitor {
     /// A watcher waits for the state that is unknown yet.
     awaited: bool,
     signals: Signals,
+}
+
+/// Of records that were saved before this was kept: later than anything that a watcher knows.
+fn unknown_sequence() -> u64 {
+    u64::MAX
 }
 
 /// What one `apply` works with, so that its parts need few arguments.
@@ -142,6 +152,7 @@ impl Visitor {
             since: now,
             updated: now,
             data: PresenceData::EMPTY,
+            data_sequence: 0,
             terms: None,
             visibility: None,
             sockets: Vec::new(),
@@ -219,8 +230,8 @@ impl Visitor {
             Command::Signal(submission) => self.signal(*submission, &mut step),
             Command::Join { page, known } => self.join(page, known, &mut step),
             Command::Inherit { data, terms } => self.inherit(&data, terms, &mut step),
-            Command::Attach { watcher } => {
-                self.attach(watcher, &mut step);
+            Command::Attach { watcher, since } => {
+                self.attach(watcher, since, &mut step);
                 Reply::Done
             }
             Command::UniqueGiven { socket, code, until } => {
@@ -325,6 +336,7 @@ impl Visitor {
         self.updated = step.now;
         if !update.is_empty() {
             self.publish(EventKind::Presence(update), step);
+            self.data_sequence = self.sequence;
         }
         Ok(())
     }

@@ -1,10 +1,8 @@
 //! Development mode: what to run on when there are no settings.
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
-use super::{Settings, SettingsError, validate, wire};
+use super::{Settings, SettingsError, Sources, validate, wire};
 use crate::{
     auth::{Mode, Secret},
     store::saved::StorageUrl,
@@ -25,7 +23,7 @@ pub struct Development {
 }
 
 /// Fills in fresh keys and one group. The environment and flags may still set all else.
-pub(super) fn settings(mut wire: wire::Wire, base: &Path) -> Result<Settings, SettingsError> {
+pub(super) fn settings(mut wire: wire::Wire, sources: &Sources) -> Result<Settings, SettingsError> {
     let folder =
         tempfile::Builder::new().prefix("vestibule-").tempdir().map_err(SettingsError::Folder)?;
     let (api_key, partner_key) = (Secret::generate(), Secret::generate());
@@ -38,7 +36,7 @@ pub(super) fn settings(mut wire: wire::Wire, base: &Path) -> Result<Settings, Se
         ..Default::default()
     }];
     let own_storage = wire.storage.url == wire::Storage::default().url;
-    let mut settings = validate::settings(wire, base, Mode::Development)?;
+    let mut settings = validate::settings(wire, sources, Mode::Development)?;
     if !settings.server.bind.ip().is_loopback() {
         let rule = "without a settings file only a loopback address is served (127.0.0.1:8080)";
         return Err(SettingsError::key("server.bind", rule));

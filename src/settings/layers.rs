@@ -16,8 +16,13 @@ pub(super) fn read(sources: &Sources) -> Result<wire::Wire, SettingsError> {
         Some(path) => read_file(path)?,
         None => Table::new(),
     };
+    let auth = wire::Auth {
+        keys: vec![wire::Key::default()],
+        issuers: vec![wire::Issuer::default()],
+        ..Default::default()
+    };
     let group = wire::Group { webhooks: vec![wire::Webhook::default()], ..Default::default() };
-    let defaults = wire::Wire { groups: vec![group], ..Default::default() };
+    let defaults = wire::Wire { auth, groups: vec![group], ..Default::default() };
     let defaults = Value::try_from(defaults).unwrap_or(Value::Table(Table::new()));
     let mut tree = Value::Table(std::mem::take(&mut tree));
     for (variable, path, text) in variables(&sources.environment) {

@@ -3,6 +3,7 @@
 //! `wire` is what may be written, `layers` reads it, `validate` makes the types below of it. Beyond this module
 //! nobody reads the environment or checks a setting again.
 
+mod auth;
 mod development;
 mod error;
 mod layers;
@@ -19,16 +20,14 @@ use std::{
     time::Duration,
 };
 
-use actix_web::http::Uri;
-
 pub use self::{
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
 };
 use crate::{
     auth::{
-        ApiKeys, KeyRing, Minutes, Mode, OriginList, Partner, Secret, Signer, TokenService,
-        VisitorSignatures,
+        ApiKeys, Believed, Issuer, IssuerRules, KeyRing, KeySet, Minutes, Mode, OriginList,
+        OutsideAddress, Partner, Signer, TokenService, VisitorSignatures,
     },
     limits::{Proxies, Rate},
     model::{event::Kinds, ids::GroupId},
@@ -77,9 +76,18 @@ impl Sources {
     }
 }
 
+impl std::fmt::Debug for Sources {
+    /// Without the environment, which holds secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sources").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 /// All settings, checked.
 #[derive(Debug)]
 pub struct Settings {
+    /// Where they came from, so that parts can be read again.
+    pub sources: Sources,
     /// Whether this is a trial or the real thing.
     pub mode: Mode,
     /// What development mode made up; `None` in production.
@@ -115,6 +123,8 @@ pub struct Server {
     pub proxies: Proxies,
     /// Threads that serve sockets; at least 1.
     pub workers: usize,
+    /// How long an HTTP connection may stay open between two requests.
+    pub keep_alive: Duration,
     /// Shortest time between two pings; never above `ping_max`.
     pub ping_min: Duration,
     /// Longest time between two pings.
@@ -162,6 +172,12 @@ pub struct Limits {
     pub watches_per_socket: usize,
     /// Watchers of one visitor.
     pub watchers_per_visitor: usize,
+    /// Live lists of one agent's socket.
+    pub lists_per_socket: usize,
+    /// Live lists of all agents of one group.
+    pub lists_per_group: usize,
+    /// How long the changes of a group's live lists are gathered, in ms.
+    pub list_pace_ms: u64,
     /// Longest frame or message on a socket, bytes.
     pub frame_limit_bytes: usize,
     /// What may wait for a slow socket, bytes.
@@ -187,20 +203,29 @@ pub struct Limits {
 /// Tokens.
 #[derive(Clone, Debug)]
 pub struct Auth {
-    /// Signs tokens; 32 bytes or more.
-    pub signing_key: Secret,
-    /// Former keys whose tokens are still believed.
-    pub previous_signing_keys: Vec<Secret>,
+    /// Our own keys, of which one signs.
+    pub keys: KeyRing,
+    /// Who else may make tokens, and the keys that stand in his file, if he has one.
+    pub issuers: Vec<(IssuerRules, KeySet)>,
+    /// The files that keys were read from.
+    pub files: Vec<PathBuf>,
     /// Life of a token where nothing else is asked for.
     pub token_minutes: Minutes,
 }
 
 impl Auth {
+    /// Whose tokens are believed.
+    #[must_use]
+    pub fn believed(&self) -> Believed {
+        let issuers = self.issuers.iter().cloned();
+        let issuers = issuers.map(|(rules, keys)| Arc::new(Issuer::new(rules, keys))).collect();
+        Believed { own: self.keys.clone(), issuers }
+    }
+
     /// The token service that these settings describe.
     #[must_use]
     pub fn token_service(&self) -> TokenService {
-        let keys = KeyRing::hs256(&self.signing_key, &self.previous_signing_keys);
-        TokenService::new(keys, self.token_minutes)
+        TokenService::new(self.believed(), self.token_minutes)
     }
 }
 
@@ -237,7 +262,7 @@ pub struct Webhook {
     /// Its name within the group: made from the address, so that it outlives a restart.
     pub id: Arc<str>,
     /// The address: https, or http where the settings allow it.
-    pub url: Uri,
+    pub address: OutsideAddress,
     /// Signs what is posted.
     pub signer: Signer,
     /// Which events.
@@ -366,11 +391,12 @@ pub struct Log {
 /// The first thing that is wrong, naming its key.
 pub fn load(sources: &Sources) -> Result<Settings, SettingsError> {
     let wire = layers::read(sources)?;
-    let bare = wire.auth.signing_key.is_none() && wire.groups.is_empty();
+    let auth = &wire.auth;
+    let bare = auth.signing_key.is_none() && auth.keys.is_empty() && wire.groups.is_empty();
     if sources.file.is_none() && bare {
-        return development::settings(wire, sources.base());
+        return development::settings(wire, sources);
     }
-    validate::settings(wire, sources.base(), Mode::Production)
+    validate::settings(wire, sources, Mode::Production)
 }
 
 #[cfg(test)]

@@ -3,13 +3,11 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
-    Auth, Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, webhooks,
-    wire,
+    Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
+    webhooks, wire,
 };
 use crate::{
-    auth::{
-        ApiKeys, MAX_MINUTES, Minutes, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures,
-    },
+    auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
     limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
@@ -22,13 +20,16 @@ pub(super) const MEBIBYTE: u64 = 1024 * 1024;
 
 pub(super) type Checked<T> = Result<T, SettingsError>;
 
-pub(super) fn settings(wire: wire::Wire, base: &Path, mode: Mode) -> Checked<Settings> {
+pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Checked<Settings> {
     // In the order of the file, as is what gets reported first.
+    let base = sources.base();
     let server = server(wire.server, base)?;
     let limits = limits(&wire.limits)?;
-    let auth = auth(wire.auth)?;
+    let ids = wire.groups.iter().filter_map(|group| group.id.parse().ok()).collect();
+    let auth = auth::auth(wire.auth, &auth::Surroundings { base, groups: ids })?;
     let groups = groups(wire.groups, wire.events.webhook_plain_http)?;
     Ok(Settings {
+        sources: sources.clone(),
         mode,
         development: None,
         server,
@@ -57,6 +58,7 @@ fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
             |(place, error)| SettingsError::key(format!("server.trusted_proxies[{place}]"), error),
         )?,
         workers,
+        keep_alive: milliseconds("server.keep_alive_ms", wire.keep_alive_ms)?,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
         tls: tls(wire.tls, base)?,
@@ -127,6 +129,9 @@ fn limits(wire: &wire::Limits) -> Checked<Limits> {
             wire.watchers_per_visitor,
             1..=1_000_000,
         )?,
+        lists_per_socket: within("lists_per_socket", wire.lists_per_socket, 1..=100)?,
+        lists_per_group: within("lists_per_group", wire.lists_per_group, 1..=100_000)?,
+        list_pace_ms: within("list_pace_ms", wire.list_pace_ms, 20..=60_000)?,
         connections_per_address: within(
             "connections_per_address",
             wire.connections_per_address,
@@ -189,23 +194,6 @@ fn public_url(text: &str) -> Checked<String> {
         return Err(SettingsError::key("server.public_url", rule));
     }
     Ok(url.to_owned())
-}
-
-fn auth(wire: wire::Auth) -> Checked<Auth> {
-    let signing_key = wire.signing_key.ok_or_else(|| {
-        SettingsError::key("auth.signing_key", "is missing: 32 random characters or more")
-    })?;
-    long_enough("auth.signing_key", &signing_key, 32)?;
-    if wire.previous_signing_keys.len() > 4 {
-        return Err(SettingsError::key("auth.previous_signing_keys", "at most 4"));
-    }
-    for (index, key) in wire.previous_signing_keys.iter().enumerate() {
-        long_enough(&format!("auth.previous_signing_keys[{index}]"), key, 32)?;
-    }
-    let rule = format!("must be 1 to {MAX_MINUTES}");
-    let token_minutes = Minutes::checked(wire.token_minutes)
-        .map_err(|_| SettingsError::key("auth.token_minutes", rule))?;
-    Ok(Auth { signing_key, previous_signing_keys: wire.previous_signing_keys, token_minutes })
 }
 
 fn groups(wire: Vec<wire::Group>, plain_http: bool) -> Checked<Groups> {
@@ -327,7 +315,7 @@ fn rate(key: &str, value: u64) -> Checked<NonZeroU32> {
     Ok(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
 }
 
-fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
+pub(super) fn long_enough(key: &str, secret: &Secret, least: usize) -> Checked<()> {
     if secret.expose().chars().count() < least {
         return Err(SettingsError::key(key, format!("must have {least} characters or more")));
     }

@@ -1,6 +1,5 @@
 //! The rules of `[events]` and `[[groups.webhooks]]`.
 
-use actix_web::http::Uri;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -9,7 +8,7 @@ use super::{
     wire,
 };
 use crate::{
-    auth::{Signer, is_loopback_host},
+    auth::{InvalidAddress, OutsideAddress, Signer},
     model::event::{EventKind, Kinds},
 };
 
@@ -78,8 +77,13 @@ pub(super) fn webhooks(
 }
 
 fn webhook(at: &str, wire: &wire::Webhook, plain_http: bool) -> Checked<Webhook> {
-    let url =
-        url(&wire.url, plain_http).map_err(|rule| SettingsError::key(format!("{at}.url"), rule))?;
+    let address = address(&wire.url, plain_http).map_err(|error| {
+        let switch = match error {
+            InvalidAddress::Plain => ", or events.webhook_plain_http allows otherwise",
+            _ => "",
+        };
+        SettingsError::key(format!("{at}.url"), format!("{error}{switch}"))
+    })?;
     let secrets = format!("{at}.secrets");
     if !(1..=MOST_SECRETS).contains(&wire.secrets.len()) {
         return Err(SettingsError::key(secrets, format!("must be 1 to {MOST_SECRETS}")));
@@ -92,21 +96,9 @@ fn webhook(at: &str, wire: &wire::Webhook, plain_http: bool) -> Checked<Webhook>
     })?;
     let digest = Sha256::digest(wire.url.as_bytes());
     let id: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    Ok(Webhook { id: id.into(), url, signer, kinds })
+    Ok(Webhook { id: id.into(), address, signer, kinds })
 }
 
-/// Reads an address; no error repeats it, since it may hold what only its owner should know.
-fn url(text: &str, plain_http: bool) -> Result<Uri, &'static str> {
-    const RULE: &str = "must be an https address, as in https://backend.example.com/presence";
-    let url: Uri = text.parse().map_err(|_| RULE)?;
-    let authority = url.authority().ok_or(RULE)?;
-    if authority.as_str().contains('@') || text.contains('#') {
-        return Err("must hold no user and no fragment");
-    }
-    match url.scheme_str() {
-        Some("https") => Ok(url),
-        Some("http") if plain_http || is_loopback_host(authority.as_str()) => Ok(url),
-        Some("http") => Err("must be https, unless events.webhook_plain_http allows otherwise"),
-        _ => Err(RULE),
-    }
+fn address(text: &str, plain_http: bool) -> Result<OutsideAddress, InvalidAddress> {
+    if plain_http { OutsideAddress::even_plain(text) } else { text.parse() }
 }

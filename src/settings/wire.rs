@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{auth::Secret, limits::ForwardedHeader, telemetry::LogFormat};
+use crate::{
+    auth::{KeyAlgorithm, Secret},
+    limits::ForwardedHeader,
+    telemetry::LogFormat,
+};
 
 macro_rules! sections {
     ($($(#[$doc:meta])* $name:ident {
@@ -49,6 +53,8 @@ sections! {
         forwarded_header: ForwardedHeader = ForwardedHeader::default(),
         /// Threads that serve sockets. Default 0: one a core.
         workers: u64 = 0,
+        /// How long an HTTP connection may stay open between two requests, milliseconds. Default 75000.
+        keep_alive_ms: u64 = 75_000,
         /// Shortest time between two pings, milliseconds. Default 20000.
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
@@ -80,8 +86,8 @@ sections! {
         handshakes_per_second: u64 = 50,
         /// Handshakes per second and address; more get a plain HTTP refusal. Default 200.
         handshakes_per_second_hard: u64 = 200,
-        /// Handshakes per second in all. Default 2000.
-        handshakes_per_second_total: u64 = 2_000,
+        /// Handshakes per second in all. Default 5000.
+        handshakes_per_second_total: u64 = 5_000,
         /// Connects per second and visitor id. Default 10.
         connects_per_second: u64 = 10,
         /// Visitor ids that one socket may go by, one after another. Default 32.
@@ -104,6 +110,12 @@ sections! {
         watches_per_socket: u64 = 1_000,
         /// Watchers of one visitor. Default 10000.
         watchers_per_visitor: u64 = 10_000,
+        /// Live lists of one agent's socket. Default 8.
+        lists_per_socket: u64 = 8,
+        /// Live lists of all agents of one group. Default 500.
+        lists_per_group: u64 = 500,
+        /// How long the changes of a group's live lists are gathered, milliseconds. Default 200.
+        list_pace_ms: u64 = 200,
         /// Longest frame or message on a socket, bytes. Default 65536.
         frame_limit_bytes: u64 = 65_536,
         /// What may wait for a slow socket, bytes. Default 262144.
@@ -128,14 +140,61 @@ sections! {
 
     /// `[auth]`
     Auth {
-        /// Signs tokens (HS256): 32 characters or more. No default.
+        /// Signs tokens (HS256): 32 characters or more. No default; not needed where one of `keys` signs.
         #[serde(skip_serializing)]
         signing_key: Option<Secret> = None,
         /// Former signing keys whose tokens are still believed, at most 4. Default none.
         #[serde(serialize_with = "no_secrets")]
         previous_signing_keys: Vec<Secret> = Vec::new(),
+        /// Further keys of ours, at most 32 in all. Default none.
+        keys: Vec<Key> = Vec::new(),
+        /// Who else may make tokens, at most 16. Default none.
+        issuers: Vec<Issuer> = Vec::new(),
         /// Life of a token where nothing else is asked for, minutes, 1 to 120. Default 60.
         token_minutes: u64 = 60,
+    }
+
+    /// `[[auth.keys]]`
+    Key {
+        /// What tokens name it by. No default.
+        kid: String = String::new(),
+        /// How it signs. No default.
+        algorithm: Option<KeyAlgorithm> = None,
+        /// The secret of an HS256 key: 32 characters or more. No default.
+        #[serde(skip_serializing)]
+        secret: Option<Secret> = None,
+        /// The PEM file of a private key. No default.
+        private_key_file: Option<String> = None,
+        /// The PEM file of a public key, which verifies only. No default.
+        public_key_file: Option<String> = None,
+        /// Whether it signs our tokens, in place of `signing_key`. Default false.
+        sign: bool = false,
+        /// The groups that it is believed for. Default: all.
+        #[serde(deserialize_with = "texts_or_numbers")]
+        groups: Vec<String> = Vec::new(),
+    }
+
+    /// `[[auth.issuers]]`
+    Issuer {
+        /// The `iss` of his tokens. No default.
+        issuer: String = String::new(),
+        /// What he calls us: an `aud` of his tokens. No default.
+        audience: String = String::new(),
+        /// Where his JWKS document is: a file, or an address. No default.
+        jwks: String = String::new(),
+        /// The groups that his tokens may be for. No default.
+        #[serde(deserialize_with = "texts_or_numbers")]
+        groups: Vec<String> = Vec::new(),
+        /// What his tokens may allow at most. Default: all but `operate`.
+        scopes: String = "read signal invoke session control topics".into(),
+        /// The claim that holds the group. Default `group`.
+        group_claim: String = "group".into(),
+        /// The claim that holds the scope. Default `scope`.
+        scope_claim: String = "scope".into(),
+        /// How often an address is asked, seconds, 10 to 86400. Default 300.
+        refresh_seconds: u64 = 300,
+        /// How soon it may be asked again for a key that is not known, seconds, 1 to 3600. Default 10.
+        refetch_seconds: u64 = 10,
     }
 
     /// `[[groups]]`
@@ -277,6 +336,11 @@ impl From<TextOrNumber> for String {
 
 fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     TextOrNumber::deserialize(deserializer).map(Into::into)
+}
+
+fn texts_or_numbers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let list = Vec::<TextOrNumber>::deserialize(deserializer)?;
+    Ok(list.into_iter().map(Into::into).collect())
 }
 
 fn optional_text_or_number<'de, D: Deserializer<'de>>(

@@ -17,14 +17,15 @@ use super::{
 use crate::{
     auth::{Agent, Scope},
     limits::Place,
+    lists::{Lists, Reader},
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
-        ids::{GroupId, SignalId, VisitorId, VisitorKey},
+        ids::{GroupId, SignalId, SocketId, VisitorId, VisitorKey},
         json::is_too_deep,
         protocol::{
             Numbered,
-            agent::{Addressee, AgentMessage, AgentOk, ToAgent},
+            agent::{Addressee, AgentMessage, AgentOk, ListChange, ToAgent},
         },
         signal::Message,
     },
@@ -39,7 +40,7 @@ pub struct AgentSocket {
     lease: Rc<Lease>,
     entry: Entry,
     traffic: Traffic,
-    agent: Option<Agent>,
+    agent: Option<Rc<Agent>>,
     watching: Option<Watching>,
     _place: Place<IpAddr>,
 }
@@ -54,15 +55,37 @@ pub struct Caller {
     pub address: IpAddr,
 }
 
-/// Ends all watches of the socket when it is dropped, on whatever path that happens.
+/// Ends all watches and lists of the socket when it is dropped, on whatever path that happens.
 struct Watching {
     presence: Presence,
-    socket: crate::model::ids::SocketId,
+    lists: Arc<Lists>,
+    group: GroupId,
+    socket: SocketId,
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Watching {
+    fn end(&self) {
         self.presence.watchers().close(self.socket);
+        self.lists.close_all(&self.group, self.socket);
+    }
+}
+
+/// An agent who reads a live list. He gets the next change only when he has read most of what was sent before.
+struct ListReader(Arc<Outbox>);
+
+impl Reader for ListReader {
+    fn is_ready(&self) -> bool {
+        self.0.has_room()
+    }
+
+    fn tell(&self, change: ListChange) {
+        let _ = self.0.push(Class::Reliable, text(&ToAgent::Rows(change)));
     }
 }
 
@@ -101,7 +124,8 @@ impl AgentSocket {
         let presence = self.service.presence.clone();
         let socket = self.entry.id;
         presence.watchers().open(socket);
-        self.watching = Some(Watching { presence, socket });
+        let (lists, group) = (Arc::clone(&self.service.lists), agent.group.clone());
+        self.watching = Some(Watching { presence, lists, group, socket });
         let address = self.service.presence.address(socket);
         let welcome = ToAgent::Welcome {
             socket: address.to_string(),
@@ -122,15 +146,17 @@ impl AgentSocket {
         let verified = self.service.tokens.verify(token, self.service.clock().wall());
         verified.map_err(|error| {
             self.service.metrics.authorization_failures.of(error).inc();
-            error.close_code().into()
+            error.close()
         })
     }
 
-    /// The socket lives as long as the token.
+    /// The socket lives as long as the token, and no longer than it is believed.
     fn take_on(&mut self, agent: Agent) {
         let clock = self.service.clock();
         let expires = clock.now() + agent.expires.since(clock.wall());
         self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
+        let agent = Rc::new(agent);
+        self.lease.borne_by(Rc::clone(&agent));
         self.agent = Some(agent);
     }
 
@@ -139,6 +165,12 @@ impl AgentSocket {
         match self.verify(token) {
             Ok(agent) if Some(&agent.group) == current.as_ref() => {
                 let expires = Some(agent.expires);
+                if agent.require(Scope::READ).is_err()
+                    && let Some(watching) = &self.watching
+                {
+                    watching.end();
+                    watching.presence.watchers().open(watching.socket);
+                }
                 self.take_on(agent);
                 answer(&self.lease.outbox, request, |ok| ok.expires = expires);
                 ControlFlow::Continue(())
@@ -153,8 +185,14 @@ impl AgentSocket {
         let Some(agent) = &self.agent else {
             return ControlFlow::Break(CloseCode::BadRequest.into());
         };
+        // The sweep ends the socket soon; until then it does nothing any more.
+        if !self.service.tokens.still_believes(agent) {
+            return ControlFlow::Break(CloseCode::Revoked.into());
+        }
         let needed = match &message {
-            AgentMessage::Watch(_) | AgentMessage::Lookup(_) => Some(Scope::READ),
+            AgentMessage::Watch { .. } | AgentMessage::List { .. } | AgentMessage::Lookup(_) => {
+                Some(Scope::READ)
+            }
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
             _ => None,
@@ -171,16 +209,29 @@ impl AgentSocket {
                 refuse(&outbox, request, Problem::field("type", "hello comes once"));
             }
             AgentMessage::Renew { token } => return self.renew(&token, request),
-            AgentMessage::Watch(to) => self.address(to, request, move |visitor| {
+            AgentMessage::Watch { to, since } => self.address(to, request, move |visitor| {
                 let visitorid = Some(visitor.clone());
                 let key = VisitorKey { group, visitor };
-                presence.watch(key, socket, move |result| match result {
+                presence.watch(key, socket, since, move |result| match result {
                     Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
                     Err(problem) => refuse(&outbox, request, problem),
                 });
             }),
             AgentMessage::Unwatch(visitor) => {
                 presence.unwatch(&VisitorKey { group, visitor }, socket);
+                answer(&outbox, request, |_| ());
+            }
+            AgentMessage::List { list, query } => {
+                let reader = Arc::new(ListReader(Arc::clone(&outbox)));
+                self.service.lists.open(&group, (socket, list), query, reader, move |opened| {
+                    match opened {
+                        Ok(()) => answer(&outbox, request, |_| ()),
+                        Err(problem) => refuse(&outbox, request, problem),
+                    }
+                });
+            }
+            AgentMessage::Unlist(list) => {
+                self.service.lists.close(&group, socket, list);
                 answer(&outbox, request, |_| ());
             }
             AgentMessage::Lookup(to) => self.address_or_nobody(to, request, move |visitor| {

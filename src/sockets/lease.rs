@@ -15,13 +15,20 @@ use super::{
     keepalive::{Action, Keepalive},
     outbox::{Class, Outbox},
 };
-use crate::{clock::Timestamp, model::close::CloseCode, telemetry::Metrics};
+use crate::{
+    auth::{Agent, TokenService},
+    clock::Timestamp,
+    model::close::CloseCode,
+    telemetry::Metrics,
+};
 
 /// How long a closed socket may wait for the peer to close too, in milliseconds.
 const LINGER_MS: u64 = 2_000;
 
 thread_local! {
     static LEASES: RefCell<Vec<Weak<Lease>>> = const { RefCell::new(Vec::new()) };
+    /// The number of changes that this thread's sockets were last checked under.
+    static CHECKED: Cell<u64> = const { Cell::new(0) };
 }
 
 /// One socket's lease, on the thread that serves it.
@@ -29,6 +36,8 @@ pub struct Lease {
     /// What waits to be written.
     pub outbox: Arc<Outbox>,
     keepalive: RefCell<Keepalive>,
+    /// Whose token the socket lives by, where it needs one.
+    bearer: RefCell<Option<Rc<Agent>>>,
     closing_since: Cell<Option<Timestamp>>,
     over: Cell<bool>,
     lingering: Cell<Option<Waker>>,
@@ -41,6 +50,7 @@ impl Lease {
         let lease = Rc::new(Self {
             outbox,
             keepalive: RefCell::new(keepalive),
+            bearer: RefCell::new(None),
             closing_since: Cell::new(None),
             over: Cell::new(false),
             lingering: Cell::new(None),
@@ -52,6 +62,18 @@ impl Lease {
     /// The socket's deadlines.
     pub fn keepalive(&self, change: impl FnOnce(&mut Keepalive)) {
         change(&mut self.keepalive.borrow_mut());
+    }
+
+    /// The socket lives by this bearer's token from now on: it ends when the token is believed no longer.
+    pub fn borne_by(&self, bearer: Rc<Agent>) {
+        self.bearer.replace(Some(bearer));
+    }
+
+    /// Closes the socket if its token is believed no longer.
+    fn check_bearer(&self, tokens: &TokenService) {
+        if self.bearer.borrow().as_ref().is_some_and(|bearer| !tokens.still_believes(bearer)) {
+            self.outbox.close(CloseCode::Revoked.into());
+        }
     }
 
     /// Whether the peer has had its time to close after us; otherwise `waker` is woken when it has.
@@ -87,11 +109,18 @@ impl Lease {
 }
 
 /// Looks after all leases of this thread.
-pub fn sweep(now: Timestamp, metrics: &Metrics) {
+pub fn sweep(now: Timestamp, metrics: &Metrics, tokens: &TokenService) {
+    // A bearer that was verified before this number came about is among the leases by now: both happen in one turn of
+    // this thread.
+    let number = tokens.changes().number();
+    let is_news = CHECKED.replace(number) != number;
     LEASES.with_borrow_mut(|leases| {
         leases.retain(|lease| {
             let lease = lease.upgrade();
             if let Some(lease) = &lease {
+                if is_news {
+                    lease.check_bearer(tokens);
+                }
                 lease.check(now, metrics);
             }
             lease.is_some()

@@ -6,6 +6,8 @@
 pub mod admission;
 /// The actor of an agent's socket.
 pub mod agent;
+/// File descriptors: whether there are enough for the sockets that are allowed.
+pub mod descriptors;
 /// The words in which a visitor's socket speaks.
 pub mod dialect;
 /// RFC 6455 frames: reads a client's in place, encodes the server's once for all receivers.

@@ -161,6 +161,12 @@ impl Outbox {
         self.0.lock().queue.closing()
     }
 
+    /// Whether no more than a quarter of the bound waits: who could send later does well to wait for that.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.0.lock().queue.has_room()
+    }
+
     /// Since when bytes wait that the peer does not take, for the write deadline.
     ///
     /// The deadline is not put off by progress as such, or a peer that takes a byte a second could

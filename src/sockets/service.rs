@@ -24,16 +24,18 @@ use crate::{
     auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
     events::hub::Hub,
+    lists::Lists,
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
         ids::GroupId,
         protocol::{ErrorAnswer, GoAway},
     },
-    presence::handle::Presence,
+    presence::{handle::Presence, visitor::command::Share},
     settings::{Group, Settings},
     store::dead_letters::DeadLetters,
     telemetry::{Metrics, labels::SocketKind},
+    trust::revoker::Revoker,
 };
 
 /// Within which time clients come back that came while the service was not ready, in ms.
@@ -81,12 +83,16 @@ pub struct SocketService {
     pub sockets: Arc<Sockets>,
     /// The groups' events.
     pub events: Arc<Hub>,
+    /// The lists of visitors.
+    pub lists: Arc<Lists>,
     /// What webhooks did not take.
     pub letters: DeadLetters,
     /// The settings.
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
     pub tokens: Arc<TokenService>,
+    /// Who calls tokens back.
+    pub revoker: Arc<Revoker>,
     /// Who may come in, and how fast.
     pub admission: Arc<Admission>,
     /// The figures.
@@ -165,17 +171,13 @@ impl SocketService {
     pub fn refresh_metrics(&self) {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let visitors = self.presence.visitors();
-        let (mut connected, mut in_transit, mut held) = (0, 0, 0);
-        visitors.for_each(|_, visitor| {
-            connected += i64::from(visitor.is_connected());
-            in_transit += i64::from(visitor.is_connected() && visitor.sockets().next().is_none());
-            held += gauge(visitor.held());
-        });
+        let Share { connected, in_transit, held } = self.presence.figures().sums();
         self.metrics.visitors_connected.set(connected);
         self.metrics.visitors_in_transit.set(in_transit);
         self.metrics.signals_held.set(held);
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
+        self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
         self.metrics.timers.set(gauge(visitors.timers()));
         self.events.refresh_metrics(&self.metrics);
         let stats = visitors.stats();
@@ -251,7 +253,7 @@ impl SocketService {
 
     /// Looks after all sockets of this thread.
     pub fn sweep(&self) {
-        lease::sweep(self.clock().now(), &self.metrics);
+        lease::sweep(self.clock().now(), &self.metrics, &self.tokens);
     }
 
     /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it. All are told

@@ -111,7 +111,7 @@ impl DeadLetters {
         &self,
         mailbox: &Mailbox,
         after: u64,
-        limit: u32,
+        limit: usize,
     ) -> Result<Vec<Letter>, StorageError> {
         let rows = sqlx::query(
             "SELECT id, event, body, cause, error, tries, died FROM dead_letters
@@ -120,7 +120,7 @@ impl DeadLetters {
         .bind(&mailbox.group)
         .bind(&mailbox.endpoint)
         .bind(signed(after))
-        .bind(limit)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(self.0.pool());
         let letters = async { rows.await?.iter().map(letter).collect::<Result<Vec<_>, _>>() };
         letters.await.map_err(self.0.failed("dead letters could not be read"))

@@ -16,7 +16,7 @@ use std::{
 };
 
 use self::shard::{Job, Shard};
-use super::{Deliver, Engine, Expect, Reader, Record, Scanner, Sink};
+use super::{Deliver, Engine, Expect, Reader, Record, Sink, Visit};
 use crate::clock::{Clock, Timestamp};
 
 /// Most jobs that wait in one shard's inbox. Beyond, commands are refused as overloaded, except essential ones.
@@ -197,23 +197,9 @@ impl<R: Record> Engine<R> for MemoryEngine<R> {
         self.hand_over(shard, Job::Read { key, reader });
     }
 
-    fn scan(&self, after: Option<R::Key>, mut reader: Scanner<R>, done: Box<dyn FnOnce() + Send>) {
-        let mut keys: Vec<(R::Key, usize)> = Vec::new();
-        for (index, shard) in self.inner.shards.iter().enumerate() {
-            shard.for_each(&mut |key: &R::Key, _: &R| {
-                if after.as_ref().is_none_or(|after| key > after) {
-                    keys.push((key.clone(), index));
-                }
-            });
-        }
-        keys.sort_unstable();
-        for (key, index) in keys {
-            let shard = self.inner.shards.get(index);
-            if shard.and_then(|shard| shard.look(&key, |record| reader(&key, record)))
-                == Some(false)
-            {
-                break;
-            }
+    fn read_all(&self, keys: Vec<R::Key>, mut visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
+        for key in keys {
+            self.shard(&key).look(&key, |record| visit(&key, record));
         }
         done();
     }

@@ -5,11 +5,12 @@
 //! that one (compare-and-set). What follows, the *effects*, it hands to the [`Deliver`] of the node, in the order of the
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
-//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what outlives it,
-//! [`dead_letters`] what could not be delivered.
+//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what
+//! outlives it, among that [`dead_letters`], what could not be delivered, and [`revoked`], the revocations.
 
 pub mod dead_letters;
 pub mod memory;
+pub mod revoked;
 pub mod saved;
 #[cfg(test)]
 pub mod suite;
@@ -142,8 +143,8 @@ pub type Reader<R> = Box<dyn FnOnce(Result<Option<&R>, Refusal>) -> Afterwards +
 /// What a reader wants done once the record is free again; may submit commands and read.
 pub type Afterwards = Box<dyn FnOnce() + Send>;
 
-/// Looks at one record after another; says whether it wants more.
-pub type Scanner<R> = Box<dyn FnMut(&<R as Record>::Key, &R) -> bool + Send>;
+/// Looks at one record after another.
+pub type Visit<R> = Box<dyn FnMut(&<R as Record>::Key, &R) + Send>;
 
 /// Brings effects to the sockets of this node. Called in the order of a key's transitions. May submit commands.
 pub trait Deliver<R: Record, E>: Send + Sync {
@@ -159,7 +160,7 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// Lets `reader` look at the record of `key`, if there is one, then does what it asks for.
     fn read(&self, key: R::Key, reader: Reader<R>);
 
-    /// Lets `reader` look at records in the order of their keys, from the first after `after`, until it has enough
-    /// (returns false) or there are no more; then calls `done`. Each record is seen as it is at that moment.
-    fn scan(&self, after: Option<R::Key>, reader: Scanner<R>, done: Box<dyn FnOnce() + Send>);
+    /// Lets `visit` look at the records of these keys in their order, as far as there are any, then calls `done`. Each
+    /// record is seen as it is at that moment.
+    fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>);
 }

@@ -149,6 +149,14 @@ labels! {
         Refused = "refused",
     }
 
+    /// What came of asking an issuer for his keys.
+    FetchResult, "result" {
+        /// His keys are known.
+        Done = "done",
+        /// No answer, or none that can be used; the last good keys stay.
+        Failed = "failed",
+    }
+
     /// How a connection's TLS handshake ended.
     TlsHandshake, "result" {
         /// With a secured connection.
@@ -171,6 +179,8 @@ labels! {
         Slow = "slow",
         /// The reader's token ended.
         Expired = "expired",
+        /// The reader's token is believed no longer.
+        Revoked = "revoked",
         /// The server stops.
         Drained = "drained",
     }
@@ -280,6 +290,7 @@ mod tests {
         check::<Limiter>();
         check::<Limited>();
         check::<SignalEnd>();
+        check::<FetchResult>();
         check::<TlsHandshake>();
         check::<StreamEnd>();
         check::<WebhookEnd>();

@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd, SocketKind,
-    StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
+    FetchResult, HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd,
+    SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -126,6 +126,15 @@ figures! {
     limiter_keys: Labelled<Limiter, Gauge> = "Keys that a limiter remembers";
     limiter_full: Labelled<Limiter, Counter> = "Newcomers for whom a limiter had no room";
     watchers: Gauge = "Subscriptions of agents to a visitor";
+    lists_open: Gauge = "Live lists of agents";
+    list_views: Gauge = "Filters and orders that they look through";
+    list_rows: Gauge = "Visitors in lists";
+    list_messages: Counter = "Changes told to live lists";
+    lists_held_back: Counter = "Changes that waited because the agent had not read the last ones";
+    lists_refused: Counter = "Live lists refused because there were too many";
+    list_questions_refused: Counter = "Questions for lists refused because too many waited";
+    list_panics: Counter = "Panics of the thread that works on lists";
+    list_duration_seconds: Histogram = "Time of one round of work on a group's lists";
     signals: Labelled<SignalEnd, Counter> = "Signals by outcome";
     signals_held: Gauge = "Signals that wait for an acknowledgement";
     events_published: Counter = "Events of groups whose events are kept";
@@ -151,6 +160,8 @@ figures! {
     tls_certificate_expires_seconds: Gauge = "When the certificate ends, in Unix seconds; 0 without TLS";
     tokens_issued: Counter = "Tokens issued";
     authorization_failures: Labelled<AuthError, Counter> = "Tokens and keys refused";
+    revocations: Gauge = "Revocations in force";
+    issuer_fetches: Labelled<FetchResult, Counter> = "Questions to outside issuers for their keys";
     visitor_signatures_refused: Labelled<SignatureError, Counter> = "Visitor ids refused for their signature, or the lack of one";
     reloads: Labelled<ReloadResult, Counter> = "Parts of the settings read again";
     saved_records: Counter = "Records saved at the end of this process";

@@ -222,7 +222,7 @@ async fn only_who_may_read_the_group_reads_its_events() {
         ("wait_ms=30001", "wait_ms"),
         ("types=x", "types"),
         ("visitor=a%20b", "visitor"),
-        ("more=1", "query"),
+        ("more=1", "more"),
     ] {
         let (status, problem) = server.rest("GET", &format!("{EVENTS}?{query}"), None).await;
         assert_eq!((status, &problem["field"]), (400, &json!(field)), "{query}: {problem}");

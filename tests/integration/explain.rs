@@ -166,7 +166,7 @@ async fn only_operators_of_the_group_may_ask_and_wrong_questions_are_named() {
     let (status, problem) = server.rest_as(&other, "GET", path, None, &[]).await;
     assert_eq!((status, &problem["code"]), (403, &json!("group")));
     for (query, field) in
-        [("signal=x", "signal"), ("limit=0", "limit"), ("limit=1001", "limit"), ("x=1", "query")]
+        [("signal=x", "signal"), ("limit=0", "limit"), ("limit=1001", "limit"), ("x=1", "x")]
     {
         let (status, problem) = ask(&server, &format!("ada/explain?{query}")).await;
         assert_eq!((status, &problem["field"]), (400, &json!(field)), "{problem}");

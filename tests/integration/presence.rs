@@ -27,7 +27,9 @@ async fn a_visitor_comes_and_is_gone_after_the_grace() {
     let gone = std::time::Instant::now();
     drop(page);
     agent.event("visitorsock", socket(false, 0)).await;
-    assert_eq!(server.figure("visitors_in_transit"), 1.0);
+    let in_transit = server.figure("visitors_in_transit");
+    // On a busy machine the figure may come after the grace.
+    assert!(in_transit == 1.0 || gone.elapsed().as_millis() >= 398, "{in_transit}");
     let left = agent.event("visitorconn", json!({"connected": false})).await;
     // The server counts whole milliseconds.
     assert!(gone.elapsed().as_millis() >= 398, "{:?}", gone.elapsed());

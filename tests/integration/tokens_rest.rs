@@ -20,7 +20,7 @@ async fn an_api_key_buys_a_token_that_works() {
     let agent = server.agent_with(token).await;
     assert_eq!((&agent.welcome["subject"], &agent.welcome["name"]), (&json!("ann"), &json!("Ann")));
     let list = server.rest_as(token, "GET", "/v1/groups/12345/visitors", None, &[]).await;
-    assert_eq!(list, (200, json!({"visitors": [], "next": null})));
+    assert_eq!(list, (200, json!({"visitors": [], "count": 0, "total": 0, "next": null})));
     // Without a wish, everything but `operate`, for an hour.
     let wish = Some(json!({"group": GROUP, "subject": "ann"}));
     let (_, token) = server.rest_as(API_KEY, "POST", "/v1/tokens", wish, &[]).await;

@@ -1,5 +1,7 @@
 //! REST about visitors and signals: what is read, what is refused, and in which form.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::support::{Raw, Server, server::GROUP};
@@ -73,10 +75,10 @@ async fn a_list_is_read_page_by_page() {
     for (query, field) in [
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
-        ("limit=x", "query"),
+        ("limit=x", "limit"),
         ("cursor=%20", "cursor"),
         ("uniqueid=12", "code"),
-        ("more=1", "query"),
+        ("more=1", "more"),
     ] {
         let (status, problem) =
             server.rest("GET", &format!("/v1/groups/12345/visitors?{query}"), None).await;
@@ -210,4 +212,20 @@ async fn operations_answer() {
         assert_eq!(status, 200);
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
     }
+}
+
+/// What a proxy relies on that keeps its connections for the next request.
+#[tokio::test]
+async fn a_connection_stays_open_between_requests_as_long_as_the_settings_say() {
+    let server = Server::with(&[("server.keep_alive_ms", "1500")]);
+    let mut connection = Raw::connect(&server).await;
+    let started = Instant::now();
+    for _ in 0..2 {
+        // The body of the answer before stands in front of the second.
+        let answer = connection.request("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(answer.contains("HTTP/1.1 200 "), "{answer}");
+    }
+    connection.ends().await;
+    // The HTTP library's clock may be half a second behind.
+    assert!(started.elapsed() >= Duration::from_millis(1_000), "{:?}", started.elapsed());
 }

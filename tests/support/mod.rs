@@ -1,8 +1,12 @@
 //! What the tests speak with: the real server as a child process, well-behaved clients, and hostile ones.
 
 pub mod client;
+pub mod issuer;
+pub mod list;
+pub mod mint;
 pub mod raw;
 pub mod receiver;
+pub mod routes;
 pub mod server;
 pub mod sse;
 pub mod tls;
@@ -11,6 +15,7 @@ use std::time::Duration;
 
 pub use self::{
     client::{Closed, Socket},
+    list::List,
     raw::Raw,
     server::{Server, Stop},
 };

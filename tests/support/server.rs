@@ -24,7 +24,8 @@ pub const API_KEY: &str = "an-api-key-of-the-first-group";
 pub const SIGNING_KEY: &str = "a signing key that only the tests know";
 const EVERY_SCOPE: &str = "read signal invoke session control topics";
 
-const SETTINGS: &str = r#"
+/// What every server starts with.
+pub const SETTINGS: &str = r#"
 [server]
 bind = "127.0.0.1:0"
 workers = 2
@@ -94,6 +95,15 @@ impl Server {
     /// With some settings changed: `("server.workers", "1")`.
     pub fn with(settings: &[(&str, &str)]) -> Self {
         Self::launch(new_folder(), settings.iter().map(owned).collect(), None, None)
+    }
+
+    /// With other settings than [`SETTINGS`], and files beside them.
+    pub fn of(settings: &str, files: &[(&str, &str)]) -> Self {
+        let folder = new_folder();
+        for (name, text) in files.iter().chain(&[("vestibule.toml", settings)]) {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self::launch(folder, Vec::new(), None, None)
     }
 
     fn launch(
@@ -168,6 +178,28 @@ impl Server {
         };
         let sent = Command::new("kill").arg(name).arg(self.pid().to_string()).status();
         assert!(sent.unwrap().success());
+    }
+
+    /// Writes a file into its folder, in one step.
+    pub fn write(&self, name: &str, text: &str) {
+        let new = self.folder.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.folder.path().join(name)).unwrap();
+    }
+
+    /// Has the settings read again, and waits for the outcome: whether they were taken.
+    pub async fn hang_up(&self) -> bool {
+        let before = self.reloads();
+        let sent = Command::new("kill").arg("-HUP").arg(self.pid().to_string()).status();
+        assert!(sent.unwrap().success());
+        super::until("the reading", || self.reloads() != before).await;
+        self.reloads().0 > before.0
+    }
+
+    /// How often something was read again and taken, and refused.
+    pub fn reloads(&self) -> (f64, f64) {
+        let count = |result: &str| self.figure(&format!("reloads_total{{result=\"{result}\"}}"));
+        (count("done"), count("refused"))
     }
 
     /// Waits for the end of the process.
@@ -301,9 +333,16 @@ impl Server {
             r#"sockets_open{kind="visitor"}"#,
             r#"sockets_open{kind="agent"}"#,
             "watchers",
+            "lists_open",
+            "list_views",
             "inbox_depth",
         ];
-        let never = ["record_panics_total", "actor_restarts_total", "inbox_full_total"];
+        let never = [
+            "record_panics_total",
+            "actor_restarts_total",
+            "inbox_full_total",
+            "list_panics_total",
+        ];
         let left = gone.into_iter().chain(never).filter_map(|name| {
             let value = figure(&metrics, name);
             (value != Some(0.0)).then(|| format!("{name} is {value:?}"))

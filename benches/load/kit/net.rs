@@ -13,8 +13,8 @@ use socket2::{Domain, SockRef, Socket, Type};
 use super::wire;
 
 /// How many source addresses connections leave from, 127.0.0.2 and up: past the limits on ports and on handshakes of
-/// one address.
-const SOURCES: usize = 240;
+/// one address. Seven of 15,000 visitors share one, as in households and offices.
+const SOURCES: usize = 2_000;
 
 /// A connection; never used again for another one. The low bits are its place, the others count.
 pub type Id = usize;
@@ -62,8 +62,17 @@ pub struct Net {
     arena: Vec<u8>,
     events: Vec<Event>,
     opened: usize,
-    /// Those of the last turn, with their owners.
-    lost: Vec<(Id, usize)>,
+    /// Those that the next turn will tell of, and those that the last one told of.
+    lost: Vec<Lost>,
+    told: Vec<Lost>,
+}
+
+/// A connection that ended without our doing.
+struct Lost {
+    id: Id,
+    owner: usize,
+    /// When the server wants the client back.
+    retry_ms: Option<u64>,
 }
 
 impl Net {
@@ -80,6 +89,7 @@ impl Net {
             events: Vec::new(),
             opened: 0,
             lost: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -88,7 +98,8 @@ impl Net {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
         socket.set_tcp_nodelay(true).unwrap();
-        let source = Ipv4Addr::new(127, 0, 0, 2 + (self.opened % SOURCES) as u8);
+        let source = u32::from(Ipv4Addr::new(127, 0, 0, 2)) + (self.opened % SOURCES) as u32;
+        let source = Ipv4Addr::from(source);
         self.opened += 1;
         socket.bind(&SocketAddr::from(SocketAddrV4::new(source, 0)).into()).unwrap();
         match socket.connect(&self.address.into()) {
@@ -96,6 +107,8 @@ impl Net {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error)
                 if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+            // Nobody listens: epoll tells it as it tells other ends.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
             Err(error) => panic!("cannot connect: {error}"),
         }
         let mut stream = TcpStream::from_std(socket.into());
@@ -134,7 +147,12 @@ impl Net {
 
     /// Whose connection it was that [`Event::Closed`] tells of, in the same turn.
     pub fn owner_of_lost(&self, id: Id) -> Option<usize> {
-        self.lost.iter().rev().find(|lost| lost.0 == id).map(|lost| lost.1)
+        self.told.iter().rev().find(|lost| lost.id == id).map(|lost| lost.owner)
+    }
+
+    /// The wish in the close frame's reason, likewise.
+    pub fn retry_of_lost(&self, id: Id) -> Option<u64> {
+        self.told.iter().rev().find(|lost| lost.id == id)?.retry_ms
     }
 
     pub fn text(&mut self, id: Id, message: &[u8]) {
@@ -207,11 +225,6 @@ impl Net {
     /// with the bytes that they speak of.
     pub fn turn(&mut self, wait: Duration, events: &mut Vec<Event>, bytes: &mut Vec<u8>) {
         self.flush();
-        events.clear();
-        bytes.clear();
-        self.lost.clear();
-        std::mem::swap(&mut self.events, events);
-        std::mem::swap(&mut self.arena, bytes);
         let mut ready = std::mem::replace(&mut self.ready, Events::with_capacity(1));
         match self.poll.poll(&mut ready, Some(wait)) {
             Ok(()) => {}
@@ -229,8 +242,13 @@ impl Net {
         }
         self.ready = ready;
         self.flush();
+        // What was gathered since the last turn is handed over, and the emptied buffers are filled from now on.
+        events.clear();
+        bytes.clear();
         std::mem::swap(&mut self.events, events);
         std::mem::swap(&mut self.arena, bytes);
+        self.told.clear();
+        std::mem::swap(&mut self.lost, &mut self.told);
     }
 
     fn mark(&mut self, id: Id) {
@@ -259,7 +277,7 @@ impl Net {
             match connection.stream.write(&connection.unsent[at..]) {
                 Ok(written) => at += written,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => return self.lost(id, None),
+                Err(_) => return self.lost(id, None, None),
             }
         }
         if at == connection.unsent.len() {
@@ -274,7 +292,7 @@ impl Net {
         if connection.stage == Stage::Connecting {
             if failed || connection.stream.peer_addr().is_err() {
                 if failed {
-                    self.lost(id, None);
+                    self.lost(id, None, None);
                 }
                 return;
             }
@@ -295,7 +313,7 @@ impl Net {
             }
             match connection.stream.read(&mut buffer) {
                 Ok(0) => {
-                    self.lost(id, None);
+                    self.lost(id, None, None);
                     break;
                 }
                 Ok(count) => {
@@ -321,7 +339,7 @@ impl Net {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => {
-                    self.lost(id, None);
+                    self.lost(id, None, None);
                     break;
                 }
             }
@@ -355,7 +373,7 @@ impl Net {
                 wire::PING => self.frame(id, wire::PONG, payload),
                 wire::CLOSE => {
                     let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-                    self.lost(id, code);
+                    self.lost(id, code, wire::number_field(payload, b"\"retry_ms"));
                     return bytes.len();
                 }
                 _ => {}
@@ -364,9 +382,9 @@ impl Net {
         at
     }
 
-    fn lost(&mut self, id: Id, code: Option<u16>) {
+    fn lost(&mut self, id: Id, code: Option<u16>, retry_ms: Option<u64>) {
         if let Some(owner) = self.owner(id) {
-            self.lost.push((id, owner));
+            self.lost.push(Lost { id, owner, retry_ms });
             self.events.push(Event::Closed(id, code));
         }
         self.kill(id, false);

@@ -72,7 +72,8 @@ impl Server {
         let folder = TempDir::with_prefix("vestibule-load-").unwrap();
         let mut settings =
             format!("[server]\nbind = \"127.0.0.1:0\"\nworkers = 1\n{}\n", wishes.server);
-        settings.push_str("[limits]\n");
+        // As many as a process may often open, or the server warns.
+        settings.push_str("[limits]\nmax_sockets = 18000\n");
         let lifted = if wishes.lift_limits { &PACES[..] } else { &[] };
         for name in BY_ADDRESS.iter().chain(lifted) {
             writeln!(settings, "{name} = 1000000").unwrap();
@@ -85,16 +86,29 @@ impl Server {
         )
         .unwrap();
         fs::write(folder.path().join("vestibule.toml"), settings).unwrap();
-        let (child, address) = launch(&binary, &folder, None);
+        let (child, address) = launch(&binary, &folder);
         Self { address, binary, folder, child }
     }
 
-    /// Ends the process without a word, and starts another at the same address.
-    pub fn crash_and_restart(&mut self) {
+    /// Ends the process without a word.
+    pub fn crash(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        let (child, _) = launch(&self.binary, &self.folder, Some(self.address));
-        self.child = child;
+    }
+
+    /// Asks the process to end; see [`Server::has_ended`].
+    pub fn terminate(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
+    /// Whether the process has ended, and if so, whether well.
+    pub fn has_ended(&mut self) -> Option<bool> {
+        self.child.try_wait().unwrap().map(|status| status.success())
+    }
+
+    /// Starts another process at the same address, and does not wait for it.
+    pub fn start_again(&mut self) {
+        self.child = spawn(&self.binary, &self.folder, Some(self.address));
     }
 
     pub fn process(&self) -> u32 {
@@ -142,8 +156,7 @@ impl Server {
     /// Asks the server to end, and says how long that took and whether it ended well.
     pub fn stop(mut self) -> (Duration, bool) {
         let started = Instant::now();
-        let process = Pid::from_child(&self.child);
-        kill_process(process, Signal::TERM).unwrap();
+        self.terminate();
         let status = self.child.wait().unwrap();
         (started.elapsed(), status.success())
     }
@@ -156,7 +169,7 @@ impl Drop for Server {
     }
 }
 
-fn launch(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>) -> (Child, SocketAddr) {
+fn spawn(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>) -> Child {
     let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
     let mut command = Command::new(binary);
     command.arg("serve").arg("--config").arg(folder.path().join("vestibule.toml"));
@@ -165,8 +178,13 @@ fn launch(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>) -> (Child,
     }
     command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     system::pin_to(0);
-    let mut child = command.spawn().unwrap();
+    let child = command.spawn().unwrap();
     system::pin_to(1);
+    child
+}
+
+fn launch(binary: &PathBuf, folder: &TempDir) -> (Child, SocketAddr) {
+    let mut child = spawn(binary, folder, None);
     let greeting = BufReader::new(child.stdout.take().unwrap());
     let mut address = None;
     for line in greeting.lines().map_while(Result::ok) {
@@ -191,10 +209,17 @@ impl Figures {
 
     /// The sum of a figure over the labels that contain `label`.
     pub fn with(&self, name: &str, label: &str) -> f64 {
+        let rows = self.rows(name).into_iter().filter(|(key, _)| key.contains(label));
+        rows.map(|(_, value)| value).sum()
+    }
+
+    /// A figure with each of its labels.
+    pub fn rows(&self, name: &str) -> Vec<(&str, f64)> {
         let name = format!("vestibule_{name}");
         let rows = self.0.lines().filter_map(|line| line.rsplit_once(' '));
-        let rows = rows
-            .filter(|(key, _)| key.split('{').next() == Some(name.as_str()) && key.contains(label));
-        rows.filter_map(|(_, value)| value.parse::<f64>().ok()).sum()
+        let rows = rows.filter(|(key, _)| key.split('{').next() == Some(name.as_str()));
+        let rows: Vec<_> = rows.map(|(key, value)| (key, value.parse().unwrap())).collect();
+        assert!(!rows.is_empty(), "there is no figure {name}");
+        rows
     }
 }

@@ -1,4 +1,5 @@
-//! Random lives: pages change, connections break in every way, agents watch and send, and nothing may get lost.
+//! Random lives: pages change, connections break in every way, visitors come and go for good, agents watch and send, and
+//! nothing may get lost.
 //!
 //! Visitors behave as the SDK does: a tab marks a signal's id before its handler runs, acknowledges it, and tells the ids
 //! that it has no answer for when its next page connects. Agents do as theirs: each signal has an idempotency key, and
@@ -6,6 +7,11 @@
 
 mod agents;
 mod ledger;
+mod memory;
+mod pauses;
+mod plan;
+mod settle;
+pub mod storm;
 mod visitors;
 
 use std::{
@@ -14,7 +20,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{agents::Agent, ledger::Ledger, visitors::Tab};
+pub use self::plan::Plan;
+use self::{
+    agents::{AGENTS, Agent},
+    ledger::Ledger,
+    memory::Memory,
+    pauses::Pauses,
+    settle::settle,
+    visitors::Tab,
+};
 use super::{
     TURN,
     net::{Event, Id, Net},
@@ -22,51 +36,10 @@ use super::{
     server::{Server, Wishes},
 };
 
-/// How long a record remembers outcomes, and so lives on after its last signal.
-const OUTCOME_MEMORY: Duration = Duration::from_secs(60);
-/// How often something unusual happens, each: a visitor stays away on purpose, an agent's socket breaks.
-const RARE_PER_SECOND: f64 = 1.0;
-
-/// How hard the soak is.
-pub struct Plan {
-    pub changes: usize,
-    pub signals: usize,
-    pub seed: u64,
-    pub visitors: usize,
-    pub agents: usize,
-    /// Page changes, and signals, a second.
-    pub rate: f64,
-    /// Waits until the records have forgotten outcomes, and compares memory with what it was after a round before.
-    pub is_thorough: bool,
-}
-
-impl Plan {
-    pub fn full() -> Self {
-        let is_thorough = true;
-        Self {
-            changes: 10_000,
-            signals: 10_000,
-            seed: 1,
-            visitors: 400,
-            agents: 8,
-            rate: 200.0,
-            is_thorough,
-        }
-    }
-
-    /// For every build: about a tenth, and without the long waits.
-    pub fn short() -> Self {
-        Self {
-            changes: 1_000,
-            signals: 1_000,
-            visitors: 100,
-            agents: 4,
-            rate: 200.0,
-            is_thorough: false,
-            ..Self::full()
-        }
-    }
-}
+/// How often an agent's socket breaks.
+const AGENTS_LOST_PER_SECOND: f64 = 1.0;
+/// How often a long run says how far it is.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// What is to happen later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,6 +50,10 @@ enum Later {
     BuryGhost(Id),
     /// An agent connects again.
     Return(usize),
+    /// An agent sends a signal again that the server was not ready for.
+    Resend(usize),
+    /// The agents watch a visitor no more who left for good.
+    Forget(usize),
     /// A random tab changes its page.
     Change,
     /// A random agent sends a signal.
@@ -88,18 +65,32 @@ enum Later {
 }
 
 struct Soak {
+    /// Is in the names of the visitors, so that those of another round are others.
+    seed: u64,
     token: String,
     net: Net,
     random: Random,
     started: Instant,
     later: BinaryHeap<Reverse<(u64, Later)>>,
     tabs: Vec<Tab>,
-    /// The tabs of each visitor.
+    /// All that ever came; new ones take the tabs over of those who left for good.
     visitors: Vec<visitors::Visitor>,
     agents: Vec<Agent>,
     ledger: Ledger,
     changes: usize,
     storming: bool,
+    pauses: Pauses,
+    /// Of a long run: when it last said how far it is.
+    told_at: Option<Instant>,
+    /// The server is away, or just back: closes are expected, and leaves are judged afterwards.
+    is_away: bool,
+    /// Visitors that watchers were told of as gone meanwhile, and when.
+    leaves: Vec<(usize, u64)>,
+    /// Attempts to come back, and those that failed.
+    attempts: usize,
+    turned_away: usize,
+    /// When a storm's next signal is due.
+    next_send_ms: f64,
 }
 
 /// Runs it all. Prints one closing summary; false when a rule was broken.
@@ -108,13 +99,13 @@ pub fn run(plan: &Plan) -> bool {
     let server = Server::start(&Wishes { lift_limits: false, ..Wishes::default() });
     let cold = server.resident_kib();
     let started = Instant::now();
-    let warm_up = Plan { changes: plan.changes / 10, signals: plan.signals / 10, ..*plan };
-    let mut ledger = round(&server, &warm_up, plan.seed ^ 0x5eed, &[Later::LoseAgent]);
-    let mut failures = settle(&server, plan.is_thorough);
+    let mut failures = Vec::new();
+    let (mut ledger, _) = round(&server, &plan.warm_up());
+    failures.extend(settle(&server, plan.is_thorough));
     let warm = server.resident_kib();
     let cpu = server.cpu_ns();
     let storm_started = Instant::now();
-    let storm = round(&server, plan, plan.seed, &[Later::Leave, Later::LoseAgent]);
+    let (storm, memory) = round(&server, plan);
     let storm_seconds = storm_started.elapsed().as_secs_f64();
     let peak = server.resident_kib();
     let cpu = (server.cpu_ns() - cpu) as f64 / 1e9;
@@ -122,6 +113,7 @@ pub fn run(plan: &Plan) -> bool {
     failures.extend(settle(&server, plan.is_thorough));
     let end = server.resident_kib();
     let figures = server.metrics();
+    failures.extend(memory.judge());
     let allowed = warm + warm / 10 + 8 * 1024;
     if end > allowed {
         failures.push(format!("memory: {end} KiB at the end, more than {allowed} KiB"));
@@ -131,6 +123,8 @@ pub fn run(plan: &Plan) -> bool {
         "records_set_aside_total",
         "actor_restarts_total",
         "inbox_full_total",
+        "records_full_total",
+        "limiter_full_total",
     ] {
         if figures.sum(name) > 0.0 {
             failures.push(format!("{name} is {}", figures.sum(name)));
@@ -148,8 +142,8 @@ pub fn run(plan: &Plan) -> bool {
     println!(
         "soak: seed {}, {} visitors ({} tabs), {} agents, {:.0} s\n  \
          page changes {} ({}), agents' sockets lost {}, visits ended on purpose {}\n  {}\n  \
-         events to watchers {}, false leaves {}, missed leaves {}, out of order {}\n  \
-         memory: cold {cold} KiB, warm {warm}, after the storm {peak}, at the end {end} (allowed {allowed})\n  \
+         events to watchers {}, false leaves {}, missed leaves {}, out of order {}; {}\n  \
+         memory: cold {cold} KiB, warm {warm}, after the storm {peak}, at the end {end} (allowed {allowed}){}\n  \
          server: {cpu:.2} s of CPU in a storm of {storm_seconds:.0} s, ended in {} ms",
         plan.seed,
         plan.visitors,
@@ -165,72 +159,55 @@ pub fn run(plan: &Plan) -> bool {
         ledger.false_leaves,
         ledger.missed_leaves,
         ledger.disordered_events,
+        ledger.pauses_line(),
+        memory.line(),
         stop.as_millis(),
     );
-    failures.truncate(20);
-    for failure in &failures {
-        println!("  FAILED: {failure}");
-    }
-    println!("soak: {}", if failures.is_empty() { "passed" } else { "FAILED" });
-    failures.is_empty()
+    ledger.failures = failures;
+    ledger.tell_failures("soak")
 }
 
 /// One storm from the first connect to the last close.
-fn round(server: &Server, plan: &Plan, seed: u64, rare: &[Later]) -> Ledger {
-    let mut soak = Soak {
-        token: server.token(),
-        net: Net::new(server.address),
-        random: Random::new(seed),
-        started: Instant::now(),
-        later: BinaryHeap::new(),
-        tabs: Vec::new(),
-        visitors: Vec::new(),
-        agents: Vec::new(),
-        ledger: Ledger::default(),
-        changes: 0,
-        storming: false,
-    };
-    soak.move_in(plan, seed);
-    soak.storm(plan, rare);
+fn round(server: &Server, plan: &Plan) -> (Ledger, Memory) {
+    let mut soak = Soak::new(server, plan.seed);
+    soak.told_at = plan.is_thorough.then(Instant::now);
+    soak.make_visitors(plan.visitors, true);
+    soak.make_agents(plan.agents);
+    // Five hundred a second from many addresses: within every limit.
+    soak.move_in(2.0);
+    let mut memory = Memory::of(server.process());
+    soak.storm(plan, &mut memory);
     soak.calm_down();
     soak.move_out();
-    soak.ledger
-}
-
-/// Waits until nothing is left of a round.
-fn settle(server: &Server, is_thorough: bool) -> Vec<String> {
-    // Ghosts linger for a while, the grace runs out, and a thorough run waits for outcomes to be forgotten.
-    let patience =
-        Duration::from_secs(15) + if is_thorough { OUTCOME_MEMORY } else { Duration::ZERO };
-    let mut names = vec![
-        "sockets_open",
-        "watchers",
-        "inbox_depth",
-        "visitors_connected",
-        "visitors_in_transit",
-        "signals_held",
-    ];
-    if is_thorough {
-        names.extend(["records", "timers"]);
-    }
-    let started = Instant::now();
-    loop {
-        std::thread::sleep(Duration::from_millis(250));
-        let figures = server.metrics();
-        let left = names.iter().filter(|name| figures.sum(name) != 0.0);
-        let left: Vec<_> =
-            left.map(|name| format!("{name} is still {}", figures.sum(name))).collect();
-        if left.is_empty() || started.elapsed() > patience {
-            if is_thorough {
-                // The allocator gives memory back with a delay of about ten seconds.
-                std::thread::sleep(Duration::from_secs(12));
-            }
-            return left;
-        }
-    }
+    soak.ledger.longest_pause_ms = soak.pauses.longest();
+    (soak.ledger, memory)
 }
 
 impl Soak {
+    fn new(server: &Server, seed: u64) -> Self {
+        Self {
+            seed,
+            token: server.token(),
+            net: Net::new(server.address),
+            random: Random::new(seed),
+            started: Instant::now(),
+            later: BinaryHeap::new(),
+            tabs: Vec::new(),
+            visitors: Vec::new(),
+            agents: Vec::new(),
+            ledger: Ledger::default(),
+            changes: 0,
+            storming: false,
+            pauses: Pauses::default(),
+            told_at: None,
+            is_away: false,
+            leaves: Vec::new(),
+            attempts: 0,
+            turned_away: 0,
+            next_send_ms: 0.0,
+        }
+    }
+
     fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
@@ -239,55 +216,57 @@ impl Soak {
         self.later.push(Reverse((self.now_ms() + milliseconds as u64, what)));
     }
 
-    fn move_in(&mut self, plan: &Plan, seed: u64) {
-        self.make_visitors(plan.visitors, seed);
-        self.make_agents(plan.agents);
+    /// Opens everything, a page every so many milliseconds.
+    fn move_in(&mut self, spacing_ms: f64) {
         for agent in 0..self.agents.len() {
             self.connect_agent(agent);
         }
-        // A hundred a second and more than that many addresses: within every limit.
         for tab in 0..self.tabs.len() {
-            self.after(tab as f64 * 2.0, Later::Connect(tab));
+            self.after(tab as f64 * spacing_ms, Later::Connect(tab));
         }
-        self.turn_until("everybody is there", Duration::from_secs(30), |soak| {
+        self.turn_until("everybody is there", Duration::from_secs(60), |soak| {
             soak.tabs.iter().all(Tab::is_up) && soak.agents.iter().all(Agent::is_ready)
         });
     }
 
-    fn storm(&mut self, plan: &Plan, rare: &[Later]) {
+    fn storm(&mut self, plan: &Plan, memory: &mut Memory) {
         self.storming = true;
-        for what in [Later::Change, Later::Send].iter().chain(rare) {
-            self.after(0.0, *what);
+        for what in [Later::Change, Later::Send, Later::Leave, Later::LoseAgent] {
+            self.after(0.0, what);
         }
-        let mut patience =
-            Duration::from_secs_f64(plan.changes.max(plan.signals) as f64 / plan.rate * 2.0);
-        patience += Duration::from_secs(60);
-        let (changes, signals, rate) = (plan.changes, plan.signals, plan.rate);
         let started = Instant::now();
-        while self.changes < changes || self.ledger.signals.len() < signals {
+        let patience = plan.time
+            + Duration::from_secs_f64(plan.changes.max(plan.signals) as f64 / plan.rate * 2.0)
+            + Duration::from_secs(60);
+        let (changes, signals) = (plan.changes, plan.signals);
+        loop {
+            let is_timely = started.elapsed() < plan.time;
+            let (may_change, may_send) = (
+                is_timely || self.changes < changes,
+                is_timely || self.ledger.signals.len() < signals,
+            );
+            if !may_change && !may_send {
+                break;
+            }
             assert!(started.elapsed() < patience, "the storm does not get anywhere");
             self.turn();
+            memory.look(started.elapsed());
             while let Some((at, what)) = self.next_due() {
-                let mut again = None;
-                match what {
-                    Later::Change if self.changes < changes => {
-                        self.change_some_page();
-                        again = Some(rate);
-                    }
-                    Later::Send if self.ledger.signals.len() < signals => {
-                        self.send_some_signal();
-                        again = Some(rate);
-                    }
+                let again = match what {
+                    Later::Change => may_change.then_some(plan.rate),
+                    Later::Send => may_send.then_some(plan.rate),
                     Later::Leave => {
-                        self.leave_on_purpose();
-                        again = Some(RARE_PER_SECOND);
+                        (plan.leaves_per_second > 0.0).then_some(plan.leaves_per_second)
                     }
-                    Later::LoseAgent => {
-                        self.lose_some_agent();
-                        again = Some(RARE_PER_SECOND);
-                    }
-                    Later::Change | Later::Send => {}
-                    what => self.carry_out(what),
+                    Later::LoseAgent => Some(AGENTS_LOST_PER_SECOND),
+                    _ => None,
+                };
+                match (what, again) {
+                    (Later::Change, Some(_)) => self.change_some_page(),
+                    (Later::Send, Some(_)) => self.send_some_signal(),
+                    (Later::Leave, Some(_)) => self.leave_on_purpose(),
+                    (Later::LoseAgent, _) => self.lose_some_agent(),
+                    (what, _) => self.carry_out(what),
                 }
                 if let Some(rate) = again {
                     let pause = self.random.pause_ms(rate);
@@ -355,6 +334,8 @@ impl Soak {
                 self.net.kill(id, reset);
             }
             Later::Return(agent) => self.connect_agent(agent),
+            Later::Resend(signal) => self.send_again(signal),
+            Later::Forget(visitor) => self.forget(visitor),
             Later::Change | Later::Send | Later::Leave | Later::LoseAgent => {}
         }
     }
@@ -362,15 +343,17 @@ impl Soak {
     fn turn(&mut self) {
         let (mut events, mut bytes) = (Vec::new(), Vec::new());
         self.net.turn(TURN, &mut events, &mut bytes);
+        self.pauses.tick(self.now_ms());
+        self.tell_progress();
         for event in events {
             let (Event::Open(id) | Event::Message(id, _) | Event::Closed(id, _)) = event;
-            // Tabs have the numbers from 0, agents those behind.
+            // Tabs have the numbers from 0, agents those from `AGENTS`.
             let owner = match &event {
                 Event::Closed(..) => self.net.owner_of_lost(id),
                 _ => self.net.owner(id),
             };
             let Some(owner) = owner else { continue };
-            let agent = owner.checked_sub(self.tabs.len());
+            let agent = owner.checked_sub(AGENTS);
             let current = match agent {
                 Some(agent) => self.agents[agent].connection,
                 None => self.tabs[owner].connection,
@@ -383,9 +366,33 @@ impl Soak {
                 (Event::Open(_), Some(agent)) => self.agent_opened(agent),
                 (Event::Message(_, range), None) => self.page_hears(owner, &bytes[range]),
                 (Event::Message(_, range), Some(agent)) => self.agent_hears(agent, &bytes[range]),
-                (Event::Closed(_, code), None) => self.page_lost(owner, code),
-                (Event::Closed(_, code), Some(agent)) => self.agent_lost(agent, code),
+                (Event::Closed(_, code), None) => {
+                    let retry_ms = self.net.retry_of_lost(id);
+                    self.page_lost(owner, code, retry_ms);
+                }
+                (Event::Closed(_, code), Some(agent)) => {
+                    let retry_ms = self.net.retry_of_lost(id);
+                    self.agent_lost(agent, code, retry_ms);
+                }
             }
+        }
+    }
+
+    fn carry_out_due(&mut self) {
+        while let Some((_, what)) = self.next_due() {
+            self.carry_out(what);
+        }
+    }
+
+    fn tell_progress(&mut self) {
+        if self.told_at.is_some_and(|told| told.elapsed() >= PROGRESS) {
+            self.told_at = Some(Instant::now());
+            println!(
+                "soak: {:.0} s into this round: {} page changes, {} signals",
+                self.started.elapsed().as_secs_f64(),
+                self.changes,
+                self.ledger.signals.len(),
+            );
         }
     }
 
@@ -393,9 +400,7 @@ impl Soak {
         let started = Instant::now();
         while started.elapsed() < time {
             self.turn();
-            while let Some((_, what)) = self.next_due() {
-                self.carry_out(what);
-            }
+            self.carry_out_due();
         }
     }
 
@@ -407,9 +412,7 @@ impl Soak {
                 return;
             }
             self.turn();
-            while let Some((_, what)) = self.next_due() {
-                self.carry_out(what);
-            }
+            self.carry_out_due();
         }
     }
 }

@@ -62,6 +62,14 @@ pub fn string_field<'a>(message: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     rest.get(..rest.iter().position(|byte| *byte == b'"')?)
 }
 
+/// A whole number's field, likewise.
+pub fn number_field(message: &[u8], name: &[u8]) -> Option<u64> {
+    let at = memchr::memmem::find(message, name)? + name.len();
+    let rest = message.get(at..)?.strip_prefix(b"\":")?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
+}
+
 /// Whether the message is of that type.
 pub fn is_type(message: &[u8], kind: &str) -> bool {
     let head = b"\"type\":\"";

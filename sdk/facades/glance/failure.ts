@@ -6,7 +6,7 @@ export interface ServiceError {
   readonly detail: string;
 }
 
-const authorizationCodes = ["authorization", "expired", "origin", "group", "scope"];
+const authorizationCodes = ["authorization", "expired", "revoked", "origin", "group", "scope"];
 
 /** Whether a code says that the token, or the page, may not do this. */
 export function isAuthorization(code: string): boolean {

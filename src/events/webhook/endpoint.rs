@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use actix_web::http::Uri;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, futures::Notified};
 
@@ -11,7 +10,7 @@ use super::{
     queue::{Queue, Rules, Waiting},
 };
 use crate::{
-    auth::Signer,
+    auth::{OutsideAddress, Signer},
     clock::Timestamp,
     events::item::Item,
     model::event::Kinds,
@@ -35,8 +34,8 @@ pub struct State {
 pub struct Endpoint {
     /// Its name within the group.
     pub id: Arc<str>,
-    /// Its address.
-    pub url: Uri,
+    /// Its address. Printed without its query, which only the endpoint's owner should know.
+    pub address: OutsideAddress,
     /// Which events it wants.
     pub kinds: Kinds,
     /// Signs what is posted.
@@ -59,21 +58,12 @@ impl Endpoint {
         };
         Self {
             id: Arc::clone(&webhook.id),
-            url: webhook.url.clone(),
+            address: webhook.address.clone(),
             kinds: webhook.kinds,
             signer: webhook.signer.clone(),
             queue: Mutex::new(Queue::new(rules)),
             changed: Notify::new(),
         }
-    }
-
-    /// The address without its query, for those who run the service: the query may hold what only the endpoint's owner
-    /// should know.
-    #[must_use]
-    pub fn address(&self) -> String {
-        let scheme = self.url.scheme_str().unwrap_or_default();
-        let authority = self.url.authority().map(|authority| authority.as_str());
-        format!("{scheme}://{}{}", authority.unwrap_or_default(), self.url.path())
     }
 
     /// An event for it, if it wants that kind.

@@ -2,8 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use actix_web::http::{StatusCode, header};
-use awc::Client;
+use actix_web::http::{StatusCode, header::HeaderName};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
@@ -13,6 +12,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::ids::VisitorId,
+    outbound::{Answer, Outbound},
     settings::Webhooks,
     store::dead_letters::{DeadLetters, Mailbox, NewLetter},
     telemetry::{Metrics, labels::WebhookEnd},
@@ -20,18 +20,12 @@ use crate::{
 
 /// How much of an answer is read, so that its connection can serve the next request; a longer one ends the connection.
 const ANSWER_BYTES: usize = 16 * 1024;
+/// What each request says of itself, as Standard Webhooks name it.
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// Longest description of a failure, bytes.
 const ERROR_BYTES: usize = 200;
-
-/// A client for webhooks: no redirects, since an answer must not choose where events go.
-#[must_use]
-pub fn client(rules: &Webhooks) -> Client {
-    Client::builder()
-        .disable_redirects()
-        .timeout(rules.timeout)
-        .add_default_header((header::USER_AGENT, concat!("vestibule/", env!("CARGO_PKG_VERSION"))))
-        .finish()
-}
 
 /// What posts the events of one endpoint.
 pub struct Runner {
@@ -44,7 +38,7 @@ pub struct Runner {
     /// How webhooks are delivered.
     pub rules: Webhooks,
     /// Posts.
-    pub client: Client,
+    pub outbound: Outbound,
     /// The clock.
     pub clock: Clock,
     /// The figures.
@@ -64,8 +58,7 @@ impl Runner {
             let wait = match step {
                 Step::Post(attempt) => {
                     let of = (attempt.item.visitor().clone(), attempt.ticket);
-                    let post = post(self.request(&attempt), attempt, self.rules.timeout);
-                    posted.insert(tries.spawn_local(post).id(), of);
+                    posted.insert(tries.spawn_local(self.post(attempt)).id(), of);
                     continue;
                 }
                 Step::Wait(until) => until.map(|until| Duration::from_millis(until.since(now))),
@@ -88,16 +81,20 @@ impl Runner {
         self.bury().await;
     }
 
-    fn request(&self, attempt: &Attempt) -> awc::ClientRequest {
+    /// Posts one event.
+    fn post(&self, attempt: Attempt) -> impl Future<Output = Outcome> + use<> {
         let id = attempt.item.id.to_string();
         let timestamp = self.clock.wall().0 / 1_000;
         let signature = self.endpoint.signer.sign(&id, timestamp, &attempt.item.body);
-        self.client
-            .post(&self.endpoint.url)
-            .content_type("application/json")
-            .insert_header(("webhook-id", id))
-            .insert_header(("webhook-timestamp", timestamp.to_string()))
-            .insert_header(("webhook-signature", signature))
+        let headers = [(ID, id), (TIMESTAMP, timestamp.to_string()), (SIGNATURE, signature)];
+        let (outbound, endpoint) = (self.outbound.clone(), Arc::clone(&self.endpoint));
+        async move {
+            let body = attempt.item.body.clone();
+            match outbound.post(&endpoint.address, headers, body, ANSWER_BYTES).await {
+                Ok(answer) => outcome(&answer),
+                Err(error) => failed(&error.to_string()),
+            }
+        }
     }
 
     fn finish(&self, visitor: &VisitorId, ticket: u64, outcome: Outcome) {
@@ -158,31 +155,14 @@ impl Runner {
     }
 }
 
-/// Posts one event. `timeout` is for all of it.
-async fn post(request: awc::ClientRequest, attempt: Attempt, timeout: Duration) -> Outcome {
-    let answer = async {
-        let mut answer = request
-            .send_body(attempt.item.body.clone())
-            .await
-            .map_err(|error| failed(&error.to_string()))?;
-        let status = answer.status();
-        let retry_after = answer.headers().get(header::RETRY_AFTER);
-        let retry_ms = retry_after
-            .and_then(|seconds| seconds.to_str().ok()?.parse::<u64>().ok())
-            .map(|seconds| seconds.saturating_mul(1_000));
-        // Whatever it says: nobody reads it.
-        let _ = answer.body().limit(ANSWER_BYTES).await;
-        Ok(match status {
-            status if status.is_success() => Outcome::Delivered,
-            StatusCode::GONE => Outcome::Gone,
-            status => {
-                Outcome::Failed { error: format!("status {}", status.as_u16()).into(), retry_ms }
-            }
-        })
-    };
-    match tokio::time::timeout(timeout, answer).await {
-        Ok(Ok(outcome) | Err(outcome)) => outcome,
-        Err(_) => failed("no answer in time"),
+fn outcome(answer: &Answer) -> Outcome {
+    match answer.status {
+        status if status.is_success() => Outcome::Delivered,
+        StatusCode::GONE => Outcome::Gone,
+        status => Outcome::Failed {
+            error: format!("status {}", status.as_u16()).into(),
+            retry_ms: answer.retry_after_seconds.map(|seconds| seconds.saturating_mul(1_000)),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/authorization`: credentials buy a token (`glance.md` 5).
 
-use actix_web::{HttpRequest, HttpResponse, Responder, http::header, post, web::Query};
+use actix_web::{HttpRequest, HttpResponse, Responder, http::header, post};
 use serde_json::Value;
 
 use super::{
@@ -11,7 +11,9 @@ use super::{
 use crate::{
     auth::{AuthError, Minutes, Scope, TokenRequest},
     http::{
-        extract::{Body, check_origin, json, offered, text},
+        extract::{
+            Body, check_origin, form as read_form, json, offered, query as read_query, text,
+        },
         state::State,
     },
     model::error::Problem,
@@ -24,13 +26,8 @@ use crate::{
         (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 413, body = Failure),
         (status = 429, body = Failure, description = "`ratelimited`")))]
 #[post("/authorization")]
-pub async fn authorize(
-    request: HttpRequest,
-    state: State,
-    query: Query<AuthorizationQuery>,
-    Body(body): Body,
-) -> impl Responder {
-    match issue(&request, &state, &query, &body) {
+pub async fn authorize(request: HttpRequest, state: State, Body(body): Body) -> impl Responder {
+    match issue(&request, &state, &body) {
         Ok(authorization) => HttpResponse::Ok()
             .insert_header((header::CACHE_CONTROL, "no-store"))
             .json(authorization),
@@ -41,9 +38,9 @@ pub async fn authorize(
 fn issue(
     request: &HttpRequest,
     state: &State,
-    query: &AuthorizationQuery,
     body: &actix_web::web::Bytes,
 ) -> Result<Authorization, Problem> {
+    let query: AuthorizationQuery = read_query(request)?;
     let credentials = read(request, body)?;
     let service = query.service.as_deref().or(credentials.service.as_deref());
     if service.is_some_and(|service| !matches!(service, "presence" | "webservices")) {
@@ -57,7 +54,7 @@ fn issue(
         }
         None => None,
     };
-    let group = group(state, query, &credentials);
+    let group = group(state, &query, &credentials);
     // The page's origin is judged where there is a group; without one the credentials are wrong anyway.
     group.map_or(Ok(()), |group| check_origin(state, request, group))?;
     let (group, subject) = offered(state, request, || {
@@ -94,10 +91,7 @@ fn read(request: &HttpRequest, body: &actix_web::web::Bytes) -> Result<Credentia
     let kind = text(request, header::CONTENT_TYPE).unwrap_or_default();
     if kind.starts_with("application/x-www-form-urlencoded") {
         let form = std::str::from_utf8(body).map_err(|_| Problem::field("body", "must be text"))?;
-        let form = Query::<Credentials>::from_query(form);
-        return form
-            .map(Query::into_inner)
-            .map_err(|error| Problem::field("body", error.to_string()));
+        return read_form(form, "body");
     }
     json(body)
 }

@@ -1,6 +1,6 @@
 //! `/lookupvisitor`, `/findvisitor`, `/signalvisitor` (`glance.md` 4.2).
 
-use actix_web::{HttpRequest, HttpResponse, Responder, get, http::header, post, web::Query};
+use actix_web::{HttpRequest, HttpResponse, Responder, get, http::header, post};
 use serde_json::json;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     auth::Scope,
     http::{
-        extract::{Body, json as read_json, parse, text, verify},
+        extract::{Body, json as read_json, parse, query as read_query, text, verify},
         signals::submit,
         state::State,
         visitors::{look_up, resolve},
@@ -33,12 +33,8 @@ pub(super) const REFUSED: &str = "`authorization`: the token lacks the scope or 
         (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED), (status = 429, body = Failure, description = "`ratelimited`"),
         (status = 503, body = Failure)))]
 #[get("/lookupvisitor")]
-pub async fn look_up_visitor(
-    request: HttpRequest,
-    state: State,
-    query: Query<VisitorQuery>,
-) -> impl Responder {
-    match found(&request, &state, &query).await {
+pub async fn look_up_visitor(request: HttpRequest, state: State) -> impl Responder {
+    match found(&request, &state).await {
         Ok(Some(visitor)) => {
             HttpResponse::Ok().json(lookup(&visitor, own_location(&request, &state)))
         }
@@ -53,12 +49,8 @@ pub async fn look_up_visitor(
         (status = 400, body = Failure, description = "`badrequest`"), (status = 401, body = Failure), (status = 403, body = Failure, description = REFUSED),
         (status = 429, body = Failure, description = "`ratelimited`"), (status = 503, body = Failure)))]
 #[get("/findvisitor")]
-pub async fn find_visitor(
-    request: HttpRequest,
-    state: State,
-    query: Query<VisitorQuery>,
-) -> impl Responder {
-    match found(&request, &state, &query).await {
+pub async fn find_visitor(request: HttpRequest, state: State) -> impl Responder {
+    match found(&request, &state).await {
         Ok(visitor) => {
             HttpResponse::Ok().json(find(visitor.is_some(), own_location(&request, &state)))
         }
@@ -76,7 +68,6 @@ pub async fn find_visitor(
 pub async fn signal_visitor(
     request: HttpRequest,
     state: State,
-    query: Query<VisitorQuery>,
     Body(body): Body,
 ) -> impl Responder {
     let send = async {
@@ -85,7 +76,7 @@ pub async fn signal_visitor(
             Message::Signal { .. } => Scope::SIGNAL,
             Message::Invoke { .. } => Scope::INVOKE,
         };
-        let key = addressee(&request, &state, &query, scope).await?;
+        let key = addressee(&request, &state, scope).await?;
         let visitorid = key.visitor.clone();
         let (id, outcome) = submit(&state, key, message, Target::Focus, None).await?;
         Ok(HttpResponse::Ok().json(Accepted { visitorid, id, outcome }))
@@ -104,12 +95,8 @@ pub(super) fn fail(problem: Problem) -> HttpResponse {
     response.json(body)
 }
 
-async fn found(
-    request: &HttpRequest,
-    state: &State,
-    query: &VisitorQuery,
-) -> Result<Option<VisitorView>, Problem> {
-    match addressee(request, state, query, Scope::READ).await {
+async fn found(request: &HttpRequest, state: &State) -> Result<Option<VisitorView>, Problem> {
+    match addressee(request, state, Scope::READ).await {
         Ok(key) => look_up(state, key).await,
         Err(problem) if problem.code == ErrorCode::VisitorNotPresent => Ok(None),
         Err(problem) => Err(problem),
@@ -120,11 +107,11 @@ async fn found(
 async fn addressee(
     request: &HttpRequest,
     state: &State,
-    query: &VisitorQuery,
     scope: Scope,
 ) -> Result<VisitorKey, Problem> {
     let agent = verify(request)?;
     agent.require(scope)?;
+    let query: VisitorQuery = read_query(request)?;
     let group = query.groupid.as_deref().or(query.group.as_deref());
     let group: GroupId = group.map(parse).transpose()?.unwrap_or_else(|| agent.group.clone());
     agent.require_group(&group)?;

@@ -1,9 +1,10 @@
 //! The address that pages load the scripts from (`glance.md` 1.1).
 
-use actix_web::{HttpRequest, HttpResponse, get, web::Query};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 
-use crate::http::{guard::not_found, pages};
+use super::presence::fail;
+use crate::http::{extract, guard::not_found, pages};
 
 /// Which script, for which group.
 #[derive(Deserialize)]
@@ -14,7 +15,11 @@ pub struct ScriptQuery {
 /// The script of an agent's page (`script=PresenceAgent`) or of a visitor's page (otherwise). The group is the script's
 /// own business: it reads its tag and address.
 #[get("/cobrowse/CobrowseJS.ashx")]
-pub async fn script(request: HttpRequest, query: Query<ScriptQuery>) -> HttpResponse {
+pub async fn script(request: HttpRequest) -> HttpResponse {
+    let query: ScriptQuery = match extract::query(&request) {
+        Ok(query) => query,
+        Err(problem) => return fail(problem),
+    };
     let name = match query.script.as_deref() {
         None | Some("" | "PresenceVisitor") => "PresenceVisitor",
         Some("PresenceAgent") => "PresenceAgent",

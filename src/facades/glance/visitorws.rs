@@ -13,7 +13,7 @@ use crate::{
     model::{
         error::Problem,
         event::{EventKind, Visibility, VisitorError},
-        json::{Json, check_depth},
+        json::{Json, check_depth, sentence},
         presence::PresenceUpdate,
         protocol::{
             Numbered, Unreadable,
@@ -129,7 +129,7 @@ fn flat(envelope: &Envelope<'_>) -> Result<Option<PresenceUpdate>, Problem> {
 
 fn typed<T: serde::de::DeserializeOwned>(envelope: &Envelope<'_>) -> Result<T, Problem> {
     let data = envelope.data.as_ref().ok_or_else(|| Problem::field("data", "is missing"))?;
-    serde_json::from_str(data.text()).map_err(|error| Problem::field("data", error.to_string()))
+    serde_json::from_str(data.text()).map_err(|error| Problem::field("data", sentence(&error)))
 }
 
 /// These clients number nothing and wait for no answer but the first.

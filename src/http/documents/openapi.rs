@@ -27,6 +27,7 @@ use crate::{http, model::error::ErrorCode};
     ),
     tags(
         (name = "tokens", description = "An API key of the group buys a token for one of its agents."),
+        (name = "revocations", description = "Tokens called back before their time is over. A token needs the scope `operate`."),
         (name = "visitors", description = "Who is there. A token needs the scope `read`."),
         (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
         (name = "events", description = "What happened to the group's visitors, for back ends. A token needs the scope `read`, and `operate` for webhooks."),
@@ -34,6 +35,10 @@ use crate::{http, model::error::ErrorCode};
     ),
     paths(
         http::tokens::create,
+        http::keys::jwks,
+        http::revocations::revoke,
+        http::revocations::list,
+        http::revocations::take_back,
         http::visitors::list,
         http::visitors::one,
         http::explain::explain,

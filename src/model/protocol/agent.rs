@@ -1,14 +1,18 @@
 //! Messages of `/v1/agent`.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Fields, Numbered, Unreadable, read};
+use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read};
 use crate::{
     clock::Timestamp,
     model::{
         error::Problem,
+        event::Position,
         ids::{Code, IdempotencyKey, SignalId, VisitorId},
+        list::{ListQuery, Row},
         signal::{InvokeFailure, Message, Outcome, Target},
         view::VisitorView,
     },
@@ -23,10 +27,14 @@ kinds! {
         /// `ok` carries `expires`.
         Renew = "renew",
         /// Asks for a visitor's events (scope `read`). `ok` carries `visitorid`; then follow the present state and
-        /// every change.
+        /// every change; after `since`, presence data that changed later too.
         Watch = "watch",
         /// Wants a visitor's events no more.
         Unwatch = "unwatch",
+        /// Asks for a live list of visitors (scope `read`), or for another part of one. After `ok` follow `rows`.
+        List = "list",
+        /// Wants a live list no more.
+        Unlist = "unlist",
         /// Asks for a visitor's record (scope `read`). `ok` carries `visitor`, or `null` when he is not there.
         Lookup = "lookup",
         /// Sends data to the visitor's page (scope `signal`). `ok` means accepted and carries `visitorid`, `id` and
@@ -62,9 +70,23 @@ pub enum AgentMessage {
         token: String,
     },
     /// Asks for a visitor's events.
-    Watch(Addressee),
+    Watch {
+        /// Whose.
+        to: Addressee,
+        /// The last event that the agent knows of an earlier watch.
+        since: Option<Position>,
+    },
     /// Wants them no more.
     Unwatch(VisitorId),
+    /// Asks for a live list.
+    List {
+        /// The agent's number for it. One that it has is replaced.
+        list: u64,
+        /// What it is to show.
+        query: ListQuery,
+    },
+    /// Wants it no more.
+    Unlist(u64),
     /// Asks for a visitor's record.
     Lookup(Addressee),
     /// Sends a signal or invocation.
@@ -98,10 +120,19 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
     Ok(match kind {
         AgentKind::Hello => AgentMessage::Hello { token: token()? },
         AgentKind::Renew => AgentMessage::Renew { token: token()? },
-        AgentKind::Watch => AgentMessage::Watch(addressee(&fields)?),
+        AgentKind::Watch => AgentMessage::Watch { to: addressee(&fields)?, since: fields.since },
         AgentKind::Unwatch => {
             AgentMessage::Unwatch(Fields::parsed(fields.visitorid.as_ref(), "visitorid")?)
         }
+        AgentKind::List => AgentMessage::List {
+            list: list(&fields)?,
+            query: ListQuery::read(
+                fields.filter.as_ref(),
+                fields.sort.as_deref(),
+                fields.window.unwrap_or_default(),
+            )?,
+        },
+        AgentKind::Unlist => AgentMessage::Unlist(list(&fields)?),
         AgentKind::Lookup => AgentMessage::Lookup(addressee(&fields)?),
         AgentKind::Signal | AgentKind::Invoke => {
             let to = addressee(&fields)?;
@@ -117,6 +148,14 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
         }
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
+}
+
+fn list(fields: &Fields<'_>) -> Result<u64, Problem> {
+    let list = Fields::required(fields.list, "list")?;
+    if (1..=MAX_REQUEST).contains(&list) {
+        return Ok(list);
+    }
+    Err(Problem::field("list", "must be a whole number from 1 to 2^53-1"))
 }
 
 fn addressee(fields: &Fields<'_>) -> Result<Addressee, Problem> {
@@ -154,6 +193,8 @@ pub enum ToAgent {
     },
     /// A request is done.
     Ok(AgentOk),
+    /// What changed in a live list.
+    Rows(ListChange),
     /// A signal of this agent has its final outcome.
     SignalOutcome {
         /// The visitor.
@@ -196,6 +237,44 @@ pub struct AgentOk {
     pub visitor: Option<Option<VisitorView>>,
 }
 
+/// What changed in a live list since the message before. The reader takes the rows of `remove` and of `put` out of the
+/// window as he knows it, then puts those of `put` in, one after the other: then his window is the server's.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ListChange {
+    /// Which list.
+    pub list: u64,
+    /// Whether the window as it was known counts no more: this begins with an empty one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub reset: bool,
+    /// Visitors who pass the filter, in the window or not.
+    pub count: usize,
+    /// Visitors of the group who are there.
+    pub total: usize,
+    /// Who is not in the window any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub remove: Vec<VisitorId>,
+    /// Rows that are new, changed or moved, by ascending position.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub put: Vec<ListRow>,
+    /// Whether the window is not whole yet: there were too many bytes for one message, and the rest follows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub more: bool,
+}
+
+/// A row with its position in the window.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ListRow {
+    /// The position; 0 is the first.
+    pub at: usize,
+    /// The row.
+    #[schema(value_type = Row)]
+    pub row: Arc<Row>,
+}
+
 /// A signal's final outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SignalOutcome {
@@ -236,8 +315,13 @@ mod tests {
     #[test]
     fn a_visitor_is_named_by_one_of_two_ids() {
         let watch = |fields: &str| read(&format!(r#"{{"type":"watch",{fields}}}"#));
-        let by_code = AgentMessage::Watch(Addressee::Unique("123456".parse().unwrap()));
+        let to = Addressee::Unique("123456".parse().unwrap());
+        let by_code = AgentMessage::Watch { to, since: None };
         assert!(watch(r#""uniqueid":"123456""#).unwrap() == by_code);
+        let since = Some(Position { epoch: 5, sequence: 2 });
+        let to = Addressee::Visitor("ada".parse().unwrap());
+        let again = watch(r#""visitorid":"ada","since":{"epoch":5,"sequence":2}"#);
+        assert!(again.unwrap() == AgentMessage::Watch { to, since });
         assert!(watch(r#""visitorid":"ada""#).is_ok());
         let both = watch(r#""visitorid":"ada","uniqueid":"123456""#);
         assert_eq!(both.err().unwrap().field.as_deref(), Some("uniqueid"));

@@ -92,6 +92,13 @@ struct Fields<'a> {
     target: Option<Target>,
     #[serde(borrow)]
     key: Option<Cow<'a, str>>,
+    since: Option<super::event::Position>,
+    list: Option<u64>,
+    #[serde(default, deserialize_with = "Json::present")]
+    filter: Option<Json>,
+    #[serde(borrow)]
+    sort: Option<Cow<'a, str>>,
+    window: Option<super::list::Window>,
     #[serde(borrow)]
     signature: Option<Cow<'a, str>>,
 }
@@ -123,7 +130,10 @@ fn read<'a, T>(
     }
     let fields: Fields<'a> = match serde_json::from_str(text) {
         Ok(fields) => fields,
-        Err(error) => return Err(Unreadable { request: None, problem: explain(text, &error) }),
+        Err(error) => {
+            let (request, problem) = (number(text), explain(text, &error));
+            return Err(Unreadable { request, problem });
+        }
     };
     let request = fields.request;
     if request.is_some_and(|request| !(1..=MAX_REQUEST).contains(&request)) {
@@ -134,6 +144,16 @@ fn read<'a, T>(
         Ok(message) => Ok(Numbered { request, message }),
         Err(problem) => Err(Unreadable { request, problem }),
     }
+}
+
+/// The number of a message of which something else is wrong.
+fn number(text: &str) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Number {
+        request: u64,
+    }
+    let number = serde_json::from_str::<Number>(text).ok()?.request;
+    (1..=MAX_REQUEST).contains(&number).then_some(number)
 }
 
 /// Parses once more, slowly, to find the field that is wrong.

@@ -384,5 +384,7 @@ mod tests {
         assert_eq!(problem(r#"{"type":"ack","ids":["x"]}"#).1, field("ids"));
         assert_eq!(problem(r#"{"type":"nothing"}"#).1, field("type"));
         assert_eq!(problem(r#"{"type":"activity","request":0}"#).1, field("request"));
+        let of_another_type = r#"{"type":"visibility","request":4,"visibility":1}"#;
+        assert_eq!(problem(of_another_type), (Some(4), field("visibility")));
     }
 }

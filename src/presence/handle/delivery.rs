@@ -6,7 +6,7 @@ use super::{CodeEngine, Shared, VisitorEngine, plain};
 use crate::{
     codes::{CodeEffect, CodeKey, CodeRecord},
     model::{
-        event::EventKind,
+        event::{EventKind, Position},
         ids::{SocketAddress, SocketId, VisitorId, VisitorKey},
         protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
         signal::Outcome,
@@ -23,7 +23,7 @@ pub(super) struct VisitorDelivery(pub Arc<Shared>);
 
 impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
     fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
-        let Shared { node, watchers, timelines, post, taps, .. } = &*self.0;
+        let Shared { node, watchers, timelines, post, taps, figures, .. } = &*self.0;
         let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
         let visitorid = || key.visitor.clone();
         for effect in effects.drain(..) {
@@ -44,7 +44,8 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                     if let Some(to) = here(to) {
                         post.event(&[to], &event);
                         if let EventKind::VisitorJoined { visitorid } = event.kind {
-                            self.watch_too(engine, key, &[to], visitorid);
+                            // Whoever comes back may have missed all that was told under the known id.
+                            self.watch_too(engine, key, &[to], visitorid, Some(Position::ORIGIN));
                         }
                     }
                 }
@@ -64,6 +65,10 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                 }
                 Effect::Note(entry) => timelines.add(key, entry),
                 Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
+                Effect::Listed(row) => {
+                    taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
+                }
+                Effect::Counted(share) => figures.add(share),
             }
         }
     }
@@ -74,7 +79,7 @@ impl VisitorDelivery {
     fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
         let mut moved = Vec::new();
         self.0.watchers.with(anonymous, |sockets| moved = sockets.to_vec());
-        self.watch_too(engine, anonymous, &moved, known);
+        self.watch_too(engine, anonymous, &moved, known, None);
     }
 
     fn watch_too(
@@ -83,13 +88,14 @@ impl VisitorDelivery {
         anonymous: &VisitorKey,
         sockets: &[SocketId],
         known: VisitorId,
+        since: Option<Position>,
     ) {
         let Shared { node, watchers, .. } = &*self.0;
         let key = VisitorKey { group: anonymous.group.clone(), visitor: known };
         for &socket in sockets {
             if watchers.add(key.clone(), socket).is_ok() {
                 let watcher = SocketAddress { node: *node, socket };
-                let command = Command::Attach { watcher };
+                let command = Command::Attach { watcher, since };
                 engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
             }
         }

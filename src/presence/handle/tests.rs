@@ -62,6 +62,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_taps(Vec::new())
+    }
+
+    fn with_taps(taps: Vec<Arc<dyn Tap>>) -> Self {
         let rules = Rules {
             grace_ms: 5_000,
             signal_window_ms: 5_000,
@@ -85,10 +89,10 @@ impl Bench {
             clock: Clock::manual(START),
         };
         let recorder = Arc::new(Recorder::default());
-        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>, Vec::new());
+        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>, taps);
         let watcher = SocketId(9);
         presence.watchers().open(watcher);
-        presence.watch(Self::key(), watcher, |answer| answer.unwrap());
+        presence.watch(Self::key(), watcher, None, |answer| answer.unwrap());
         recorder.told();
         Self { presence, recorder }
     }
@@ -181,4 +185,46 @@ fn rule_4_9_a_record_that_panics_twice_is_set_aside() {
     assert_eq!(bench.presence.visitors().records(), 0);
     bench.connect(2);
     assert_eq!(bench.recorder.told(), ["conn true", "sock 1"]);
+}
+
+/// Keeps the last row of each visitor.
+#[derive(Default)]
+struct Listing(Mutex<std::collections::BTreeMap<String, Arc<Row>>>);
+
+impl Tap for Listing {
+    fn listed(&self, key: &VisitorKey, row: Option<&Arc<Row>>) {
+        let mut rows = self.0.lock();
+        match row {
+            Some(row) => rows.insert(key.visitor.to_string(), Arc::clone(row)),
+            None => rows.remove(key.visitor.as_str()),
+        };
+    }
+}
+
+#[test]
+fn lists_and_figures_are_told_of_every_change() {
+    let listing = Arc::new(Listing::default());
+    let bench = Bench::with_taps(vec![Arc::clone(&listing) as Arc<dyn Tap>]);
+    let key = Bench::key();
+    let row = || listing.0.lock().get("ada").cloned();
+    let sums = |connected, in_transit, held| {
+        assert_eq!(bench.presence.figures().sums(), Share { connected, in_transit, held });
+    };
+    bench.connect(1);
+    assert_eq!(row().unwrap().sockets, 1);
+    sums(1, 0, 0);
+    let command = |command| bench.presence.command(Bench::key(), command, |_| ());
+    let socket = bench.presence.address(SocketId(1));
+    command(Command::Presence { socket, update: [("cart", "2")].into_iter().collect() });
+    assert_eq!(row().unwrap().data.text(), r#"{"cart":"2"}"#);
+    bench.presence.close(key.clone(), socket, Departure::Gone, PageEnd::Lost);
+    assert_eq!(row().unwrap().sockets, 0);
+    bench.signal();
+    sums(1, 1, 1);
+    bench.connect(2);
+    sums(1, 0, 1);
+    bench.panic();
+    bench.panic();
+    assert_eq!(row(), None, "a record that is set aside is in no list");
+    sums(0, 0, 0);
 }

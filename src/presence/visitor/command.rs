@@ -1,5 +1,7 @@
 //! What can happen to a visitor's record, and what follows from it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -7,8 +9,9 @@ use crate::{
     model::{
         close::CloseCode,
         error::Problem,
-        event::{Event, EventKind, TermsStatus},
+        event::{Event, EventKind, Position, TermsStatus},
         ids::{Code, IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
+        list::Row,
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
         timeline::{Entry, PageEnd},
@@ -157,6 +160,8 @@ pub enum Command {
     Attach {
         /// The watcher's socket.
         watcher: SocketAddress,
+        /// The last event of the visitor that it knows. If presence data changed later, it is told the data too.
+        since: Option<Position>,
     },
     /// A page that asked for a unique id has one.
     UniqueGiven {
@@ -292,4 +297,30 @@ pub enum Effect {
         /// The signal, with its old id.
         submission: Box<Submission>,
     },
+    /// To all lists of the visitor's group: this is what they say of him now; `None` when he is not there any more.
+    Listed(Option<Arc<Row>>),
+    /// To who counts: the visitor's part in the figures has changed by so much.
+    Counted(Share),
+}
+
+/// What one visitor adds to the figures of the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Visitors who are connected.
+    pub connected: i64,
+    /// Those of them who are in transit.
+    pub in_transit: i64,
+    /// Signals that wait.
+    pub held: i64,
+}
+
+impl std::ops::Sub for Share {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self {
+            connected: self.connected - other.connected,
+            in_transit: self.in_transit - other.in_transit,
+            held: self.held - other.held,
+        }
+    }
 }

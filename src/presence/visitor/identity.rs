@@ -33,6 +33,7 @@ impl Visitor {
         let whole = self.data.to_update();
         if !whole.is_empty() {
             self.publish(EventKind::Presence(whole), step);
+            self.data_sequence = self.sequence;
         }
         Reply::Done
     }

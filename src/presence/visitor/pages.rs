@@ -35,6 +35,7 @@ impl Visitor {
             self.sequence = 0;
             self.since = step.now;
             self.data = PresenceData::EMPTY;
+            self.data_sequence = 0;
             self.terms = None;
             self.visibility = None;
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Rules, Visitor,
-    command::{Command, Effect, Reply, ToPage},
+    command::{Command, Effect, Reply, Share, ToPage},
 };
 use crate::{
     clock::Timestamp,
@@ -31,7 +31,10 @@ impl Record for Visitor {
         rules: &Rules,
         effects: &mut Vec<Effect>,
     ) -> Reply {
-        Visitor::apply(self, &key.visitor, command, now, rules, effects)
+        let before = self.standing();
+        let reply = Visitor::apply(self, &key.visitor, command, now, rules, effects);
+        self.standing_changed(before, &key.visitor, effects);
+        reply
     }
 
     fn tick() -> Command {
@@ -71,6 +74,9 @@ impl Record for Visitor {
             let message = ToPage::Close(CloseCode::Internal);
             Effect::Page { to, message }
         }));
+        let standing = self.standing();
+        effects.extend(standing.row.is_some().then_some(Effect::Listed(None)));
+        effects.push(Effect::Counted(Share::default() - standing.share));
     }
 
     fn makes_a_record(command: &Command) -> bool {

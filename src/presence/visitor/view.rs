@@ -4,7 +4,7 @@ use super::{Phase, Step, Visitor, command::Effect};
 use crate::{
     clock::Timestamp,
     model::{
-        event::{Event, EventKind},
+        event::{Event, EventKind, Position},
         explain::{PhaseWord, RecordView, SocketView},
         ids::{Code, SignalId, SocketAddress, VisitorKey},
         signal::{InvokeFailure, Outcome},
@@ -89,12 +89,6 @@ impl Visitor {
         self.sockets.iter().map(|socket| socket.address)
     }
 
-    /// How many signals wait for him.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.signals.waiting()
-    }
-
     /// The code that leads here, and until when.
     #[must_use]
     pub fn unique(&self) -> Option<&(Code, Timestamp)> {
@@ -107,7 +101,12 @@ impl Visitor {
         self.signals.outcome(id)
     }
 
-    pub(super) fn attach(&mut self, watcher: SocketAddress, step: &mut Step<'_>) {
+    pub(super) fn attach(
+        &mut self,
+        watcher: SocketAddress,
+        since: Option<Position>,
+        step: &mut Step<'_>,
+    ) {
         match &self.phase {
             Phase::Unknown { .. } => {
                 self.awaited = true;
@@ -123,12 +122,21 @@ impl Visitor {
         }
         let connected = self.is_connected();
         let sockets = self.sockets.len();
-        for kind in [
+        let state = [
             EventKind::VisitorConn { connected },
             EventKind::VisitorSock { connected: sockets > 0, sockets },
-        ] {
+        ];
+        let missed = since.filter(|since| connected && self.data_changed_after(*since));
+        let whole = missed.map(|_| self.data.to_update()).filter(|whole| !whole.is_empty());
+        for kind in state.into_iter().chain(whole.map(EventKind::Presence)) {
             let event = Event { present: true, ..self.event(kind, step) };
             step.effects.push(Effect::Present { to: watcher, event });
         }
+    }
+
+    /// Whether a watcher who knows the visitor as of `since` lacks presence data. A record of another epoch has data of
+    /// its own.
+    fn data_changed_after(&self, since: Position) -> bool {
+        since.epoch != self.epoch || since.sequence < self.data_sequence
     }
 }

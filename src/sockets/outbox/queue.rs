@@ -69,6 +69,10 @@ impl Queue {
         }
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        u64::from(self.bytes) + u64::from(self.frames) * FRAME_COST <= u64::from(self.limit / 4)
+    }
+
     pub(super) fn push(&mut self, class: Class, frame: Frame) -> Result<Pushed, Closed> {
         if self.is_closed() {
             return Err(Closed);

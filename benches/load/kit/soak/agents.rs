@@ -8,28 +8,35 @@ use serde_json::{Value, json};
 use super::{
     Later, Soak,
     ledger::{Outcome, Sent},
+    pauses::EXCUSING_MS,
 };
-use crate::kit::net::Id;
+use crate::kit::{backoff::Backoff, net::Id};
 
+/// The numbers that agents have among the owners of connections start here.
+pub const AGENTS: usize = 1 << 40;
 /// Requests from here on are watches; those below are signals.
 const WATCHES: u64 = 1 << 40;
+/// And from here on the ends of watches.
+const UNWATCHES: u64 = 1 << 41;
 /// How long after his leaving every watcher must know that a visitor is away; he stays away for longer.
 const KNOWN_AWAY_MS: u64 = 6_500;
 /// What one socket tells may be read so much later than what another tells.
 const SLACK_MS: u64 = 500;
+/// The server's default.
+const GRACE_MS: u64 = 5_000;
 
 pub struct Agent {
     pub connection: Option<Id>,
     /// The visitors that it watches.
     watched: Vec<usize>,
-    /// How many of them the server has confirmed on this socket.
-    confirmed: usize,
+    /// Those of them whom the server has confirmed on this socket, and since when.
+    confirmed: HashMap<usize, u64>,
     is_welcome: bool,
-    ready_since: u64,
     views: HashMap<usize, View>,
     /// Its signals without an outcome, in the order of sending.
     open: Vec<usize>,
     pub expects_close: bool,
+    backoff: Backoff,
 }
 
 /// What an agent believes of a visitor.
@@ -41,9 +48,14 @@ struct View {
     sequence: u64,
 }
 
+/// Every visitor is watched by two agents.
+fn watchers(visitor: usize, agents: usize) -> [usize; 2] {
+    [visitor % agents, (visitor + 1) % agents]
+}
+
 impl Agent {
     pub fn is_ready(&self) -> bool {
-        self.is_welcome && self.confirmed == self.watched.len()
+        self.is_welcome && self.confirmed.len() == self.watched.len()
     }
 }
 
@@ -61,29 +73,28 @@ struct Heard<'a> {
     present: bool,
     data: Option<Value>,
     code: Option<&'a str>,
+    retry_ms: Option<u64>,
 }
 
 impl Soak {
-    /// Every visitor is watched by two agents.
     pub(super) fn make_agents(&mut self, count: usize) {
         for agent in 0..count {
-            let is_watched =
-                |visitor: &usize| visitor % count == agent || (visitor + 1) % count == agent;
+            let is_watched = |visitor: &usize| watchers(*visitor, count).contains(&agent);
             self.agents.push(Agent {
                 connection: None,
                 watched: (0..self.visitors.len()).filter(is_watched).collect(),
-                confirmed: 0,
+                confirmed: HashMap::new(),
                 is_welcome: false,
-                ready_since: 0,
                 views: HashMap::new(),
                 open: Vec::new(),
                 expects_close: false,
+                backoff: Backoff::default(),
             });
         }
     }
 
     pub(super) fn connect_agent(&mut self, agent: usize) {
-        let owner = self.tabs.len() + agent;
+        let owner = AGENTS + agent;
         self.agents[agent].connection = Some(self.net.open("/v1/agent?group=12345", None, owner));
     }
 
@@ -104,13 +115,24 @@ impl Soak {
         };
         match (heard.kind, heard.request) {
             ("welcome", _) => self.agent_welcomed(agent),
+            ("ok", Some(request)) if request >= UNWATCHES => {}
             ("ok", Some(request)) if request >= WATCHES => {
-                self.agents[agent].confirmed += 1;
-                self.agents[agent].ready_since = self.now_ms();
+                let (visitor, now) = ((request - WATCHES) as usize, self.now_ms());
+                if self.agents[agent].watched.contains(&visitor) {
+                    self.agents[agent].confirmed.insert(visitor, now);
+                }
             }
             ("ok", Some(request)) => {
                 let (id, outcome) = (heard.id.unwrap_or_default(), heard.outcome);
                 self.accepted(agent, request as usize - 1, id, outcome.unwrap_or_default());
+            }
+            ("goaway", _) if self.is_away => self.agents[agent].backoff.told_to_go(heard.retry_ms),
+            // Not taken, and so not lost: the sender tries again, as this answer tells him to.
+            ("error", Some(request))
+                if request < WATCHES && self.is_away && heard.code == Some("unready") =>
+            {
+                let wait = heard.retry_ms.unwrap_or(500);
+                self.after(wait as f64, Later::Resend(request as usize - 1));
             }
             ("error", Some(request)) if request < WATCHES => {
                 let signal = request as usize - 1;
@@ -142,19 +164,46 @@ impl Soak {
     }
 
     fn agent_welcomed(&mut self, agent: usize) {
+        let now = self.now_ms();
         let this = &mut self.agents[agent];
         this.is_welcome = true;
-        let Some(id) = this.connection else { return };
-        for visitor in &this.watched {
-            let name = &self.visitors[*visitor].name;
-            let request = WATCHES + *visitor as u64;
-            let watch = json!({"type": "watch", "visitorid": name, "request": request});
-            self.net.text(id, watch.to_string().as_bytes());
+        this.backoff.welcomed(now);
+        let (watched, open) = (this.watched.clone(), this.open.clone());
+        for visitor in watched {
+            self.ask_about(agent, visitor, "watch", WATCHES);
         }
         // In the order of their first sending: the key makes those that arrived harmless.
-        for signal in this.open.clone() {
+        for signal in open {
             self.ledger.resent += 1;
             self.send(agent, signal);
+        }
+    }
+
+    fn ask_about(&mut self, agent: usize, visitor: usize, what: &str, requests: u64) {
+        let (name, request) = (&self.visitors[visitor].name, requests + visitor as u64);
+        let message = json!({"type": what, "visitorid": name, "request": request}).to_string();
+        if let Some(id) = self.agents[agent].connection.filter(|_| self.agents[agent].is_welcome) {
+            self.net.text(id, message.as_bytes());
+        }
+    }
+
+    /// Two agents begin to watch a visitor who has not been there before.
+    pub(super) fn watch_newcomer(&mut self, visitor: usize) {
+        for agent in watchers(visitor, self.agents.len()) {
+            self.agents[agent].watched.push(visitor);
+            self.ask_about(agent, visitor, "watch", WATCHES);
+        }
+    }
+
+    /// Nobody watches a visitor any more who left for good; by now all must have heard of it.
+    pub(super) fn forget(&mut self, visitor: usize) {
+        self.expect_known_away(visitor);
+        for agent in watchers(visitor, self.agents.len()) {
+            self.ask_about(agent, visitor, "unwatch", UNWATCHES);
+            let agent = &mut self.agents[agent];
+            agent.watched.retain(|watched| *watched != visitor);
+            agent.confirmed.remove(&visitor);
+            agent.views.remove(&visitor);
         }
     }
 
@@ -181,6 +230,15 @@ impl Soak {
         let signal = self.ledger.signals.len() - 1;
         self.agents[agent].open.push(signal);
         self.send(agent, signal);
+    }
+
+    /// Sends a signal again that has no outcome yet; where the agent is away, his next socket does it.
+    pub(super) fn send_again(&mut self, signal: usize) {
+        let agent = self.ledger.signals[signal].agent;
+        if self.agents[agent].is_ready() && self.agents[agent].open.contains(&signal) {
+            self.ledger.resent += 1;
+            self.send(agent, signal);
+        }
     }
 
     fn send(&mut self, agent: usize, signal: usize) {
@@ -247,11 +305,8 @@ impl Soak {
                 // Before the first page, watchers are rightly told that he is away.
                 let is_news = !heard.present || view.connected;
                 view.connected = connected;
-                let this = &self.visitors[visitor];
-                let is_on_purpose = this.away.is_some() || own_now < this.back_at + SLACK_MS;
-                if !connected && is_news && !is_on_purpose {
-                    self.ledger.false_leaves += 1;
-                    self.ledger.fail(format!("a false leave of {name}, at {own_now} ms"));
+                if !connected && is_news {
+                    self.judge_leave(visitor, own_now);
                 }
             }
             "visitorsock" => {
@@ -263,6 +318,26 @@ impl Soak {
         }
     }
 
+    /// A leave was told. It is false unless the visitor left on purpose. It is not judged if this process let him wait
+    /// for longer than the grace before it even tried to connect, or stood still meanwhile and the machine with it.
+    fn judge_leave(&mut self, visitor: usize, now: u64) {
+        let this = &self.visitors[visitor];
+        if this.away.is_some() || now < this.back_at + SLACK_MS {
+            return;
+        }
+        if self.is_away {
+            return self.leaves.push((visitor, now));
+        }
+        let tried_late = this.tried_at >= this.gone_at + GRACE_MS - SLACK_MS;
+        if tried_late || self.pauses.within(this.gone_at, now) >= EXCUSING_MS {
+            self.ledger.unjudged += 1;
+            return;
+        }
+        self.ledger.false_leaves += 1;
+        let name = this.name.clone();
+        self.ledger.fail(format!("a false leave of {name}, at {now} ms"));
+    }
+
     /// When a visitor who was away on purpose is about to come back: everybody must have heard of his leave.
     pub(super) fn expect_known_away(&mut self, visitor: usize) {
         let Some(since) = self.visitors[visitor].away else { return };
@@ -271,7 +346,14 @@ impl Soak {
             return;
         }
         let now = self.now_ms();
-        let is_informed = |agent: &&Agent| agent.is_ready() && now > agent.ready_since + SLACK_MS;
+        if self.pauses.within(since, now) >= EXCUSING_MS {
+            // What the server told meanwhile may wait unread.
+            self.ledger.unjudged += 1;
+            return;
+        }
+        let is_informed = |agent: &&Agent| {
+            agent.confirmed.get(&visitor).is_some_and(|since| now > since + SLACK_MS)
+        };
         for agent in self.agents.iter().filter(is_informed) {
             if agent.views.get(&visitor).is_some_and(|view| view.connected) {
                 self.ledger.missed_leaves += 1;
@@ -285,6 +367,9 @@ impl Soak {
             for visitor in &agent.watched {
                 let view = agent.views.get(visitor).copied().unwrap_or_default();
                 let visitor = &self.visitors[*visitor];
+                if visitor.tabs.is_empty() {
+                    continue;
+                }
                 if !view.connected || view.sockets != visitor.tabs.len() {
                     self.ledger.failures.push(format!(
                         "agent {number} believes of {}: connected {}, {} sockets instead of {}",
@@ -312,18 +397,28 @@ impl Soak {
     }
 
     fn agent_goes(&mut self, agent: usize) {
-        let this = &mut self.agents[agent];
-        (this.connection, this.is_welcome, this.confirmed) = (None, false, 0);
         let wait = self.random.unit() * 300.0;
+        self.agent_returns_in(agent, wait);
+    }
+
+    fn agent_returns_in(&mut self, agent: usize, wait: f64) {
+        let this = &mut self.agents[agent];
+        (this.connection, this.is_welcome) = (None, false);
+        this.confirmed.clear();
         self.after(wait, Later::Return(agent));
     }
 
-    pub(super) fn agent_lost(&mut self, agent: usize, code: Option<u16>) {
-        if self.agents[agent].expects_close {
-            self.agents[agent].connection = None;
+    pub(super) fn agent_lost(&mut self, agent: usize, code: Option<u16>, retry_ms: Option<u64>) {
+        let (now, random) = (self.now_ms(), self.random.unit());
+        let this = &mut self.agents[agent];
+        if this.expects_close {
+            this.connection = None;
             return;
         }
-        self.ledger.fail(format!("the server closed agent {agent}: {code:?}"));
-        self.agent_goes(agent);
+        let wait = this.backoff.lost(now, retry_ms, random);
+        if !self.is_away {
+            self.ledger.fail(format!("the server closed agent {agent}: {code:?}"));
+        }
+        self.agent_returns_in(agent, wait);
     }
 }

@@ -51,12 +51,34 @@ pub struct Ledger {
     pub accepted: usize,
     pub outcomes: BTreeMap<Outcome, usize>,
     pub tabs: usize,
+    /// Leaves that could not be judged, since this process itself stood still.
+    pub unjudged: usize,
+    /// Leaves of visitors who came back after the grace.
+    pub rightly_told: usize,
+    pub longest_pause_ms: u64,
     pub failures: Vec<String>,
 }
 
 impl Ledger {
     pub fn fail(&mut self, failure: String) {
         self.failures.push(failure);
+    }
+
+    /// Prints what went wrong, and whether anything did.
+    pub fn tell_failures(&self, name: &str) -> bool {
+        for failure in self.failures.iter().take(20) {
+            println!("  FAILED: {failure}");
+        }
+        let is_well = self.failures.is_empty();
+        println!("{name}: {}", if is_well { "passed" } else { "FAILED" });
+        is_well
+    }
+
+    pub fn pauses_line(&self) -> String {
+        format!(
+            "this process stood still for {} ms at most, {} leaves were not judged for it",
+            self.longest_pause_ms, self.unjudged
+        )
     }
 
     pub fn all_ended(&self) -> bool {
@@ -163,6 +185,8 @@ impl Ledger {
             (&mut self.resent, other.resent),
             (&mut self.excused, other.excused),
             (&mut self.accepted, other.accepted),
+            (&mut self.unjudged, other.unjudged),
+            (&mut self.rightly_told, other.rightly_told),
         ] {
             *mine += theirs;
         }
@@ -175,5 +199,6 @@ impl Ledger {
         self.signals.extend(other.signals);
         self.failures.extend(other.failures);
         self.tabs = other.tabs;
+        self.longest_pause_ms = self.longest_pause_ms.max(other.longest_pause_ms);
     }
 }

@@ -6,22 +6,28 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Later, Soak};
-use crate::kit::{GROUP, ORIGIN, net::Id};
+use crate::kit::{GROUP, ORIGIN, backoff::Backoff, net::Id};
 
 /// How many ids a tab remembers, and how many a hello may tell.
 const SEEN_KEPT: usize = 256;
 const SEEN_TOLD: usize = 64;
 const SEEN_TOLD_MS: u64 = 60_000;
+/// How long a visitor stays away who left on purpose: longer than it takes until all watchers know.
+const AWAY_MS: f64 = 8_000.0;
 
 pub struct Visitor {
     pub name: String,
+    /// None when he left for good.
     pub tabs: Vec<usize>,
-    /// Away on purpose, since when.
+    /// Away on purpose, or not here yet; since when.
     pub away: Option<u64>,
     /// A page of his is on its way again; that page may go before it is welcomed.
     pub is_returning: bool,
     /// When he last came back from that.
     pub back_at: u64,
+    /// When a page of his last went, and when the next one was last tried.
+    pub gone_at: u64,
+    pub tried_at: u64,
 }
 
 pub struct Tab {
@@ -40,6 +46,8 @@ pub struct Tab {
     latest: HashMap<usize, usize>,
     /// The page is about to be closed by the server, as it asked for.
     pub expects_close: bool,
+    backoff: Backoff,
+    up_since_ms: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,8 +64,35 @@ struct Seen {
 }
 
 impl Tab {
+    fn new(visitor: usize, name: String) -> Self {
+        Self {
+            visitor,
+            name,
+            page: 0,
+            connection: None,
+            stage: Stage::Down,
+            seen: VecDeque::new(),
+            told: Vec::new(),
+            requests: 0,
+            asked: HashMap::new(),
+            offset_ms: 0,
+            latest: HashMap::new(),
+            expects_close: false,
+            backoff: Backoff::default(),
+            up_since_ms: 0,
+        }
+    }
+
     pub fn is_up(&self) -> bool {
         self.stage == Stage::Up
+    }
+
+    pub fn is_up_since(&self, moment_ms: u64) -> bool {
+        self.is_up() && self.up_since_ms >= moment_ms
+    }
+
+    pub fn up_since_ms(&self) -> u64 {
+        self.up_since_ms
     }
 }
 
@@ -69,6 +104,7 @@ struct Heard<'a> {
     deadline: Option<i64>,
     now: Option<i64>,
     request: Option<u64>,
+    retry_ms: Option<u64>,
     data: Option<Payload>,
 }
 
@@ -78,39 +114,36 @@ struct Payload {
 }
 
 impl Soak {
-    pub(super) fn make_visitors(&mut self, count: usize, seed: u64) {
+    /// Every fifth has two tabs, where that is wanted.
+    pub(super) fn make_visitors(&mut self, count: usize, with_second_tabs: bool) {
         for visitor in 0..count {
-            // Every fifth has two tabs.
-            let tabs = 1 + usize::from(visitor % 5 == 4);
+            let tabs = 1 + usize::from(with_second_tabs && visitor % 5 == 4);
             let first = self.tabs.len();
-            self.visitors.push(Visitor {
-                name: format!("visitor-{seed:x}-{visitor}"),
-                tabs: (first..first + tabs).collect(),
-                away: None,
-                is_returning: false,
-                back_at: 0,
-            });
-            for tab in 0..tabs {
-                self.tabs.push(Tab {
-                    visitor,
-                    name: format!("tab-{visitor}-{tab}"),
-                    page: 0,
-                    connection: None,
-                    stage: Stage::Down,
-                    seen: VecDeque::new(),
-                    told: Vec::new(),
-                    requests: 0,
-                    asked: HashMap::new(),
-                    offset_ms: 0,
-                    latest: HashMap::new(),
-                    expects_close: false,
-                });
-            }
+            self.tabs
+                .extend((0..tabs).map(|tab| Tab::new(visitor, format!("tab-{visitor}-{tab}"))));
+            self.add_visitor((first..first + tabs).collect());
         }
     }
 
+    fn add_visitor(&mut self, tabs: Vec<usize>) -> usize {
+        let visitor = self.visitors.len();
+        self.visitors.push(Visitor {
+            name: format!("visitor-{:x}-{visitor}", self.seed),
+            tabs,
+            away: None,
+            is_returning: false,
+            back_at: 0,
+            gone_at: 0,
+            tried_at: 0,
+        });
+        visitor
+    }
+
     pub(super) fn connect_page(&mut self, tab: usize) {
-        self.expect_known_away(self.tabs[tab].visitor);
+        let visitor = self.tabs[tab].visitor;
+        self.expect_known_away(visitor);
+        self.visitors[visitor].tried_at = self.now_ms();
+        self.attempts += usize::from(self.is_away);
         let path = format!("/v1/visitor?group={GROUP}");
         let id = self.net.open(&path, Some(ORIGIN), tab);
         let tab = &mut self.tabs[tab];
@@ -175,6 +208,7 @@ impl Soak {
                 }
             }
             "focus" | "blur" => {}
+            "goaway" if self.is_away => self.tabs[tab].backoff.told_to_go(heard.retry_ms),
             _ => {
                 let text = String::from_utf8_lossy(message).into_owned();
                 self.ledger.fail(format!("a page got {text}"));
@@ -186,6 +220,8 @@ impl Soak {
         let own = self.now_ms() as i64;
         let this = &mut self.tabs[tab];
         this.stage = Stage::Up;
+        this.up_since_ms = own as u64;
+        this.backoff.welcomed(own as u64);
         this.offset_ms = now - own;
         for seen in &mut this.seen {
             seen.confirmed |= this.told.contains(&seen.id);
@@ -267,6 +303,9 @@ impl Soak {
         self.ledger.changes += 1;
         let Some(id) = self.tabs[tab].connection.take() else { return };
         self.tabs[tab].stage = Stage::Down;
+        self.tabs[tab].backoff = Backoff::default();
+        let visitor = self.tabs[tab].visitor;
+        self.visitors[visitor].gone_at = self.now_ms();
         let way = self.random.below(4);
         let manner = match way {
             0 => "reset",
@@ -298,9 +337,10 @@ impl Soak {
         self.after(wait, Later::Connect(tab));
     }
 
-    /// A visitor leaves, by saying so or by closing the browser, and comes back much later.
+    /// A visitor leaves, by saying so or by closing the browser. He comes back much later, or another one soon.
     pub(super) fn leave_on_purpose(&mut self) {
-        let visitor = self.random.below(self.visitors.len());
+        let tab = self.random.below(self.tabs.len());
+        let visitor = self.tabs[tab].visitor;
         let tabs = self.visitors[visitor].tabs.clone();
         if self.visitors[visitor].away.is_some() || !tabs.iter().all(|tab| self.tabs[*tab].is_up())
         {
@@ -311,8 +351,10 @@ impl Soak {
         self.visitors[visitor].is_returning = false;
         self.excuse(visitor);
         let says_so = self.random.chance(0.5);
-        let back = 8_000.0 + self.random.unit() * 1_000.0;
-        for tab in tabs {
+        let is_last = self.random.chance(0.5);
+        let back = if is_last { 0.0 } else { AWAY_MS } + self.random.unit() * 1_000.0;
+        for tab in &tabs {
+            let tab = *tab;
             let Some(id) = self.tabs[tab].connection.take() else { continue };
             self.tabs[tab].stage = Stage::Down;
             if says_so {
@@ -326,6 +368,23 @@ impl Soak {
             let wait = back + self.random.unit() * 100.0;
             self.after(wait, Later::Connect(tab));
         }
+        if is_last {
+            self.after(AWAY_MS, Later::Forget(visitor));
+            self.succeed(visitor, tabs);
+        }
+    }
+
+    /// The tabs of a visitor who left for good become those of a new one.
+    fn succeed(&mut self, visitor: usize, tabs: Vec<usize>) {
+        self.visitors[visitor].tabs.clear();
+        let newcomer = self.add_visitor(tabs.clone());
+        // Until his first welcome he is as absent as one who left.
+        self.visitors[newcomer].away = Some(self.now_ms());
+        self.visitors[newcomer].is_returning = true;
+        for (number, tab) in tabs.into_iter().enumerate() {
+            self.tabs[tab] = Tab::new(newcomer, format!("tab-{newcomer}-{number}"));
+        }
+        self.watch_newcomer(newcomer);
     }
 
     /// Signals under way to a visitor who is away on purpose need not arrive.
@@ -336,14 +395,21 @@ impl Soak {
         }
     }
 
-    pub(super) fn page_lost(&mut self, tab: usize, code: Option<u16>) {
+    pub(super) fn page_lost(&mut self, tab: usize, code: Option<u16>, retry_ms: Option<u64>) {
+        let (now, random) = (self.now_ms(), self.random.unit());
         let this = &mut self.tabs[tab];
+        self.turned_away += usize::from(self.is_away && this.stage != Stage::Up);
         this.connection = None;
         this.stage = Stage::Down;
-        if !this.expects_close {
+        if this.expects_close {
+            return;
+        }
+        let wait = this.backoff.lost(now, retry_ms, random);
+        self.visitors[this.visitor].gone_at = now;
+        if !self.is_away {
             let name = this.name.clone();
             self.ledger.fail(format!("the server closed {name}: {code:?}"));
-            self.after(200.0, Later::Connect(tab));
         }
+        self.after(wait, Later::Connect(tab));
     }
 }

@@ -1,24 +1,71 @@
-/** The list of visitors who are present, asked for every two seconds while somebody looks. */
+/** The visitors who are present: a live list, filtered and sorted by the server. */
 
-import { ago, pathOf, shortVisitor } from "../../shared/format";
-import { byId, h, redraw, setText } from "../../shared/dom";
+import { Agent, type ListSort, type ListState, type VisitorList, type VisitorRow } from "../../../agent";
+import { ago, pathOf, plural, shortVisitor } from "../../shared/format";
+import { byId, findAll, h, redraw, setText } from "../../shared/dom";
 import { openKeys, openVisitor } from "./desk";
-import type { VisitorRow } from "./opened";
+import { explain } from "./reasons";
 import { refused, session } from "./session";
 
-const EVERY_MS = 2000;
-const MOST = 200;
-let rows: VisitorRow[] = [];
-let more = false;
+/** Rows of one page. */
+const SIZE = 100;
+/** Longest text that the server compares with, in bytes. */
+const MOST_TEXT = 256;
+/** How long a pause in typing is taken for the end of it. */
+const TYPING_MS = 150;
+/** How often "2 min" is brought up to date. */
+const AGES_MS = 5000;
+
+let agent: Agent | undefined;
+let list: VisitorList | undefined;
+let known: ListState = { rows: [], count: 0, total: 0, more: true };
+let offset = 0;
+let typing: ReturnType<typeof setTimeout> | undefined;
 const elements = new Map<string, HTMLElement>();
 
-function standing(row: VisitorRow): "connected" | "transit" | "gone" {
-  if (row.connected === false) return "gone";
-  return row.sockets === 0 ? "transit" : "connected";
+function filterText(): string {
+  return byId<HTMLInputElement>("roster-filter").value.trim();
 }
 
-function wanted(row: VisitorRow, filter: string): boolean {
-  return `${row.visitorid} ${Object.values(row.data ?? {}).join(" ")}`.toLowerCase().includes(filter);
+/** Asks for what the page's fields say now. */
+function ask(): void {
+  const text = filterText();
+  const sort = byId<HTMLSelectElement>("roster-sort").value as ListSort;
+  const query = { ...(text && { filter: { text } }), sort, window: { offset, size: SIZE } };
+  if (list) list.show(query);
+  else if (agent) begin(agent.watch(query));
+}
+
+function begin(opened: VisitorList): void {
+  list = opened;
+  opened.on("change", (state) => {
+    known = state;
+    // The page that was looked at may have become empty meanwhile.
+    if (state.rows.length === 0 && offset > 0) return turn(Math.floor(Math.max(0, state.count - 1) / SIZE) * SIZE);
+    document.dispatchEvent(new CustomEvent("rosterchange", { detail: state.rows }));
+    showRoster();
+  });
+  opened.on("error", ({ code }) => {
+    list = undefined;
+    if (code !== "authorization") tell(`The list of visitors is not available just now. ${explain(code)}`);
+  });
+}
+
+function turn(to: number): void {
+  offset = to;
+  ask();
+}
+
+function search(): void {
+  clearTimeout(typing);
+  const field = byId("roster-filter");
+  const long = new TextEncoder().encode(filterText()).length > MOST_TEXT;
+  field.setAttribute("aria-invalid", String(long));
+  if (!long) typing = setTimeout(() => turn(0), TYPING_MS);
+}
+
+function standing(row: VisitorRow): "connected" | "transit" {
+  return row.sockets === 0 ? "transit" : "connected";
 }
 
 function elementOf(row: VisitorRow): HTMLElement {
@@ -35,17 +82,14 @@ function draw(row: VisitorRow, active: string, open: Set<string>): HTMLElement {
   const element = elementOf(row);
   const button = element.firstElementChild as HTMLElement;
   const state = standing(row);
-  const data = row.data ?? {};
-  const title = String(data["title"] ?? "");
-  const url = String(data["url"] ?? "");
-  const cart = String(data["cart"] ?? "");
+  const { title = "", url = "", cart = "" } = row.data;
   const facts = [
     state === "transit" && "in transit",
     row.visibility === "hidden" && "hidden",
-    cart !== "empty" && cart,
+    cart !== "empty" && String(cart),
   ].filter(Boolean);
-  const page = title || (url ? pathOf(url) : "no page reported");
-  const since = row.since ? ago(row.since) : "";
+  const page = String(title) || (url ? pathOf(String(url)) : "no page reported");
+  const since = ago(row.since);
   element.dataset["standing"] = state;
   if (row.visitorid === active) button.setAttribute("aria-current", "true");
   else button.removeAttribute("aria-current");
@@ -61,52 +105,69 @@ function draw(row: VisitorRow, active: string, open: Set<string>): HTMLElement {
 }
 
 export function showRoster(): void {
-  const filter = byId<HTMLInputElement>("roster-filter").value.trim().toLowerCase();
-  const shown = rows.filter((row) => wanted(row, filter));
+  const { rows, count, total } = known;
   const { active, open } = openKeys();
-  const list = byId("roster");
-  const drawn = shown.map((row) => draw(row, active, open));
-  for (const old of [...list.children]) if (!drawn.includes(old as HTMLElement)) old.remove();
+  const roster = byId("roster");
+  const drawn = rows.map((row) => draw(row, active, open));
+  const kept = new Set<Element>(drawn);
+  for (const old of [...roster.children]) if (!kept.has(old)) old.remove();
   drawn.forEach((element, index) => {
-    if (list.children[index] !== element) list.insertBefore(element, list.children[index] ?? null);
+    if (roster.children[index] !== element) roster.insertBefore(element, roster.children[index] ?? null);
   });
-  for (const id of elements.keys()) if (!rows.some((row) => row.visitorid === id)) elements.delete(id);
-  byId("roster-empty").hidden = rows.length > 0;
-  byId("roster-none").hidden = rows.length === 0 || shown.length > 0;
-  const count = byId("roster-count");
-  count.dataset["count"] = String(rows.length);
-  setText(count, more ? `${rows.length}+` : String(rows.length));
+  for (const [id, element] of elements) if (!kept.has(element)) elements.delete(id);
+  byId("roster-empty").hidden = total > 0;
+  byId("roster-none").hidden = total === 0 || count > 0;
+  const pill = byId("roster-count");
+  pill.dataset["count"] = String(total);
+  setText(pill, count === total ? total.toLocaleString("en") : `${count.toLocaleString("en")} of ${total.toLocaleString("en")}`);
+  setText(byId("roster-said"), filterText() ? `${plural(count, "visitor matches", "visitors match")} the filter` : "");
+  showPages();
 }
 
-async function ask(): Promise<void> {
-  try {
-    const answer = await fetch(`/v1/groups/${encodeURIComponent(session.group)}/visitors?limit=${MOST}`, {
-      headers: { Authorization: `Bearer ${session.token}` },
-      cache: "no-store",
-    });
-    if (answer.status === 401) return refused();
-    if (!answer.ok)
-      return tell(`The list of visitors is not available just now: the server answered ${answer.status}.`);
-    const body = (await answer.json()) as { visitors?: VisitorRow[]; next?: string | null };
-    rows = (body.visitors ?? []).sort(
-      (a, b) => (b.since ?? 0) - (a.since ?? 0) || a.visitorid.localeCompare(b.visitorid),
-    );
-    more = Boolean(body.next);
-    tell("");
-    document.dispatchEvent(new CustomEvent("rosterchange", { detail: rows }));
-    showRoster();
-  } catch {
-    tell("The server does not answer. Asking again every two seconds; what you see may be old.");
-  }
+function showPages(): void {
+  const { rows, count } = known;
+  byId("roster-pages").hidden = count <= SIZE;
+  setText(byId("roster-range"), `${(offset + 1).toLocaleString("en")}–${(offset + rows.length).toLocaleString("en")}`);
+  byId<HTMLButtonElement>("roster-before").disabled = offset === 0;
+  byId<HTMLButtonElement>("roster-after").disabled = offset + rows.length >= count;
 }
 
 function tell(text: string): void {
   document.dispatchEvent(new CustomEvent("rostertrouble", { detail: text }));
 }
 
-async function watch(): Promise<void> {
-  if (session.state === "ready" && session.token && document.visibilityState === "visible") await ask();
-  setTimeout(() => void watch(), EVERY_MS);
+/** One agent for as long as somebody is signed in; a fresh token is handed on to its socket. */
+function sessionChanged(): void {
+  if (session.state === "ready" && session.token) {
+    if (agent) return void agent.renewToken();
+    agent = new Agent({ server: location.origin, group: session.group, token: () => session.token, outageMs: 2000 });
+    agent.on("connected", () => tell(""));
+    agent.on("outage", () => tell("The server does not answer. Trying again; what you see may be old."));
+    agent.on("error", ({ code }) => {
+      leave();
+      if (code === "authorization" || code === "expired") refused();
+      else tell(explain(code));
+    });
+    ask();
+  } else if (session.state === "asking") leave();
+}
+
+function leave(): void {
+  agent?.disconnect();
+  agent = list = undefined;
+}
+
+/** Up and down through the rows, from the search field too. */
+function arrows(event: KeyboardEvent): void {
+  const rows = findAll<HTMLButtonElement>("button", byId("roster"));
+  const at = rows.indexOf(event.target as HTMLButtonElement);
+  const to: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 };
+  const next = to[event.key];
+  const inField = at < 0;
+  if (next === undefined || (inField && event.key !== "ArrowDown")) return;
+  event.preventDefault();
+  if (next < 0) byId("roster-filter").focus();
+  else rows[Math.min(next, rows.length - 1)]?.focus();
 }
 
 /** Six digits, however they are spaced, are a code; anything else is a visitor id. */
@@ -128,13 +189,14 @@ function reach(event: Event): void {
 }
 
 export function wireRoster(): void {
-  byId("roster-filter").addEventListener("input", showRoster);
+  byId("roster-filter").addEventListener("input", search);
+  byId("roster-sort").addEventListener("change", () => turn(0));
+  byId("roster-before").addEventListener("click", () => turn(Math.max(0, offset - SIZE)));
+  byId("roster-after").addEventListener("click", () => turn(offset + SIZE));
+  byId("roster-filter").addEventListener("keydown", arrows);
+  byId("roster").addEventListener("keydown", arrows);
   byId("reach").addEventListener("submit", reach);
   document.addEventListener("deskchange", showRoster);
-  document.addEventListener("sessionchange", () => void (session.state === "ready" && session.token && ask()));
-  document.addEventListener(
-    "visibilitychange",
-    () => void (document.visibilityState === "visible" && session.token && ask()),
-  );
-  void watch();
+  document.addEventListener("sessionchange", sessionChanged);
+  setInterval(showRoster, AGES_MS);
 }

@@ -1,5 +1,7 @@
 //! What the server sends, from real values.
 
+use std::sync::Arc;
+
 use serde::{Deserialize as _, Serialize};
 use serde_json::value::RawValue;
 
@@ -10,10 +12,14 @@ use crate::{
         event::{Event, EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
         ids::{InvalidId, SignalId},
         json::Json,
+        list::Row,
         presence::{PresenceData, PresenceUpdate},
         protocol::{
             ErrorAnswer, GoAway,
-            agent::{AgentOk, InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
+            agent::{
+                AgentOk, InvokeError, InvokeErrorParams, ListChange, ListRow, SignalOutcome,
+                ToAgent,
+            },
             visitor::ToVisitor,
         },
         signal::{InvokeFailure, Outcome},
@@ -166,6 +172,30 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
             ok(AgentOk { request: 1, expires: Some(NOW + 3_600_000), ..AgentOk::default() }),
         ),
         (
+            Some("a list begins"),
+            ToAgent::Rows(ListChange {
+                list: 1,
+                reset: true,
+                count: 1,
+                total: 12,
+                remove: Vec::new(),
+                put: vec![ListRow { at: 0, row: Arc::new(row()?) }],
+                more: false,
+            }),
+        ),
+        (
+            Some("a list changes"),
+            ToAgent::Rows(ListChange {
+                list: 1,
+                reset: false,
+                count: 0,
+                total: 11,
+                remove: vec!["ada".parse()?],
+                put: Vec::new(),
+                more: false,
+            }),
+        ),
+        (
             None,
             ToAgent::SignalOutcome {
                 visitorid: "ada".parse()?,
@@ -183,10 +213,31 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
     Ok(messages.iter().filter_map(|(name, message)| example(*name, message)).collect())
 }
 
-fn view() -> Result<VisitorView, InvalidId> {
+fn data() -> PresenceData {
     let mut data = PresenceData::EMPTY;
     // Two short texts are within every limit.
     let _ = data.merge(&update());
+    data
+}
+
+fn row() -> Result<Row, InvalidId> {
+    let VisitorView { visitorid, anonymous, epoch, sequence, since, updated, .. } = view()?;
+    let (sockets, visibility, terms) = (1, Some(Visibility::Visible), None);
+    Ok(Row {
+        visitorid,
+        anonymous,
+        epoch,
+        sequence,
+        since,
+        updated,
+        sockets,
+        visibility,
+        terms,
+        data: data(),
+    })
+}
+
+fn view() -> Result<VisitorView, InvalidId> {
     Ok(VisitorView {
         visitorid: "ada".parse()?,
         group: "12345".parse()?,
@@ -199,7 +250,7 @@ fn view() -> Result<VisitorView, InvalidId> {
         sockets: 1,
         visibility: Some(Visibility::Visible),
         terms: Some(TermsStatus::Accepted),
-        data,
+        data: data(),
         tabs: vec![TabView {
             tab: "t8Xq2".parse()?,
             page: "p41Lz".parse()?,

@@ -2,8 +2,10 @@ use utoipa::ToSchema;
 
 use super::Shape;
 use crate::model::{
+    event::Position,
     ids::{Code, IdempotencyKey, VisitorId},
     json::Json,
+    list::Window,
     protocol::agent::AgentKind,
     signal::Target,
 };
@@ -20,11 +22,15 @@ impl AgentKind {
                 r#"{"type":"renew","request":1,"token":"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZ2VudC03In0.c2lnbmF0dXJl"}"#,
             ),
             Self::Watch => {
-                Shape::of::<AddresseeFields>(r#"{"type":"watch","request":2,"visitorid":"ada"}"#)
+                Shape::of::<WatchFields>(r#"{"type":"watch","request":2,"visitorid":"ada"}"#)
             }
             Self::Unwatch => {
                 Shape::of::<UnwatchFields>(r#"{"type":"unwatch","request":3,"visitorid":"ada"}"#)
             }
+            Self::List => Shape::of::<ListFields>(
+                r#"{"type":"list","request":7,"list":1,"filter":{"url":{"contains":"/cart"},"data.total":{"gte":100},"visibility":"visible"},"sort":"-since","window":{"offset":0,"size":50}}"#,
+            ),
+            Self::Unlist => Shape::of::<UnlistFields>(r#"{"type":"unlist","request":8,"list":1}"#),
             Self::Lookup => {
                 Shape::of::<AddresseeFields>(r#"{"type":"lookup","request":4,"uniqueid":"123456"}"#)
             }
@@ -46,7 +52,51 @@ pub struct TokenFields {
     pub token: String,
 }
 
-/// Fields of `watch` and `lookup`.
+/// Fields of `watch`.
+#[derive(ToSchema)]
+pub struct WatchFields {
+    /// The visitor by his id; this or `uniqueid`.
+    #[schema(nullable = false)]
+    pub visitorid: Option<VisitorId>,
+    /// The visitor by the code that he read out; this or `visitorid`. Too many wrong codes are `ratelimited`.
+    #[schema(nullable = false)]
+    pub uniqueid: Option<Code>,
+    /// For who comes back: epoch and sequence of the last event that he knows. If presence data changed after it, the
+    /// present state has one `presence` more, with all of the data.
+    #[schema(nullable = false)]
+    pub since: Option<Position>,
+}
+
+/// Fields of `list`.
+#[derive(ToSchema)]
+pub struct ListFields {
+    /// The agent's own number for the list. One that he has is replaced by this.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
+    pub list: u64,
+    /// Who is in it: an object of at most 16 clauses, all of which must hold; everybody when missing. A clause is a field
+    /// with the value that it equals, or with an object of operators: `visitorid`, `url`, `data.KEY` (`eq`, `prefix`,
+    /// `contains`; of `data.KEY` also `exists`, `lt`, `lte`, `gt`, `gte`), `text` (in the id or any value), `anonymous`,
+    /// `transit`, `visibility`, `terms`, `since` and `updated` (`before`, `after`).
+    #[schema(value_type = Object, nullable = false, required = false)]
+    pub filter: Option<Json>,
+    /// The order: `since`, `updated`, `visitorid` or `data.KEY`, with `-` before it for the greatest first; `-since` when
+    /// missing.
+    #[schema(nullable = false)]
+    pub sort: Option<String>,
+    /// Which part is looked at: the first 50 when missing.
+    #[schema(nullable = false)]
+    pub window: Option<Window>,
+}
+
+/// Fields of `unlist`.
+#[derive(ToSchema)]
+pub struct UnlistFields {
+    /// The list.
+    #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
+    pub list: u64,
+}
+
+/// Fields of `lookup`.
 #[derive(ToSchema)]
 pub struct AddresseeFields {
     /// The visitor by his id; this or `uniqueid`.

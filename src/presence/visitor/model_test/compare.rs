@@ -75,6 +75,9 @@ impl Harness {
                 Effect::InvokeFailed { .. } => {}
                 Effect::Note(entry) => self.replay.hear(&entry),
                 Effect::Forward { submission, .. } => told.forwarded.push(submission.id),
+                Effect::Listed(_) | Effect::Counted(_) => {
+                    unreachable!("told by the record's keeper")
+                }
             }
         }
         assert_eq!(told, std::mem::take(&mut self.model.told));

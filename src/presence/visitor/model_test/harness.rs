@@ -224,7 +224,7 @@ impl Harness {
                     self.model.awaited = true;
                 }
                 let watcher = self.address(9);
-                self.apply(Command::Attach { watcher });
+                self.apply(Command::Attach { watcher, since: None });
             }
             Happening::UniqueExpired => {
                 self.time_passes();
@@ -350,7 +350,11 @@ impl Harness {
 
     fn perform(&mut self, command: Command, effects: &mut Vec<Effect>) -> Reply {
         let (now, rules) = (Timestamp(self.model.now), self.model.rules);
+        let (standing, row) = (self.record.standing(), self.record.row(&self.id));
         let reply = self.record.apply(&self.id, command, now, &rules, effects);
+        if self.record.standing().row == standing.row {
+            assert_eq!(self.record.row(&self.id), row, "lists would not hear of it");
+        }
         if let Reply::Welcome(welcome) = &reply
             && let Some(page) = self.model.pages.last_mut()
         {

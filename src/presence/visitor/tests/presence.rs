@@ -4,7 +4,7 @@ use super::scene::{START, Scene};
 use crate::{
     model::{
         error::ErrorCode,
-        event::{TermsStatus, Visibility},
+        event::{EventKind, Position, TermsStatus, Visibility},
         ids::Code,
     },
     presence::visitor::{
@@ -215,6 +215,49 @@ fn rule_2_5_a_watcher_gets_the_present_state_once() {
     scene.told();
     scene.attach();
     assert_eq!(scene.told(), ["agent2: visitorconn true", "agent2: visitorsock false 0"]);
+}
+
+#[test]
+fn rule_2_5_a_watcher_who_comes_back_is_told_data_that_changed_while_he_was_away() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").says([("cart", "1")]);
+    let view = scene.view().unwrap();
+    let known = Position { epoch: view.epoch, sequence: view.sequence };
+    let state = ["agent2: visitorconn true", "agent2: visitorsock true 1"];
+    let with_data = [state[0], state[1], "agent2: presence"];
+    scene.told();
+    scene.page("b1").connects();
+    scene.page("b1").closes();
+    scene.told();
+    scene.attach_again(known);
+    assert_eq!(scene.told(), state, "what else was told is no change of the data");
+    scene.page("a1").says([("cart", "2"), ("name", "Ada")]);
+    scene.told();
+    scene.attach_again(known);
+    let Some(Effect::Present { event, .. }) = scene.effects.last().cloned() else { panic!() };
+    let EventKind::Presence(data) = event.kind else { panic!() };
+    assert_eq!(data, [("cart", "2"), ("name", "Ada")].into_iter().collect());
+    assert!(event.present);
+    assert_eq!(scene.told(), with_data);
+    scene.attach_again(Position { epoch: known.epoch - 1, sequence: u64::MAX });
+    assert_eq!(scene.told(), with_data, "another epoch had other data");
+    scene.page("a1").disconnects();
+    scene.told();
+    scene.attach_again(known);
+    assert_eq!(scene.told(), ["agent2: visitorconn false", "agent2: visitorsock false 0"]);
+}
+
+#[test]
+fn a_record_that_was_saved_before_positions_were_kept_tells_its_data() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").says([("cart", "1")]);
+    let view = scene.view().unwrap();
+    let mut saved = serde_json::to_value(&scene.visitor).unwrap();
+    saved.as_object_mut().unwrap().remove("data_sequence");
+    scene.visitor = serde_json::from_value(saved).unwrap();
+    scene.told();
+    scene.attach_again(Position { epoch: view.epoch, sequence: view.sequence });
+    assert!(scene.told().contains(&"agent2: presence".to_owned()));
 }
 
 #[test]

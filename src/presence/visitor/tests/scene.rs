@@ -9,7 +9,7 @@ use crate::{
     model::{
         close::CloseCode,
         error::ErrorCode,
-        event::{EventKind, TermsStatus},
+        event::{EventKind, Position, TermsStatus},
         ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
         json::Json,
         presence::PresenceUpdate,
@@ -145,7 +145,12 @@ impl Scene {
     }
 
     pub fn attach(&mut self) {
-        self.apply(Command::Attach { watcher: agent(2) });
+        self.apply(Command::Attach { watcher: agent(2), since: None });
+    }
+
+    /// An agent who comes back and knows what was told until `since`.
+    pub fn attach_again(&mut self, since: Position) {
+        self.apply(Command::Attach { watcher: agent(2), since: Some(since) });
     }
 
     /// What was told since the last time, in its order.
@@ -186,6 +191,7 @@ impl Scene {
             }
             Effect::Note(entry) => format!("{entry:?}"),
             Effect::Forward { to, submission } => format!("{} to {to}", number(submission.id)),
+            Effect::Listed(_) | Effect::Counted(_) => unreachable!("told by the record's keeper"),
         }
     }
 }

@@ -1,0 +1,217 @@
+//! `/v1/groups/{group}/revocations`: tokens that are called back before their time is over.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    error::{ApiError, ProblemBody},
+    extract::{Bearer, Body, json, parse, query as read_query},
+    paging,
+    state::State,
+};
+use crate::{
+    auth::{Revocation, Scope, Target},
+    model::{
+        error::{ErrorCode, Problem},
+        ids::{GroupId, IdempotencyKey},
+    },
+    trust::revoker::Asker,
+};
+
+const LONGEST_TEXT: usize = 255;
+
+/// What is to be revoked: one of `jti`, `subject` and `all`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationWish {
+    /// The token with this name.
+    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
+    jti: Option<String>,
+    /// The tokens of this subject that were made until now.
+    #[schema(example = "agent-7")]
+    subject: Option<String>,
+    /// `true`: all tokens of the group that were made until now.
+    #[serde(default)]
+    all: bool,
+    /// Why, for those who read the list: 1 to 255 characters.
+    reason: Option<String>,
+}
+
+impl RevocationWish {
+    fn target(&self) -> Result<Target, Problem> {
+        match (&self.jti, &self.subject, self.all) {
+            (Some(jti), None, false) => {
+                let named = jti.parse::<IdempotencyKey>();
+                named.map_err(|invalid| {
+                    Problem::field("jti", format!("must be {}", invalid.rule))
+                })?;
+                Ok(Target::Token(jti.as_str().into()))
+            }
+            (None, Some(subject), false) => {
+                text("subject", subject)?;
+                Ok(Target::Subject(subject.as_str().into()))
+            }
+            (None, None, true) => Ok(Target::Group),
+            _ => Err(Problem::field("jti", "give one of jti, subject and \"all\": true")),
+        }
+    }
+}
+
+fn text(field: &str, text: &str) -> Result<(), Problem> {
+    if text.is_empty() || text.chars().count() > LONGEST_TEXT || text.contains(char::is_control) {
+        let rule = format!("must be 1 to {LONGEST_TEXT} characters, no control characters");
+        return Err(Problem::field(field, rule));
+    }
+    Ok(())
+}
+
+/// A revocation in force.
+#[derive(Serialize, ToSchema)]
+pub struct RevocationView {
+    /// Its name.
+    id: String,
+    /// The token that it touches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    jti: Option<String>,
+    /// The subject whose tokens it touches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    subject: Option<String>,
+    /// Whether it touches all tokens of the group.
+    all: bool,
+    /// When it was made (RFC 3339); tokens that were made later are not touched.
+    made: String,
+    /// When it ends by itself (RFC 3339): no token can be left then.
+    until: String,
+    /// Who made it: the subject of his token.
+    by: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    reason: Option<String>,
+}
+
+impl From<Revocation> for RevocationView {
+    fn from(revocation: Revocation) -> Self {
+        let (made, until) = (revocation.made.to_rfc3339(), revocation.until().to_rfc3339());
+        let (jti, subject, all) = match revocation.target {
+            Target::Token(jti) => (Some(jti.to_string()), None, false),
+            Target::Subject(subject) => (None, Some(subject.to_string()), false),
+            Target::Group => (None, None, true),
+        };
+        let (id, by) = (revocation.id.to_string(), revocation.by.to_string());
+        let reason = revocation.reason.as_deref().map(str::to_owned);
+        Self { id, jti, subject, all, made, until, by, reason }
+    }
+}
+
+/// Revocations in force, in the order of their making.
+#[derive(Serialize, ToSchema)]
+pub struct RevocationList {
+    /// The revocations.
+    revocations: Vec<RevocationView>,
+    /// The cursor of the list that follows; `null` when this is the end.
+    #[schema(required = true)]
+    next: Option<String>,
+}
+
+/// Which revocations.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RevocationQuery {
+    /// At most so many: 1 to 1000; 100 when missing.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// The `next` of the list before.
+    cursor: Option<String>,
+}
+
+/// Revokes tokens. Calls with them are refused from now on, and their sockets close with 4507 within a second.
+#[utoipa::path(tag = "revocations", operation_id = "revoke", security(("token" = [])), request_body = RevocationWish,
+    params(("group" = String, Path, description = "The group")),
+    responses((status = 201, body = RevocationView, description = "In force, and kept over restarts"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 413, body = ProblemBody),
+        (status = 429, body = ProblemBody, description = "`toomany`"),
+        (status = 500, body = ProblemBody, description = "In force, but not kept over a restart"),
+        (status = 503, body = ProblemBody)))]
+#[post("/v1/groups/{group}/revocations")]
+pub async fn revoke(
+    state: State,
+    group: web::Path<String>,
+    bearer: Bearer,
+    Body(body): Body,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::OPERATE)?;
+    let group: GroupId = parse(&group)?;
+    let wish: RevocationWish = json(&body)?;
+    let target = wish.target()?;
+    if let Some(reason) = &wish.reason {
+        text("reason", reason)?;
+    }
+    let asker =
+        Asker { subject: Arc::clone(&bearer.0.subject), reason: wish.reason.map(Into::into) };
+    let now = state.clock().wall();
+    let revoker = Arc::clone(&state.revoker);
+    let revoked =
+        to_the_end(async move { revoker.revoke(group, target, asker, now).await }).await?;
+    Ok(HttpResponse::Created().json(RevocationView::from(revoked)))
+}
+
+/// Lists the revocations in force.
+#[utoipa::path(tag = "revocations", operation_id = "list_revocations", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), RevocationQuery),
+    responses((status = 200, body = RevocationList, description = "The revocations, and where the next list begins"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[get("/v1/groups/{group}/revocations")]
+pub async fn list(
+    request: HttpRequest,
+    state: State,
+    group: web::Path<String>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::OPERATE)?;
+    let group: GroupId = parse(&group)?;
+    let query: RevocationQuery = read_query(&request)?;
+    let limit = paging::limit(query.limit, paging::USUAL)?;
+    let found = state.revoker.in_force().list(&group, query.cursor.as_deref(), limit);
+    let next = paging::next(&found, limit, |last| last.id.to_string());
+    let revocations = found.into_iter().map(RevocationView::from).collect();
+    Ok(HttpResponse::Ok().json(RevocationList { revocations, next }))
+}
+
+/// Takes a revocation back: its tokens are believed again.
+#[utoipa::path(tag = "revocations", operation_id = "take_revocation_back", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("id" = String, Path, description = "The revocation")),
+    responses((status = 200, body = RevocationView, description = "The revocation, which is no longer in force"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
+        (status = 500, body = ProblemBody, description = "Taken back, but in force again after a restart"),
+        (status = 503, body = ProblemBody)))]
+#[delete("/v1/groups/{group}/revocations/{id}")]
+pub async fn take_back(
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::OPERATE)?;
+    let (group, id) = path.into_inner();
+    let group: GroupId = parse(&group)?;
+    let revoker = Arc::clone(&state.revoker);
+    let back = to_the_end(async move { revoker.take_back(&group, &id).await }).await?;
+    Ok(HttpResponse::Ok().json(RevocationView::from(back)))
+}
+
+/// Runs a change to its end, even when the one who asked goes away meanwhile.
+async fn to_the_end<T: 'static>(
+    change: impl Future<Output = Result<T, Problem>> + 'static,
+) -> Result<T, Problem> {
+    let lost = |_| Problem::new(ErrorCode::Internal, "the service gave no answer");
+    actix_web::rt::spawn(change).await.map_err(lost)?
+}

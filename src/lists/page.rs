@@ -1,0 +1,185 @@
+//! A page of a list, for who asks once and comes back with a cursor.
+
+use std::ops::Bound;
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use super::view::Rows;
+use crate::model::{
+    error::Problem,
+    ids::VisitorId,
+    list::{Facts, Filter, Place, Rank, Sort},
+};
+
+/// Longest cursor that is read: a value of presence data with every byte escaped, in base64.
+const MAX_CURSOR_BYTES: usize = 12 * 1024;
+
+/// The last row of a page: the next one begins after it, whether it is still there or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cursor {
+    rank: Rank,
+    visitor: VisitorId,
+}
+
+impl Cursor {
+    /// The text that is handed out. Good for the same order only.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let json = serde_json::to_vec(&(&self.rank, &self.visitor)).unwrap_or_default();
+        BASE64_URL_SAFE_NO_PAD.encode(json)
+    }
+
+    /// Reads what was handed out.
+    ///
+    /// # Errors
+    /// It was not.
+    pub fn read(text: &str) -> Result<Self, Problem> {
+        let bytes = Some(text).filter(|text| text.len() <= MAX_CURSOR_BYTES);
+        let bytes = bytes.and_then(|text| BASE64_URL_SAFE_NO_PAD.decode(text).ok());
+        let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let (rank, visitor) =
+            read.ok_or_else(|| Problem::field("cursor", "must be the next of an earlier list"))?;
+        Ok(Self { rank, visitor })
+    }
+
+    fn of(place: &Place) -> Self {
+        Self { rank: place.rank.clone(), visitor: place.row.visitorid.clone() }
+    }
+}
+
+/// Which page.
+#[derive(Clone, Debug)]
+pub struct PageQuery {
+    /// Of whom.
+    pub filter: Filter,
+    /// In which order.
+    pub sort: Sort,
+    /// After which row; from the first on when missing.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for PageQuery {
+    /// Everybody, by id, without a bound.
+    fn default() -> Self {
+        Self { filter: Filter::ALL, sort: Sort::BY_VISITOR, after: None, limit: usize::MAX - 1 }
+    }
+}
+
+/// A page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// Who is on it.
+    pub visitors: Vec<VisitorId>,
+    /// How many pass the filter, on this page or not.
+    pub count: usize,
+    /// How many there are in all.
+    pub total: usize,
+    /// Where the next page begins; `None` when this is the end.
+    pub next: Option<Cursor>,
+}
+
+/// The page of these rows.
+pub(super) fn page(rows: &Rows, query: &PageQuery) -> Page {
+    let PageQuery { filter, sort, after, limit } = query;
+    let total = rows.len();
+    let (count, mut places) = if filter.is_all() && sort.is_by_visitor() {
+        // The order in which they lie: no need to look at all.
+        let start =
+            after.as_ref().map_or(Bound::Unbounded, |after| Bound::Excluded(&after.visitor));
+        let rows = rows.range::<VisitorId, _>((start, Bound::Unbounded)).take(limit + 1);
+        (total, rows.map(|(_, row)| sort.place(&Facts::of(row), row)).collect())
+    } else {
+        let mut count = 0;
+        let mut places = Vec::new();
+        for row in rows.values() {
+            let facts = Facts::of(row);
+            if !filter.matches(&facts) {
+                continue;
+            }
+            count += 1;
+            let place = sort.place(&facts, row);
+            if after.as_ref().is_none_or(|after| {
+                sort.compare_to(&place, &after.rank, after.visitor.as_str()).is_gt()
+            }) {
+                places.push(place);
+            }
+        }
+        if places.len() > limit + 1 {
+            places.select_nth_unstable_by(*limit, |one, other| sort.compare(one, other));
+            places.truncate(limit + 1);
+        }
+        places.sort_unstable_by(|one, other| sort.compare(one, other));
+        (count, places)
+    };
+    let is_end = places.len() <= *limit;
+    places.truncate(*limit);
+    let next = places.last().filter(|_| !is_end).map(Cursor::of);
+    let visitors = places.into_iter().map(|place| place.row.visitorid.clone()).collect();
+    Page { visitors, count, total, next }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::lists::testing::row_with;
+
+    proptest! {
+        #[test]
+        fn pages_add_up_to_the_sorted_list(
+            values in prop::collection::btree_map(
+                "[a-f]{1,2}", (prop::option::of(-9..9i64), any::<bool>()), 0..40),
+            limit in 1..10_usize,
+            sort in prop::sample::select(vec!["visitorid", "-visitorid", "data.k", "-data.k"]),
+            only_marked in any::<bool>(),
+        ) {
+            let rows: Rows = values.iter().map(|(id, (value, marked))| {
+                let mut data = BTreeMap::new();
+                data.extend(value.map(|value| ("k", serde_json::json!(value))));
+                data.extend(marked.then_some(("m", serde_json::json!("x"))));
+                let row = row_with(id, &serde_json::json!(data));
+                (row.visitorid.clone(), Arc::new(row))
+            }).collect();
+            let filter = only_marked.then(|| Filter::from_query([("data.m", "x")]).unwrap());
+            let sort: Sort = sort.parse().unwrap();
+            let mut query = PageQuery { filter: filter.unwrap_or_default(), sort, after: None, limit };
+            let mut listed = Vec::new();
+            loop {
+                let page = page(&rows, &query);
+                prop_assert!(page.visitors.len() <= limit);
+                prop_assert_eq!(page.total, values.len());
+                listed.extend(page.visitors.iter().map(ToString::to_string));
+                let Some(next) = page.next else {
+                    prop_assert_eq!(page.count, listed.len());
+                    break;
+                };
+                prop_assert_eq!(page.visitors.len(), limit);
+                query.after = Some(Cursor::read(&next.text()).unwrap());
+            }
+            let mut expected: Vec<_> =
+                values.iter().filter(|(_, (_, marked))| *marked || !only_marked).collect();
+            let descending = query.sort.to_string().starts_with('-');
+            if query.sort.to_string().ends_with("data.k") {
+                expected.sort_by_key(|(id, (value, _))| {
+                    (value.is_none(), value.map(|value| if descending { -value } else { value }), *id)
+                });
+            } else if descending {
+                expected.reverse();
+            }
+            let expected: Vec<_> = expected.into_iter().map(|(id, _)| id.clone()).collect();
+            prop_assert_eq!(listed, expected);
+        }
+    }
+
+    #[test]
+    fn what_was_not_handed_out_is_no_cursor() {
+        for text in ["", "ada", "W10", &"A".repeat(MAX_CURSOR_BYTES + 1)] {
+            assert_eq!(Cursor::read(text).unwrap_err().field.as_deref(), Some("cursor"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What lists and figures say of a visitor, and when that changes.
+
+use std::sync::Arc;
+
+use super::{
+    Phase, Visitor,
+    command::{Effect, Share},
+};
+use crate::{
+    clock::Timestamp,
+    model::{ids::VisitorId, list::Row},
+};
+
+/// How a visitor stands in lists and figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// What changes with every change of his row; `None` while he is in no list. All that a row says is told to watchers
+    /// too, and so takes a new sequence, except the time.
+    pub row: Option<(u64, u64, Timestamp)>,
+    /// What he adds to the figures.
+    pub share: Share,
+}
+
+impl Visitor {
+    /// The visitor as lists show him; `None` when he is not there.
+    #[must_use]
+    pub fn row(&self, visitor: &VisitorId) -> Option<Row> {
+        self.is_connected().then(|| Row {
+            visitorid: visitor.clone(),
+            anonymous: visitor.is_anonymous(),
+            epoch: self.epoch,
+            sequence: self.sequence,
+            since: self.since,
+            updated: self.updated,
+            sockets: u32::try_from(self.sockets.len()).unwrap_or(u32::MAX),
+            visibility: self.visibility,
+            terms: self.terms,
+            data: self.data.clone(),
+        })
+    }
+
+    /// What the visitor adds to the figures.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        Share {
+            connected: i64::from(self.is_connected()),
+            in_transit: i64::from(matches!(self.phase, Phase::Transit { .. })),
+            held: i64::try_from(self.signals.waiting()).unwrap_or(i64::MAX),
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let row = self.is_connected().then_some((self.epoch, self.sequence, self.updated));
+        Standing { row, share: self.share() }
+    }
+
+    /// Tells lists and figures, if there is anything to tell.
+    pub(super) fn standing_changed(
+        &self,
+        before: Standing,
+        visitor: &VisitorId,
+        effects: &mut Vec<Effect>,
+    ) {
+        let now = self.standing();
+        if now.row != before.row {
+            effects.push(Effect::Listed(self.row(visitor).map(Arc::new)));
+        }
+        if now.share != before.share {
+            effects.push(Effect::Counted(now.share - before.share));
+        }
+    }
+}

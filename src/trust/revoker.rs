@@ -1,0 +1,183 @@
+//! Revokes tokens: at once for all threads, and kept for the next process.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+use uuid::Uuid;
+
+use crate::{
+    auth::{MAX_MINUTES, Revocation, Revocations, Target},
+    clock::Timestamp,
+    model::{
+        error::{ErrorCode, Problem},
+        ids::GroupId,
+    },
+    store::{revoked::RevokedStore, saved::StorageError},
+};
+
+/// Who asks for a revocation, and why.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// The subject of his token.
+    pub subject: Arc<str>,
+    /// In his words.
+    pub reason: Option<Arc<str>>,
+}
+
+/// The revocations in force, and where they are kept.
+pub struct Revoker {
+    in_force: Arc<Revocations>,
+    kept: Box<dyn RevokedStore>,
+    /// One change after another, so that what is kept is what is in force.
+    turn: Mutex<()>,
+}
+
+impl Revoker {
+    /// Puts in force what earlier processes kept, as far as it can still touch a token.
+    ///
+    /// # Errors
+    /// The storage cannot be read.
+    pub async fn load(
+        in_force: Arc<Revocations>,
+        kept: Box<dyn RevokedStore>,
+        now: Timestamp,
+    ) -> Result<Self, StorageError> {
+        kept.forget_before(oldest(now)).await?;
+        for revocation in kept.all().await? {
+            // They were within the bound when they were made.
+            let _ = in_force.put(revocation);
+        }
+        Ok(Self { in_force, kept, turn: Mutex::new(()) })
+    }
+
+    /// Those in force.
+    #[must_use]
+    pub fn in_force(&self) -> &Revocations {
+        &self.in_force
+    }
+
+    /// Revokes tokens of a group. They are refused from now on, whether or not that can be kept.
+    ///
+    /// # Errors
+    /// `toomany` when the group has its most; `internal` when it acts but is not kept.
+    pub async fn revoke(
+        &self,
+        group: GroupId,
+        target: Target,
+        asker: Asker,
+        now: Timestamp,
+    ) -> Result<Revocation, Problem> {
+        let _turn = self.turn.lock().await;
+        let id = Uuid::now_v7().simple().to_string().into();
+        let Asker { subject: by, reason } = asker;
+        let made = self.in_force.moment(&group, &target, now);
+        let revocation = Revocation { id, group, target, made, by, reason };
+        let needless = self.in_force.put(revocation.clone())?;
+        self.kept.put(&revocation, &needless).await.map_err(|error| {
+            tracing::error!(%error, "a revocation acts, but will not outlive this process");
+            let sentence = "the tokens are revoked, but only until a restart: ask again";
+            Problem::new(ErrorCode::Internal, sentence)
+        })?;
+        tracing::info!(group = %revocation.group, id = %revocation.id, "tokens are revoked");
+        Ok(revocation)
+    }
+
+    /// Takes a revocation back; its tokens are believed again.
+    ///
+    /// # Errors
+    /// `notfound`; `internal` when it would be back after a restart.
+    pub async fn take_back(&self, group: &GroupId, id: &str) -> Result<Revocation, Problem> {
+        let _turn = self.turn.lock().await;
+        let missing = || Problem::new(ErrorCode::NotFound, "there is no such revocation");
+        let revocation = self.in_force.remove(group, id).ok_or_else(missing)?;
+        self.kept.remove(id).await.map_err(|error| {
+            tracing::error!(%error, "a revocation is taken back, but not for the next process");
+            let sentence = "the revocation is taken back, but only until a restart";
+            Problem::new(ErrorCode::Internal, sentence)
+        })?;
+        tracing::info!(%group, id, "a revocation is taken back");
+        Ok(revocation)
+    }
+
+    /// Forgets what can touch no token any more.
+    pub async fn tidy(&self, now: Timestamp) {
+        self.in_force.forget(now);
+        if let Err(error) = self.kept.forget_before(oldest(now)).await {
+            tracing::warn!(%error, "old revocations stay in the storage");
+        }
+    }
+}
+
+/// What was made before this moment can touch no token any more.
+fn oldest(now: Timestamp) -> Timestamp {
+    now - (MAX_MINUTES + 1) * 60_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::revoked::{Answer, MemoryRevoked};
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn group() -> GroupId {
+        "1".parse().unwrap()
+    }
+
+    fn asker() -> Asker {
+        Asker { subject: "ada".into(), reason: None }
+    }
+
+    async fn revoker(kept: Box<dyn RevokedStore>) -> Revoker {
+        Revoker::load(Arc::default(), kept, NOW).await.unwrap()
+    }
+
+    #[actix_rt::test]
+    async fn what_is_in_force_is_what_is_kept() {
+        let revoker = revoker(Box::new(MemoryRevoked::default())).await;
+        let of = |target| revoker.revoke(group(), target, asker(), NOW);
+        let token = of(Target::Token("j".into())).await.unwrap();
+        of(Target::Subject("bob".into())).await.unwrap();
+        let again = of(Target::Subject("bob".into())).await.unwrap();
+        let listed = revoker.in_force().list(&group(), None, 10);
+        assert_eq!(listed, revoker.kept.all().await.unwrap());
+        assert_eq!(listed, [token.clone(), again]);
+        assert_eq!(revoker.take_back(&group(), &token.id).await.unwrap(), token);
+        let gone = revoker.take_back(&group(), &token.id).await.unwrap_err();
+        assert_eq!(gone.code, ErrorCode::NotFound);
+        of(Target::Group).await.unwrap();
+        let listed = revoker.in_force().list(&group(), None, 10);
+        assert_eq!(listed, revoker.kept.all().await.unwrap());
+        assert_eq!(listed.len(), 1, "the group's makes the others needless");
+        revoker.tidy(NOW + 121 * 60_000 + 5_000).await;
+        assert!(revoker.in_force().is_empty());
+        assert_eq!(revoker.kept.all().await.unwrap(), []);
+    }
+
+    /// A storage that fails.
+    struct Full;
+
+    impl RevokedStore for Full {
+        fn put<'a>(&'a self, _: &'a Revocation, _: &'a [Revocation]) -> Answer<'a, ()> {
+            let (path, reason) = ("vestibule.db".into(), "the disk is full".into());
+            Box::pin(async { Err(StorageError { path, doing: "cannot be written", reason }) })
+        }
+        fn remove<'a>(&'a self, _: &'a str) -> Answer<'a, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn forget_before(&self, _: Timestamp) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn all(&self) -> Answer<'_, Vec<Revocation>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    #[actix_rt::test]
+    async fn a_full_disk_does_not_keep_a_stolen_token_alive() {
+        let revoker = revoker(Box::new(Full)).await;
+        let told = revoker.revoke(group(), Target::Group, asker(), NOW).await.unwrap_err();
+        assert_eq!(told.code, ErrorCode::Internal);
+        assert_eq!(revoker.in_force().len(), 1);
+    }
+}
