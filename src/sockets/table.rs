@@ -31,6 +31,8 @@ use crate::{
 
 /// Whether a page has the focus is a state: only the newest counts.
 const FOCUS: LatestKey = LatestKey(0);
+/// So is which session the visitor has.
+const SESSION: LatestKey = LatestKey(1);
 
 /// The way to one socket.
 pub struct Line {
@@ -170,6 +172,9 @@ impl Post for Sockets {
             }
             ToPage::Focus => line.page(Class::Latest(FOCUS), &ToVisitor::Focus),
             ToPage::Blur => line.page(Class::Latest(FOCUS), &ToVisitor::Blur),
+            ToPage::Session(session) => {
+                line.page(Class::Latest(SESSION), &ToVisitor::Session { session });
+            }
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
