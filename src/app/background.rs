@@ -6,12 +6,15 @@ use tokio::{
 };
 
 use crate::{
-    events::webhook::runner::Runner, outbound::Outbound, reload::Reloads,
-    sockets::service::SocketService, store::dead_letters::Mailbox, tls::Tls, trust,
+    clock::Timestamp, events::webhook::runner::Runner, outbound::Outbound, reload::Reloads,
+    settings::Cobrowse, sockets::service::SocketService, store::dead_letters::Mailbox, tls::Tls,
+    trust,
 };
 
 /// How often limiters forget, and the like.
 const TIDY: Duration = Duration::from_secs(60);
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// The tasks of the main thread.
 pub(super) struct Background {
@@ -57,7 +60,12 @@ async fn tidy_up(service: SocketService) {
         let now = service.clock().now();
         service.admission.tidy(now);
         service.presence.guesses().tidy(now);
-        service.revoker.tidy(service.clock().wall()).await;
+        let wall = service.clock().wall();
+        service.revoker.tidy(wall).await;
+        let kept = |days: u64| Timestamp(wall.0.saturating_sub(days * DAY_MS));
+        let Cobrowse { history_days, consent_days, .. } = service.settings.cobrowse;
+        let ledger = service.cobrowse.ledger();
+        ledger.forget_before(kept(history_days), kept(consent_days)).await;
     }
 }
 

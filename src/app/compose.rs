@@ -3,6 +3,15 @@ use std::sync::Arc;
 use crate::{
     auth::TokenService,
     clock::{Clock, Timestamp},
+    cobrowse::{
+        self,
+        assets::AssetLimits,
+        handle::Cobrowse,
+        ledger::{Ledger, Writer},
+        relay::RelayLimits,
+        session::Policy,
+        ticket::Tickets,
+    },
     codes::GuessLimits,
     events::hub::Hub,
     facades,
@@ -22,6 +31,7 @@ use crate::{
     },
     store::{
         dead_letters::DeadLetters,
+        history::History,
         revoked::Revoked,
         saved::{Boot, SavedState, StorageError},
     },
@@ -29,10 +39,11 @@ use crate::{
     trust::revoker::Revoker,
 };
 
-/// Whose tokens are believed, and who calls them back.
+/// Whose tokens are believed, who calls them back, and what signs tickets.
 pub(super) struct Trusted {
     tokens: Arc<TokenService>,
     revoker: Arc<Revoker>,
+    tickets: Tickets,
 }
 
 impl Trusted {
@@ -45,26 +56,38 @@ impl Trusted {
         let revocations = Arc::clone(tokens.revocations());
         let store = Box::new(Revoked::of(storage));
         let revoker = Revoker::load(revocations, store, clock.wall()).await?;
-        Ok(Self { tokens, revoker: Arc::new(revoker) })
+        let tickets = Tickets::new(storage.secret("tickets").await?);
+        Ok(Self { tokens, revoker: Arc::new(revoker), tickets })
     }
 }
 
-/// Builds the parts that all sockets and requests share.
+/// Builds the parts that all sockets and requests share, and what writes the history, which is to be run.
 pub(super) fn compose(
     settings: Arc<Settings>,
     clock: Clock,
     trusted: Trusted,
     boot: Boot,
     storage: &SavedState,
-) -> SocketService {
+) -> (SocketService, Writer) {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
     let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
     let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
-    SocketService {
-        presence: Presence::new(options(&settings, clock.clone(), boot), post, taps),
+    let presence = Presence::new(options(&settings, clock.clone(), boot), post, taps);
+    let history = Arc::new(History::of(storage));
+    let (ledger, writer) = Ledger::new(history, metrics.clone());
+    let cobrowse = Cobrowse::new(
+        session_options(&settings, clock.clone(), presence.node()),
+        presence.clone(),
+        Arc::clone(&sockets) as Arc<dyn cobrowse::handle::Post>,
+        trusted.tickets,
+        ledger,
+    );
+    let service = SocketService {
+        presence,
+        cobrowse,
         sockets,
         events,
         lists,
@@ -72,11 +95,44 @@ pub(super) fn compose(
         tokens: trusted.tokens,
         revoker: trusted.revoker,
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
-        admission: Arc::new(Admission::new(&settings.limits)),
+        admission: Arc::new(Admission::new(
+            &settings.limits,
+            settings.cobrowse.sessions_per_minute,
+        )),
         metrics,
         lifecycle: Lifecycle::default(),
         started: clock.now(),
         settings,
+    };
+    (service, writer)
+}
+
+/// The settings that co-browse goes by.
+fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse::handle::Options {
+    let set = &settings.cobrowse;
+    let groups = settings.groups.iter();
+    cobrowse::handle::Options {
+        node,
+        shards: settings.server.workers,
+        most_sessions: set.max_sessions,
+        policy: Policy {
+            agents: set.agents,
+            ends_with_agents: false,
+            agent_grace_ms: set.agent_grace_ms,
+            visitor_grace_ms: set.visitor_grace_ms,
+            join_ms: set.join_ms,
+            idle_ms: set.idle_ms,
+            longest_ms: set.longest_ms,
+        },
+        relay: RelayLimits { page_bytes: set.page_bytes, pages: cobrowse::session::MAX_PAGES },
+        assets: AssetLimits {
+            bytes: set.asset_bytes,
+            total_bytes: set.assets_bytes,
+            assets: set.assets,
+        },
+        part_bytes: set.part_bytes,
+        groups: groups.map(|group| (group.id.clone(), group.cobrowse.clone())).collect(),
+        clock,
     }
 }
 
@@ -124,7 +180,7 @@ mod tests {
         let clock = Clock::system();
         let trusted = Trusted::load(&settings, &storage, &clock).await.unwrap();
         let boot = Boot { incarnation: 1, clean: true };
-        compose(Arc::new(settings), clock, trusted, boot, &storage)
+        compose(Arc::new(settings), clock, trusted, boot, &storage).0
     }
 
     fn line(service: &SocketService) -> Arc<Line> {

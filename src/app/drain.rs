@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{ServeError, background::Background};
 use crate::{
     auth::Mode,
-    events,
+    cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
     store::saved::{Boot, SavedState},
@@ -33,7 +33,9 @@ pub(super) async fn drain(
     service.go_away(spread(service, stop));
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
-    let saved = saving::save(&service.presence, storage).await?;
+    let saved = saving::save(&service.presence, storage).await?
+        + cobrowse::saving::save(&service.cobrowse, storage).await?;
+    service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.
     webhooks.stop().await;

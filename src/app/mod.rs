@@ -19,7 +19,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use crate::{
     auth::Mode,
     clock::Clock,
-    events, facades, http,
+    cobrowse, events, facades, http,
     presence::saving,
     settings::Settings,
     sockets::{
@@ -78,7 +78,8 @@ pub async fn serve(
     let boot = storage.begin().await?;
     let clock = Clock::system();
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let service = compose(settings, clock, trusted, boot, &storage);
+    let (service, writer) = compose(settings, clock, trusted, boot, &storage);
+    actix_rt::spawn(writer.run());
     take_over_from_the_last_process(&service, &storage, boot).await?;
 
     let listing = service.lists.start()?;
@@ -110,7 +111,8 @@ async fn take_over_from_the_last_process(
 ) -> Result<(), StorageError> {
     let rules = &service.settings.events;
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
-    let loaded = saving::load(&service.presence, storage, boot).await?;
+    let loaded = saving::load(&service.presence, storage, boot).await?
+        + cobrowse::saving::load(&service.cobrowse, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

@@ -95,7 +95,11 @@ fn keep_shards(service: &SocketService, worker: usize) {
     let presence = &service.presence;
     let (sweeper, metrics) = (service.clone(), service.metrics.clone());
     Registry::supervise(Duties {
-        shards: vec![presence.visitors().keep(worker), presence.code_engine().keep(worker)],
+        shards: vec![
+            presence.visitors().keep(worker),
+            presence.code_engine().keep(worker),
+            service.cobrowse.engine().keep(worker),
+        ],
         sweep: Box::new(move || sweeper.sweep()),
         restarted: Box::new(move || {
             metrics.actor_restarts.inc();
@@ -116,7 +120,8 @@ pub async fn without_listener<T: Connection>(
     let boot = Boot { incarnation: 1, clean: true };
     let clock = Clock::system();
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let service = compose(Arc::new(settings), clock, trusted, boot, &storage);
+    let (service, writer) = compose(Arc::new(settings), clock, trusted, boot, &storage);
+    actix_rt::spawn(writer.run());
     let inlet = Blueprint::new(&service, actix_server::Server::build().graceful_shutdown_signal());
     let inlet = inlet.worker::<T>().new_service(()).await;
     let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;

@@ -165,8 +165,7 @@ fn is_shown(content_type: &str) -> bool {
     let is_subtype = |rest: &str| {
         !rest.is_empty() && rest.bytes().all(|c| c.is_ascii_alphanumeric() || b"+-.".contains(&c))
     };
-    let in_family =
-        |family: &str| essence.strip_prefix(family).is_some_and(is_subtype);
+    let in_family = |family: &str| essence.strip_prefix(family).is_some_and(is_subtype);
     essence == "text/css" || in_family("image/") || in_family("font/")
 }
 

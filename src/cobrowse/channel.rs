@@ -117,7 +117,12 @@ impl Channel {
     ///
     /// # Errors
     /// `notfound`: the page is not to be recorded any more.
-    pub fn page_opens(&self, epoch: u32, socket: SocketId, post: &dyn StreamPost) -> Result<(), Problem> {
+    pub fn page_opens(
+        &self,
+        epoch: u32,
+        socket: SocketId,
+        post: &dyn StreamPost,
+    ) -> Result<(), Problem> {
         let mut state = self.state.lock();
         if state.recorded != Some(epoch) {
             let sentence = "this page is not to be recorded any more";
@@ -132,7 +137,13 @@ impl Channel {
     }
 
     /// A viewer is there. It begins with what a late one needs.
-    pub fn viewer_opens(&self, socket: SocketId, user: UserId, now: Timestamp, post: &dyn StreamPost) {
+    pub fn viewer_opens(
+        &self,
+        socket: SocketId,
+        user: UserId,
+        now: Timestamp,
+        post: &dyn StreamPost,
+    ) {
         let mut state = self.state.lock();
         // He came back before his last socket was seen to end.
         state.viewers.retain(|viewer| viewer.user != user);
@@ -151,7 +162,13 @@ impl Channel {
     ///
     /// # Errors
     /// `notfound`: that page is not to be recorded any more. The part is dropped.
-    pub fn part(&self, from: SocketId, part: Part, now: Timestamp, post: &dyn StreamPost) -> Result<(), Problem> {
+    pub fn part(
+        &self,
+        from: SocketId,
+        part: Part,
+        now: Timestamp,
+        post: &dyn StreamPost,
+    ) -> Result<(), Problem> {
         let mut state = self.state.lock();
         let Part { epoch, key_frame, message } = part;
         if state.page != Some(from) || state.recorded != Some(epoch) {
@@ -176,7 +193,8 @@ impl Channel {
                 (viewer.follows == Some(epoch)).then_some(viewer.socket)
             })
             .collect();
-        let slow = if follow.is_empty() { Vec::new() } else { post.part(&follow, key_frame, &message) };
+        let slow =
+            if follow.is_empty() { Vec::new() } else { post.part(&follow, key_frame, &message) };
         for socket in &slow {
             if let Some(viewer) = state.viewers.iter_mut().find(|viewer| viewer.socket == *socket) {
                 viewer.follows = None;
@@ -228,7 +246,14 @@ impl Channel {
     ///
     /// # Errors
     /// See [`Assets::announce`].
-    pub fn announce(&self, from: SocketId, epoch: u32, asset: u32, content: Content, post: &dyn StreamPost) -> Result<(), Problem> {
+    pub fn announce(
+        &self,
+        from: SocketId,
+        epoch: u32,
+        asset: u32,
+        content: Content,
+        post: &dyn StreamPost,
+    ) -> Result<(), Problem> {
         let sha256 = content.sha256;
         let announced = self.state.lock().assets.announce(epoch, asset, content);
         match announced {

@@ -2,8 +2,6 @@
 
 mod delivery;
 mod seat;
-#[cfg(test)]
-mod tests;
 
 use std::{
     collections::HashMap,
@@ -11,7 +9,6 @@ use std::{
 };
 
 use dashmap::DashMap;
-use parking_lot::Mutex;
 
 use self::delivery::Delivery;
 pub use self::seat::{PagePass, Seated, ViewerSeat};
@@ -19,7 +16,6 @@ use super::{
     assets::AssetLimits,
     channel::{Channel, StreamPost},
     ledger::Ledger,
-    masking::Masking,
     relay::RelayLimits,
     session::{
         Policy, Session, SessionView, Summary,
@@ -33,9 +29,12 @@ use crate::{
         cobrowse::{ConsentTo, EndReason, MemberView, PageSettings, SessionTold},
         error::{ErrorCode, Problem},
         event::SessionEndReason,
-        ids::{GroupId, NodeId, SessionId, SessionKey, SocketAddress, SocketId, VisitorId, VisitorKey},
+        ids::{
+            GroupId, NodeId, SessionId, SessionKey, SocketAddress, SocketId, VisitorId, VisitorKey,
+        },
     },
     presence::handle::Presence,
+    settings::GroupCobrowse,
     store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
 };
 
@@ -72,18 +71,9 @@ pub struct Options {
     /// Longest part of a stream, in bytes, before it was deflated.
     pub part_bytes: usize,
     /// What each group wants.
-    pub groups: HashMap<GroupId, GroupOptions>,
+    pub groups: HashMap<GroupId, GroupCobrowse>,
     /// The clock.
     pub clock: Clock,
-}
-
-/// What a group wants of its sessions.
-#[derive(Clone, Debug)]
-pub struct GroupOptions {
-    /// What is blotted out on the server.
-    pub masking: Arc<Masking>,
-    /// What the visitors' pages are told.
-    pub page: Arc<PageSettings>,
 }
 
 /// A session as it stands, or as it was.
@@ -110,7 +100,7 @@ struct Shared {
     policy: Policy,
     limits: (RelayLimits, AssetLimits),
     part_bytes: usize,
-    groups: HashMap<GroupId, GroupOptions>,
+    groups: HashMap<GroupId, GroupCobrowse>,
     tickets: Tickets,
     ledger: Ledger,
     /// The streams of the sessions that run. One goes with its session.
@@ -130,8 +120,17 @@ impl Cobrowse {
         tickets: Tickets,
         ledger: Ledger,
     ) -> Self {
-        let Options { node, shards, most_sessions, policy, relay, assets, part_bytes, groups, clock } =
-            options;
+        let Options {
+            node,
+            shards,
+            most_sessions,
+            policy,
+            relay,
+            assets,
+            part_bytes,
+            groups,
+            clock,
+        } = options;
         let shared = Arc::new(Shared {
             node,
             clock: clock.clone(),
@@ -224,13 +223,23 @@ impl Cobrowse {
         });
     }
 
-    fn begun(&self, visitor: VisitorKey, of: SessionKey, command: Command, answer: Answer<SessionKey>) {
+    fn begun(
+        &self,
+        visitor: VisitorKey,
+        of: SessionKey,
+        command: Command,
+        answer: Answer<SessionKey>,
+    ) {
         let (cobrowse, session) = (self.clone(), of.clone());
         self.submit(of, command, move |reply| match reply {
             Ok(_) => answer(Ok(session)),
             Err(problem) => {
                 // The visitor has a session that does not run: he must not be kept from another one.
-                cobrowse.shared.presence.end_session(visitor, session.session, SessionEndReason::Error);
+                cobrowse.shared.presence.end_session(
+                    visitor,
+                    session.session,
+                    SessionEndReason::Error,
+                );
                 answer(Err(problem));
             }
         });
@@ -309,15 +318,17 @@ impl Cobrowse {
             let standing = found.map(|session| {
                 let session = session?;
                 let running = session.view().map(|view| Standing::Running(Box::new(view)));
-                running.or_else(|| session.summary().map(|over| Standing::Over(Box::new(over.clone()))))
+                running.or_else(|| {
+                    session.summary().map(|over| Standing::Over(Box::new(over.clone())))
+                })
             });
             Box::new(move || answer(standing.map_err(Problem::from)))
         };
         self.engine.read(session, Box::new(reader));
     }
 
-    /// The sessions of a group that run, the newest first; at most `limit` of those that began before `before`, and
-    /// whether there are more. Looks at every session of the service.
+    /// The sessions of a group that run, the newest first; at most `limit` of those that began before `before`.
+    /// Looks at every session of the service.
     #[must_use]
     pub fn running(
         &self,
@@ -325,21 +336,20 @@ impl Cobrowse {
         visitor: Option<&VisitorId>,
         before: Option<SessionId>,
         limit: usize,
-    ) -> (Vec<(SessionId, SessionView)>, bool) {
-        let found = Mutex::new(Vec::new());
+    ) -> Vec<(SessionId, SessionView)> {
+        let mut found = Vec::new();
         self.engine.for_each(|key, session| {
-            let is_asked_for = key.group == *group && before.is_none_or(|before| key.session < before);
+            let is_asked_for =
+                key.group == *group && before.is_none_or(|before| key.session < before);
             if let Some(view) = is_asked_for.then(|| session.view()).flatten()
                 && visitor.is_none_or(|visitor| view.visitorid == *visitor)
             {
-                found.lock().push((key.session, view));
+                found.push((key.session, view));
             }
         });
-        let mut found = found.into_inner();
         found.sort_by_key(|(session, _)| std::cmp::Reverse(*session));
-        let more = found.len() > limit;
         found.truncate(limit);
-        (found, more)
+        found
     }
 
     /// What streams keep in memory: of parts, and of assets, in bytes.

@@ -59,7 +59,8 @@ impl Ledger {
     /// Writes a line soon.
     pub fn write(&self, line: Line) {
         if let Err(error) = self.jobs.try_send(Job::Write(line)) {
-            let (mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) = error;
+            let (mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) =
+                error;
             if let Job::Write(line) = job {
                 lost(&line, &self.metrics);
             }
@@ -97,7 +98,9 @@ impl Writer {
             }
             self.write(lines).await;
             // Whoever waits may have gone.
-            flushed.into_iter().for_each(|done| drop(done.send(())));
+            for done in flushed {
+                let _ = done.send(());
+            }
         }
     }
 

@@ -2,7 +2,6 @@
 //!
 //! * [`session`] decides: the session and all its rules, pure,
 //! * [`envelope`] is the head of what is streamed,
-//! * [`masking`] blots out what must not pass,
 //! * [`relay`] keeps what an agent who comes late needs, [`assets`] the pictures and style sheets of the pages,
 //! * [`channel`] brings the stream of one session to its viewers,
 //! * [`ticket`] opens a stream,
@@ -15,7 +14,6 @@ pub mod channel;
 pub mod envelope;
 pub mod handle;
 pub mod ledger;
-pub mod masking;
 pub mod relay;
 pub mod saving;
 pub mod session;

@@ -26,7 +26,11 @@ pub async fn save(cobrowse: &Cobrowse, storage: &SavedState) -> Result<u64, Stor
 ///
 /// # Errors
 /// The storage cannot be read.
-pub async fn load(cobrowse: &Cobrowse, storage: &SavedState, boot: Boot) -> Result<u64, StorageError> {
+pub async fn load(
+    cobrowse: &Cobrowse,
+    storage: &SavedState,
+    boot: Boot,
+) -> Result<u64, StorageError> {
     let sessions = storage.take_all(Session::KIND).await?;
     if !boot.clean {
         return Ok(0);
@@ -36,7 +40,8 @@ pub async fn load(cobrowse: &Cobrowse, storage: &SavedState, boot: Boot) -> Resu
     for (key, row) in &sessions {
         if let Some(key) = restore(engine, key, row) {
             loaded += 1;
-            let command = Command::NodeLost { node: cobrowse.node().node, before: boot.incarnation };
+            let command =
+                Command::NodeLost { node: cobrowse.node().node, before: boot.incarnation };
             engine.submit(key, Expect::Any, command, Box::new(|_| ()));
         }
     }

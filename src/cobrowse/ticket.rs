@@ -132,7 +132,15 @@ mod tests {
         let other = URL_SAFE_NO_PAD.encode(json.replace("\"epoch\":3", "\"epoch\":4"));
         let stranger = Tickets::new(Secret::generate()).write(ticket(), NOW + 1_000);
         let shorter = seal.get(..20).unwrap();
-        for bad in ["", ".", "a.b", body, &format!("{other}.{seal}"), &format!("{body}.{shorter}"), &stranger] {
+        for bad in [
+            "",
+            ".",
+            "a.b",
+            body,
+            &format!("{other}.{seal}"),
+            &format!("{body}.{shorter}"),
+            &stranger,
+        ] {
             assert_eq!(tickets.read(bad, NOW).unwrap_err().code, ErrorCode::Authorization, "{bad}");
         }
     }

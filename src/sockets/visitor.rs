@@ -2,13 +2,18 @@
 
 /// Who the socket speaks for.
 mod identity;
+/// His co-browse session.
+mod sharing;
 
 use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use actix::{Actor, Context};
 
 pub use self::identity::Door;
-use self::identity::{Page, stripped};
+use self::{
+    identity::{Page, stripped},
+    sharing::Sharing,
+};
 use super::{
     dialect::{Said, Voice},
     lease::Lease,
@@ -19,6 +24,7 @@ use super::{
     traffic::{Excess, Traffic},
 };
 use crate::{
+    cobrowse::session::command::Command as InSession,
     limits::Place,
     model::{
         close::{Close, CloseCode},
@@ -46,6 +52,8 @@ pub struct VisitorSocket {
     /// Visitor ids that the socket went by.
     identities: u32,
     page: Option<Page>,
+    /// The session that the page is in.
+    sharing: Option<Sharing>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
     _place: Place<IpAddr>,
@@ -68,6 +76,7 @@ impl VisitorSocket {
             traffic: Traffic::default(),
             identities: 0,
             page: None,
+            sharing: None,
             identity: None,
             _place: place,
         };
@@ -106,9 +115,13 @@ impl VisitorSocket {
             VisitorMessage::Visibility(visibility) => {
                 let visible = visibility == Visibility::Visible;
                 self.remember(|hello| hello.visible = visible);
+                self.session_hears(|socket| InSession::Visibility { socket, visible });
                 Command::Visibility { socket, visible }
             }
-            VisitorMessage::Activity => Command::Activity { socket },
+            VisitorMessage::Activity => {
+                self.session_hears(|socket| InSession::Activity { socket });
+                Command::Activity { socket }
+            }
             VisitorMessage::Ack(ids) => Command::Acknowledge { ids },
             VisitorMessage::Failed(id, failure) => Command::Failed { id, failure },
             VisitorMessage::Report(kind) => {
@@ -128,6 +141,30 @@ impl VisitorSocket {
             }
             VisitorMessage::Identify { known, signature } => {
                 self.identify(&key, known, signature.as_ref().map(Signature::as_str), request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::StartSession { agreed } => {
+                self.start_session(key, agreed, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Enter { session, page } => {
+                self.enter_session(key, session, page, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Navigate(page) => {
+                self.navigate(page, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Consent { to, given } => {
+                self.tell_session(InSession::Consent { to, given }, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Pause { paused } => {
+                self.tell_session(InSession::Pause { paused }, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::EndSession => {
+                self.end_session(request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Disconnect => {
@@ -222,6 +259,7 @@ impl Endpoint for VisitorSocket {
     }
 
     fn ended(&mut self) {
+        self.sharing = None;
         self.page = None;
     }
 }
@@ -233,13 +271,10 @@ fn unique_answer(
     move |answer| match answer {
         Ok((code, life_ms)) => {
             let Some(request) = request else { return };
-            voice.say(&ToVisitor::Ok {
-                request,
-                uniqueid: Some(code.to_string()),
-                seconds: Some(life_ms.div_ceil(1000)),
-                visitorid: None,
-                epoch: None,
-            });
+            voice.say(&ToVisitor::answer(request, |ok| {
+                ok.uniqueid = Some(code.to_string());
+                ok.seconds = Some(life_ms.div_ceil(1000));
+            }));
         }
         Err(problem) => voice.refuse(request, problem),
     }

@@ -70,11 +70,19 @@ pub trait HistoryStore: Send + Sync {
     /// Keeps these, all in one step. A session that is kept already is replaced.
     fn put(&self, lines: Vec<Line>) -> Answer<'_, ()>;
     /// One past session.
-    fn session<'a>(&'a self, group: &'a GroupId, session: SessionId) -> Answer<'a, Option<PastSession>>;
+    fn session<'a>(
+        &'a self,
+        group: &'a GroupId,
+        session: SessionId,
+    ) -> Answer<'a, Option<PastSession>>;
     /// Past sessions, the newest first.
     fn sessions(&self, query: PastQuery) -> Answer<'_, Vec<PastSession>>;
     /// The ledger's lines of one session, in their order.
-    fn consents<'a>(&'a self, group: &'a GroupId, session: SessionId) -> Answer<'a, Vec<ConsentLine>>;
+    fn consents<'a>(
+        &'a self,
+        group: &'a GroupId,
+        session: SessionId,
+    ) -> Answer<'a, Vec<ConsentLine>>;
     /// Drops sessions that ended, and consents that were given, before these moments.
     fn forget_before(&self, sessions: Timestamp, consents: Timestamp) -> Answer<'_, ()>;
 }
@@ -173,14 +181,19 @@ impl HistoryStore for History {
         })
     }
 
-    fn session<'a>(&'a self, group: &'a GroupId, session: SessionId) -> Answer<'a, Option<PastSession>> {
+    fn session<'a>(
+        &'a self,
+        group: &'a GroupId,
+        session: SessionId,
+    ) -> Answer<'a, Option<PastSession>> {
         Box::pin(async move {
             let read = async {
-                let row = sqlx::query("SELECT * FROM past_sessions WHERE group_id = ? AND session = ?")
-                    .bind(group.as_str())
-                    .bind(session.to_string())
-                    .fetch_optional(self.0.pool())
-                    .await?;
+                let row =
+                    sqlx::query("SELECT * FROM past_sessions WHERE group_id = ? AND session = ?")
+                        .bind(group.as_str())
+                        .bind(session.to_string())
+                        .fetch_optional(self.0.pool())
+                        .await?;
                 row.as_ref().map(past).transpose()
             };
             read.await.map_err(self.0.failed("the history could not be read"))
@@ -203,22 +216,27 @@ impl HistoryStore for History {
                 .bind(i64::try_from(query.limit).unwrap_or(i64::MAX))
                 .fetch_all(self.0.pool())
                 .await?;
-                rows.iter().map(past).collect()
+                rows.iter().map(past).collect::<Result<_, _>>()
             };
             read.await.map_err(self.0.failed("the history could not be read"))
         })
     }
 
-    fn consents<'a>(&'a self, group: &'a GroupId, session: SessionId) -> Answer<'a, Vec<ConsentLine>> {
+    fn consents<'a>(
+        &'a self,
+        group: &'a GroupId,
+        session: SessionId,
+    ) -> Answer<'a, Vec<ConsentLine>> {
         Box::pin(async move {
             let read = async {
-                let select = "SELECT * FROM consents WHERE group_id = ? AND session = ? ORDER BY id";
+                let select =
+                    "SELECT * FROM consents WHERE group_id = ? AND session = ? ORDER BY id";
                 let rows = sqlx::query(select)
                     .bind(group.as_str())
                     .bind(session.to_string())
                     .fetch_all(self.0.pool())
                     .await?;
-                rows.iter().map(consent).collect()
+                rows.iter().map(consent).collect::<Result<_, _>>()
             };
             read.await.map_err(self.0.failed("the consent ledger could not be read"))
         })
@@ -276,7 +294,11 @@ impl HistoryStore for MemoryHistory {
         at_once(())
     }
 
-    fn session<'a>(&'a self, group: &'a GroupId, session: SessionId) -> Answer<'a, Option<PastSession>> {
+    fn session<'a>(
+        &'a self,
+        group: &'a GroupId,
+        session: SessionId,
+    ) -> Answer<'a, Option<PastSession>> {
         at_once(self.past(|past| past.group == *group && past.session == session).pop())
     }
 
@@ -291,9 +313,15 @@ impl HistoryStore for MemoryHistory {
         at_once(found)
     }
 
-    fn consents<'a>(&'a self, group: &'a GroupId, session: SessionId) -> Answer<'a, Vec<ConsentLine>> {
+    fn consents<'a>(
+        &'a self,
+        group: &'a GroupId,
+        session: SessionId,
+    ) -> Answer<'a, Vec<ConsentLine>> {
         at_once(self.select(|line| match line {
-            Line::Consent(line) if line.group == *group && line.session == session => Some(line.clone()),
+            Line::Consent(line) if line.group == *group && line.session == session => {
+                Some(line.clone())
+            }
             _ => None,
         }))
     }
@@ -331,7 +359,10 @@ mod tests {
         let (group, other): (GroupId, GroupId) = ("1".parse().unwrap(), "2".parse().unwrap());
         let lines = [past(1, "ada", 10), past(2, "bob", 20), past(3, "ada", 30)].map(Line::Session);
         store.put(lines.into()).await.unwrap();
-        store.put([consent(1, 5), consent(3, 25), consent(3, 26)].map(Line::Consent).into()).await.unwrap();
+        store
+            .put([consent(1, 5), consent(3, 25), consent(3, 26)].map(Line::Consent).into())
+            .await
+            .unwrap();
         let query = |visitor: Option<&str>, before: Option<u128>, limit| PastQuery {
             group: group.clone(),
             visitor: visitor.map(|visitor| visitor.parse().unwrap()),

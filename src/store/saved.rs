@@ -236,7 +236,8 @@ impl SavedState {
                 .bind(Secret::generate().expose())
                 .execute(&self.pool)
                 .await?;
-            let select = sqlx::query_scalar::<_, String>("SELECT value FROM secrets WHERE name = ?");
+            let select =
+                sqlx::query_scalar::<_, String>("SELECT value FROM secrets WHERE name = ?");
             select.bind(name).fetch_one(&self.pool).await
         };
         find.await.map(Secret::from).map_err(self.failed("a secret could not be kept"))

@@ -9,7 +9,9 @@ use crate::{
         ticket::{LINK_LIFE_MS, Ticket},
     },
     model::{
-        cobrowse::{ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, SessionTold},
+        cobrowse::{
+            ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, SessionTold,
+        },
         event::SessionEndReason,
         ids::{SessionKey, SocketAddress, VisitorId, VisitorKey},
     },
@@ -46,7 +48,9 @@ impl Deliver<Session, SessionEngine> for Delivery {
                     if let Some(socket) = here(socket) {
                         let ticket = on.then(|| {
                             let until = shared.clock.wall() + LINK_LIFE_MS;
-                            shared.tickets.write(Ticket::Page { session: key.clone(), epoch }, until)
+                            shared
+                                .tickets
+                                .write(Ticket::Page { session: key.clone(), epoch }, until)
                         });
                         shared.post.record(socket, epoch, ticket);
                     }
@@ -82,8 +86,12 @@ impl Delivery {
 
     fn ended(&self, key: &SessionKey, summary: &Summary) {
         let reason = match summary.reason {
-            EndReason::Visitor | EndReason::Declined | EndReason::UserTimeout => SessionEndReason::Visitor,
-            EndReason::Agent | EndReason::Controller | EndReason::NeverJoined => SessionEndReason::Agent,
+            EndReason::Visitor | EndReason::Declined | EndReason::UserTimeout => {
+                SessionEndReason::Visitor
+            }
+            EndReason::Agent | EndReason::Controller | EndReason::NeverJoined => {
+                SessionEndReason::Agent
+            }
             EndReason::NetworkTimeout | EndReason::TooLong => SessionEndReason::Error,
         };
         self.0.ledger.write(Line::Session(PastSession {

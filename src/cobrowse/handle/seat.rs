@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Cobrowse, Shared, Standing, plain, unexpected};
+use super::{Cobrowse, Shared, plain, unexpected};
 use crate::{
     auth::Agent,
     cobrowse::{
@@ -65,7 +65,12 @@ pub struct ViewerSeat {
 impl Cobrowse {
     /// A link's ticket: an agent may take a seat.
     #[must_use]
-    pub fn seat_ticket(&self, session: SessionKey, agent: Agent, permissions: Permissions) -> String {
+    pub fn seat_ticket(
+        &self,
+        session: SessionKey,
+        agent: Agent,
+        permissions: Permissions,
+    ) -> String {
         let ticket = SeatTicket { session, agent, permissions, tab: None };
         let until = self.shared.clock.wall() + LINK_LIFE_MS;
         self.shared.tickets.write(Ticket::Seat(Box::new(ticket)), until)
@@ -83,7 +88,12 @@ impl Cobrowse {
     ///
     /// # Errors
     /// `notfound` when it is not to be recorded any more.
-    pub fn open_page(&self, session: SessionKey, epoch: u32, socket: SocketId) -> Result<PagePass, Problem> {
+    pub fn open_page(
+        &self,
+        session: SessionKey,
+        epoch: u32,
+        socket: SocketId,
+    ) -> Result<PagePass, Problem> {
         let over = || Problem::new(ErrorCode::NotFound, "the session is over");
         let channel = self.shared.channels.get(&session).ok_or_else(over)?;
         let channel = Arc::clone(&channel);
@@ -117,33 +127,20 @@ impl Cobrowse {
         };
         let (cobrowse, key) = (self.clone(), session.clone());
         let sink = Box::new(move |result| {
-            let user = match plain(result) {
-                Ok(Reply::Joined { user, .. }) => user,
+            let (user, view) = match plain(result) {
+                Ok(Reply::Joined { user, view }) => (user, *view),
                 Ok(_) => return answer(Err(unexpected())),
                 Err(problem) => return answer(Err(problem)),
             };
             let shared = Arc::clone(&cobrowse.shared);
             let channel = shared.channel(&key);
-            let viewer = ViewerSeat {
-                cobrowse: cobrowse.clone(),
-                channel: Arc::clone(&channel),
-                session: key.clone(),
-                user,
-                name,
-                permissions,
-                socket,
-            };
             let again = SeatTicket { session: key.clone(), agent, permissions, tab: Some(tab) };
             let until = shared.clock.wall() + SEAT_LIFE_MS;
             let ticket = shared.tickets.write(Ticket::Seat(Box::new(again)), until);
-            cobrowse.look_up(key, move |standing| match standing {
-                Ok(Some(Standing::Running(view))) => {
-                    let seat = seat(*view, user, permissions, ticket, channel.secret());
-                    answer(Ok((seat, viewer)));
-                }
-                Ok(_) => answer(Err(Problem::new(ErrorCode::NotFound, "the session is over"))),
-                Err(problem) => answer(Err(problem)),
-            });
+            let seat = seat(view, user, permissions, ticket, channel.secret());
+            let session = key;
+            let viewer = ViewerSeat { cobrowse, channel, session, user, name, permissions, socket };
+            answer(Ok((seat, viewer)));
         });
         self.engine.submit(session, Expect::Any, Command::Join(Box::new(join)), sink);
     }
@@ -161,7 +158,13 @@ impl Cobrowse {
     }
 }
 
-fn seat(view: SessionView, user: UserId, permissions: Permissions, ticket: String, assets: &str) -> Seat {
+fn seat(
+    view: SessionView,
+    user: UserId,
+    permissions: Permissions,
+    ticket: String,
+    assets: &str,
+) -> Seat {
     Seat {
         user,
         visitorid: view.visitorid,
@@ -277,7 +280,11 @@ impl ViewerSeat {
     }
 
     /// A command of his.
-    pub fn command(&self, command: Command, answer: impl FnOnce(Result<(), Problem>) + Send + 'static) {
+    pub fn command(
+        &self,
+        command: Command,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
         self.cobrowse.command(self.session.clone(), command, answer);
     }
 }
@@ -294,7 +301,9 @@ impl From<crate::cobrowse::envelope::BadEnvelope> for Problem {
         use crate::cobrowse::envelope::BadEnvelope;
         let code = match bad {
             BadEnvelope::TooLarge { .. } => ErrorCode::TooLarge,
-            BadEnvelope::Length | BadEnvelope::Flags | BadEnvelope::Deflate => ErrorCode::BadRequest,
+            BadEnvelope::Length | BadEnvelope::Flags | BadEnvelope::Deflate => {
+                ErrorCode::BadRequest
+            }
         };
         Problem { code, ..Problem::field("message", bad.to_string()) }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Summary};
+use super::{Policy, SessionView, Summary};
 use crate::{
     clock::Timestamp,
     model::{
@@ -176,8 +176,8 @@ pub enum Reply {
     Joined {
         /// His number.
         user: UserId,
-        /// Who was there before.
-        others: Vec<MemberView>,
+        /// What he comes into; what his coming changes is told afterwards.
+        view: Box<SessionView>,
     },
     /// Refused; nothing changed.
     Refused(Problem),

@@ -126,7 +126,7 @@ impl Session {
 }
 
 impl Open {
-    fn view(&self) -> SessionView {
+    pub(super) fn view(&self) -> SessionView {
         let controlling =
             self.control.as_ref().filter(|control| control.state == ConsentState::Given);
         SessionView {

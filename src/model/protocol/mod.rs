@@ -214,7 +214,11 @@ impl<'a> Fields<'a> {
     }
 
     /// A text of at most `most` bytes.
-    fn text(field: Option<&Cow<'a, str>>, name: &'static str, most: usize) -> Result<Box<str>, Problem> {
+    fn text(
+        field: Option<&Cow<'a, str>>,
+        name: &'static str,
+        most: usize,
+    ) -> Result<Box<str>, Problem> {
         let text = Self::required(field, name)?;
         if text.len() > most {
             return Err(Problem::field(name, format!("must have at most {most} bytes")));

@@ -7,8 +7,8 @@ use super::{Fields, Numbered, Unreadable, read};
 use crate::{
     clock::Timestamp,
     model::{
-        error::Problem,
         cobrowse::{ConsentTo, Entered, MemberView, SessionTold},
+        error::Problem,
         event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
         ids::{PageId, SessionId, SignalId, TabId, VisitorId},
         json::Json,

@@ -135,6 +135,7 @@ impl VisitorSocket {
                 now,
                 focus: welcome.focus,
                 terms: welcome.terms,
+                session: welcome.session,
             };
             voice.say(&message);
             if let Some(problem) = welcome.refused_data {
@@ -227,14 +228,9 @@ impl VisitorSocket {
         let left = Arc::clone(&leaving);
         let before = self.enter(key.clone(), connect, move |presence, welcome| {
             if let Some(request) = request {
-                let message = ToVisitor::Ok {
-                    request,
-                    uniqueid: None,
-                    seconds: None,
-                    visitorid: Some(known),
-                    epoch: Some(welcome.epoch),
-                };
-                voice.say(&message);
+                voice.say(&ToVisitor::answer(request, |ok| {
+                    (ok.visitorid, ok.epoch) = (Some(known), Some(welcome.epoch));
+                }));
             }
             if current.is_anonymous() {
                 presence.join(current, Some(socket), key, move || drop(left.lock().take()));
@@ -243,8 +239,9 @@ impl VisitorSocket {
         *leaving.lock() = before.map(|mut page| {
             page.moved = true;
             if !page.key.visitor.is_anonymous() {
-                // Somebody else: the old visitor leaves.
+                // Somebody else: the old visitor leaves, and his session is not the new one's.
                 page.departure = Departure::Disconnect;
+                self.sharing = None;
             }
             page
         });
