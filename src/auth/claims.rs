@@ -81,8 +81,9 @@ pub(super) fn text_or_number<'de, D: Deserializer<'de>>(
     }
 }
 
-/// The bearer of a verified token. Only [`super::TokenService::verify`] makes one outside tests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The bearer of a verified token. Only [`super::TokenService::verify`] makes one outside tests; what is written is read
+/// only under a signature of this service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The one group that he may touch.
     pub group: GroupId,
@@ -103,7 +104,7 @@ pub struct Agent {
 }
 
 /// On whose word a bearer is believed: who signed his token, and with which key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Voucher {
     /// The outside issuer; `None` means this server or who shares its keys.
     pub issuer: Option<Arc<str>>,

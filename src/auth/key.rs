@@ -97,7 +97,7 @@ pub enum InvalidKey {
 }
 
 /// What is remembered of a key that vouched for somebody: half of a hash over its name, its algorithm and itself.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct KeyPrint([u8; 16]);
 
 impl KeyPrint {

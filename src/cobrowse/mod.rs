@@ -2,10 +2,19 @@
 //!
 //! * [`session`] decides: the session and all its rules, pure,
 //! * [`envelope`] is the head of what is streamed,
-//! * [`masking`] blots out what must not pass,
-//! * [`relay`] keeps what an agent who comes late needs.
+//! * [`relay`] keeps what an agent who comes late needs, [`assets`] the pictures and style sheets of the pages,
+//! * [`channel`] brings the stream of one session to its viewers,
+//! * [`ticket`] opens a stream,
+//! * [`ledger`] brings past sessions and consents to the history,
+//! * [`handle`] is what sockets, HTTP and facades call,
+//! * [`saving`] carries sessions over a restart.
 
+pub mod assets;
+pub mod channel;
 pub mod envelope;
-pub mod masking;
+pub mod handle;
+pub mod ledger;
 pub mod relay;
+pub mod saving;
 pub mod session;
+pub mod ticket;

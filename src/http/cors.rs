@@ -1,4 +1,5 @@
-//! Which pages of other origins may read our answers: those in a group's `agent_origins`. The handlers check the very
+//! Which pages of other origins may read our answers: those in a group's `agent_origins`, and where visitors' pages put
+//! their assets those in `visitor_origins`. The handlers check the very
 //! group; a preflight cannot say which it will be.
 
 use actix_cors::Cors;
@@ -17,9 +18,13 @@ pub fn cors(service: &SocketService) -> Cors {
             let Ok(origin) = origin.to_str() else { return false };
             let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
             let origin = service.page_origin(Some(origin), host);
-            service.settings.groups.iter().any(|group| service.allows_agent(group, &origin))
+            let mut groups = service.settings.groups.iter();
+            if request.uri.path().starts_with("/v1/assets/") {
+                return groups.any(|group| service.allows_visitor(group, &origin));
+            }
+            groups.any(|group| service.allows_agent(group, &origin))
         })
-        .allowed_methods([Method::GET, Method::POST, Method::DELETE])
+        .allowed_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allowed_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

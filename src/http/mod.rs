@@ -1,5 +1,6 @@
 //! HTTP: REST, operations and pages. Every route stands in [`routes`]; each noun has a file.
 
+pub mod assets;
 pub mod connections;
 pub mod cors;
 pub mod documents;
@@ -16,6 +17,7 @@ pub mod pages;
 pub mod paging;
 pub mod revocations;
 pub mod routes;
+pub mod sessions;
 pub mod signals;
 pub mod state;
 pub mod tokens;

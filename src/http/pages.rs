@@ -26,6 +26,11 @@ struct Files;
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
     form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 
+/// What the visitor's page brings is shown, and can do nothing: its frame has this policy too (design section 7).
+const WATCH_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data: blob:; font-src 'self' data: blob:; media-src 'self' data: blob:; frame-src 'self' data: blob:; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+
 /// An embedded file as it is, with its validator.
 #[must_use]
 pub fn file(request: &HttpRequest, path: &str) -> HttpResponse {
@@ -106,6 +111,15 @@ pub async fn shop_page(state: State, name: web::Path<String>) -> HttpResponse {
         return not_found();
     }
     page(&state, &format!("demo/{name}.html"))
+}
+
+/// The page in which an agent sees a visitor's page.
+#[get("/watch/")]
+pub async fn watch(state: State) -> HttpResponse {
+    let mut response = page(&state, "watch/index.html");
+    let policy = header::HeaderValue::from_static(WATCH_POLICY);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// The shop's form: a real post and redirect, as shops do it.

@@ -3,8 +3,8 @@
 use actix_web::web::ServiceConfig;
 
 use super::{
-    documents, events, explain, keys, operations, pages, revocations, signals, tokens, visitors,
-    webhooks,
+    assets, documents, events, explain, keys, operations, pages, revocations, sessions, signals,
+    tokens, visitors, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -22,6 +22,14 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)
+        .service(sessions::begin)
+        .service(sessions::list)
+        .service(sessions::history)
+        .service(sessions::one)
+        .service(sessions::consents)
+        .service(sessions::end)
+        .service(sessions::create_ticket)
+        .service(assets::put_asset)
         .service(events::read)
         .service(webhooks::list)
         .service(webhooks::list_letters)
@@ -43,6 +51,8 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(pages::desk)
         .service(pages::desk_config)
         .service(pages::desk_token)
+        .service(pages::watch)
+        .service(assets::read_asset)
         .service(pages::checkout)
         .service(pages::shop_page)
         .service(pages::asset)

@@ -97,6 +97,8 @@ close_codes! {
     Signature = 4506, "signature", No;
     /// The token has been revoked, or the key under it is believed no longer.
     Revoked = 4507, "revoked", Renew;
+    /// The co-browse session is over, or the page, or the agent, is not in it any more.
+    SessionOver = 4508, "sessionover", No;
 }
 
 /// A close as it is sent: the code, and when to come back.

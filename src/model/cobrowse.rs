@@ -1,9 +1,11 @@
 //! Co-browse sessions: who takes part, what he may do, what is told (design section 7).
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{TabId, VisitorId};
+use super::ids::{SessionId, TabId, VisitorId};
 use crate::clock::Timestamp;
 
 /// What somebody is in a session.
@@ -234,6 +236,52 @@ pub enum SessionEventKind {
         #[schema(nullable = false)]
         text: Option<Box<str>>,
     },
+}
+
+/// An event of a session, as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SessionTold {
+    /// Which session.
+    pub session: SessionId,
+    /// The event's place in the session's order, from 1.
+    pub sequence: u64,
+    /// When, in Unix milliseconds.
+    #[schema(value_type = u64)]
+    pub time: Timestamp,
+    /// What happened.
+    pub event: SessionEventKind,
+}
+
+/// What a page comes into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Entered {
+    /// The visitor's number.
+    pub user: UserId,
+    /// Whether agents see the visitor's pages.
+    pub view: ViewState,
+    /// Who else is there.
+    pub members: Vec<MemberView>,
+    /// How the group wants its sessions.
+    #[schema(value_type = PageSettings)]
+    pub settings: Arc<PageSettings>,
+}
+
+/// How a group wants its sessions, as far as the visitor's page must know.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PageSettings {
+    /// CSS selectors of elements whose texts and values are blotted out.
+    pub mask: Vec<String>,
+    /// Whether everything is blotted out but what `allow` selects.
+    pub private: bool,
+    /// CSS selectors of elements that are shown although all else is blotted out.
+    pub allow: Vec<String>,
+    /// Regular expressions of what is blotted out of every text.
+    pub patterns: Vec<String>,
+    /// The language of dialogs and bar; `null`: the page's.
+    #[schema(required = true)]
+    pub language: Option<String>,
+    /// Texts of dialogs and bar, in place of the built-in ones.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// A line of the consent ledger.

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod ids;
 pub mod json;
 pub mod list;
+pub mod masking;
 pub mod presence;
 pub mod protocol;
 pub mod signal;

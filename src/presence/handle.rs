@@ -2,6 +2,7 @@
 
 mod delivery;
 mod explain;
+mod sharing;
 #[cfg(test)]
 mod tests;
 mod unique;
@@ -392,14 +393,14 @@ impl Presence {
         let left = key.clone();
         let command = Command::Join { page, known: known.visitor.clone() };
         self.submit(key, command, move |reply| match reply {
-            Ok(Reply::Joined { data, terms }) => {
+            Ok(Reply::Joined { data, terms, sharing }) => {
                 // A turn of that record later: by then its watchers have gone over, and hear what is inherited.
                 let (anonymous, next) = (left, presence.clone());
                 presence.read(
                     anonymous,
                     |_| (),
                     move |_| {
-                        next.submit(known, Command::Inherit { data, terms }, |_| done());
+                        next.submit(known, Command::Inherit { data, terms, sharing }, |_| done());
                     },
                 );
             }

@@ -58,7 +58,8 @@ pub async fn load(
     Ok(loaded)
 }
 
-fn rows<R: Record>(engine: &MemoryEngine<R>) -> Vec<(String, Vec<u8>)> {
+/// An engine's records as rows of the storage.
+pub fn rows<R: Record>(engine: &MemoryEngine<R>) -> Vec<(String, Vec<u8>)> {
     let mut rows = Vec::with_capacity(engine.records());
     engine.for_each(|key, record| match (serde_json::to_string(key), serde_json::to_vec(record)) {
         (Ok(key), Ok(row)) => rows.push((key, row)),
@@ -69,7 +70,8 @@ fn rows<R: Record>(engine: &MemoryEngine<R>) -> Vec<(String, Vec<u8>)> {
     rows
 }
 
-fn restore<R: Record>(engine: &MemoryEngine<R>, key: &str, row: &[u8]) -> Option<R::Key> {
+/// Puts a row back into its engine; gives its key.
+pub fn restore<R: Record>(engine: &MemoryEngine<R>, key: &str, row: &[u8]) -> Option<R::Key> {
     let read = serde_json::from_str::<R::Key>(key)
         .and_then(|key| Ok((key, serde_json::from_slice::<R>(row)?)));
     match read {

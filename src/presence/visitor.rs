@@ -6,6 +6,7 @@
 //! * `pages`: connecting, leaving, grace, focus, visibility,
 //! * `held`: the signals that wait, and their outcomes,
 //! * `identity`: anonymous visitors who become known, and unique ids,
+//! * `sharing`: the co-browse session that he has,
 //! * `view`: what readers and watchers see,
 //! * `standing`: what lists and figures say.
 
@@ -16,6 +17,7 @@ mod identity;
 mod model_test;
 mod pages;
 mod record;
+pub mod sharing;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     command::{Command, Effect, Reply},
     held::Signals,
+    sharing::Sharing,
 };
 use crate::{
     clock::Timestamp,
@@ -110,6 +113,9 @@ pub struct Visitor {
     listened: Option<Timestamp>,
     /// The code that leads here, and until when.
     unique: Option<(Code, Timestamp)>,
+    /// His co-browse session.
+    #[serde(default)]
+    sharing: Option<Sharing>,
     /// A watcher waits for the state that is unknown yet.
     awaited: bool,
     signals: Signals,
@@ -160,6 +166,7 @@ impl Visitor {
             activities: 0,
             listened: None,
             unique: None,
+            sharing: None,
             awaited: false,
             signals: Signals::default(),
         }
@@ -229,7 +236,14 @@ impl Visitor {
             }
             Command::Signal(submission) => self.signal(*submission, &mut step),
             Command::Join { page, known } => self.join(page, known, &mut step),
-            Command::Inherit { data, terms } => self.inherit(&data, terms, &mut step),
+            Command::Inherit { data, terms, sharing } => {
+                self.inherit(&data, terms, sharing, &mut step)
+            }
+            Command::SessionBegins { session } => self.session_begins(session, &mut step),
+            Command::SessionStarted { session } => self.session_started(session, &mut step),
+            Command::SessionOver { session, reason } => {
+                self.session_over(session, reason, &mut step)
+            }
             Command::Attach { watcher, since } => {
                 self.attach(watcher, since, &mut step);
                 Reply::Done
@@ -288,7 +302,9 @@ impl Visitor {
             | Phase::Transit { .. }
             | Phase::Joined { .. } => false,
         };
-        idle && self.sockets.is_empty() && self.signals.is_empty()
+        // A session outlasts the grace, and always ends.
+        let shares = self.sharing.is_some();
+        idle && !shares && self.sockets.is_empty() && self.signals.is_empty()
     }
 
     fn let_time_pass(&mut self, step: &mut Step<'_>) {

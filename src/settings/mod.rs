@@ -4,6 +4,7 @@
 //! nobody reads the environment or checks a setting again.
 
 mod auth;
+mod cobrowse;
 mod development;
 mod error;
 mod layers;
@@ -30,7 +31,7 @@ use crate::{
         OutsideAddress, Partner, Signer, TokenService, VisitorSignatures,
     },
     limits::{Proxies, Rate},
-    model::{event::Kinds, ids::GroupId},
+    model::{cobrowse::PageSettings, event::Kinds, ids::GroupId, masking::Masking},
     store::saved::StorageUrl,
     telemetry::LogFormat,
     tls,
@@ -102,6 +103,8 @@ pub struct Settings {
     pub groups: Groups,
     /// Presence and signals.
     pub presence: Presence,
+    /// Co-browse sessions.
+    pub cobrowse: Cobrowse,
     /// Events for back ends.
     pub events: Events,
     /// Other products' interfaces.
@@ -254,6 +257,17 @@ pub struct Group {
     pub events: bool,
     /// Where its events are posted.
     pub webhooks: Vec<Webhook>,
+    /// What it wants of its co-browse sessions.
+    pub cobrowse: GroupCobrowse,
+}
+
+/// What a group wants of its co-browse sessions.
+#[derive(Clone, Debug, Default)]
+pub struct GroupCobrowse {
+    /// What is blotted out on the server.
+    pub masking: Arc<Masking>,
+    /// What the visitors' pages are told.
+    pub page: Arc<PageSettings>,
 }
 
 /// Where a group's events are posted.
@@ -309,6 +323,53 @@ impl Groups {
         self.by_id.insert(group.id.clone(), group.clone());
         self.ordered.push(group);
         true
+    }
+}
+
+/// Co-browse sessions and their streams. Milliseconds stay numbers here, as the pure core adds them to timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cobrowse {
+    /// Sessions at a time.
+    pub max_sessions: usize,
+    /// Agents at a time in one session.
+    pub agents: u32,
+    /// How long an agent whose connection is lost is waited for.
+    pub agent_grace_ms: u64,
+    /// How long a visitor whose last page is lost is waited for.
+    pub visitor_grace_ms: u64,
+    /// How long a session waits for visitor and agent.
+    pub join_ms: u64,
+    /// How long the visitor may do nothing.
+    pub idle_ms: u64,
+    /// How long a session may last.
+    pub longest_ms: u64,
+    /// Sessions that one visitor may start.
+    pub sessions_per_minute: Rate,
+    /// Longest message of a page's stream, before it was deflated, in bytes.
+    pub part_bytes: usize,
+    /// What is kept of one page's stream, in bytes.
+    pub page_bytes: usize,
+    /// What may wait for a slow viewer, in bytes.
+    pub outbox_bytes: u64,
+    /// Longest picture, font or style sheet, in bytes.
+    pub asset_bytes: u64,
+    /// What they may take in one session, in bytes.
+    pub assets_bytes: u64,
+    /// How many there may be in one session.
+    pub assets: usize,
+    /// Messages on a page's stream.
+    pub stream_messages: Rate,
+    /// How long past sessions are kept, days.
+    pub history_days: u64,
+    /// How long consents are kept, days.
+    pub consent_days: u64,
+}
+
+impl Cobrowse {
+    /// Longest message of a page's stream as it comes in: the part with its head, deflated or not.
+    #[must_use]
+    pub const fn message_bytes(&self) -> usize {
+        self.part_bytes + 64
     }
 }
 

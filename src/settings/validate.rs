@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
-    webhooks, wire,
+    cobrowse, webhooks, wire,
 };
 use crate::{
     auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
@@ -37,6 +37,7 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         auth,
         presence: presence(&wire.presence)?,
         events: webhooks::events(&wire.events)?,
+        cobrowse: cobrowse::cobrowse(&wire.cobrowse)?,
         facades: facades(wire.facades, &groups)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
@@ -241,6 +242,7 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         strip_query: wire.strip_query,
         events: wire.events,
         webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
+        cobrowse: cobrowse::of_group(at, wire.cobrowse)?,
         id,
     })
 }
@@ -310,7 +312,7 @@ pub(super) fn milliseconds(key: &str, value: u64) -> Checked<Duration> {
     number(key, value, 100..=DAY_MS).map(Duration::from_millis)
 }
 
-fn rate(key: &str, value: u64) -> Checked<NonZeroU32> {
+pub(super) fn rate(key: &str, value: u64) -> Checked<NonZeroU32> {
     let rate: u32 = number(key, value, 1..=1_000_000)?;
     Ok(NonZeroU32::new(rate).unwrap_or(NonZeroU32::MIN))
 }

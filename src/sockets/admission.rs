@@ -28,6 +28,7 @@ pub struct Admission {
     by_address: Keyed<IpAddr>,
     by_address_hard: Keyed<IpAddr>,
     by_visitor: Keyed<VisitorKey>,
+    sessions: Keyed<VisitorKey>,
     requests: Keyed<IpAddr>,
     requests_by_subject: Keyed<(GroupId, Box<str>)>,
     wrong_credentials: Keyed<IpAddr>,
@@ -50,13 +51,14 @@ pub enum Verdict {
 impl Admission {
     /// The limits of the settings.
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, sessions_per_minute: Rate) -> Self {
         let most = limits.remembered_keys;
         let by_address = |rate| Keyed::new(Rate::per_second(rate), most);
         Self {
             by_address: by_address(limits.handshakes_per_second),
             by_address_hard: by_address(limits.handshakes_per_second_hard),
             by_visitor: Keyed::new(Rate::per_second(limits.connects_per_second), most),
+            sessions: Keyed::new(sessions_per_minute, most),
             requests: by_address(limits.requests_per_second),
             requests_by_subject: Keyed::new(
                 Rate::per_second(limits.requests_per_second_per_subject),
@@ -99,6 +101,15 @@ impl Admission {
     /// How to close the socket when the visitor connects too often.
     pub fn hello(&self, visitor: &VisitorKey, now: Timestamp) -> Result<(), Close> {
         self.by_visitor.take(visitor, now).map_err(too_fast)
+    }
+
+    /// Judges a session that a visitor wants to start.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn session(&self, visitor: &VisitorKey, now: Timestamp) -> Result<(), Problem> {
+        let taken = self.sessions.take(visitor, now);
+        taken.map_err(|retry_ms| limited("this visitor starts too many sessions", retry_ms))
     }
 
     /// Judges an HTTP request from `address`.
@@ -146,12 +157,13 @@ impl Admission {
             [&self.by_address, &self.by_address_hard, &self.requests, &self.wrong_credentials];
         by_address.iter().for_each(|limiter| limiter.tidy(now));
         self.by_visitor.tidy(now);
+        self.sessions.tidy(now);
         self.requests_by_subject.tidy(now);
     }
 
     /// How many keys each limiter remembers, and how many newcomers found no room.
     #[must_use]
-    pub fn fill(&self) -> [(Limiter, usize, u64); 7] {
+    pub fn fill(&self) -> [(Limiter, usize, u64); 8] {
         fn of<K: Eq + std::hash::Hash + Clone>(keyed: &Keyed<K>) -> (usize, u64) {
             (keyed.len(), keyed.refused_full())
         }
@@ -159,6 +171,7 @@ impl Admission {
             (Limiter::Handshakes, of(&self.by_address)),
             (Limiter::HandshakesHard, of(&self.by_address_hard)),
             (Limiter::Connects, of(&self.by_visitor)),
+            (Limiter::Sessions, of(&self.sessions)),
             (Limiter::Requests, of(&self.requests)),
             (Limiter::RequestsBySubject, of(&self.requests_by_subject)),
             (Limiter::WrongCredentials, of(&self.wrong_credentials)),

@@ -24,6 +24,8 @@ pub mod outbox;
 pub mod pump;
 /// What every socket of this node shares.
 pub mod service;
+/// The actor of a stream's socket.
+pub mod stream;
 /// The sockets of this node by id.
 pub mod table;
 /// Takes connections over from the HTTP server.

@@ -36,8 +36,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Connection for T {}
 
 /// The actor behind a socket.
 pub trait Endpoint: Actor<Context = Context<Self>> {
-    /// A text message, or a binary one that holds text. Breaking ends the reading.
+    /// A text message. Breaking ends the reading.
     fn message(&mut self, text: &str, context: &mut Context<Self>) -> ControlFlow<Close>;
+    /// A binary message: as a rule text in another wrapping. Breaking ends the reading.
+    fn binary(&mut self, bytes: &[u8], context: &mut Context<Self>) -> ControlFlow<Close> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.message(text, context),
+            Err(_) => ControlFlow::Break(CloseCode::Utf8.into()),
+        }
+    }
     /// A ping or pong. Breaking ends the reading.
     fn control(&mut self) -> ControlFlow<Close>;
     /// Bytes were written to the connection.
@@ -130,10 +137,7 @@ impl<T: Connection> Pump<T> {
             frames += 1;
             let flow = match message {
                 Message::Text(text) => actor.message(text, context),
-                Message::Binary(bytes) => match std::str::from_utf8(bytes) {
-                    Ok(text) => actor.message(text, context),
-                    Err(_) => ControlFlow::Break(CloseCode::Utf8.into()),
-                },
+                Message::Binary(bytes) => actor.binary(bytes, context),
                 Message::Ping(payload) => {
                     let _ = outbox.push(Class::Control, Frame::pong(payload));
                     actor.control()

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     auth::{TokenService, is_own_origin},
     clock::{Clock, Timestamp},
+    cobrowse::handle::Cobrowse,
     events::hub::Hub,
     lists::Lists,
     model::{
@@ -79,6 +80,8 @@ pub enum PageOrigin {
 pub struct SocketService {
     /// The handle to presence.
     pub presence: Presence,
+    /// The handle to co-browse.
+    pub cobrowse: Cobrowse,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
     /// The groups' events.
@@ -178,6 +181,10 @@ impl SocketService {
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
         self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
+        self.metrics.sessions.set(gauge(self.cobrowse.engine().records()));
+        let (parts, assets) = self.cobrowse.bytes();
+        self.metrics.stream_bytes.set(gauge(parts));
+        self.metrics.asset_bytes.set(i64::try_from(assets).unwrap_or(i64::MAX));
         self.metrics.timers.set(gauge(visitors.timers()));
         self.events.refresh_metrics(&self.metrics);
         let stats = visitors.stats();
@@ -229,6 +236,20 @@ impl SocketService {
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::new(u32::try_from(self.settings.limits.frame_limit_bytes).unwrap_or(u32::MAX))
+    }
+
+    /// A reader for streams, whose messages may be longer.
+    #[must_use]
+    pub fn stream_reader(&self) -> Reader {
+        let most = self.settings.cobrowse.message_bytes();
+        Reader::new(u32::try_from(most).unwrap_or(u32::MAX))
+    }
+
+    /// An outbox for a stream, likewise.
+    #[must_use]
+    pub fn stream_outbox(&self, head: bytes::Bytes) -> Arc<Outbox> {
+        let limit = u32::try_from(self.settings.cobrowse.outbox_bytes).unwrap_or(u32::MAX);
+        Arc::new(Outbox::with_head(limit, head))
     }
 
     /// An outbox with the settings' bound, which first writes `head`.

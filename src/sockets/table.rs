@@ -5,21 +5,29 @@ use std::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
+use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::{
-    dialect::Dialect,
+    dialect::{Dialect, NATIVE},
     framing::Frame,
-    outbox::{Class, LatestKey, Outbox},
+    outbox::{Class, LatestKey, Outbox, Pushed},
 };
 use crate::{
+    cobrowse,
     model::{
+        close::CloseCode,
+        cobrowse::{ConsentTo, MemberView, SessionTold},
         event::Event,
         ids::{SignalId, SocketId},
-        protocol::{agent::ToAgent, visitor::ToVisitor},
+        protocol::{
+            agent::ToAgent,
+            stream::{Mark, MarkOf, ToStream},
+            visitor::ToVisitor,
+        },
         signal::{Message, Outcome},
     },
     presence::{handle::Post, visitor::command::ToPage},
@@ -31,6 +39,13 @@ use crate::{
 
 /// Whether a page has the focus is a state: only the newest counts.
 const FOCUS: LatestKey = LatestKey(0);
+/// So is which session the visitor has.
+const SESSION: LatestKey = LatestKey(1);
+/// So is that a stream has a gap, and that a key frame is needed.
+const GAP: LatestKey = LatestKey(2);
+const KEY_FRAME: LatestKey = LatestKey(3);
+/// From here on: where agents' cursors and spotlights are.
+const MARKS: u32 = 16;
 
 /// The way to one socket.
 pub struct Line {
@@ -170,6 +185,9 @@ impl Post for Sockets {
             }
             ToPage::Focus => line.page(Class::Latest(FOCUS), &ToVisitor::Focus),
             ToPage::Blur => line.page(Class::Latest(FOCUS), &ToVisitor::Blur),
+            ToPage::Session(session) => {
+                line.page(Class::Latest(SESSION), &ToVisitor::Session { session });
+            }
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
@@ -196,5 +214,78 @@ impl Post for Sockets {
             Outcome::Held => return,
         };
         self.metrics.signals.of(end).inc();
+    }
+}
+
+impl cobrowse::handle::Post for Sockets {
+    fn told(&self, to: &[SocketId], told: SessionTold) {
+        if to.is_empty() {
+            return;
+        }
+        let message = ToVisitor::SessionEvent(Box::new(told));
+        let frame = text(&message);
+        for socket in to {
+            let Some(line) = self.lines.get(socket) else { continue };
+            if std::ptr::eq(line.dialect, &raw const NATIVE) {
+                let _ = line.outbox.push(Class::Reliable, frame.clone());
+            } else {
+                line.page(Class::Reliable, &message);
+            }
+        }
+    }
+
+    fn record(&self, to: SocketId, epoch: u32, ticket: Option<String>) {
+        if let Some(line) = self.lines.get(&to) {
+            let on = ticket.is_some();
+            line.page(Class::Reliable, &ToVisitor::Record { epoch, on, ticket });
+        }
+    }
+
+    fn ask(&self, to: SocketId, consent: ConsentTo, agent: Option<MemberView>) {
+        if let Some(line) = self.lines.get(&to) {
+            line.page(Class::Reliable, &ToVisitor::Ask { to: consent, agent });
+        }
+    }
+}
+
+impl cobrowse::channel::StreamPost for Sockets {
+    fn part(&self, to: &[SocketId], key_frame: bool, part: &Bytes) -> Vec<SocketId> {
+        let frame = Frame::binary(part);
+        let is_slow = |socket: &SocketId| {
+            let line = self.lines.get(socket)?;
+            let pushed = line.outbox.push(Class::Stream { key_frame }, frame.clone());
+            (pushed == Ok(Pushed::KeyFrameNeeded)).then_some(*socket)
+        };
+        to.iter().filter_map(is_slow).collect()
+    }
+
+    fn gap(&self, to: SocketId, epoch: u32) {
+        self.push(to, Class::Latest(GAP), text(&ToStream::Gap { epoch }));
+    }
+
+    fn key_frame(&self, to: SocketId) {
+        self.push(to, Class::Latest(KEY_FRAME), text(&ToStream::KeyFrame));
+    }
+
+    fn want(&self, to: SocketId, sha256: [u8; 32]) {
+        let sha256 = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.push(to, Class::Reliable, text(&ToStream::Want { sha256 }));
+    }
+
+    fn mark(&self, to: SocketId, mark: &MarkOf) {
+        let place = match mark.mark {
+            Mark::Cursor { .. } => 0,
+            Mark::Spotlight { .. } => 1,
+            Mark::Stroke { .. } => return self.push(to, Class::Reliable, text(mark)),
+        };
+        // Only where it is now counts: of each agent.
+        let key = LatestKey(MARKS + 2 * mark.user.0 + place);
+        self.push(to, Class::Latest(key), text(mark));
+    }
+
+    fn end(&self, to: SocketId) {
+        if let Some(line) = self.lines.get(&to) {
+            line.outbox.close(CloseCode::SessionOver.into());
+        }
     }
 }

@@ -18,6 +18,7 @@ use super::{
     framing::Frame,
     pump::Connection,
     service::{PageOrigin, SocketService, UNREADY_RETRY_MS},
+    stream::StreamSocket,
     table::Line,
     visitor::{Door, VisitorSocket},
 };
@@ -39,12 +40,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 enum SocketPath {
     Visitor(&'static Dialect),
     Agent,
+    Stream,
 }
 
 impl SocketPath {
     fn of(service: &SocketService, path: &str) -> Option<Self> {
         if path == "/v1/agent" {
             return Some(Self::Agent);
+        }
+        if path == "/v1/stream" {
+            return Some(Self::Stream);
         }
         let mut dialects = std::iter::once(&NATIVE).chain(service.dialects.iter().copied());
         dialects.find(|dialect| dialect.path == path).map(Self::Visitor)
@@ -54,6 +59,7 @@ impl SocketPath {
         match self {
             Self::Visitor(dialect) => dialect.path,
             Self::Agent => "/v1/agent",
+            Self::Stream => "/v1/stream",
         }
     }
 }
@@ -74,6 +80,7 @@ pub struct Opened<'a, T> {
 enum Admitted {
     Visitor(Door, &'static Dialect),
     Agent { group: Option<GroupId>, origin: PageOrigin },
+    Stream { origin: PageOrigin },
 }
 
 /// Why not.
@@ -104,10 +111,14 @@ pub async fn take_over<T: Connection>(
     match judge(&service, &request, address) {
         Ok((admitted, place)) => {
             service.metrics.handshakes.of(HandshakeResult::Accepted).inc();
-            let outbox = service.outbox(handshake(&request).freeze());
+            let head = handshake(&request).freeze();
+            let outbox = match &admitted {
+                Admitted::Stream { .. } => service.stream_outbox(head),
+                Admitted::Visitor(..) | Admitted::Agent { .. } => service.outbox(head),
+            };
             let dialect = match &admitted {
                 Admitted::Visitor(_, dialect) => dialect,
-                Admitted::Agent { .. } => &NATIVE,
+                Admitted::Agent { .. } | Admitted::Stream { .. } => &NATIVE,
             };
             let line = Line::new(outbox, dialect);
             let opened = Opened { connection, early: &early, line, place };
@@ -116,6 +127,7 @@ pub async fn take_over<T: Connection>(
                 Admitted::Agent { group, origin } => {
                     AgentSocket::serve(service, Caller { group, origin, address }, opened);
                 }
+                Admitted::Stream { origin } => StreamSocket::serve(service, origin, opened),
             }
         }
         Err(Refused::Http { status, reason, header }) => {
@@ -222,6 +234,8 @@ fn admit(
             }
             Ok(Admitted::Visitor(Door::Group(group), dialect))
         }
+        // The ticket of the first message says which group's list counts.
+        SocketPath::Stream => Ok(Admitted::Stream { origin }),
         // The token of the first message says which group's list counts; it must be the group that is asked for.
         SocketPath::Agent => {
             let group = match asked.map(str::parse::<GroupId>) {

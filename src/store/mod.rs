@@ -6,9 +6,11 @@
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
 //! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what
-//! outlives it, among that [`dead_letters`], what could not be delivered, and [`revoked`], the revocations.
+//! outlives it, among that [`dead_letters`], what could not be delivered, [`revoked`], the
+//! revocations, and [`history`], past sessions and consents.
 
 pub mod dead_letters;
+pub mod history;
 pub mod memory;
 pub mod revoked;
 pub mod saved;

@@ -15,6 +15,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::auth::Secret;
+
 /// How long another process may hold the file before we give up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages that SQLite keeps in memory, as negative KiB: rows go through from end to end, and are not looked at again.
@@ -222,6 +224,25 @@ impl SavedState {
         take.await.map_err(self.failed("state could not be loaded"))
     }
 
+    /// A secret of the service with this name, made when it is first asked for; the same for every process that uses
+    /// this storage.
+    ///
+    /// # Errors
+    /// The storage cannot be read or written.
+    pub async fn secret(&self, name: &str) -> Result<Secret, StorageError> {
+        let find = async {
+            sqlx::query("INSERT OR IGNORE INTO secrets (name, value) VALUES (?, ?)")
+                .bind(name)
+                .bind(Secret::generate().expose())
+                .execute(&self.pool)
+                .await?;
+            let select =
+                sqlx::query_scalar::<_, String>("SELECT value FROM secrets WHERE name = ?");
+            select.bind(name).fetch_one(&self.pool).await
+        };
+        find.await.map(Secret::from).map_err(self.failed("a secret could not be kept"))
+    }
+
     /// Closes the storage and folds its log into the one file.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -263,6 +284,12 @@ fn migrations() -> Migrator {
                  id TEXT PRIMARY KEY, group_id TEXT NOT NULL, kind TEXT NOT NULL, value TEXT NOT NULL,
                  made INTEGER NOT NULL, made_by TEXT NOT NULL, reason TEXT, UNIQUE (group_id, kind, value)
              );",
+        ),
+        (40, "session history", super::history::TABLES),
+        (
+            41,
+            "secrets",
+            "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);",
         ),
     ];
     let steps = steps.into_iter().map(|(version, description, sql)| {

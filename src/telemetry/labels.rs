@@ -91,6 +91,8 @@ labels! {
         Requests = "requests",
         /// HTTP requests by token subject.
         RequestsBySubject = "requests_by_subject",
+        /// Sessions that visitors start, by visitor id.
+        Sessions = "sessions",
         /// Wrong keys by address.
         WrongCredentials = "wrong_credentials",
         /// Guesses at codes by address.
@@ -109,6 +111,10 @@ labels! {
         VisitorMessage = "visitor_message",
         /// A message of an agent's socket, refused with a word.
         AgentMessage = "agent_message",
+        /// A message of a stream's socket, refused with a word.
+        StreamMessage = "stream_message",
+        /// A session that a visitor wanted to start.
+        Session = "session",
         /// A socket that went on all the same, closed.
         Flood = "flood",
         /// A handshake above a limit by rate.

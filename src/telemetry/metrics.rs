@@ -116,6 +116,12 @@ figures! {
     bytes_out: Counter = "Bytes written to sockets";
     outbox_overflows: Labelled<OutboxClass, Counter> = "Messages that found their outbox full";
     write_deadline_exceeded: Counter = "Sockets that did not read in time";
+    sessions: Gauge = "Co-browse sessions that run, or ended within the last minute";
+    stream_bytes: Gauge = "Bytes of streams that are kept for viewers who come late";
+    asset_bytes: Gauge = "Bytes of pictures, fonts and style sheets of visitors' pages that are kept, or on their way";
+    stream_parts: Counter = "Parts of streams that pages sent";
+    stream_parts_refused: Counter = "Parts of streams that were refused or dropped";
+    history_lost: Counter = "Past sessions and consents that could not be written, and stand in the log alone";
     visitors_connected: Gauge = "Connected visitors, those in transit included";
     visitors_in_transit: Gauge = "Visitors within the grace after their last socket";
     records: Gauge = "Visitors' records";

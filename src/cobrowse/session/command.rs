@@ -2,12 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, Summary};
+use super::{Policy, SessionView, Summary};
 use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
             ConsentEntry, ConsentTo, EndReason, MemberView, Permissions, SessionEventKind, UserId,
+            ViewState,
         },
         error::Problem,
         ids::{Code, SocketAddress, TabId, VisitorId},
@@ -166,13 +167,17 @@ pub enum Reply {
         user: UserId,
         /// The page's number.
         epoch: u32,
+        /// Whether agents see the visitor's pages.
+        view: ViewState,
+        /// Who else is there.
+        others: Vec<MemberView>,
     },
     /// He is in.
     Joined {
         /// His number.
         user: UserId,
-        /// Who was there before.
-        others: Vec<MemberView>,
+        /// What he comes into; what his coming changes is told afterwards.
+        view: Box<SessionView>,
     },
     /// Refused; nothing changed.
     Refused(Problem),
@@ -210,6 +215,11 @@ pub enum Effect {
     Consent(ConsentEntry),
     /// For the history: how it was.
     Ended(Box<Summary>),
+    /// The session failed inside the service, and is gone.
+    Lost {
+        /// Whose it was.
+        visitor: VisitorId,
+    },
 }
 
 /// What happened in a session. The sequence orders the events of a session, from 1.

@@ -59,6 +59,7 @@ impl Record for Session {
                 epoch,
                 on: false,
             }));
+            effects.push(Effect::Lost { visitor: open.visitor.clone() });
         }
     }
 

@@ -102,7 +102,7 @@ impl Open {
                 let connection = SessionEventKind::Connection { user, connected: true };
                 self.tell_but(Some(socket), connection, step);
             }
-            return Reply::Joined { user, others: self.others(user) };
+            return self.joined(user);
         }
         let successor = self
             .transfer
@@ -130,7 +130,11 @@ impl Open {
         if let Some(transfer) = successor {
             self.remove(transfer.from, LeaveReason::Transferred, step);
         }
-        Reply::Joined { user, others: self.others(user) }
+        self.joined(user)
+    }
+
+    fn joined(&self, user: UserId) -> Reply {
+        Reply::Joined { user, view: Box::new(self.view()) }
     }
 
     pub(super) fn leave(&mut self, user: UserId, step: &mut Step<'_>) -> Result<Reply, End> {

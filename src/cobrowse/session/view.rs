@@ -33,6 +33,8 @@ pub struct SessionView {
     pub active: bool,
     /// Whether agents see the visitor's pages.
     pub view: ViewState,
+    /// How it stands with the visitor's consent to that.
+    pub consent: ConsentState,
     /// The agent who works on the visitor's page.
     #[schema(required = true)]
     pub control: Option<UserId>,
@@ -124,7 +126,7 @@ impl Session {
 }
 
 impl Open {
-    fn view(&self) -> SessionView {
+    pub(super) fn view(&self) -> SessionView {
         let controlling =
             self.control.as_ref().filter(|control| control.state == ConsentState::Given);
         SessionView {
@@ -134,6 +136,7 @@ impl Open {
             activated: self.activated,
             active: self.is_active(),
             view: self.seen,
+            consent: self.view,
             control: controlling.map(|control| control.user),
             members: self
                 .customer_view()
@@ -161,7 +164,8 @@ impl Open {
     /// Everybody but this one.
     pub(super) fn others(&self, user: UserId) -> Vec<MemberView> {
         let members = self.members.iter().filter(|member| member.user != user).map(Member::view);
-        self.customer_view().into_iter().chain(members).collect()
+        let customer = self.customer_view().filter(|customer| customer.user != user);
+        customer.into_iter().chain(members).collect()
     }
 
     pub(super) fn page_views(&self) -> Vec<PageView> {

@@ -47,7 +47,7 @@ impl Open {
     pub(super) fn enter(&mut self, enter: Enter, step: &mut Step<'_>) -> Reply {
         let user = self.customer;
         if let (Some(user), Some(page)) = (user, self.page(enter.socket)) {
-            return Reply::Entered { user, epoch: page.epoch };
+            return self.entered(user, page.epoch);
         }
         // The tab shows this page now; one of it that is still there went without a word.
         let ghosts = self.pages.iter().filter(|page| page.tab == enter.tab);
@@ -94,7 +94,11 @@ impl Open {
                 user
             }
         };
-        Reply::Entered { user, epoch }
+        self.entered(user, epoch)
+    }
+
+    fn entered(&self, user: UserId, epoch: u32) -> Reply {
+        Reply::Entered { user, epoch, view: self.seen, others: self.others(user) }
     }
 
     pub(super) fn navigate(

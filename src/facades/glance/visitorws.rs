@@ -144,7 +144,12 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        ToVisitor::Ok { .. } => return None,
+        // Their pages are not shown by us.
+        ToVisitor::Session { .. }
+        | ToVisitor::Record { .. }
+        | ToVisitor::Ask { .. }
+        | ToVisitor::SessionEvent(_)
+        | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))
 }

@@ -34,6 +34,7 @@ macro_rules! kinds {
 
 pub mod agent;
 pub mod shapes;
+pub mod stream;
 pub mod visitor;
 
 use std::borrow::Cow;
@@ -101,6 +102,34 @@ struct Fields<'a> {
     window: Option<super::list::Window>,
     #[serde(borrow)]
     signature: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    session: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    url: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    title: Option<Cow<'a, str>>,
+    agreed: Option<bool>,
+    #[serde(borrow)]
+    to: Option<Cow<'a, str>>,
+    given: Option<bool>,
+    paused: Option<bool>,
+    #[serde(borrow)]
+    ticket: Option<Cow<'a, str>>,
+    x: Option<f32>,
+    y: Option<f32>,
+    stroke: Option<u32>,
+    #[serde(borrow)]
+    colour: Option<Cow<'a, str>>,
+    points: Option<Vec<[f32; 2]>>,
+    done: Option<bool>,
+    #[serde(borrow)]
+    text: Option<Cow<'a, str>>,
+    asset: Option<u32>,
+    #[serde(borrow)]
+    sha256: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    content_type: Option<Cow<'a, str>>,
+    bytes: Option<u64>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.
@@ -182,6 +211,19 @@ impl<'a> Fields<'a> {
         text.parse().map_err(|invalid: super::ids::InvalidId| {
             Problem::field(name, format!("must be {}", invalid.rule))
         })
+    }
+
+    /// A text of at most `most` bytes.
+    fn text(
+        field: Option<&Cow<'a, str>>,
+        name: &'static str,
+        most: usize,
+    ) -> Result<Box<str>, Problem> {
+        let text = Self::required(field, name)?;
+        if text.len() > most {
+            return Err(Problem::field(name, format!("must have at most {most} bytes")));
+        }
+        Ok(text.as_ref().into())
     }
 
     fn ids(

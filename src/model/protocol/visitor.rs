@@ -7,9 +7,10 @@ use super::{Fields, Numbered, Unreadable, read};
 use crate::{
     clock::Timestamp,
     model::{
+        cobrowse::{ConsentTo, Entered, MemberView, SessionTold},
         error::Problem,
         event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
-        ids::{PageId, SignalId, TabId, VisitorId},
+        ids::{PageId, SessionId, SignalId, TabId, VisitorId},
         json::Json,
         presence::PresenceUpdate,
         signal::InvokeFailure,
@@ -49,6 +50,18 @@ kinds! {
         /// The page goes on under another visitor id. From an anonymous id the record is joined to the known one and
         /// nobody sees a leave; from a known id the old visitor leaves. `ok` carries `visitorid` and `epoch`.
         Identify = "identify",
+        /// The visitor begins a co-browse session, or asks for the one that he has. `ok` carries `session`.
+        StartSession = "startsession",
+        /// The page comes into the visitor's session. `ok` carries `user`, `epoch`, `view`, `members` and `settings`.
+        Enter = "enter",
+        /// The page in the session has another address or title, without a load.
+        Navigate = "navigate",
+        /// The visitor answers what he was asked, or takes back what he agreed to.
+        Consent = "consent",
+        /// The visitor pauses what agents see, or goes on.
+        Pause = "pause",
+        /// The visitor ends the session.
+        EndSession = "endsession",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -56,6 +69,10 @@ kinds! {
 
 /// Longest words of a failed invocation, in bytes.
 pub const MAX_FAILURE_BYTES: usize = 1_000;
+/// Longest address of a page in a session, in bytes.
+pub const MAX_URL_BYTES: usize = 2_048;
+/// Longest title of a page in a session, in bytes.
+pub const MAX_TITLE_BYTES: usize = 512;
 
 /// The site's word that a visitor is who he says; a secret of his, so `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -134,8 +151,45 @@ pub enum VisitorMessage {
         /// The site's word on that.
         signature: Option<Signature>,
     },
+    /// The visitor begins a co-browse session.
+    StartSession {
+        /// Whether he has agreed to be seen.
+        agreed: bool,
+    },
+    /// The page comes into his session.
+    Enter {
+        /// Which.
+        session: SessionId,
+        /// The page's address and title.
+        page: PageTitle,
+    },
+    /// It has another address or title.
+    Navigate(PageTitle),
+    /// He answers, or takes back what he agreed to.
+    Consent {
+        /// To what.
+        to: ConsentTo,
+        /// Whether he agrees.
+        given: bool,
+    },
+    /// He pauses, or goes on.
+    Pause {
+        /// Which of the two.
+        paused: bool,
+    },
+    /// He ends the session.
+    EndSession,
     /// The visitor leaves.
     Disconnect,
+}
+
+/// A page as a session knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageTitle {
+    /// Its address.
+    pub url: Box<str>,
+    /// Its title.
+    pub title: Box<str>,
 }
 
 impl VisitorMessage {
@@ -217,7 +271,34 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;
             VisitorMessage::Identify { known, signature: signature(&fields) }
         }
+        VisitorKind::StartSession => {
+            VisitorMessage::StartSession { agreed: fields.agreed.unwrap_or_default() }
+        }
+        VisitorKind::Enter => VisitorMessage::Enter {
+            session: Fields::parsed(fields.session.as_ref(), "session")?,
+            page: page(&fields)?,
+        },
+        VisitorKind::Navigate => VisitorMessage::Navigate(page(&fields)?),
+        VisitorKind::Consent => VisitorMessage::Consent {
+            to: match Fields::required(fields.to.as_deref(), "to")? {
+                "view" => ConsentTo::View,
+                "control" => ConsentTo::Control,
+                _ => return Err(Problem::field("to", "must be view or control")),
+            },
+            given: Fields::required(fields.given, "given")?,
+        },
+        VisitorKind::Pause => {
+            VisitorMessage::Pause { paused: Fields::required(fields.paused, "paused")? }
+        }
+        VisitorKind::EndSession => VisitorMessage::EndSession,
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
+    })
+}
+
+fn page(fields: &Fields<'_>) -> Result<PageTitle, Problem> {
+    Ok(PageTitle {
+        url: Fields::text(fields.url.as_ref(), "url", MAX_URL_BYTES)?,
+        title: Fields::text(fields.title.as_ref(), "title", MAX_TITLE_BYTES)?,
     })
 }
 
@@ -282,7 +363,39 @@ pub enum ToVisitor {
         /// Where the visitor stands with the terms.
         #[schema(required = true)]
         terms: Option<TermsStatus>,
+        /// His co-browse session, which the page is to `enter`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        session: Option<SessionId>,
     },
+    /// The visitor's co-browse session: one began, which the page is to `enter`; or `null`: it is over.
+    Session {
+        /// Which.
+        #[schema(required = true)]
+        session: Option<SessionId>,
+    },
+    /// The page is to be recorded from now on, or no more.
+    Record {
+        /// The page's number.
+        epoch: u32,
+        /// Which of the two.
+        on: bool,
+        /// Opens `/v1/stream`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        ticket: Option<String>,
+    },
+    /// The visitor is to be asked on this page. He answers by `consent`.
+    Ask {
+        /// What he is asked to agree to.
+        to: ConsentTo,
+        /// The agent for whom, if it is for one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        agent: Option<MemberView>,
+    },
+    /// Something happened in the session.
+    SessionEvent(Box<SessionTold>),
     /// A signal.
     Signal {
         /// Its id, to be acknowledged.
@@ -313,33 +426,53 @@ pub enum ToVisitor {
     /// This socket lost the focus.
     Blur,
     /// A request is done.
-    Ok {
-        /// The request's number.
-        request: u64,
-        /// The unique id, where one was asked for.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        uniqueid: Option<String>,
-        /// How long it lives, in seconds.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        seconds: Option<u64>,
-        /// Who the visitor is now, after `identify`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        visitorid: Option<VisitorId>,
-        /// The record's epoch, after `identify`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        epoch: Option<u64>,
-    },
+    Ok(Box<VisitorOk>),
+}
+
+/// The answer to a request that was carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct VisitorOk {
+    /// The request's number.
+    pub request: u64,
+    /// The unique id, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub uniqueid: Option<String>,
+    /// How long it lives, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub seconds: Option<u64>,
+    /// Who the visitor is now, after `identify`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub visitorid: Option<VisitorId>,
+    /// The record's epoch, after `identify`; the page's number in the session, after `enter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub epoch: Option<u64>,
+    /// The session, after `startsession`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub session: Option<SessionId>,
+    /// What the page comes into, after `enter`.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub entered: Option<Entered>,
 }
 
 impl ToVisitor {
+    /// A request is done; `fill` says more.
+    #[must_use]
+    pub fn answer(request: u64, fill: impl FnOnce(&mut VisitorOk)) -> Self {
+        let mut ok = VisitorOk { request, ..VisitorOk::default() };
+        fill(&mut ok);
+        Self::Ok(Box::new(ok))
+    }
+
     /// A request is done; there is no more to say.
     #[must_use]
     pub fn ok(request: u64) -> Self {
-        Self::Ok { request, uniqueid: None, seconds: None, visitorid: None, epoch: None }
+        Self::answer(request, |_| ())
     }
 }
 

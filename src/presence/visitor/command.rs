@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::sharing::Sharing;
 use crate::{
     clock::Timestamp,
     model::{
         close::CloseCode,
         error::Problem,
-        event::{Event, EventKind, Position, TermsStatus},
-        ids::{Code, IdempotencyKey, PageId, SignalId, SocketAddress, TabId, VisitorId},
+        event::{Event, EventKind, Position, SessionEndReason, TermsStatus},
+        ids::{Code, IdempotencyKey, PageId, SessionId, SignalId, SocketAddress, TabId, VisitorId},
         list::Row,
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
@@ -155,6 +156,25 @@ pub enum Command {
         data: PresenceUpdate,
         /// His terms.
         terms: Option<TermsStatus>,
+        /// His co-browse session.
+        sharing: Option<Sharing>,
+    },
+    /// A co-browse session of his begins, unless he has one.
+    SessionBegins {
+        /// Which.
+        session: SessionId,
+    },
+    /// He agreed to be seen in it.
+    SessionStarted {
+        /// Which.
+        session: SessionId,
+    },
+    /// It is over.
+    SessionOver {
+        /// Which.
+        session: SessionId,
+        /// What watchers are told.
+        reason: SessionEndReason,
     },
     /// A watcher asks for the present state.
     Attach {
@@ -211,6 +231,18 @@ pub enum Reply {
         data: PresenceUpdate,
         /// His terms, if he saw them.
         terms: Option<TermsStatus>,
+        /// His co-browse session, if he has one.
+        sharing: Option<Sharing>,
+    },
+    /// The co-browse session that he has now.
+    Session {
+        /// Which.
+        session: SessionId,
+    },
+    /// He goes on under a known id: ask there.
+    Elsewhere {
+        /// Who he is.
+        known: VisitorId,
     },
     /// Refused; nothing changed.
     Refused(Problem),
@@ -225,6 +257,8 @@ pub struct Welcome {
     pub focus: bool,
     /// Where the visitor stands with the terms.
     pub terms: Option<TermsStatus>,
+    /// His co-browse session, which the page is to enter.
+    pub session: Option<SessionId>,
     /// Why the presence data that came along was not taken.
     pub refused_data: Option<Problem>,
 }
@@ -245,6 +279,8 @@ pub enum ToPage {
     Focus,
     /// The page lost the focus.
     Blur,
+    /// The visitor's co-browse session: one began, or is over.
+    Session(Option<SessionId>),
     /// The socket is to be closed.
     Close(CloseCode),
 }

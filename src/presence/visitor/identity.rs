@@ -3,6 +3,7 @@
 use super::{
     JOIN_MEMORY_MS, Phase, Step, Visitor,
     command::{Departure, Effect, Reply, ToPage},
+    sharing::Sharing,
 };
 use crate::model::{
     close::CloseCode,
@@ -21,8 +22,10 @@ impl Visitor {
         &mut self,
         data: &PresenceUpdate,
         terms: Option<TermsStatus>,
+        sharing: Option<Sharing>,
         step: &mut Step<'_>,
     ) -> Reply {
+        self.take_session_along(sharing, step);
         if !self.is_connected() {
             return Reply::Done;
         }
@@ -54,7 +57,8 @@ impl Visitor {
             if let Some(address) = page {
                 self.close(address, Departure::Gone, PageEnd::Identified, step);
             }
-            return Reply::Joined { data, terms };
+            // His other pages are in the session still.
+            return Reply::Joined { data, terms, sharing: None };
         }
         for socket in std::mem::take(&mut self.sockets) {
             let (socket, cause) = (socket.address, PageEnd::Identified);
@@ -65,7 +69,7 @@ impl Visitor {
         self.focus = None;
         self.signals.forward_all(&known, step);
         self.phase = Phase::Joined { to: known, until: step.now + JOIN_MEMORY_MS };
-        Reply::Joined { data, terms }
+        Reply::Joined { data, terms, sharing: self.sharing.take() }
     }
 
     pub(super) fn unique_expired(&mut self, step: &mut Step<'_>) {

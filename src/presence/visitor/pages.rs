@@ -80,7 +80,8 @@ impl Visitor {
 
     pub(super) fn welcome(&self, socket: SocketAddress, refused_data: Option<Problem>) -> Welcome {
         let focus = self.focus == Some(socket);
-        Welcome { epoch: self.epoch, focus, terms: self.terms, refused_data }
+        let session = self.session();
+        Welcome { epoch: self.epoch, focus, terms: self.terms, session, refused_data }
     }
 
     pub(super) fn close(

@@ -86,7 +86,10 @@ impl Record for Visitor {
     fn is_essential(command: &Command) -> bool {
         matches!(
             command,
-            Command::Close { .. } | Command::NodeLost { .. } | Command::UniqueExpired { .. }
+            Command::Close { .. }
+                | Command::NodeLost { .. }
+                | Command::UniqueExpired { .. }
+                | Command::SessionOver { .. }
         )
     }
 }

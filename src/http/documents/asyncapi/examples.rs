@@ -62,6 +62,7 @@ pub fn to_page() -> Vec<Example> {
 }
 
 fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
+    let visitorid = "ada".parse()?;
     let messages = [
         (
             None,
@@ -72,6 +73,7 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
                 now: NOW,
                 focus: true,
                 terms: None,
+                session: None,
             },
         ),
         (
@@ -96,23 +98,13 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
         (Some("a plain request"), ToVisitor::ok(2)),
         (
             Some("unique"),
-            ToVisitor::Ok {
-                request: 11,
-                uniqueid: Some("123456".to_owned()),
-                seconds: Some(300),
-                visitorid: None,
-                epoch: None,
-            },
+            ToVisitor::answer(11, |ok| {
+                (ok.uniqueid, ok.seconds) = (Some("123456".to_owned()), Some(300));
+            }),
         ),
         (
             Some("identify"),
-            ToVisitor::Ok {
-                request: 13,
-                uniqueid: None,
-                seconds: None,
-                visitorid: Some("ada".parse()?),
-                epoch: Some(EPOCH),
-            },
+            ToVisitor::answer(13, |ok| (ok.visitorid, ok.epoch) = (Some(visitorid), Some(EPOCH))),
         ),
     ];
     Ok(messages.iter().filter_map(|(name, message)| example(*name, message)).collect())

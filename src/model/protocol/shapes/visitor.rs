@@ -2,8 +2,9 @@ use utoipa::ToSchema;
 
 use super::Shape;
 use crate::model::{
+    cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
-    ids::{PageId, SignalId, TabId, VisitorId},
+    ids::{PageId, SessionId, SignalId, TabId, VisitorId},
     presence::PresenceUpdate,
     protocol::visitor::{SessionEnd, Terms, VisitorKind},
 };
@@ -47,9 +48,73 @@ impl VisitorKind {
             Self::Identify => Shape::of::<IdentifyFields>(
                 r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
             ),
+            Self::StartSession => Shape::of::<StartSessionFields>(
+                r#"{"type":"startsession","request":14,"agreed":true}"#,
+            ),
+            Self::Enter => Shape::of::<EnterFields>(
+                r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket"}"#,
+            ),
+            Self::Navigate => Shape::of::<NavigateFields>(
+                r#"{"type":"navigate","request":16,"url":"https://shop.example.com/cart/address","title":"Address"}"#,
+            ),
+            Self::Consent => Shape::of::<ConsentFields>(
+                r#"{"type":"consent","request":17,"to":"view","given":true}"#,
+            ),
+            Self::Pause => {
+                Shape::of::<PauseFields>(r#"{"type":"pause","request":18,"paused":true}"#)
+            }
+            Self::EndSession => Shape::bare(r#"{"type":"endsession","request":19}"#),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
+}
+
+/// Fields of `startsession`.
+#[derive(ToSchema)]
+pub struct StartSessionFields {
+    /// Whether the visitor has agreed to be seen: he began the session himself, or accepted the terms. If not, he is asked.
+    #[schema(nullable = false)]
+    pub agreed: Option<bool>,
+}
+
+/// Fields of `enter`.
+#[derive(ToSchema)]
+pub struct EnterFields {
+    /// The session that `welcome` or `session` named.
+    pub session: SessionId,
+    /// The page's address.
+    #[schema(max_length = 2048)]
+    pub url: String,
+    /// The page's title.
+    #[schema(max_length = 512)]
+    pub title: String,
+}
+
+/// Fields of `navigate`.
+#[derive(ToSchema)]
+pub struct NavigateFields {
+    /// The page's address now.
+    #[schema(max_length = 2048)]
+    pub url: String,
+    /// The page's title now.
+    #[schema(max_length = 512)]
+    pub title: String,
+}
+
+/// Fields of `consent`.
+#[derive(ToSchema)]
+pub struct ConsentFields {
+    /// To what.
+    pub to: ConsentTo,
+    /// Whether the visitor agrees. `false` after he agreed takes that back; of `view` it ends the session.
+    pub given: bool,
+}
+
+/// Fields of `pause`.
+#[derive(ToSchema)]
+pub struct PauseFields {
+    /// Whether agents see nothing from now on.
+    pub paused: bool,
 }
 
 /// Fields of `hello`.

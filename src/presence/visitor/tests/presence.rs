@@ -378,7 +378,7 @@ fn joining_a_known_visitor_is_no_leave_and_takes_everything_along() {
     scene.page("a1").accepts_the_terms();
     scene.signal().unwrap();
     scene.told();
-    let Reply::Joined { data, terms } = scene.page("a1").joins("bob") else { panic!() };
+    let Reply::Joined { data, terms, .. } = scene.page("a1").joins("bob") else { panic!() };
     assert_eq!((data.is_empty(), terms), (false, Some(TermsStatus::Accepted)));
     assert_eq!(scene.told(), ["visitorjoined bob", "1 to bob"]);
     scene.signal().unwrap();
@@ -421,7 +421,7 @@ fn what_was_known_of_the_anonymous_visitor_goes_on_in_the_known_record() {
     scene.told();
     let data = [("cart", "1"), ("seen", "tent")].into_iter().collect();
     let terms = Some(TermsStatus::Accepted);
-    scene.apply(Command::Inherit { data, terms });
+    scene.apply(Command::Inherit { data, terms, sharing: None });
     assert_eq!(scene.told(), ["presence"], "of the whole");
     let view = scene.view().unwrap();
     assert_eq!(view.terms, terms);

@@ -13,8 +13,8 @@ const CARD_DIGITS: std::ops::RangeInclusive<usize> = 14..=19;
 /// Memory that one compiled pattern may take, in bytes.
 const PATTERN_BYTES: usize = 1 << 18;
 
-/// What is blotted out.
-#[derive(Clone, Debug)]
+/// What is blotted out: card-like numbers, and what patterns match.
+#[derive(Clone, Debug, Default)]
 pub struct Masking {
     patterns: Vec<Regex>,
 }
@@ -25,20 +25,18 @@ pub struct Masking {
 pub struct BadPattern(String);
 
 impl Masking {
-    /// Card-like numbers, and what these patterns match.
+    /// Blots out what this pattern matches too.
     ///
     /// # Errors
-    /// A pattern is not a regular expression, too large, or matches the empty text.
-    pub fn new<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, BadPattern> {
-        let compile = |pattern: &str| {
-            let regex = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
-            let regex = regex.map_err(|error| BadPattern(error.to_string()))?;
-            if regex.is_match("") {
-                return Err(BadPattern("it matches the empty text".to_owned()));
-            }
-            Ok(regex)
-        };
-        Ok(Self { patterns: patterns.into_iter().map(compile).collect::<Result<_, _>>()? })
+    /// It is not a regular expression, too large, or matches the empty text.
+    pub fn add(&mut self, pattern: &str) -> Result<(), BadPattern> {
+        let regex = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
+        let regex = regex.map_err(|error| BadPattern(error.to_string()))?;
+        if regex.is_match("") {
+            return Err(BadPattern("it matches the empty text".to_owned()));
+        }
+        self.patterns.push(regex);
+        Ok(())
     }
 
     /// Blots out what must not pass of the strings in a JSON text; the text itself where there is nothing. Numbers, names

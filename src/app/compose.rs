@@ -1,0 +1,218 @@
+use std::sync::Arc;
+
+use crate::{
+    auth::TokenService,
+    clock::{Clock, Timestamp},
+    cobrowse::{
+        self,
+        assets::AssetLimits,
+        handle::Cobrowse,
+        ledger::{Ledger, Writer},
+        relay::RelayLimits,
+        session::Policy,
+        ticket::Tickets,
+    },
+    codes::GuessLimits,
+    events::hub::Hub,
+    facades,
+    limits::Rate,
+    lists::Lists,
+    model::ids::NodeId,
+    presence::{
+        handle::{Options, Post, Presence, Tap},
+        visitor::Rules,
+        watchers::WatchLimits,
+    },
+    settings::Settings,
+    sockets::{
+        admission::Admission,
+        service::{Lifecycle, SocketService},
+        table::Sockets,
+    },
+    store::{
+        dead_letters::DeadLetters,
+        history::History,
+        revoked::Revoked,
+        saved::{Boot, SavedState, StorageError},
+    },
+    telemetry::Metrics,
+    trust::revoker::Revoker,
+};
+
+/// Whose tokens are believed, who calls them back, and what signs tickets.
+pub(super) struct Trusted {
+    tokens: Arc<TokenService>,
+    revoker: Arc<Revoker>,
+    tickets: Tickets,
+}
+
+impl Trusted {
+    pub(super) async fn load(
+        settings: &Settings,
+        storage: &SavedState,
+        clock: &Clock,
+    ) -> Result<Self, StorageError> {
+        let tokens = Arc::new(settings.auth.token_service());
+        let revocations = Arc::clone(tokens.revocations());
+        let store = Box::new(Revoked::of(storage));
+        let revoker = Revoker::load(revocations, store, clock.wall()).await?;
+        let tickets = Tickets::new(storage.secret("tickets").await?);
+        Ok(Self { tokens, revoker: Arc::new(revoker), tickets })
+    }
+}
+
+/// Builds the parts that all sockets and requests share, and what writes the history, which is to be run.
+pub(super) fn compose(
+    settings: Arc<Settings>,
+    clock: Clock,
+    trusted: Trusted,
+    boot: Boot,
+    storage: &SavedState,
+) -> (SocketService, Writer) {
+    let metrics = Metrics::new();
+    let sockets = Arc::new(Sockets::new(metrics.clone()));
+    let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
+    let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
+    let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
+    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
+    let presence = Presence::new(options(&settings, clock.clone(), boot), post, taps);
+    let history = Arc::new(History::of(storage));
+    let (ledger, writer) = Ledger::new(history, metrics.clone());
+    let cobrowse = Cobrowse::new(
+        session_options(&settings, clock.clone(), presence.node()),
+        presence.clone(),
+        Arc::clone(&sockets) as Arc<dyn cobrowse::handle::Post>,
+        trusted.tickets,
+        ledger,
+    );
+    let service = SocketService {
+        presence,
+        cobrowse,
+        sockets,
+        events,
+        lists,
+        letters: DeadLetters::new(storage.clone()),
+        tokens: trusted.tokens,
+        revoker: trusted.revoker,
+        dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
+        admission: Arc::new(Admission::new(
+            &settings.limits,
+            settings.cobrowse.sessions_per_minute,
+        )),
+        metrics,
+        lifecycle: Lifecycle::default(),
+        started: clock.now(),
+        settings,
+    };
+    (service, writer)
+}
+
+/// The settings that co-browse goes by.
+fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse::handle::Options {
+    let set = &settings.cobrowse;
+    let groups = settings.groups.iter();
+    cobrowse::handle::Options {
+        node,
+        shards: settings.server.workers,
+        most_sessions: set.max_sessions,
+        policy: Policy {
+            agents: set.agents,
+            ends_with_agents: false,
+            agent_grace_ms: set.agent_grace_ms,
+            visitor_grace_ms: set.visitor_grace_ms,
+            join_ms: set.join_ms,
+            idle_ms: set.idle_ms,
+            longest_ms: set.longest_ms,
+        },
+        relay: RelayLimits { page_bytes: set.page_bytes, pages: cobrowse::session::MAX_PAGES },
+        assets: AssetLimits {
+            bytes: set.asset_bytes,
+            total_bytes: set.assets_bytes,
+            assets: set.assets,
+        },
+        part_bytes: set.part_bytes,
+        groups: groups.map(|group| (group.id.clone(), group.cobrowse.clone())).collect(),
+        clock,
+    }
+}
+
+/// The settings that presence goes by.
+fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
+    let (presence, limits) = (&settings.presence, &settings.limits);
+    let unknown_until = if boot.clean { Timestamp(0) } else { clock.now() + presence.grace_ms };
+    Options {
+        node: NodeId { node: 0, incarnation: boot.incarnation },
+        rules: Rules {
+            grace_ms: presence.grace_ms,
+            signal_window_ms: presence.signal_window_ms,
+            ack_ms: presence.ack_ms,
+            unknown_until,
+        },
+        shards: settings.server.workers,
+        unique_life_ms: presence.unique_id_seconds * 1000,
+        unique_digits: presence.unique_id_digits.into(),
+        guesses: GuessLimits {
+            per_address: Rate::per_minute(limits.guesses_per_minute),
+            per_group: Rate::per_minute(limits.guesses_per_minute_total),
+            remembered: limits.remembered_keys,
+        },
+        watches: WatchLimits {
+            watchers_per_visitor: limits.watchers_per_visitor,
+            watches_per_socket: limits.watches_per_socket,
+        },
+        most_records: limits.max_records,
+        timeline_entries: presence.timeline_entries,
+        clock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        sockets::{dialect::NATIVE, table::Line},
+        telemetry::labels::SocketKind,
+    };
+
+    async fn service() -> SocketService {
+        let settings = crate::settings::load(&crate::settings::Sources::default()).unwrap();
+        let storage = SavedState::open(&settings.storage).await.unwrap();
+        let clock = Clock::system();
+        let trusted = Trusted::load(&settings, &storage, &clock).await.unwrap();
+        let boot = Boot { incarnation: 1, clean: true };
+        compose(Arc::new(settings), clock, trusted, boot, &storage).0
+    }
+
+    fn line(service: &SocketService) -> Arc<Line> {
+        Line::new(service.outbox(bytes::Bytes::new()), &NATIVE)
+    }
+
+    #[actix_rt::test]
+    async fn rule_4_6_a_socket_that_comes_between_readiness_and_drain_is_sent_away() {
+        let service = service().await;
+        service.lifecycle.ready();
+        let early = line(&service);
+        let _early = service.enter(Arc::clone(&early), SocketKind::Visitor);
+        // Judged while the service was ready, and entered when all others had been told.
+        let late = line(&service);
+        service.lifecycle.drain();
+        service.go_away(0);
+        let _late = service.enter(Arc::clone(&late), SocketKind::Visitor);
+        assert!(early.outbox.is_closed() && late.outbox.is_closed());
+    }
+
+    #[actix_rt::test]
+    async fn rule_4_9_a_socket_that_panics_leaves_the_figures() {
+        let service = service().await;
+        service.lifecycle.ready();
+        let open = service.metrics.sockets_open.of(SocketKind::Agent).clone();
+        let entry = service.enter(line(&service), SocketKind::Agent);
+        assert_eq!(open.get(), 1);
+        let actor = std::thread::spawn(move || {
+            let _entry = entry;
+            panic!("asked to");
+        });
+        assert!(actor.join().is_err());
+        assert_eq!((open.get(), service.sockets.len()), (0, 0));
+    }
+}

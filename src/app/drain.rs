@@ -1,0 +1,95 @@
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ServeError, background::Background};
+use crate::{
+    auth::Mode,
+    cobrowse, events,
+    presence::saving,
+    sockets::service::SocketService,
+    store::saved::{Boot, SavedState},
+};
+
+/// How long sockets may take to read their go-away.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Lets all sockets go, and saves what the next process takes over.
+///
+/// # Errors
+/// The storage's.
+pub(super) async fn drain(
+    service: &SocketService,
+    stop: Stop,
+    background: Background,
+    storage: &SavedState,
+    boot: Boot,
+) -> Result<(), ServeError> {
+    let webhooks = background.leave_webhooks();
+    service.lifecycle.drain();
+    tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
+
+    service.events.drain();
+    service.go_away(spread(service, stop));
+    let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
+    // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
+    let saved = saving::save(&service.presence, storage).await?
+        + cobrowse::saving::save(&service.cobrowse, storage).await?;
+    service.cobrowse.ledger().flush().await;
+    service.metrics.saved_records.inc_by(saved);
+    // The sealed records tell nothing more.
+    webhooks.stop().await;
+    let waiting = events::saving::save(&service.events, storage).await?;
+    storage.end(boot.incarnation).await?;
+    storage.close().await;
+    tracing::info!(saved, waiting, "state is saved");
+    Ok(())
+}
+
+/// Which signal ended the process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Terminate,
+    Interrupt,
+}
+
+impl Stop {
+    fn as_str(self) -> &'static str {
+        match self {
+            Stop::Terminate => "SIGTERM",
+            Stop::Interrupt => "SIGINT",
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
+pub(super) async fn told_to_stop() -> Stop {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    let stop = tokio::select! {
+        _ = terminate.recv() => Stop::Terminate,
+        _ = interrupt.recv() => Stop::Interrupt,
+    };
+    actix_rt::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::warn!("told twice to stop: ends at once");
+        std::process::exit(130);
+    });
+    stop
+}
+
+/// Over how many ms clients spread their return: only as far as the admission rate needs, and well within the grace.
+fn spread(service: &SocketService, stop: Stop) -> u64 {
+    if stop == Stop::Interrupt || service.settings.mode == Mode::Development {
+        return 0;
+    }
+    let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
+    let sockets = service.sockets.len() as u64;
+    (sockets * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
+}

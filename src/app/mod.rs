@@ -1,0 +1,158 @@
+//! The composition root: the only module that knows everything.
+//!
+//! [`serve`] is the life of a process, told in order. `compose` makes the parts that everything shares, `listener` and
+//! `workers` bring them to the network, `background` is what goes on beside requests, and `drain` is the end.
+
+/// What goes on beside requests and sockets.
+mod background;
+/// Makes the parts that all sockets and requests share.
+mod compose;
+/// The end: from the signal to the saved state.
+mod drain;
+/// The listener and its connections.
+mod listener;
+/// What every worker serves connections with.
+mod workers;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use crate::{
+    auth::Mode,
+    clock::Clock,
+    cobrowse, events, facades, http,
+    presence::saving,
+    settings::Settings,
+    sockets::{
+        descriptors::{self, Descriptors},
+        service::SocketService,
+    },
+    store::saved::{Boot, SavedState, StorageError},
+    tls::{Tls, TlsError},
+};
+
+pub use workers::{Inlet, without_listener};
+
+use background::Background;
+use compose::{Trusted, compose};
+
+/// Why the server could not start or end well.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Serves until the process is told to stop. `listening` is called once with the bound address.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(
+    settings: Settings,
+    listening: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    // One provider of cryptography for all of TLS. Another one stays, if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let settings = Arc::new(settings);
+    warn_of_few_descriptors(&settings);
+    let address = settings.server.bind;
+    let listener =
+        listener::listen(address).map_err(|error| ServeError::Listen { address, error })?;
+    let address = listener.local_addr()?;
+
+    let storage = SavedState::open(&settings.storage).await?;
+    let boot = storage.begin().await?;
+    let clock = Clock::system();
+    let trusted = Trusted::load(&settings, &storage, &clock).await?;
+    let (service, writer) = compose(settings, clock, trusted, boot, &storage);
+    actix_rt::spawn(writer.run());
+    take_over_from_the_last_process(&service, &storage, boot).await?;
+
+    let listing = service.lists.start()?;
+    let options = service.settings.server.tls.clone();
+    let tls = options
+        .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
+        .transpose()?;
+    let reloads = background::reloads(&service, tls.as_ref())?;
+    let server = listener::start(&service, listener, tls)?;
+    let handle = server.handle();
+    let running = actix_rt::spawn(server);
+    service.lifecycle.ready();
+    listening(address);
+
+    let background = Background::start(&service, reloads);
+    let stop = drain::told_to_stop().await;
+    drain::drain(&service, stop, background, &storage, boot).await?;
+    handle.stop(true).await;
+    let _ = running.await;
+    drop(listing);
+    Ok(())
+}
+
+/// What the last process saved is loaded, before the first connection.
+async fn take_over_from_the_last_process(
+    service: &SocketService,
+    storage: &SavedState,
+    boot: Boot,
+) -> Result<(), StorageError> {
+    let rules = &service.settings.events;
+    let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
+    let loaded = saving::load(&service.presence, storage, boot).await?
+        + cobrowse::saving::load(&service.cobrowse, storage, boot).await?;
+    service.metrics.loaded_records.inc_by(loaded);
+    if loaded > 0 || !boot.clean {
+        tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");
+    }
+    Ok(())
+}
+
+fn warn_of_few_descriptors(settings: &Settings) {
+    let descriptors = descriptors::reserve(settings.limits.max_sockets);
+    if !descriptors.suffice() && settings.mode == Mode::Production {
+        let Descriptors { needed, allowed } = descriptors;
+        tracing::warn!(
+            needed,
+            allowed,
+            "limits.max_sockets needs more file descriptors than this process may open"
+        );
+    }
+}
+
+/// The interfaces in machine form, of a server that is reached at `public_url`.
+#[must_use]
+pub fn documents(public_url: Option<&str>, glance: bool) -> http::documents::Documents {
+    http::documents::Documents::new(public_url, glance.then(facades::glance::document))
+}
+
+/// The words that the server starts with: where to look.
+pub fn greeting(settings: &Settings) -> impl Fn(SocketAddr) -> String + use<> {
+    let mode = settings.mode;
+    let (own, scheme) = (settings.server.public_url.clone(), settings.server.scheme());
+    move |address| {
+        let base = own.clone().unwrap_or_else(|| format!("{scheme}://{address}"));
+        let how = match mode {
+            Mode::Development => "development mode: this machine only, fresh keys, group 12345",
+            Mode::Production => "ready",
+        };
+        format!(
+            "Vestibule {version}, {how}\n\n  {base}/            what is here\n  {base}/demo/       \
+             a shop, as a visitor sees it\n  {base}/demo/agent  the agent's desk\n  {base}/docs        \
+             the interfaces\n",
+            version = env!("CARGO_PKG_VERSION"),
+        )
+    }
+}

@@ -1,0 +1,337 @@
+//! A session's stream on this node: from the page that is shown to those who view it.
+//!
+//! The session says which page is recorded; what another one sends is dropped here, whatever it believes. All of one
+//! session goes through one lock, so that every viewer gets what a late one is given first, and then what follows.
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::{
+    assets::{AssetLimits, Assets, Found},
+    relay::{Pushed, Relay, RelayLimits},
+};
+use crate::{
+    clock::Timestamp,
+    model::{
+        cobrowse::UserId,
+        error::{ErrorCode, Problem},
+        ids::SocketId,
+        protocol::stream::{Content, Mark, MarkOf},
+    },
+};
+
+/// Least time between two key frames that are asked for, in milliseconds.
+pub const KEY_FRAME_PACE_MS: u64 = 500;
+
+/// Where a stream leaves for the sockets of this node. None of these waits.
+pub trait StreamPost: Send + Sync {
+    /// A part to viewers; encoded once. Gives those who read too slowly and now need a key frame.
+    fn part(&self, to: &[SocketId], key_frame: bool, part: &Bytes) -> Vec<SocketId>;
+    /// To a viewer: parts of this page were dropped, a key frame follows.
+    fn gap(&self, to: SocketId, epoch: u32);
+    /// To a page: a key frame is needed.
+    fn key_frame(&self, to: SocketId);
+    /// To a page: the server lacks this content.
+    fn want(&self, to: SocketId, sha256: [u8; 32]);
+    /// To a page: an agent shows something.
+    fn mark(&self, to: SocketId, mark: &MarkOf);
+    /// The socket has nothing to stream any more.
+    fn end(&self, to: SocketId);
+}
+
+/// A session's stream.
+#[derive(Debug)]
+pub struct Channel {
+    state: Mutex<State>,
+    /// An asset came, or will not come.
+    settled: Notify,
+    /// Names the session's assets to those who may see them.
+    secret: Box<str>,
+}
+
+#[derive(Debug)]
+struct State {
+    relay: Relay,
+    assets: Assets,
+    /// The page that the session wants recorded.
+    recorded: Option<u32>,
+    /// Its socket, once it is there.
+    page: Option<SocketId>,
+    viewers: Vec<Viewer>,
+    /// When a key frame was asked for last.
+    asked: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Viewer {
+    socket: SocketId,
+    user: UserId,
+    /// The page of which it has a key frame and all that followed.
+    follows: Option<u32>,
+}
+
+/// A part of the stream, as the page sent it.
+pub struct Part {
+    /// The page.
+    pub epoch: u32,
+    /// Whether it begins with a key frame.
+    pub key_frame: bool,
+    /// The whole message.
+    pub message: Bytes,
+}
+
+impl Channel {
+    /// Nothing streamed yet.
+    #[must_use]
+    pub fn new(relay: RelayLimits, assets: AssetLimits, secret: Box<str>) -> Self {
+        let (relay, assets) = (Relay::new(relay), Assets::new(assets));
+        let (recorded, page, viewers, asked) = (None, None, Vec::new(), None);
+        let state = State { relay, assets, recorded, page, viewers, asked };
+        Self { state: Mutex::new(state), settled: Notify::new(), secret }
+    }
+
+    /// Names the session's assets to those who may see them: 128 random bits.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        &self.secret
+    }
+
+    /// The session wants this page recorded from now on, or no more.
+    pub fn record(&self, epoch: u32, on: bool, post: &dyn StreamPost) {
+        let mut state = self.state.lock();
+        if on {
+            state.recorded = Some(epoch);
+        } else if state.recorded == Some(epoch) {
+            state.recorded = None;
+            state.relay.forget(epoch);
+        } else {
+            return;
+        }
+        if let Some(page) = state.page.take() {
+            post.end(page);
+        }
+    }
+
+    /// The page's socket is there.
+    ///
+    /// # Errors
+    /// `notfound`: the page is not to be recorded any more.
+    pub fn page_opens(
+        &self,
+        epoch: u32,
+        socket: SocketId,
+        post: &dyn StreamPost,
+    ) -> Result<(), Problem> {
+        let mut state = self.state.lock();
+        if state.recorded != Some(epoch) {
+            let sentence = "this page is not to be recorded any more";
+            return Err(Problem::new(ErrorCode::NotFound, sentence));
+        }
+        if let Some(before) = state.page.replace(socket) {
+            post.end(before);
+        }
+        state.relay.forget(epoch);
+        state.asked = None;
+        Ok(())
+    }
+
+    /// A viewer is there. It begins with what a late one needs.
+    pub fn viewer_opens(
+        &self,
+        socket: SocketId,
+        user: UserId,
+        now: Timestamp,
+        post: &dyn StreamPost,
+    ) {
+        let mut state = self.state.lock();
+        // He came back before his last socket was seen to end.
+        state.viewers.retain(|viewer| viewer.user != user);
+        state.viewers.push(Viewer { socket, user, follows: None });
+        state.catch_up(socket, now, post);
+    }
+
+    /// A socket ended: a viewer's, or the page's.
+    pub fn closes(&self, socket: SocketId) {
+        let mut state = self.state.lock();
+        state.viewers.retain(|viewer| viewer.socket != socket);
+        state.page = state.page.filter(|page| *page != socket);
+    }
+
+    /// A part comes from a page.
+    ///
+    /// # Errors
+    /// `notfound`: that page is not to be recorded any more. The part is dropped.
+    pub fn part(
+        &self,
+        from: SocketId,
+        part: Part,
+        now: Timestamp,
+        post: &dyn StreamPost,
+    ) -> Result<(), Problem> {
+        let mut state = self.state.lock();
+        let Part { epoch, key_frame, message } = part;
+        if state.page != Some(from) || state.recorded != Some(epoch) {
+            let sentence = "this page is not to be recorded any more";
+            return Err(Problem::new(ErrorCode::NotFound, sentence));
+        }
+        let ask = match state.relay.push(epoch, key_frame, message.clone()) {
+            Pushed::Relayed => false,
+            Pushed::KeyFrameNeeded => true,
+            Pushed::Dropped { ask } => {
+                if ask {
+                    state.ask_key_frame(now, post);
+                }
+                return Ok(());
+            }
+        };
+        let follow: Vec<_> = (state.viewers.iter_mut())
+            .filter_map(|viewer| {
+                if key_frame {
+                    viewer.follows = Some(epoch);
+                }
+                (viewer.follows == Some(epoch)).then_some(viewer.socket)
+            })
+            .collect();
+        let slow =
+            if follow.is_empty() { Vec::new() } else { post.part(&follow, key_frame, &message) };
+        for socket in &slow {
+            if let Some(viewer) = state.viewers.iter_mut().find(|viewer| viewer.socket == *socket) {
+                viewer.follows = None;
+            }
+            post.gap(*socket, epoch);
+        }
+        // One who asked too soon after the last time is not forgotten.
+        if ask || state.viewers.iter().any(|viewer| viewer.follows.is_none()) {
+            state.ask_key_frame(now, post);
+        }
+        Ok(())
+    }
+
+    /// A viewer has lost its thread.
+    pub fn viewer_lost(&self, socket: SocketId, now: Timestamp, post: &dyn StreamPost) {
+        let mut state = self.state.lock();
+        if let Some(viewer) = state.viewers.iter_mut().find(|viewer| viewer.socket == socket) {
+            viewer.follows = None;
+            state.ask_key_frame(now, post);
+        }
+    }
+
+    /// An agent shows something on the visitor's page.
+    pub fn mark(&self, user: UserId, name: &str, mark: Mark, post: &dyn StreamPost) {
+        if let Some(page) = self.state.lock().page {
+            post.mark(page, &MarkOf { user, name: name.into(), mark });
+        }
+    }
+
+    /// Somebody is not in the session any more.
+    pub fn member_left(&self, user: UserId, post: &dyn StreamPost) {
+        let mut state = self.state.lock();
+        let gone = state.viewers.extract_if(.., |viewer| viewer.user == user);
+        gone.for_each(|viewer| post.end(viewer.socket));
+    }
+
+    /// The session is over.
+    pub fn end(&self, post: &dyn StreamPost) {
+        let mut state = self.state.lock();
+        let viewers = std::mem::take(&mut state.viewers).into_iter().map(|viewer| viewer.socket);
+        let page = state.page.take();
+        state.recorded = None;
+        viewers.chain(page).for_each(|socket| post.end(socket));
+        drop(state);
+        self.settled.notify_waiters();
+    }
+
+    /// A page says what its asset is.
+    ///
+    /// # Errors
+    /// See [`Assets::announce`].
+    pub fn announce(
+        &self,
+        from: SocketId,
+        epoch: u32,
+        asset: u32,
+        content: Content,
+        post: &dyn StreamPost,
+    ) -> Result<(), Problem> {
+        let sha256 = content.sha256;
+        let announced = self.state.lock().assets.announce(epoch, asset, content);
+        match announced {
+            Ok(true) => post.want(from, sha256),
+            Ok(false) => self.settled.notify_waiters(),
+            Err(problem) => {
+                self.settled.notify_waiters();
+                return Err(problem);
+            }
+        }
+        Ok(())
+    }
+
+    /// A page cannot have its asset.
+    pub fn missing(&self, epoch: u32, asset: u32) {
+        self.state.lock().assets.missing(epoch, asset);
+        self.settled.notify_waiters();
+    }
+
+    /// A content that was wanted comes.
+    ///
+    /// # Errors
+    /// See [`Assets::put`].
+    pub fn put(&self, sha256: [u8; 32], content: Bytes) -> Result<(), Problem> {
+        self.state.lock().assets.put(sha256, content)?;
+        self.settled.notify_waiters();
+        Ok(())
+    }
+
+    /// A page's asset, once it is here, or it is known that it will not come.
+    pub async fn asset(&self, epoch: u32, asset: u32) -> Found {
+        loop {
+            let settled = self.settled.notified();
+            tokio::pin!(settled);
+            settled.as_mut().enable();
+            match self.state.lock().assets.get(epoch, asset) {
+                Found::NotYet => {}
+                found => return found,
+            }
+            settled.await;
+        }
+    }
+
+    /// Bytes that are kept: of the stream, and of assets.
+    #[must_use]
+    pub fn bytes(&self) -> (usize, u64) {
+        let state = self.state.lock();
+        (state.relay.bytes(), state.assets.bytes())
+    }
+
+    /// How many view it.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.state.lock().viewers.len()
+    }
+}
+
+impl State {
+    fn catch_up(&mut self, socket: SocketId, now: Timestamp, post: &dyn StreamPost) {
+        let Some(epoch) = self.recorded else { return };
+        let (parts, ask) = self.relay.catch_up(epoch);
+        let mut follows = !parts.is_empty();
+        for (place, part) in parts.iter().enumerate() {
+            follows &= post.part(&[socket], place == 0, part).is_empty();
+        }
+        if let Some(viewer) = self.viewers.iter_mut().find(|viewer| viewer.socket == socket) {
+            viewer.follows = follows.then_some(epoch);
+        }
+        if ask || !follows {
+            self.ask_key_frame(now, post);
+        }
+    }
+
+    fn ask_key_frame(&mut self, now: Timestamp, post: &dyn StreamPost) {
+        let is_early = self.asked.is_some_and(|asked| now < asked + KEY_FRAME_PACE_MS);
+        if let (Some(page), false) = (self.page, is_early) {
+            self.asked = Some(now);
+            post.key_frame(page);
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The handle to co-browse: what sockets, HTTP and facades call.
+
+mod delivery;
+mod seat;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
+
+use dashmap::DashMap;
+
+use self::delivery::Delivery;
+pub use self::seat::{PagePass, Seated, ViewerSeat};
+use super::{
+    assets::AssetLimits,
+    channel::{Channel, StreamPost},
+    ledger::Ledger,
+    relay::RelayLimits,
+    session::{
+        Policy, Session, SessionView, Summary,
+        command::{Command, Create, Enter, Reply},
+    },
+    ticket::Tickets,
+};
+use crate::{
+    clock::Clock,
+    model::{
+        cobrowse::{ConsentTo, EndReason, MemberView, PageSettings, SessionTold},
+        error::{ErrorCode, Problem},
+        event::SessionEndReason,
+        ids::{
+            GroupId, NodeId, SessionId, SessionKey, SocketAddress, SocketId, VisitorId, VisitorKey,
+        },
+    },
+    presence::handle::Presence,
+    settings::GroupCobrowse,
+    store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
+};
+
+/// The engine that keeps sessions.
+pub type SessionEngine = MemoryEngine<Session>;
+
+/// How often a visitor's record is asked who he is now, when he became known meanwhile.
+const MOST_FORWARDS: u32 = 3;
+
+/// Where effects leave for the sockets of this node. None of these waits.
+pub trait Post: StreamPost {
+    /// To pages and viewers: something happened. Encoded once.
+    fn told(&self, to: &[SocketId], told: SessionTold);
+    /// To a page: record, with this ticket; or no more.
+    fn record(&self, to: SocketId, epoch: u32, ticket: Option<String>);
+    /// To a page: ask the visitor.
+    fn ask(&self, to: SocketId, consent: ConsentTo, agent: Option<MemberView>);
+}
+
+/// How sessions go.
+pub struct Options {
+    /// This node and its incarnation.
+    pub node: NodeId,
+    /// How many shards: one a worker.
+    pub shards: usize,
+    /// Sessions at a time.
+    pub most_sessions: usize,
+    /// How a session goes that nobody gave another policy.
+    pub policy: Policy,
+    /// What is kept of a stream.
+    pub relay: RelayLimits,
+    /// What is kept of assets.
+    pub assets: AssetLimits,
+    /// Longest part of a stream, in bytes, before it was deflated.
+    pub part_bytes: usize,
+    /// What each group wants.
+    pub groups: HashMap<GroupId, GroupCobrowse>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// A session as it stands, or as it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It runs.
+    Running(Box<SessionView>),
+    /// It ended not long ago.
+    Over(Box<Summary>),
+}
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Cobrowse {
+    engine: SessionEngine,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    node: NodeId,
+    clock: Clock,
+    presence: Presence,
+    post: Arc<dyn Post>,
+    policy: Policy,
+    limits: (RelayLimits, AssetLimits),
+    part_bytes: usize,
+    groups: HashMap<GroupId, GroupCobrowse>,
+    tickets: Tickets,
+    ledger: Ledger,
+    /// The streams of the sessions that run. One goes with its session.
+    channels: DashMap<SessionKey, Arc<Channel>>,
+    /// Which of them a name of assets belongs to.
+    by_secret: DashMap<Box<str>, Weak<Channel>>,
+}
+
+type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
+
+impl Cobrowse {
+    /// Co-browse without sessions.
+    pub fn new(
+        options: Options,
+        presence: Presence,
+        post: Arc<dyn Post>,
+        tickets: Tickets,
+        ledger: Ledger,
+    ) -> Self {
+        let Options {
+            node,
+            shards,
+            most_sessions,
+            policy,
+            relay,
+            assets,
+            part_bytes,
+            groups,
+            clock,
+        } = options;
+        let shared = Arc::new(Shared {
+            node,
+            clock: clock.clone(),
+            presence,
+            post,
+            policy,
+            limits: (relay, assets),
+            part_bytes,
+            groups,
+            tickets,
+            ledger,
+            channels: DashMap::new(),
+            by_secret: DashMap::new(),
+        });
+        let delivery = Delivery(Arc::clone(&shared));
+        let engine = MemoryEngine::new(shards, most_sessions, (), clock, delivery);
+        Self { engine, shared }
+    }
+
+    /// The engine that keeps sessions, for its keepers, metrics and storage.
+    #[must_use]
+    pub fn engine(&self) -> &SessionEngine {
+        &self.engine
+    }
+
+    /// This node and its incarnation.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.shared.node
+    }
+
+    /// Past sessions and consents.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.shared.ledger
+    }
+
+    /// How sessions go that nobody gives another policy.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.shared.policy
+    }
+
+    /// What the group's pages are told.
+    #[must_use]
+    pub fn page_settings(&self, group: &GroupId) -> Arc<PageSettings> {
+        self.shared.groups.get(group).map(|group| Arc::clone(&group.page)).unwrap_or_default()
+    }
+
+    /// Begins a session of a visitor, or finds the one that he has. `agreed`: he has agreed to be seen. `answer` gets the
+    /// session; `visitornotpresent` when he is not there.
+    pub fn begin(
+        &self,
+        visitor: VisitorKey,
+        policy: Policy,
+        agreed: bool,
+        answer: impl FnOnce(Result<SessionKey, Problem>) + Send + 'static,
+    ) {
+        self.begin_as(visitor, policy, agreed, MOST_FORWARDS, Box::new(answer));
+    }
+
+    fn begin_as(
+        &self,
+        visitor: VisitorKey,
+        policy: Policy,
+        agreed: bool,
+        forwards: u32,
+        answer: Answer<SessionKey>,
+    ) {
+        let (cobrowse, key) = (self.clone(), visitor.clone());
+        let new = SessionId::generate();
+        self.shared.presence.begin_session(visitor, new, move |begun| match begun {
+            Ok((_, Some(known))) if forwards > 0 => {
+                let known = VisitorKey { group: key.group, visitor: known };
+                cobrowse.begin_as(known, policy, agreed, forwards - 1, answer);
+            }
+            Ok((session, _)) => {
+                let of = SessionKey { group: key.group.clone(), session };
+                let command = if session == new {
+                    let visitor = key.visitor.clone();
+                    Command::Create(Box::new(Create { visitor, policy, agreed, code: None }))
+                } else if agreed {
+                    Command::Consent { to: ConsentTo::View, given: true }
+                } else {
+                    Command::Tick
+                };
+                cobrowse.begun(key, of, command, answer);
+            }
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    fn begun(
+        &self,
+        visitor: VisitorKey,
+        of: SessionKey,
+        command: Command,
+        answer: Answer<SessionKey>,
+    ) {
+        let (cobrowse, session) = (self.clone(), of.clone());
+        self.submit(of, command, move |reply| match reply {
+            Ok(_) => answer(Ok(session)),
+            Err(problem) => {
+                // The visitor has a session that does not run: he must not be kept from another one.
+                cobrowse.shared.presence.end_session(
+                    visitor,
+                    session.session,
+                    SessionEndReason::Error,
+                );
+                answer(Err(problem));
+            }
+        });
+    }
+
+    /// A page of `visitor` comes into his session. `answer` gets the visitor's number, the page's, who else is there, and
+    /// whether agents see; `notfound` when this is not his session any more.
+    pub fn enter(
+        &self,
+        visitor: VisitorKey,
+        session: SessionId,
+        enter: Enter,
+        answer: impl FnOnce(Result<Seated, Problem>) + Send + 'static,
+    ) {
+        let cobrowse = self.clone();
+        self.shared.presence.session_of(visitor.clone(), move |has| {
+            let of = SessionKey { group: visitor.group.clone(), session };
+            match has {
+                Ok(Some(has)) if has == session => {}
+                Ok(_) => {
+                    let sentence = "this is not a session of the visitor";
+                    return answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+                }
+                Err(problem) => return answer(Err(problem)),
+            }
+            let (again, running) = (cobrowse.clone(), of.clone());
+            cobrowse.submit(of, Command::Enter(Box::new(enter)), move |reply| match reply {
+                Ok(Reply::Entered { user, epoch, view, others }) => {
+                    answer(Ok(Seated { user, epoch, view, others }));
+                }
+                Ok(_) => answer(Err(unexpected())),
+                Err(problem) => {
+                    if problem.code == ErrorCode::NotFound {
+                        let (presence, reason) = (&again.shared.presence, SessionEndReason::Error);
+                        presence.end_session(visitor, running.session, reason);
+                    }
+                    answer(Err(problem));
+                }
+            });
+        });
+    }
+
+    /// A command whose only answer is whether it was carried out.
+    pub fn command(
+        &self,
+        session: SessionKey,
+        command: Command,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        self.submit(session, command, |reply| answer(reply.map(|_| ())));
+    }
+
+    /// A socket that was in a session ended.
+    pub fn gone(&self, session: SessionKey, socket: SocketAddress) {
+        self.submit(session, Command::Gone { socket }, |_| ());
+    }
+
+    /// Ends a session.
+    pub fn end(
+        &self,
+        session: SessionKey,
+        reason: EndReason,
+        text: Option<Box<str>>,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        self.command(session, Command::End { reason, text }, answer);
+    }
+
+    /// Reads a session; `None` when it is not remembered here.
+    pub fn look_up(
+        &self,
+        session: SessionKey,
+        answer: impl FnOnce(Result<Option<Standing>, Problem>) + Send + 'static,
+    ) {
+        let reader = move |found: Result<Option<&Session>, Refusal>| -> Afterwards {
+            let standing = found.map(|session| {
+                let session = session?;
+                let running = session.view().map(|view| Standing::Running(Box::new(view)));
+                running.or_else(|| {
+                    session.summary().map(|over| Standing::Over(Box::new(over.clone())))
+                })
+            });
+            Box::new(move || answer(standing.map_err(Problem::from)))
+        };
+        self.engine.read(session, Box::new(reader));
+    }
+
+    /// The sessions of a group that run, the newest first; at most `limit` of those that began before `before`.
+    /// Looks at every session of the service.
+    #[must_use]
+    pub fn running(
+        &self,
+        group: &GroupId,
+        visitor: Option<&VisitorId>,
+        before: Option<SessionId>,
+        limit: usize,
+    ) -> Vec<(SessionId, SessionView)> {
+        let mut found = Vec::new();
+        self.engine.for_each(|key, session| {
+            let is_asked_for =
+                key.group == *group && before.is_none_or(|before| key.session < before);
+            if let Some(view) = is_asked_for.then(|| session.view()).flatten()
+                && visitor.is_none_or(|visitor| view.visitorid == *visitor)
+            {
+                found.push((key.session, view));
+            }
+        });
+        found.sort_by_key(|(session, _)| std::cmp::Reverse(*session));
+        found.truncate(limit);
+        found
+    }
+
+    /// What streams keep in memory: of parts, and of assets, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> (usize, u64) {
+        let bytes = self.shared.channels.iter().map(|channel| channel.bytes());
+        bytes.fold((0, 0), |(parts, assets), (part, asset)| (parts + part, assets + asset))
+    }
+
+    /// How many streams there are.
+    #[must_use]
+    pub fn channels(&self) -> usize {
+        self.shared.channels.len()
+    }
+
+    fn submit(
+        &self,
+        key: SessionKey,
+        command: Command,
+        answer: impl FnOnce(Result<Reply, Problem>) + Send + 'static,
+    ) {
+        let sink = Box::new(|result| answer(plain(result)));
+        self.engine.submit(key, Expect::Any, command, sink);
+    }
+}
+
+impl Shared {
+    /// A session's stream; made where there is none.
+    fn channel(&self, session: &SessionKey) -> Arc<Channel> {
+        let make = || {
+            let (relay, assets) = self.limits;
+            let secret: Box<str> = format!("{:032x}", rand::random::<u128>()).into();
+            let channel = Arc::new(Channel::new(relay, assets, secret.clone()));
+            self.by_secret.insert(secret, Arc::downgrade(&channel));
+            channel
+        };
+        Arc::clone(&self.channels.entry(session.clone()).or_insert_with(make))
+    }
+}
+
+fn plain(result: Result<Applied<Reply>, Refusal>) -> Result<Reply, Problem> {
+    match result {
+        Ok(Applied { reply: Reply::Refused(problem), .. }) => Err(problem),
+        Ok(Applied { reply, .. }) => Ok(reply),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn unexpected() -> Problem {
+    Problem::new(ErrorCode::Internal, "the session gave an answer of another kind")
+}

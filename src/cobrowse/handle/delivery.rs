@@ -1,0 +1,116 @@
+//! Where a session's effects turn into messages, history, and what the visitor's record says.
+
+use std::sync::Arc;
+
+use super::{SessionEngine, Shared};
+use crate::{
+    cobrowse::{
+        session::{Session, Summary, command::Effect},
+        ticket::{LINK_LIFE_MS, Ticket},
+    },
+    model::{
+        cobrowse::{
+            ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, SessionTold,
+        },
+        event::SessionEndReason,
+        ids::{SessionKey, SocketAddress, VisitorId, VisitorKey},
+    },
+    store::{
+        Deliver,
+        history::{ConsentLine, Line, PastSession},
+    },
+};
+
+pub(super) struct Delivery(pub Arc<Shared>);
+
+impl Deliver<Session, SessionEngine> for Delivery {
+    fn deliver(&self, _: &SessionEngine, key: &SessionKey, effects: &mut Vec<Effect>) {
+        let shared = &*self.0;
+        let here = |to: SocketAddress| (to.node == shared.node).then_some(to.socket);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Tell { to, event } => {
+                    let to: Vec<_> = to.into_iter().filter_map(here).collect();
+                    let left = match event.kind {
+                        SessionEventKind::Left { user, .. } => Some(user),
+                        _ => None,
+                    };
+                    let session = key.session;
+                    let (sequence, time, event) = (event.sequence, event.time, event.kind);
+                    shared.post.told(&to, SessionTold { session, sequence, time, event });
+                    if let (Some(user), Some(channel)) = (left, shared.channels.get(key)) {
+                        channel.member_left(user, &*shared.post);
+                    }
+                }
+                Effect::Record { socket, epoch, on } => {
+                    // First of all the old page must not be heard any more.
+                    shared.channel(key).record(epoch, on, &*shared.post);
+                    if let Some(socket) = here(socket) {
+                        let ticket = on.then(|| {
+                            let until = shared.clock.wall() + LINK_LIFE_MS;
+                            shared
+                                .tickets
+                                .write(Ticket::Page { session: key.clone(), epoch }, until)
+                        });
+                        shared.post.record(socket, epoch, ticket);
+                    }
+                }
+                Effect::Ask { socket, to, agent } => {
+                    if let Some(socket) = here(socket) {
+                        shared.post.ask(socket, to, agent);
+                    }
+                }
+                Effect::Consent(entry) => self.consent(key, entry),
+                Effect::Ended(summary) => self.ended(key, &summary),
+                Effect::Lost { visitor } => self.over(key, visitor, SessionEndReason::Error),
+            }
+        }
+    }
+}
+
+impl Delivery {
+    fn consent(&self, key: &SessionKey, entry: ConsentEntry) {
+        let shared = &*self.0;
+        if (entry.to, entry.state) == (ConsentTo::View, ConsentState::Given) {
+            let visitor = VisitorKey { group: key.group.clone(), visitor: entry.visitorid.clone() };
+            shared.presence.session_started(visitor, key.session);
+        }
+        shared.ledger.write(Line::Consent(ConsentLine {
+            group: key.group.clone(),
+            session: key.session,
+            visitor: entry.visitorid.clone(),
+            time: entry.time,
+            entry: serde_json::to_string(&entry).unwrap_or_default(),
+        }));
+    }
+
+    fn ended(&self, key: &SessionKey, summary: &Summary) {
+        let reason = match summary.reason {
+            EndReason::Visitor | EndReason::Declined | EndReason::UserTimeout => {
+                SessionEndReason::Visitor
+            }
+            EndReason::Agent | EndReason::Controller | EndReason::NeverJoined => {
+                SessionEndReason::Agent
+            }
+            EndReason::NetworkTimeout | EndReason::TooLong => SessionEndReason::Error,
+        };
+        self.0.ledger.write(Line::Session(PastSession {
+            group: key.group.clone(),
+            session: key.session,
+            visitor: summary.visitorid.clone(),
+            ended: summary.ended,
+            summary: serde_json::to_string(summary).unwrap_or_default(),
+        }));
+        self.over(key, summary.visitorid.clone(), reason);
+    }
+
+    fn over(&self, key: &SessionKey, visitor: VisitorId, reason: SessionEndReason) {
+        let shared = &*self.0;
+        if let Some((_, channel)) = shared.channels.remove(key) {
+            shared.by_secret.remove(channel.secret());
+            channel.end(&*shared.post);
+        }
+        let visitor = VisitorKey { group: key.group.clone(), visitor };
+        shared.presence.end_session(visitor, key.session, reason);
+    }
+}

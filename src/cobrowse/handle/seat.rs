@@ -1,0 +1,310 @@
+//! Who comes by a ticket: pages that stream, agents who view.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Cobrowse, Shared, plain, unexpected};
+use crate::{
+    auth::Agent,
+    cobrowse::{
+        channel::{Channel, Part},
+        envelope::Envelope,
+        session::{
+            SessionView,
+            command::{Command, Join, Reply, Seated as Role},
+        },
+        ticket::{LINK_LIFE_MS, SeatTicket, Ticket},
+    },
+    model::{
+        cobrowse::{MemberView, Permissions, UserId, ViewState},
+        error::{ErrorCode, Problem},
+        ids::{SessionKey, SocketAddress, SocketId, TabId},
+        protocol::stream::{Content, Mark, Seat},
+    },
+    store::{Engine, Expect},
+};
+
+/// How long a seat can be taken again after a lost connection by its ticket, in milliseconds: as long as a session may last,
+/// which ends sooner as a rule.
+const SEAT_LIFE_MS: u64 = 24 * 3_600_000;
+
+/// A page that came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seated {
+    /// The visitor's number.
+    pub user: UserId,
+    /// The page's.
+    pub epoch: u32,
+    /// Whether agents see.
+    pub view: ViewState,
+    /// Who else is there.
+    pub others: Vec<MemberView>,
+}
+
+/// A page's way into the stream. Dropping it ends that.
+pub struct PagePass {
+    shared: Arc<Shared>,
+    channel: Arc<Channel>,
+    session: SessionKey,
+    epoch: u32,
+    socket: SocketId,
+}
+
+/// An agent's seat at a session, from his socket's side. Dropping it says that his connection is lost.
+pub struct ViewerSeat {
+    cobrowse: Cobrowse,
+    channel: Arc<Channel>,
+    session: SessionKey,
+    user: UserId,
+    name: Box<str>,
+    permissions: Permissions,
+    socket: SocketAddress,
+}
+
+impl Cobrowse {
+    /// A link's ticket: an agent may take a seat.
+    #[must_use]
+    pub fn seat_ticket(
+        &self,
+        session: SessionKey,
+        agent: Agent,
+        permissions: Permissions,
+    ) -> String {
+        let ticket = SeatTicket { session, agent, permissions, tab: None };
+        let until = self.shared.clock.wall() + LINK_LIFE_MS;
+        self.shared.tickets.write(Ticket::Seat(Box::new(ticket)), until)
+    }
+
+    /// Reads a ticket.
+    ///
+    /// # Errors
+    /// `authorization`.
+    pub fn ticket(&self, text: &str) -> Result<Ticket, Problem> {
+        self.shared.tickets.read(text, self.shared.clock.wall())
+    }
+
+    /// A page begins to stream.
+    ///
+    /// # Errors
+    /// `notfound` when it is not to be recorded any more.
+    pub fn open_page(
+        &self,
+        session: SessionKey,
+        epoch: u32,
+        socket: SocketId,
+    ) -> Result<PagePass, Problem> {
+        let over = || Problem::new(ErrorCode::NotFound, "the session is over");
+        let channel = self.shared.channels.get(&session).ok_or_else(over)?;
+        let channel = Arc::clone(&channel);
+        channel.page_opens(epoch, socket, &*self.shared.post)?;
+        Ok(PagePass { shared: Arc::clone(&self.shared), channel, session, epoch, socket })
+    }
+
+    /// An agent takes his seat by a ticket. `answer` gets what he comes into, and then the stream; it is called before
+    /// anything of the session is sent to him.
+    pub fn open_seat(
+        &self,
+        ticket: SeatTicket,
+        tab: TabId,
+        socket: SocketAddress,
+        answer: impl FnOnce(Result<(Seat, ViewerSeat), Problem>) + Send + 'static,
+    ) {
+        if ticket.tab.as_ref().is_some_and(|taken| *taken != tab) {
+            let sentence = "the ticket is another tab's";
+            return answer(Err(Problem::new(ErrorCode::Authorization, sentence)));
+        }
+        let SeatTicket { session, agent, permissions, .. } = ticket;
+        let name: Box<str> = agent.name.as_deref().unwrap_or_default().into();
+        let subject: Box<str> = (&*agent.subject).into();
+        let join = Join {
+            socket,
+            role: Role::Agent,
+            tab: tab.clone(),
+            subject,
+            name: name.clone(),
+            permissions,
+        };
+        let (cobrowse, key) = (self.clone(), session.clone());
+        let sink = Box::new(move |result| {
+            let (user, view) = match plain(result) {
+                Ok(Reply::Joined { user, view }) => (user, *view),
+                Ok(_) => return answer(Err(unexpected())),
+                Err(problem) => return answer(Err(problem)),
+            };
+            let shared = Arc::clone(&cobrowse.shared);
+            let channel = shared.channel(&key);
+            let again = SeatTicket { session: key.clone(), agent, permissions, tab: Some(tab) };
+            let until = shared.clock.wall() + SEAT_LIFE_MS;
+            let ticket = shared.tickets.write(Ticket::Seat(Box::new(again)), until);
+            let seat = seat(view, user, permissions, ticket, channel.secret());
+            let session = key;
+            let viewer = ViewerSeat { cobrowse, channel, session, user, name, permissions, socket };
+            answer(Ok((seat, viewer)));
+        });
+        self.engine.submit(session, Expect::Any, Command::Join(Box::new(join)), sink);
+    }
+
+    /// The stream whose assets have this name.
+    #[must_use]
+    pub fn assets(&self, secret: &str) -> Option<Arc<Channel>> {
+        self.shared.by_secret.get(secret)?.upgrade()
+    }
+
+    /// The stream of a session that runs.
+    #[must_use]
+    pub fn stream(&self, session: &SessionKey) -> Option<Arc<Channel>> {
+        self.shared.channels.get(session).map(|channel| Arc::clone(&channel))
+    }
+}
+
+fn seat(
+    view: SessionView,
+    user: UserId,
+    permissions: Permissions,
+    ticket: String,
+    assets: &str,
+) -> Seat {
+    Seat {
+        user,
+        visitorid: view.visitorid,
+        view: view.view,
+        consent: view.consent,
+        pages: view.pages,
+        members: view.members,
+        permissions,
+        ticket,
+        assets: assets.to_owned(),
+    }
+}
+
+impl PagePass {
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &SessionKey {
+        &self.session
+    }
+
+    /// The page's number.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// A message of the stream: checked, masked, and passed on.
+    ///
+    /// # Errors
+    /// `badrequest` or `toolarge`: it is no message of a stream. `notfound`: the page is not to be recorded any more.
+    pub fn part(&self, message: &[u8]) -> Result<(), Problem> {
+        let envelope = Envelope::read(message, self.shared.part_bytes)?;
+        if envelope.epoch != self.epoch {
+            return Err(Problem::field("epoch", "must be that of the ticket"));
+        }
+        let text = std::str::from_utf8(&envelope.payload)
+            .map_err(|_| Problem::field("payload", "must be UTF-8"))?;
+        let masked = match self.shared.groups.get(&self.session.group) {
+            Some(group) => group.masking.json(text),
+            None => text.into(),
+        };
+        let (epoch, key_frame) = (envelope.epoch, envelope.key_frame);
+        let message = match masked {
+            std::borrow::Cow::Borrowed(_) => Bytes::copy_from_slice(message),
+            std::borrow::Cow::Owned(masked) => {
+                Envelope { epoch, key_frame, payload: masked.into() }.write()
+            }
+        };
+        let part = Part { epoch, key_frame, message };
+        self.channel.part(self.socket, part, self.shared.clock.now(), &*self.shared.post)
+    }
+
+    /// An asset of the page has this content.
+    ///
+    /// # Errors
+    /// See [`Channel::announce`].
+    pub fn announce(&self, asset: u32, content: Content) -> Result<(), Problem> {
+        self.channel.announce(self.socket, self.epoch, asset, content, &*self.shared.post)
+    }
+
+    /// An asset of the page cannot be had.
+    pub fn missing(&self, asset: u32) {
+        self.channel.missing(self.epoch, asset);
+    }
+}
+
+impl Drop for PagePass {
+    fn drop(&mut self) {
+        self.channel.closes(self.socket);
+    }
+}
+
+impl ViewerSeat {
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &SessionKey {
+        &self.session
+    }
+
+    /// His number.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// He is ready for the stream.
+    pub fn begin(&self) {
+        let Shared { clock, post, .. } = &*self.cobrowse.shared;
+        self.channel.viewer_opens(self.socket.socket, self.user, clock.now(), &**post);
+    }
+
+    /// He has lost his thread, and needs a key frame.
+    pub fn lost(&self) {
+        let Shared { clock, post, .. } = &*self.cobrowse.shared;
+        self.channel.viewer_lost(self.socket.socket, clock.now(), &**post);
+    }
+
+    /// He shows something on the visitor's page.
+    ///
+    /// # Errors
+    /// `scope`: his link does not allow that.
+    pub fn mark(&self, mark: Mark) -> Result<(), Problem> {
+        let may = match mark {
+            Mark::Cursor { .. } | Mark::Spotlight { .. } => self.permissions.point,
+            Mark::Stroke { .. } => self.permissions.draw,
+        };
+        if !may {
+            let sentence = "the link to this session does not allow that";
+            return Err(Problem::new(ErrorCode::Scope, sentence));
+        }
+        self.channel.mark(self.user, &self.name, mark, &*self.cobrowse.shared.post);
+        Ok(())
+    }
+
+    /// A command of his.
+    pub fn command(
+        &self,
+        command: Command,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        self.cobrowse.command(self.session.clone(), command, answer);
+    }
+}
+
+impl Drop for ViewerSeat {
+    fn drop(&mut self) {
+        self.channel.closes(self.socket.socket);
+        self.cobrowse.gone(self.session.clone(), self.socket);
+    }
+}
+
+impl From<crate::cobrowse::envelope::BadEnvelope> for Problem {
+    fn from(bad: crate::cobrowse::envelope::BadEnvelope) -> Self {
+        use crate::cobrowse::envelope::BadEnvelope;
+        let code = match bad {
+            BadEnvelope::TooLarge { .. } => ErrorCode::TooLarge,
+            BadEnvelope::Length | BadEnvelope::Flags | BadEnvelope::Deflate => {
+                ErrorCode::BadRequest
+            }
+        };
+        Problem { code, ..Problem::field("message", bad.to_string()) }
+    }
+}

@@ -1,0 +1,129 @@
+//! Brings past sessions and consents to the history, from threads that must not wait for a disk.
+//!
+//! What waits is bounded; a line that finds no room is written to the log in its place, and counted.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    clock::Timestamp,
+    store::history::{HistoryStore, Line},
+    telemetry::Metrics,
+};
+
+/// Lines that may wait for the disk.
+const MOST_WAITING: usize = 4_096;
+/// Lines that are written in one step at most.
+const BATCH: usize = 256;
+/// Pause after a failure, before the lines are tried again.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+/// Tries before lines are given up, and written to the log.
+const TRIES: u32 = 5;
+
+enum Job {
+    Write(Line),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Takes lines for the history. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    jobs: mpsc::Sender<Job>,
+    store: Arc<dyn HistoryStore>,
+    metrics: Metrics,
+}
+
+/// Writes what the ledger takes. To be run once.
+pub struct Writer {
+    jobs: mpsc::Receiver<Job>,
+    store: Arc<dyn HistoryStore>,
+    metrics: Metrics,
+}
+
+impl Ledger {
+    /// A ledger over this history, and what writes for it.
+    #[must_use]
+    pub fn new(store: Arc<dyn HistoryStore>, metrics: Metrics) -> (Self, Writer) {
+        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+        let writer = Writer { jobs: receiver, store: Arc::clone(&store), metrics: metrics.clone() };
+        (Self { jobs: sender, store, metrics }, writer)
+    }
+
+    /// The history itself, for reading.
+    #[must_use]
+    pub fn store(&self) -> &dyn HistoryStore {
+        &*self.store
+    }
+
+    /// Writes a line soon.
+    pub fn write(&self, line: Line) {
+        if let Err(error) = self.jobs.try_send(Job::Write(line)) {
+            let (mpsc::error::TrySendError::Full(job) | mpsc::error::TrySendError::Closed(job)) =
+                error;
+            if let Job::Write(line) = job {
+                lost(&line, &self.metrics);
+            }
+        }
+    }
+
+    /// Waits until all that was given before is written, or given up.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.jobs.send(Job::Flush(done)).await.is_ok() {
+            let _ = flushed.await;
+        }
+    }
+
+    /// Drops what ended before these moments.
+    pub async fn forget_before(&self, sessions: Timestamp, consents: Timestamp) {
+        if let Err(error) = self.store.forget_before(sessions, consents).await {
+            tracing::error!(%error, "old history stays for now");
+        }
+    }
+}
+
+impl Writer {
+    /// Writes until the ledger is dropped.
+    pub async fn run(mut self) {
+        let mut jobs = Vec::new();
+        while self.jobs.recv_many(&mut jobs, BATCH).await > 0 {
+            let mut lines = Vec::new();
+            let mut flushed = Vec::new();
+            for job in jobs.drain(..) {
+                match job {
+                    Job::Write(line) => lines.push(line),
+                    Job::Flush(done) => flushed.push(done),
+                }
+            }
+            self.write(lines).await;
+            // Whoever waits may have gone.
+            for done in flushed {
+                let _ = done.send(());
+            }
+        }
+    }
+
+    async fn write(&self, lines: Vec<Line>) {
+        if lines.is_empty() {
+            return;
+        }
+        for attempt in 1..=TRIES {
+            match self.store.put(lines.clone()).await {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, attempt, "the history could not be written"),
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+        lines.iter().for_each(|line| lost(line, &self.metrics));
+    }
+}
+
+fn lost(line: &Line, metrics: &Metrics) {
+    metrics.history_lost.inc();
+    let (kind, group, session) = match line {
+        Line::Session(past) => ("session", &past.group, past.session),
+        Line::Consent(line) => ("consent", &line.group, line.session),
+    };
+    tracing::error!(kind, %group, %session, "a line of the history is lost");
+}

@@ -1,0 +1,147 @@
+//! Tickets: what opens `/v1/stream`. A ticket is for one session and one purpose, so that whoever gets hold of it has
+//! neither an agent's token nor a visitor's identity.
+//!
+//! Written as `base64url(JSON).base64url(HMAC-SHA-256)`. The key never leaves the service.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+
+use crate::{
+    auth::{Agent, Secret},
+    clock::Timestamp,
+    model::{
+        cobrowse::Permissions,
+        error::{ErrorCode, Problem},
+        ids::{SessionKey, TabId},
+    },
+};
+
+/// How long a link to a session's view can be opened, in milliseconds.
+pub const LINK_LIFE_MS: u64 = 300_000;
+
+/// What somebody may do with a ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Ticket {
+    /// Stream this page of the visitor.
+    Page {
+        /// The session.
+        session: SessionKey,
+        /// The page's number.
+        epoch: u32,
+    },
+    /// Take an agent's seat.
+    Seat(Box<SeatTicket>),
+}
+
+/// Whose seat.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SeatTicket {
+    /// The session.
+    pub session: SessionKey,
+    /// On whose token it was given: the seat ends when that is believed no longer, but not when its time is over.
+    pub agent: Agent,
+    /// What he may do.
+    pub permissions: Permissions,
+    /// The tab that took the seat; `None` while nobody has.
+    pub tab: Option<TabId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signed {
+    ticket: Ticket,
+    /// On the wall clock.
+    until: Timestamp,
+}
+
+/// Makes tickets and reads them.
+pub struct Tickets(Secret);
+
+impl Tickets {
+    /// Tickets under this key.
+    #[must_use]
+    pub fn new(key: Secret) -> Self {
+        Self(key)
+    }
+
+    /// Writes a ticket that can be used until then, by the wall clock.
+    #[must_use]
+    pub fn write(&self, ticket: Ticket, until: Timestamp) -> String {
+        let json = serde_json::to_vec(&Signed { ticket, until }).unwrap_or_default();
+        let text = URL_SAFE_NO_PAD.encode(json);
+        let seal = URL_SAFE_NO_PAD.encode(self.mac(&text).finalize().into_bytes());
+        format!("{text}.{seal}")
+    }
+
+    /// Reads a ticket.
+    ///
+    /// # Errors
+    /// `authorization`: it is not one of ours, or its time is over.
+    pub fn read(&self, text: &str, wall: Timestamp) -> Result<Ticket, Problem> {
+        let bad = || Problem::new(ErrorCode::Authorization, "the ticket is not valid");
+        let (body, seal) = text.split_once('.').ok_or_else(bad)?;
+        let seal = URL_SAFE_NO_PAD.decode(seal).map_err(|_| bad())?;
+        // Compares in constant time.
+        self.mac(body).verify_slice(&seal).map_err(|_| bad())?;
+        let json = URL_SAFE_NO_PAD.decode(body).map_err(|_| bad())?;
+        let Signed { ticket, until } = serde_json::from_slice(&json).map_err(|_| bad())?;
+        if wall >= until {
+            return Err(Problem::new(ErrorCode::Authorization, "the ticket's time is over"));
+        }
+        Ok(ticket)
+    }
+
+    fn mac(&self, text: &str) -> Hmac<Sha256> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.expose_bytes());
+        // HMAC takes keys of any length (RFC 2104, section 2).
+        let mut mac = mac.unwrap_or_else(|_| unreachable!("a key of any length"));
+        mac.update(b"vestibule stream ticket ");
+        mac.update(text.as_bytes());
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::SessionId;
+
+    const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+    fn ticket() -> Ticket {
+        let session = SessionId::from_u128(7);
+        let session = SessionKey { group: "12345".parse().unwrap(), session };
+        Ticket::Page { session, epoch: 3 }
+    }
+
+    #[test]
+    fn a_ticket_is_good_until_its_time() {
+        let tickets = Tickets::new(Secret::generate());
+        let text = tickets.write(ticket(), NOW + 1_000);
+        assert_eq!(tickets.read(&text, NOW + 999), Ok(ticket()));
+        assert_eq!(tickets.read(&text, NOW + 1_000).unwrap_err().code, ErrorCode::Authorization);
+    }
+
+    #[test]
+    fn a_forged_ticket_is_refused() {
+        let tickets = Tickets::new(Secret::generate());
+        let text = tickets.write(ticket(), NOW + 1_000);
+        let (body, seal) = text.split_once('.').unwrap();
+        let json = String::from_utf8(URL_SAFE_NO_PAD.decode(body).unwrap()).unwrap();
+        let other = URL_SAFE_NO_PAD.encode(json.replace("\"epoch\":3", "\"epoch\":4"));
+        let stranger = Tickets::new(Secret::generate()).write(ticket(), NOW + 1_000);
+        let shorter = seal.get(..20).unwrap();
+        for bad in [
+            "",
+            ".",
+            "a.b",
+            body,
+            &format!("{other}.{seal}"),
+            &format!("{body}.{shorter}"),
+            &stranger,
+        ] {
+            assert_eq!(tickets.read(bad, NOW).unwrap_err().code, ErrorCode::Authorization, "{bad}");
+        }
+    }
+}

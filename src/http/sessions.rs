@@ -1,0 +1,371 @@
+//! `/v1/groups/{group}/sessions`: co-browse sessions.
+
+use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    error::{ApiError, ProblemBody},
+    extract::{Bearer, Body, json, parse, query as read_query},
+    paging,
+    state::{State, ask},
+    visitors::resolve,
+};
+use crate::{
+    auth::Scope,
+    cobrowse::{
+        handle::Standing,
+        session::{MAX_TEXT, SessionView, Summary},
+    },
+    model::{
+        cobrowse::{ConsentEntry, EndReason, Permissions},
+        error::{ErrorCode, Problem},
+        ids::{Code, GroupId, SessionId, SessionKey, VisitorId, VisitorKey},
+    },
+    store::history::PastQuery,
+};
+
+/// Whom to begin a session with.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    /// The visitor by his id; this or `uniqueid`.
+    #[schema(nullable = false)]
+    visitorid: Option<VisitorId>,
+    /// The visitor by the code that he reads out.
+    #[schema(nullable = false)]
+    uniqueid: Option<Code>,
+    /// What the holder of the ticket may do; everything when missing.
+    #[serde(default)]
+    #[schema(required = false)]
+    permissions: Permissions,
+}
+
+/// What a new ticket is for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTicket {
+    /// What its holder may do; everything when missing.
+    #[serde(default)]
+    #[schema(required = false)]
+    permissions: Permissions,
+}
+
+/// A way to view a session. The ticket opens it within five minutes, and then for that one tab.
+#[derive(Serialize, ToSchema)]
+pub struct SessionTicket {
+    /// The session.
+    session: SessionId,
+    /// The ticket.
+    ticket: String,
+    /// The page that shows the session, with the ticket behind `#`, where no server sees it.
+    watch_url: String,
+}
+
+/// A session, running or over.
+#[derive(Serialize, ToSchema)]
+pub struct SessionBody {
+    /// Which.
+    session: SessionId,
+    /// How it stands; `null` when it is over.
+    #[schema(required = true)]
+    running: Option<SessionView>,
+    /// How it was; `null` while it runs.
+    #[schema(required = true)]
+    over: Option<Summary>,
+}
+
+/// A session that runs.
+#[derive(Serialize, ToSchema)]
+pub struct RunningSession {
+    /// Which.
+    session: SessionId,
+    /// How it stands.
+    #[serde(flatten)]
+    #[schema(inline)]
+    view: SessionView,
+}
+
+/// Sessions that run.
+#[derive(Serialize, ToSchema)]
+pub struct SessionList {
+    /// The newest first.
+    sessions: Vec<RunningSession>,
+    /// The cursor of the list that follows; `null` when this is the end.
+    #[schema(required = true)]
+    next: Option<SessionId>,
+}
+
+/// A session that is over.
+#[derive(Serialize, ToSchema)]
+pub struct PastSessionBody {
+    /// Which.
+    session: SessionId,
+    /// How it was.
+    #[serde(flatten)]
+    #[schema(inline)]
+    summary: Summary,
+}
+
+/// Sessions that are over.
+#[derive(Serialize, ToSchema)]
+pub struct PastSessionList {
+    /// The newest first.
+    #[schema(value_type = Vec<PastSessionBody>)]
+    sessions: Vec<PastLine>,
+    /// The cursor of the list that follows; `null` when this is the end.
+    #[schema(required = true)]
+    next: Option<SessionId>,
+}
+
+/// As it was written.
+#[derive(Serialize)]
+pub struct PastLine {
+    session: SessionId,
+    #[serde(flatten)]
+    summary: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The consent ledger of a session.
+#[derive(Serialize, ToSchema)]
+pub struct ConsentList {
+    /// In the order in which it happened.
+    #[schema(value_type = Vec<ConsentEntry>)]
+    consents: Vec<Box<RawValue>>,
+}
+
+/// Which sessions.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SessionParams {
+    /// At most so many: 1 to 1000; 100 when missing.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// The `next` of the list before.
+    cursor: Option<SessionId>,
+    /// Only those of this visitor.
+    visitorid: Option<VisitorId>,
+}
+
+/// How to end a session.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct EndParams {
+    /// Words for people; at most 200 characters.
+    #[param(max_length = 200)]
+    text: Option<String>,
+}
+
+fn session_key(group: &str, session: &str) -> Result<SessionKey, Problem> {
+    Ok(SessionKey { group: parse(group)?, session: parse(session)? })
+}
+
+fn ticket(
+    state: &State,
+    bearer: Bearer,
+    key: SessionKey,
+    permissions: Permissions,
+) -> SessionTicket {
+    let session = key.session;
+    let ticket = state.cobrowse.seat_ticket(key, bearer.0, permissions);
+    let base = state.settings.server.public_url.as_deref().unwrap_or_default();
+    SessionTicket { session, watch_url: format!("{base}/watch/#{ticket}"), ticket }
+}
+
+fn unknown() -> Problem {
+    Problem::new(ErrorCode::NotFound, "there is no such session")
+}
+
+/// Begins a session with a visitor, or joins the one that he has. He is asked before anybody sees his page.
+#[utoipa::path(tag = "sessions", operation_id = "begin_session", security(("token" = [])),
+    params(("group" = String, Path, description = "The group")),
+    request_body = NewSession,
+    responses((status = 201, body = SessionTicket, description = "The session, and a ticket to view it"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody),
+        (status = 404, body = ProblemBody, description = "`visitornotpresent`"),
+        (status = 429, body = ProblemBody, description = "`ratelimited`, `toomany`"),
+        (status = 503, body = ProblemBody)))]
+#[post("/v1/groups/{group}/sessions")]
+pub async fn begin(
+    request: HttpRequest,
+    state: State,
+    group: web::Path<String>,
+    bearer: Bearer,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let group: GroupId = parse(&group)?;
+    let NewSession { visitorid, uniqueid, permissions } = json(&body.0)?;
+    let visitor = match (visitorid, uniqueid) {
+        (Some(visitor), None) => visitor,
+        (None, Some(code)) => resolve(&request, &state, group.clone(), code).await?,
+        (None, None) => return Err(Problem::field("visitorid", "is missing").into()),
+        (Some(_), Some(_)) => {
+            return Err(Problem::field("uniqueid", "must not stand beside visitorid").into());
+        }
+    };
+    let key = VisitorKey { group, visitor };
+    let policy = state.cobrowse.policy();
+    let session = ask(|answer| state.cobrowse.begin(key, policy, false, answer)).await??;
+    Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)))
+}
+
+/// Lists the sessions that run.
+#[utoipa::path(tag = "sessions", operation_id = "list_sessions", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), SessionParams),
+    responses((status = 200, body = SessionList, description = "The sessions"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[get("/v1/groups/{group}/sessions")]
+pub async fn list(
+    request: HttpRequest,
+    state: State,
+    group: web::Path<String>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
+    let limit = paging::limit(limit, paging::USUAL)?;
+    let found = state.cobrowse.running(&parse(&group)?, visitorid.as_ref(), cursor, limit);
+    let sessions: Vec<_> =
+        found.into_iter().map(|(session, view)| RunningSession { session, view }).collect();
+    let next = paging::next(&sessions, limit, |last| last.session);
+    Ok(HttpResponse::Ok().json(SessionList { sessions, next }))
+}
+
+/// Lists the sessions that are over.
+#[utoipa::path(tag = "sessions", operation_id = "list_past_sessions", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), SessionParams),
+    responses((status = 200, body = PastSessionList, description = "The sessions"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[get("/v1/groups/{group}/sessions/history")]
+pub async fn history(
+    request: HttpRequest,
+    state: State,
+    group: web::Path<String>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
+    let limit = paging::limit(limit, paging::USUAL)?;
+    let query = PastQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
+    let found = state.cobrowse.ledger().store().sessions(query).await.map_err(stored)?;
+    let next = paging::next(&found, limit, |last| last.session);
+    let sessions = found.into_iter().map(|past| PastLine {
+        session: past.session,
+        summary: serde_json::from_str(&past.summary).unwrap_or_default(),
+    });
+    Ok(HttpResponse::Ok().json(PastSessionList { sessions: sessions.collect(), next }))
+}
+
+/// Reads one session, running or over.
+#[utoipa::path(tag = "sessions", operation_id = "read_session", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    responses((status = 200, body = SessionBody, description = "The session"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
+        (status = 503, body = ProblemBody)))]
+#[get("/v1/groups/{group}/sessions/{session}")]
+pub async fn one(
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let key = session_key(&path.0, &path.1)?;
+    let session = key.session;
+    let standing = ask(|answer| state.cobrowse.look_up(key.clone(), answer)).await??;
+    let (running, over) = match standing {
+        Some(Standing::Running(view)) => (Some(*view), None),
+        Some(Standing::Over(summary)) => (None, Some(*summary)),
+        None => {
+            let past = state.cobrowse.ledger().store().session(&key.group, session).await;
+            let past = past.map_err(stored)?.ok_or_else(unknown)?;
+            let summary = serde_json::from_str(&past.summary).map_err(|error| {
+                tracing::error!(%error, %session, "a past session cannot be read");
+                Problem::new(ErrorCode::Internal, "the session's history cannot be read")
+            })?;
+            (None, Some(summary))
+        }
+    };
+    Ok(HttpResponse::Ok().json(SessionBody { session, running, over }))
+}
+
+/// Reads the consent ledger of a session: what the visitor was asked, and what he said.
+#[utoipa::path(tag = "sessions", operation_id = "read_consents", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    responses((status = 200, body = ConsentList, description = "The ledger; empty when nothing is known of the session"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[get("/v1/groups/{group}/sessions/{session}/consents")]
+pub async fn consents(
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let SessionKey { group, session } = session_key(&path.0, &path.1)?;
+    let lines = state.cobrowse.ledger().store().consents(&group, session).await.map_err(stored)?;
+    let consents = lines.into_iter().filter_map(|line| RawValue::from_string(line.entry).ok());
+    Ok(HttpResponse::Ok().json(ConsentList { consents: consents.collect() }))
+}
+
+/// Ends a session. That it is over already is no error.
+#[utoipa::path(tag = "sessions", operation_id = "end_session", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session"), EndParams),
+    responses((status = 204, description = "It is over"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[delete("/v1/groups/{group}/sessions/{session}")]
+pub async fn end(
+    request: HttpRequest,
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let key = session_key(&path.0, &path.1)?;
+    let EndParams { text } = read_query(&request)?;
+    if text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT) {
+        let rule = format!("must have at most {MAX_TEXT} characters");
+        return Err(Problem::field("text", rule).into());
+    }
+    let text = text.map(String::into_boxed_str);
+    ask(|answer| state.cobrowse.end(key, EndReason::Controller, text, answer)).await??;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Gives a ticket to view a session that runs.
+#[utoipa::path(tag = "sessions", operation_id = "create_session_ticket", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    request_body = NewTicket,
+    responses((status = 201, body = SessionTicket, description = "The ticket"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
+        (status = 503, body = ProblemBody)))]
+#[post("/v1/groups/{group}/sessions/{session}/tickets")]
+pub async fn create_ticket(
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let key = session_key(&path.0, &path.1)?;
+    let NewTicket { permissions } = json(&body.0)?;
+    let standing = ask(|answer| state.cobrowse.look_up(key.clone(), answer)).await??;
+    if !matches!(standing, Some(Standing::Running(_))) {
+        return Err(unknown().into());
+    }
+    Ok(HttpResponse::Created().json(ticket(&state, bearer, key, permissions)))
+}
+
+fn stored(error: crate::store::saved::StorageError) -> Problem {
+    tracing::error!(%error, "the history cannot be read");
+    Problem::new(ErrorCode::Internal, "the history cannot be read")
+}

@@ -1,0 +1,89 @@
+//! The rules of `[cobrowse]` and `[groups.cobrowse]`.
+
+use std::sync::Arc;
+
+use super::{
+    Cobrowse, GroupCobrowse, SettingsError,
+    validate::{Checked, MEBIBYTE, number, rate},
+    wire,
+};
+use crate::{
+    limits::Rate,
+    model::{cobrowse::PageSettings, masking::Masking},
+};
+
+/// Most selectors, patterns or texts of one list.
+const MOST: usize = 200;
+/// Longest of them, in bytes.
+const LONGEST: usize = 1_000;
+
+pub(super) fn cobrowse(wire: &wire::Cobrowse) -> Checked<Cobrowse> {
+    fn within<T: TryFrom<u64>>(
+        key: &str,
+        value: u64,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Checked<T> {
+        number(&format!("cobrowse.{key}"), value, range)
+    }
+    let per = |key: &str, value| rate(&format!("cobrowse.{key}"), value);
+    let seconds = |key: &str, value| within::<u64>(key, value, 1..=86_400).map(|time| time * 1_000);
+    let kept = 1_024..=1_024 * MEBIBYTE;
+    let messages =
+        Rate::per_second(per("stream_messages_per_second", wire.stream_messages_per_second)?);
+    Ok(Cobrowse {
+        max_sessions: within("max_sessions", wire.max_sessions, 1..=10_000_000)?,
+        agents: within("agents", wire.agents, 1..=64)?,
+        agent_grace_ms: within("agent_grace_ms", wire.agent_grace_ms, 0..=3_600_000)?,
+        visitor_grace_ms: within("visitor_grace_ms", wire.visitor_grace_ms, 0..=3_600_000)?,
+        join_ms: seconds("join_seconds", wire.join_seconds)?,
+        idle_ms: seconds("idle_seconds", wire.idle_seconds)?,
+        longest_ms: seconds("longest_seconds", wire.longest_seconds)?,
+        sessions_per_minute: Rate::per_minute(per(
+            "sessions_per_minute",
+            wire.sessions_per_minute,
+        )?),
+        part_bytes: within("part_bytes", wire.part_bytes, 65_536..=64 * MEBIBYTE)?,
+        page_bytes: within("page_bytes", wire.page_bytes, kept.clone())?,
+        outbox_bytes: within(
+            "outbox_bytes",
+            wire.outbox_bytes,
+            wire.part_bytes..=1_024 * MEBIBYTE,
+        )?,
+        asset_bytes: within("asset_bytes", wire.asset_bytes, kept.clone())?,
+        assets_bytes: within("assets_bytes", wire.assets_bytes, kept)?,
+        assets: within("assets", wire.assets, 0..=1_000_000)?,
+        stream_messages: messages
+            .with_burst(per("stream_messages_burst", wire.stream_messages_burst)?),
+        history_days: within("history_days", wire.history_days, 1..=36_500)?,
+        consent_days: within("consent_days", wire.consent_days, 1..=36_500)?,
+    })
+}
+
+pub(super) fn of_group(at: &str, wire: wire::GroupCobrowse) -> Checked<GroupCobrowse> {
+    let lists = [("mask", &wire.mask), ("allow", &wire.allow), ("patterns", &wire.patterns)];
+    for (key, list) in lists {
+        short(&format!("{at}.cobrowse.{key}"), list.iter())?;
+    }
+    short(&format!("{at}.cobrowse.texts"), wire.texts.values())?;
+    let mut masking = Masking::default();
+    for (index, pattern) in wire.patterns.iter().enumerate() {
+        let key = || format!("{at}.cobrowse.patterns[{index}]");
+        masking.add(pattern).map_err(|error| SettingsError::key(key(), error))?;
+    }
+    let wire::GroupCobrowse { mask, private, allow, patterns, language, texts } = wire;
+    let page = Arc::new(PageSettings { mask, private, allow, patterns, language, texts });
+    Ok(GroupCobrowse { masking: Arc::new(masking), page })
+}
+
+fn short<'a>(key: &str, texts: impl ExactSizeIterator<Item = &'a String>) -> Checked<()> {
+    if texts.len() > MOST {
+        return Err(SettingsError::key(key, format!("must have at most {MOST} entries")));
+    }
+    for (index, text) in texts.enumerate() {
+        if text.is_empty() || text.len() > LONGEST {
+            let rule = format!("must have 1 to {LONGEST} bytes");
+            return Err(SettingsError::key(format!("{key}[{index}]"), rule));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,354 @@
+//! The actor of a stream's socket: a page that shows, or an agent who views. Its own socket, so that a large key frame
+//! never delays a signal.
+
+use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
+
+use actix::{Actor, AsyncContext as _, Context, Handler};
+
+use super::{
+    keepalive::Keepalive,
+    lease::Lease,
+    outbox::{Class, Outbox},
+    pump::{Connection, Endpoint, Pump},
+    service::{PageOrigin, SocketService, close_of, refuse},
+    table::{Entry, text},
+    takeover::Opened,
+    traffic::{Excess, Traffic},
+};
+use crate::{
+    cobrowse::{
+        handle::{PagePass, ViewerSeat},
+        session::command::Command,
+        ticket::{SeatTicket, Ticket},
+    },
+    limits::Place,
+    model::{
+        close::{Close, CloseCode},
+        cobrowse::{EndReason, Role},
+        error::{ErrorCode, Problem},
+        ids::{SessionKey, SocketAddress, TabId},
+        json::is_too_deep,
+        protocol::{
+            Numbered,
+            stream::{StreamMessage, StreamWelcome, ToStream},
+        },
+    },
+    telemetry::labels::{Limited, SocketKind},
+};
+
+/// A stream's socket: first nobody's, then, after its hello, what its ticket says.
+pub struct StreamSocket {
+    service: SocketService,
+    origin: PageOrigin,
+    lease: Rc<Lease>,
+    entry: Entry,
+    traffic: Traffic,
+    part: StreamPart,
+    _place: Place<IpAddr>,
+}
+
+/// What the socket is.
+enum StreamPart {
+    /// Nothing yet.
+    Nobody,
+    /// A page that shows.
+    Page(PagePass),
+    /// An agent who is taking his seat; what he says meanwhile is too early.
+    Coming,
+    /// An agent who views.
+    Viewer(ViewerSeat),
+}
+
+/// An agent has taken his seat, or may not. Comes once in the life of a socket.
+struct Came(Result<ViewerSeat, Problem>);
+
+impl actix::Message for Came {
+    type Result = ();
+}
+
+impl StreamSocket {
+    /// Serves a connection that was taken over.
+    pub fn serve<T: Connection>(service: SocketService, origin: PageOrigin, opened: Opened<'_, T>) {
+        let Opened { connection, early, line, place } = opened;
+        let (reader, lease) = (service.stream_reader(), service.lease(Arc::clone(&line.outbox)));
+        let entry = service.enter(line, SocketKind::Stream);
+        let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
+        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
+        let (traffic, part) = (Traffic::default(), StreamPart::Nobody);
+        let socket = Self { service, origin, lease, entry, traffic, part, _place: place };
+        Self::create(|context| {
+            pump.run(context);
+            socket
+        });
+    }
+
+    fn address(&self) -> SocketAddress {
+        self.service.presence.address(self.entry.id)
+    }
+
+    fn hello(&mut self, ticket: &str, tab: TabId, context: &Context<Self>) -> ControlFlow<Close> {
+        let opened = match self.service.cobrowse.ticket(ticket) {
+            Ok(Ticket::Page { session, epoch }) => self.open_page(session, epoch),
+            Ok(Ticket::Seat(ticket)) => self.open_seat(*ticket, tab, context),
+            Err(problem) => Err(problem),
+        };
+        match opened {
+            Ok(()) => {
+                self.lease.keepalive(Keepalive::greeted);
+                ControlFlow::Continue(())
+            }
+            Err(problem) => self.refuse_first(problem),
+        }
+    }
+
+    fn open_page(&mut self, session: SessionKey, epoch: u32) -> Result<(), Problem> {
+        let groups = &self.service.settings.groups;
+        let group = groups.get(&session.group).ok_or_else(|| Problem::from(NoGroup))?;
+        if !self.service.allows_visitor(group, &self.origin) {
+            let sentence = "the page's origin is not in the group's visitor_origins";
+            return Err(Problem::new(ErrorCode::Origin, sentence));
+        }
+        // Said first: the session may ask for a key frame at once.
+        let welcome = StreamWelcome {
+            role: Role::Customer,
+            session: session.session,
+            epoch: Some(epoch),
+            max_message_bytes: Some(self.service.settings.cobrowse.part_bytes),
+            seat: None,
+        };
+        let pass = self.service.cobrowse.open_page(session, epoch, self.entry.id)?;
+        self.say(&ToStream::Welcome(Box::new(welcome)));
+        self.part = StreamPart::Page(pass);
+        Ok(())
+    }
+
+    fn open_seat(
+        &mut self,
+        ticket: SeatTicket,
+        tab: TabId,
+        context: &Context<Self>,
+    ) -> Result<(), Problem> {
+        let groups = &self.service.settings.groups;
+        let group = groups.get(&ticket.session.group).ok_or_else(|| Problem::from(NoGroup))?;
+        if !self.service.allows_agent(group, &self.origin) {
+            let sentence = "the page's origin is not in the group's agent_origins";
+            return Err(Problem::new(ErrorCode::Origin, sentence));
+        }
+        let bearer = Rc::new(ticket.agent.clone());
+        if !self.service.tokens.still_believes(&bearer) {
+            let sentence = "the token under the ticket is believed no longer";
+            return Err(Problem::new(ErrorCode::Authorization, sentence));
+        }
+        self.lease.borne_by(bearer);
+        self.part = StreamPart::Coming;
+        let address = context.address();
+        let (socket, cobrowse) = (self.address(), &self.service.cobrowse);
+        let outbox = Arc::clone(&self.lease.outbox);
+        cobrowse.open_seat(ticket, tab, socket, move |came| {
+            // Here and not in the actor: the welcome comes before all that the session tells from now on.
+            let came = came.map(|(seat, viewer)| {
+                let welcome = StreamWelcome {
+                    role: Role::Agent,
+                    session: viewer.session().session,
+                    epoch: None,
+                    max_message_bytes: None,
+                    seat: Some(seat),
+                };
+                let _ = outbox.push(Class::Reliable, text(&ToStream::Welcome(Box::new(welcome))));
+                viewer.begin();
+                viewer
+            });
+            // An actor that is gone drops the seat, which tells the session.
+            address.do_send(Came(came));
+        });
+        Ok(())
+    }
+
+    fn after_hello(&mut self, message: StreamMessage, request: Option<u64>) -> ControlFlow<Close> {
+        let outbox = Arc::clone(&self.lease.outbox);
+        let done = match (&self.part, message) {
+            (_, StreamMessage::Hello { .. }) => Err(Problem::field("type", "hello comes once")),
+            (StreamPart::Page(page), StreamMessage::Asset { asset, content }) => {
+                page.announce(asset, content)
+            }
+            (StreamPart::Page(page), StreamMessage::NoAsset { asset }) => {
+                page.missing(asset);
+                Ok(())
+            }
+            (StreamPart::Viewer(viewer), StreamMessage::KeyFrame) => {
+                viewer.lost();
+                Ok(())
+            }
+            (StreamPart::Viewer(viewer), StreamMessage::Mark(mark)) => viewer.mark(mark),
+            (StreamPart::Viewer(viewer), message) => {
+                let Some(command) = command(viewer, message) else {
+                    let rule = "is not a message that a viewer sends";
+                    refuse(&outbox, request, Problem::field("type", rule));
+                    return ControlFlow::Continue(());
+                };
+                viewer.command(command, move |done| answer(&outbox, request, done));
+                return ControlFlow::Continue(());
+            }
+            (StreamPart::Page(_), _) => {
+                Err(Problem::field("type", "is not a message that a page sends"))
+            }
+            (StreamPart::Coming | StreamPart::Nobody, _) => {
+                Err(Problem::new(ErrorCode::BadRequest, "wait for the welcome"))
+            }
+        };
+        answer(&outbox, request, done);
+        ControlFlow::Continue(())
+    }
+
+    /// Says what is wrong with a first message, and closes.
+    fn refuse_first(&self, problem: Problem) -> ControlFlow<Close> {
+        let close = match problem.code {
+            ErrorCode::NotFound => CloseCode::SessionOver.into(),
+            _ => close_of(&problem),
+        };
+        refuse(&self.lease.outbox, None, problem);
+        ControlFlow::Break(close)
+    }
+
+    fn say(&self, message: &ToStream) {
+        let _ = self.lease.outbox.push(Class::Reliable, text(message));
+    }
+
+    fn count(&mut self, bytes: usize) -> Result<(), Excess> {
+        let settings = &self.service.settings;
+        let rate = match &self.part {
+            StreamPart::Page(_) => &settings.cobrowse.stream_messages,
+            _ => &settings.limits.agent_messages,
+        };
+        let excess = self.traffic.take(rate, bytes, self.service.clock().now());
+        excess.inspect_err(|excess| {
+            let what = match excess {
+                Excess::Refuse(_) => Limited::StreamMessage,
+                Excess::Close(_) => Limited::Flood,
+            };
+            self.service.metrics.limited.of(what).inc();
+        })
+    }
+}
+
+/// What a viewer's message asks of the session.
+fn command(viewer: &ViewerSeat, message: StreamMessage) -> Option<Command> {
+    let user = viewer.user();
+    Some(match message {
+        StreamMessage::AskControl => Command::AskControl { user },
+        StreamMessage::ReleaseControl => Command::ReleaseControl { user },
+        StreamMessage::Transfer { to } => Command::Transfer { user, to },
+        StreamMessage::Leave => Command::Leave { user },
+        StreamMessage::End { text } => Command::End { reason: EndReason::Agent, text },
+        _ => return None,
+    })
+}
+
+fn answer(outbox: &Outbox, request: Option<u64>, done: Result<(), Problem>) {
+    match (done, request) {
+        (Ok(()), Some(request)) => {
+            let _ = outbox.push(Class::Reliable, text(&ToStream::Ok { request }));
+        }
+        (Ok(()), None) => {}
+        (Err(problem), _) => refuse(outbox, request, problem),
+    }
+}
+
+struct NoGroup;
+
+impl From<NoGroup> for Problem {
+    fn from(_: NoGroup) -> Self {
+        Problem::new(ErrorCode::Group, "there is no such group")
+    }
+}
+
+impl Actor for StreamSocket {
+    type Context = Context<Self>;
+}
+
+impl Handler<Came> for StreamSocket {
+    type Result = ();
+
+    fn handle(&mut self, Came(came): Came, _: &mut Context<Self>) {
+        match came {
+            Ok(viewer) => self.part = StreamPart::Viewer(viewer),
+            Err(problem) => {
+                if let ControlFlow::Break(close) = self.refuse_first(problem) {
+                    self.lease.outbox.close(close);
+                }
+            }
+        }
+    }
+}
+
+impl Endpoint for StreamSocket {
+    fn message(&mut self, text: &str, context: &mut Context<Self>) -> ControlFlow<Close> {
+        let read = StreamMessage::read(text);
+        let request = match &read {
+            Ok(numbered) => numbered.request,
+            Err(unreadable) => unreadable.request,
+        };
+        match self.count(text.len()) {
+            Ok(()) => {}
+            Err(Excess::Refuse(problem)) => {
+                refuse(&self.lease.outbox, request, problem);
+                return ControlFlow::Continue(());
+            }
+            Err(Excess::Close(close)) => return ControlFlow::Break(close),
+        }
+        let is_first = matches!(self.part, StreamPart::Nobody);
+        match read {
+            Ok(Numbered { message: StreamMessage::Hello { ticket, tab }, .. }) if is_first => {
+                self.hello(&ticket, tab, context)
+            }
+            Ok(Numbered { message, request }) if !is_first => self.after_hello(message, request),
+            Ok(_) => self.refuse_first(Problem::field("type", "must be hello")),
+            Err(unreadable) => {
+                if is_too_deep(&unreadable.problem) {
+                    self.service.metrics.limited.of(Limited::Depth).inc();
+                }
+                if is_first {
+                    return self.refuse_first(unreadable.problem);
+                }
+                refuse(&self.lease.outbox, request, unreadable.problem);
+                ControlFlow::Continue(())
+            }
+        }
+    }
+
+    fn binary(&mut self, bytes: &[u8], _: &mut Context<Self>) -> ControlFlow<Close> {
+        if let Err(excess) = self.count(bytes.len()) {
+            self.service.metrics.stream_parts_refused.inc();
+            return match excess {
+                Excess::Refuse(problem) => {
+                    refuse(&self.lease.outbox, None, problem);
+                    ControlFlow::Continue(())
+                }
+                Excess::Close(close) => ControlFlow::Break(close),
+            };
+        }
+        let StreamPart::Page(page) = &self.part else {
+            return self.refuse_first(Problem::field("message", "must be text before the welcome"));
+        };
+        self.service.metrics.stream_parts.inc();
+        if let Err(problem) = page.part(bytes) {
+            self.service.metrics.stream_parts_refused.inc();
+            // What comes while the page is being told to stop is dropped without a word.
+            if problem.code != ErrorCode::NotFound {
+                refuse(&self.lease.outbox, None, problem);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn control(&mut self) -> ControlFlow<Close> {
+        match self.count(0) {
+            Err(Excess::Close(close)) => ControlFlow::Break(close),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn ended(&mut self) {
+        self.part = StreamPart::Nobody;
+    }
+}

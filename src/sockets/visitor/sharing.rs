@@ -1,0 +1,123 @@
+//! The visitor's co-browse session, from his page's side.
+
+use super::{Door, VisitorSocket};
+use crate::{
+    cobrowse::{
+        handle::{Cobrowse, Seated},
+        session::command::{Command, Enter},
+    },
+    model::{
+        cobrowse::{EndReason, Entered},
+        error::{ErrorCode, Problem},
+        ids::{SessionId, SessionKey, SocketAddress, VisitorKey},
+        protocol::visitor::{PageTitle, ToVisitor},
+    },
+    settings::Group,
+    telemetry::labels::Limited,
+};
+
+/// A page that is in a session; reports that it is gone when it is dropped.
+pub(super) struct Sharing {
+    cobrowse: Cobrowse,
+    session: SessionKey,
+    socket: SocketAddress,
+}
+
+impl Drop for Sharing {
+    fn drop(&mut self) {
+        self.cobrowse.gone(self.session.clone(), self.socket);
+    }
+}
+
+impl VisitorSocket {
+    pub(super) fn start_session(&self, visitor: VisitorKey, agreed: bool, request: Option<u64>) {
+        let voice = self.voice.clone();
+        let now = self.service.clock().now();
+        if let Err(problem) = self.service.admission.session(&visitor, now) {
+            self.service.metrics.limited.of(Limited::Session).inc();
+            return voice.refuse(request, problem);
+        }
+        let cobrowse = &self.service.cobrowse;
+        cobrowse.begin(visitor, cobrowse.policy(), agreed, move |begun| match (begun, request) {
+            (Ok(session), Some(request)) => {
+                let session = Some(session.session);
+                voice.say(&ToVisitor::answer(request, |ok| ok.session = session));
+            }
+            (Ok(_), None) => {}
+            (Err(problem), _) => voice.refuse(request, problem),
+        });
+    }
+
+    pub(super) fn enter_session(
+        &mut self,
+        visitor: VisitorKey,
+        session: SessionId,
+        page: PageTitle,
+        request: Option<u64>,
+    ) {
+        let (Door::Group(group), Some(hello)) = (&self.door, &self.identity) else { return };
+        let cobrowse = self.service.cobrowse.clone();
+        let PageTitle { url, title } = shown(group, page);
+        let socket = self.address();
+        let (tab, visible) = (hello.tab.clone(), hello.visible);
+        let enter = Enter { socket, tab, url, title, visible };
+        let settings = cobrowse.page_settings(&group.id);
+        let of = SessionKey { group: visitor.group.clone(), session };
+        let is_same = self.sharing.as_ref().is_some_and(|sharing| sharing.session == of);
+        if !is_same {
+            self.sharing = Some(Sharing { cobrowse: cobrowse.clone(), session: of, socket });
+        }
+        let voice = self.voice.clone();
+        cobrowse.enter(visitor, session, enter, move |entered| match (entered, request) {
+            (Ok(Seated { user, epoch, view, others }), Some(request)) => {
+                voice.say(&ToVisitor::answer(request, |ok| {
+                    ok.epoch = Some(epoch.into());
+                    ok.entered = Some(Entered { user, view, members: others, settings });
+                }));
+            }
+            (Ok(_), None) => {}
+            (Err(problem), _) => voice.refuse(request, problem),
+        });
+    }
+
+    pub(super) fn navigate(&self, page: PageTitle, request: Option<u64>) {
+        let Door::Group(group) = &self.door else { return };
+        let PageTitle { url, title } = shown(group, page);
+        let socket = self.address();
+        self.tell_session(Command::Navigate { socket, url, title }, request);
+    }
+
+    pub(super) fn end_session(&self, request: Option<u64>) {
+        self.tell_session(Command::End { reason: EndReason::Visitor, text: None }, request);
+    }
+
+    /// A command of the visitor to the session that the page is in.
+    pub(super) fn tell_session(&self, command: Command, request: Option<u64>) {
+        let voice = self.voice.clone();
+        let Some(sharing) = &self.sharing else {
+            let sentence = "the page is in no session";
+            return voice.refuse(request, Problem::new(ErrorCode::NotFound, sentence));
+        };
+        sharing.cobrowse.command(sharing.session.clone(), command, move |done| match done {
+            Ok(()) => voice.done(request),
+            Err(problem) => voice.refuse(request, problem),
+        });
+    }
+
+    /// What presence hears of the page, the session hears too, if there is one.
+    pub(super) fn session_hears(&self, command: impl FnOnce(SocketAddress) -> Command) {
+        if let Some(Sharing { cobrowse, session, socket }) = &self.sharing {
+            cobrowse.command(session.clone(), command(*socket), |_| ());
+        }
+    }
+}
+
+/// What the group lets agents see of an address.
+fn shown(group: &Group, mut page: PageTitle) -> PageTitle {
+    if group.strip_query
+        && let Some(end) = page.url.find(['?', '#'])
+    {
+        page.url = page.url.get(..end).unwrap_or_default().into();
+    }
+    page
+}
