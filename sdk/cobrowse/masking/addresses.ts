@@ -47,9 +47,11 @@ export function replaceInCss(css: string, base: string, nameAsset: AssetNamer): 
 
 /** Of `srcset` only what the browser chose: the others would be fetched for nobody. */
 export function replaceSrcset(srcset: string, chosen: string | undefined, base: string, nameAsset: AssetNamer): string {
-  for (const candidate of srcset.split(/,\s+/)) {
+  const candidates = srcset.trim().split(/,\s+/);
+  for (const candidate of candidates) {
     const [address = "", descriptor] = candidate.trim().split(/\s+/);
-    if (!chosen || !sameAddress(address, chosen, base)) continue;
+    const isChosen = candidates.length === 1 || (chosen !== undefined && sameAddress(address, chosen, base));
+    if (!isChosen) continue;
     const name = replaceAddress(address, base, nameAsset);
     return descriptor ? `${name} ${descriptor}` : name;
   }

@@ -22,6 +22,8 @@ export interface Disguise {
   /** Address that the page's relative addresses begin at. */
   readonly base: string;
   readonly nameAsset: AssetNamer;
+  /** What is told of a link's address; without query and fragment by default. */
+  readonly link?: (address: string) => string;
 }
 
 /** Say how an element looks and nothing about anybody. All others are blotted out in a masked element. */
@@ -112,10 +114,10 @@ function maskedAddress(name: string, value: string, element: Described, disguise
     case "xlink:href":
       if (element.isSvg && tag !== "a") return asset();
       if (tag === "link") return isStyleSheet(element) ? asset() : "";
-      return tag === "a" || tag === "area" ? cutAddress(value) || "#" : "";
+      return tag === "a" || tag === "area" ? (disguise.link ?? cutAddress)(value) || "#" : "";
     case "action":
     case "formaction":
-      return cutAddress(value);
+      return (disguise.link ?? cutAddress)(value);
     default:
       return undefined;
   }
