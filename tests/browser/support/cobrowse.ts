@@ -1,0 +1,135 @@
+/** A visitor who shows his page and agents who watch it, each in a browser profile of his own. */
+
+import type { Frame, Page } from "playwright-core";
+import { eventually } from "./journal";
+import { GROUP } from "./settings";
+import { html } from "./site";
+import type { Stage } from "./stage";
+import type { VisitorBrowser } from "./visitor";
+
+export interface ShownParts {
+  readonly head?: string;
+  readonly body?: string;
+  readonly script?: string;
+}
+
+/** Tells tests of the closed shadow root, in which dialog and bar are. */
+const KEEP_ROOT = `{
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (options) {
+    const root = attach.call(this, options);
+    if (this.hasAttribute("data-vestibule-session")) window.sessionRoot = root;
+    return root;
+  };
+}`;
+
+let visitors = 0;
+
+export class Showing {
+  visitor!: VisitorBrowser;
+  /** A session outlives its test by a while; the next visitor is somebody else. */
+  readonly visitorid = `visitor-${(visitors += 1)}`;
+  private count = 0;
+
+  constructor(private readonly stage: Stage) {}
+
+  /** A page with the native SDK; gives its address. */
+  put(path: string, { head = "", body, script = "" }: ShownParts): string {
+    const { origin } = this.stage.server;
+    const options = JSON.stringify({ server: origin, group: GROUP, visitorid: this.visitorid });
+    const sdk = `<script type="module">
+      import { Visitor } from "${origin}/sdk/visitor.js";
+      window.visitor = new Visitor(${options});
+      for (const name of ["connected", "sessionstart", "sessionevent", "sessionend", "error"]) visitor.on(name, (data) => note("visitor", name, data));
+      visitor.connect().catch(() => {});
+    </script>`;
+    return this.stage.site.page(path, html({ head: head + sdk, script, ...(body !== undefined && { body }) }));
+  }
+
+  /** Opens a tab of the visitor, and waits until he is there. */
+  async open(path: string, parts?: ShownParts, viewport?: { width: number; height: number }): Promise<Page> {
+    if (!this.visitor) {
+      this.visitor = await this.stage.visitor();
+      await this.visitor.context.addInitScript(KEEP_ROOT);
+    }
+    if (parts) this.put(path, parts);
+    const page = await this.visitor.context.newPage();
+    if (viewport) await page.setViewportSize(viewport);
+    await page.goto(this.stage.site.origin + path);
+    await this.visitor.journal.next("connected");
+    return page;
+  }
+
+  /** A new session with the visitor, or the running one; gives the link to watch it. */
+  async link(body: object = {}): Promise<string> {
+    const { server } = this.stage;
+    const answer = await server.rest("POST", `/groups/${GROUP}/sessions`, await this.stage.token(), { visitorid: this.visitorid, ...body });
+    if (answer.status !== 201) throw new Error(`no session: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return new URL(answer.body.watch_url, server.origin).href;
+  }
+
+  /** An agent opens the watch page. */
+  async watch(link?: string, viewport = { width: 1400, height: 1000 }): Promise<Watching> {
+    const { context, diary } = await this.stage.person(`agent ${(this.count += 1)}`);
+    const page = await context.newPage();
+    await page.setViewportSize(viewport);
+    await page.goto(link ?? (await this.link()));
+    return new Watching(page, diary.errors);
+  }
+}
+
+/** An agent's watch page. */
+export class Watching {
+  constructor(
+    readonly page: Page,
+    readonly errors: readonly string[],
+  ) {}
+
+  async standing(expected: string): Promise<void> {
+    await this.page.waitForFunction((standing) => document.body.dataset.standing === standing, expected, { timeout: 10_000 });
+  }
+
+  /** Waits until a picture is shown in which `selector` is; gives its frame. */
+  async sees(selector: string, limitMs = 10_000): Promise<Frame> {
+    return eventually(() => this.picture(selector), (frame) => frame !== undefined, limitMs) as Promise<Frame>;
+  }
+
+  /** The frame of the picture that is shown, if it has `selector`. */
+  async picture(selector: string): Promise<Frame | undefined> {
+    const handle = await this.page.$(".picture.shown iframe");
+    const frame = await handle?.contentFrame();
+    const found = await frame?.$(selector).catch(() => null);
+    return found ? (frame ?? undefined) : undefined;
+  }
+
+  /** The frame of the picture, as soon as `holds` in it. */
+  async until(holds: string, limitMs = 10_000): Promise<Frame> {
+    return eventually(
+      async () => {
+        const frame = await this.picture("html");
+        return (await frame?.evaluate(holds).catch(() => false)) ? frame : undefined;
+      },
+      (frame) => frame !== undefined,
+      limitMs,
+    ) as Promise<Frame>;
+  }
+}
+
+/** Presses a button of the session's dialog or bar, as the visitor does with his mouse. */
+export async function press(page: Page, part: string): Promise<void> {
+  const centre = await eventually(
+    () =>
+      page.evaluate((name) => {
+        const button = (window as unknown as { sessionRoot?: ShadowRoot }).sessionRoot?.querySelector(`[part~="${name}"]`);
+        const box = button?.getBoundingClientRect();
+        return box?.width ? { x: box.x + box.width / 2, y: box.y + box.height / 2 } : undefined;
+      }, part),
+    (found) => found !== undefined,
+  );
+  await page.mouse.click(centre!.x, centre!.y);
+}
+
+/** What the bar says. */
+export function barSays(page: Page): Promise<string | undefined> {
+  return page.evaluate(() => (window as unknown as { sessionRoot?: ShadowRoot }).sessionRoot?.querySelector('[part="words"]')?.textContent ?? undefined);
+}
