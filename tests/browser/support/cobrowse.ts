@@ -1,6 +1,7 @@
 /** A visitor who shows his page and agents who watch it, each in a browser profile of his own. */
 
 import type { Frame, Page } from "playwright-core";
+import { readEnvelope } from "../../../sdk/cobrowse/envelope";
 import { eventually } from "./journal";
 import { GROUP } from "./settings";
 import { html } from "./site";
@@ -27,11 +28,17 @@ let visitors = 0;
 
 export class Showing {
   visitor!: VisitorBrowser;
+  /** What the newest tab says to the session. */
+  sent!: Tap;
   /** A session outlives its test by a while; the next visitor is somebody else. */
   readonly visitorid = `visitor-${(visitors += 1)}`;
   private count = 0;
 
-  constructor(private readonly stage: Stage) {}
+  /** With `bundle`, the visitor's pages load this in place of the recorder. */
+  constructor(
+    private readonly stage: Stage,
+    private readonly bundle?: string,
+  ) {}
 
   /** A page with the native SDK; gives its address. */
   put(path: string, { head = "", body, script = "" }: ShownParts): string {
@@ -51,9 +58,15 @@ export class Showing {
     if (!this.visitor) {
       this.visitor = await this.stage.visitor();
       await this.visitor.context.addInitScript(KEEP_ROOT);
+      const { bundle } = this;
+      if (bundle) {
+        const headers = { "Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*" };
+        await this.visitor.context.route("**/sdk/cobrowse.js", (route) => route.fulfill({ body: bundle, headers }));
+      }
     }
     if (parts) this.put(path, parts);
     const page = await this.visitor.context.newPage();
+    this.sent = new Tap(page, "sent");
     if (viewport) await page.setViewportSize(viewport);
     await page.goto(this.stage.site.origin + path);
     await this.visitor.journal.next("connected");
@@ -72,9 +85,10 @@ export class Showing {
   async watch(link?: string, viewport = { width: 1400, height: 1000 }): Promise<Watching> {
     const { context, diary } = await this.stage.person(`agent ${(this.count += 1)}`);
     const page = await context.newPage();
+    const tap = new Tap(page, "received");
     await page.setViewportSize(viewport);
     await page.goto(link ?? (await this.link()));
-    return new Watching(page, diary.errors);
+    return new Watching(page, diary.errors, tap);
   }
 }
 
@@ -83,6 +97,8 @@ export class Watching {
   constructor(
     readonly page: Page,
     readonly errors: readonly string[],
+    /** What reached it. */
+    readonly tap: Tap,
   ) {}
 
   async standing(expected: string): Promise<void> {
@@ -132,4 +148,46 @@ export async function press(page: Page, part: string): Promise<void> {
 /** What the bar says. */
 export function barSays(page: Page): Promise<string | undefined> {
   return page.evaluate(() => (window as unknown as { sessionRoot?: ShadowRoot }).sessionRoot?.querySelector('[part="words"]')?.textContent ?? undefined);
+}
+
+/** What goes through a page's sockets of a session, inflated, and the text of its assets. */
+export class Tap {
+  private readonly parts: string[] = [];
+  private readonly pending: Promise<unknown>[] = [];
+
+  /** An agent's page is listened to for what reaches it, a visitor's for what leaves it for the session. */
+  constructor(page: Page, way: "received" | "sent") {
+    page.on("websocket", (socket) => {
+      const isStream = new URL(socket.url()).pathname === "/v1/stream";
+      const hear = ({ payload }: { payload: string | Buffer }): void => {
+        // The visitor's other socket tells presence, which has rules of its own.
+        const isPresence = !isStream && typeof payload === "string" && !/"type":"(?:enter|navigate)"/.test(payload);
+        if (isPresence) return;
+        if (typeof payload === "string") this.parts.push(payload);
+        else this.hear(readEnvelope(new Uint8Array(payload), 1 << 26).then(({ payload: json }) => Buffer.from(json).toString()));
+      };
+      if (way === "received") socket.on("framereceived", hear);
+      else socket.on("framesent", hear);
+    });
+    if (way === "sent") {
+      page.on("request", (request) => {
+        if (request.method() === "PUT") this.parts.push(request.postData() ?? "");
+      });
+      return;
+    }
+    page.on("response", (response) => {
+      this.parts.push(response.url());
+      if (response.url().includes("/watch/assets/")) this.hear(response.text());
+    });
+  }
+
+  /** All of it, until now. */
+  async text(): Promise<string> {
+    await Promise.all(this.pending);
+    return this.parts.join("\n");
+  }
+
+  private hear(text: Promise<string>): void {
+    this.pending.push(text.then((part) => this.parts.push(part)).catch(() => {}));
+  }
 }
