@@ -4,7 +4,7 @@ import { record } from "@rrweb/record";
 import type { AssetNamer } from "./masking/addresses";
 import type { Described } from "./masking/attributes";
 import { masked, type Scene } from "./masking/event";
-import type { MaskedEvent, RecordedEvent } from "./masking/events";
+import { EventKind, type MaskedEvent, type RecordedEvent } from "./masking/events";
 import { Secrecy, type Treatment } from "./masking/secrecy";
 import { blot, scrubTyped } from "./masking/text";
 import type { Rules } from "./settings";
@@ -22,8 +22,8 @@ export interface RecorderOptions {
   readonly secrecy: Secrecy;
   readonly nameAsset: AssetNamer;
   emit(event: MaskedEvent): void;
-  /** An element that was readable is so no more: what was told of it is out of date. */
-  onStricter(): void;
+  /** What was told is out of date: an element that was readable is so no more, or the page turned dark. */
+  onOutdated(): void;
 }
 
 const noElement = (treatment: Treatment): Described => ({ tag: "", treatment, attribute: () => null });
@@ -55,12 +55,16 @@ export function startRecording(options: RecorderOptions): Recording {
       return element ? describe(element, treatment) : noElement(treatment);
     },
   };
+  const darkness = page.matchMedia?.("(prefers-color-scheme: dark)");
   const take = (event: unknown): void => {
     secrecy.refresh();
     isStricter = false;
+    const { type, data } = event as RecordedEvent;
+    // Agents see the page as light or dark as the visitor does.
+    if (type === EventKind.Meta) data.scheme = darkness?.matches ? "dark" : "light";
     const safe = masked(event as RecordedEvent, scene);
     if (safe) options.emit(safe);
-    if (isStricter) options.onStricter();
+    if (isStricter) options.onOutdated();
   };
   // rrweb masks what it can by itself: the first of two lines.
   const stop = record({
@@ -76,13 +80,16 @@ export function startRecording(options: RecorderOptions): Recording {
     recordAfter: "DOMContentLoaded",
     errorHandler: () => true,
   });
+  const keyFrame = (): void => record.takeFullSnapshot(true);
+  darkness?.addEventListener("change", options.onOutdated);
   const notice = (event: Event): void => secrecy.notice(event);
   const noticed = ["focusin", "beforeinput", "input", "change"] as const;
   for (const name of noticed) page.addEventListener(name, notice, { capture: true, passive: true });
   return {
-    keyFrame: () => record.takeFullSnapshot(true),
+    keyFrame,
     stop() {
       stop?.();
+      darkness?.removeEventListener("change", options.onOutdated);
       for (const name of noticed) page.removeEventListener(name, notice, { capture: true });
     },
   };

@@ -120,7 +120,7 @@ export class Sharing {
       secrecy,
       nameAsset: this.assets.name,
       emit: (event) => this.sender.add(event),
-      onStricter: () => this.sender.requestKeyFrame(),
+      onOutdated: () => this.sender.requestKeyFrame(),
     });
   }
 

@@ -22,7 +22,7 @@ export function masked(event: RecordedEvent, scene: Scene): MaskedEvent | undefi
   const { type, timestamp, data } = event;
   switch (type) {
     case EventKind.Meta:
-      return { type, timestamp, data: { href: scrub(cutAddress(data.href), scene.patterns), width: data.width, height: data.height } };
+      return { type, timestamp, data: { href: scrub(cutAddress(data.href), scene.patterns), ...only(data, "width", "height", "scheme") } };
     case EventKind.FullSnapshot: {
       const node = maskedNode(data.node, scene, "open", undefined);
       return node && { type, timestamp, data: { node, initialOffset: data.initialOffset } };

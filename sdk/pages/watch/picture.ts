@@ -68,6 +68,10 @@ export class Picture implements ReplayedPage {
   /** Applied with the next frame: the visitor's clock does not matter, and nothing is waited for. */
   add(event: MaskedEvent): void {
     this.length += 1;
+    if (event.type === EventKind.Meta && event.data.scheme) {
+      // A frame's own preference follows the element that it is in.
+      this.replayer.iframe.style.colorScheme = event.data.scheme === "dark" ? "dark" : "light";
+    }
     this.last = Math.max(this.last, Date.now());
     this.replayer.addEvent({ ...event, timestamp: this.last } as unknown as eventWithTime);
   }

@@ -54,7 +54,7 @@ export class Showing {
   }
 
   /** Opens a tab of the visitor, and waits until he is there. */
-  async open(path: string, parts?: ShownParts, viewport?: { width: number; height: number }): Promise<Page> {
+  async open(path: string, parts?: ShownParts, viewport?: { width: number; height: number }, colorScheme?: "light" | "dark"): Promise<Page> {
     if (!this.visitor) {
       this.visitor = await this.stage.visitor();
       await this.visitor.context.addInitScript(KEEP_ROOT);
@@ -68,6 +68,7 @@ export class Showing {
     const page = await this.visitor.context.newPage();
     this.sent = new Tap(page, "sent");
     if (viewport) await page.setViewportSize(viewport);
+    if (colorScheme) await page.emulateMedia({ colorScheme });
     await page.goto(this.stage.site.origin + path);
     await this.visitor.journal.next("connected");
     return page;
