@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod architecture;
+mod cobrowse;
 mod documents;
 mod events;
 mod explain;
