@@ -9,6 +9,7 @@ mod agents;
 mod architecture;
 mod documents;
 mod events;
+mod operations;
 mod presence;
 mod restart;
 mod secrets;
