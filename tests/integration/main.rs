@@ -15,6 +15,7 @@ mod issuers;
 mod keys;
 mod limits;
 mod lists;
+mod operations;
 mod presence;
 mod refused_tokens;
 mod restart;
