@@ -6,7 +6,10 @@ use vestibule::{
         cursor::{Cursor, Place},
         filter::Filter,
     },
-    http::{events::EventQuery, extract::form, visitors::ListQuery, webhooks::LetterQuery},
+    http::{
+        events::EventQuery, explain::ExplainQuery, extract::form, visitors::ListQuery,
+        webhooks::LetterQuery,
+    },
     model::{
         event::EventKind,
         ids::{Code, GroupId, IdempotencyKey, PageId, SignalId, TabId, VisitorId},
@@ -20,6 +23,7 @@ pub fn run(bytes: &[u8]) {
     let mut lines = text.split('\n');
     let (query, types) = (lines.next().unwrap_or_default(), lines.next());
     let (visitor, place) = (lines.next(), lines.next().unwrap_or_default());
+    form::<ExplainQuery>(query, "query").err().iter().for_each(messages::problem);
     form::<EventQuery>(query, "query").err().iter().for_each(messages::problem);
     form::<ListQuery>(query, "query").err().iter().for_each(messages::problem);
     form::<LetterQuery>(query, "query").err().iter().for_each(messages::problem);

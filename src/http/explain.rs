@@ -6,12 +6,16 @@ use utoipa::IntoParams;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, visitor_key},
+    extract::{Bearer, parse, query as read_query, visitor_key},
     state::{State, ask},
 };
 use crate::{
     auth::Scope,
-    model::{error::Problem, explain::Explanation, ids::SignalId},
+    model::{
+        error::Problem,
+        explain::Explanation,
+        ids::{GroupId, SignalId, VisitorId},
+    },
 };
 
 /// Most entries of one answer.
@@ -23,6 +27,7 @@ const MOST: usize = 1_000;
 #[into_params(parameter_in = Query)]
 pub struct ExplainQuery {
     /// Only this signal: what happened to it, and to the visitor's pages before and meanwhile.
+    #[param(value_type = Option<SignalId>)]
     signal: Option<String>,
     /// At most so many entries, the newest: 1 to 1000; 200 when missing.
     #[param(minimum = 1, maximum = 1000)]
@@ -32,7 +37,7 @@ pub struct ExplainQuery {
 /// Explains a visitor, or one signal to him: how his record stands, and what led to that. Kept in memory, for the newest
 /// events of all visitors only.
 #[utoipa::path(tag = "visitors", operation_id = "explain", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id"),
         ExplainQuery),
     responses((status = 200, body = Explanation, description = "How the record stands, and its timeline"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
@@ -48,8 +53,7 @@ pub async fn explain(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::OPERATE)?;
     let key = visitor_key(&path.0, &path.1)?;
-    let query = web::Query::<ExplainQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::field("query", error.to_string()))?;
+    let query: ExplainQuery = read_query(&request)?;
     let named = |problem| Problem { field: Some("signal".to_owned()), ..problem };
     let signal = query.signal.as_deref().map(parse::<SignalId>).transpose().map_err(named)?;
     let limit = query.limit.unwrap_or(200);

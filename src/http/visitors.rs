@@ -29,8 +29,10 @@ pub struct ListQuery {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// The `next` of the list before.
+    #[param(value_type = Option<VisitorId>)]
     cursor: Option<String>,
     /// Only the visitor whom this code leads to.
+    #[param(value_type = Option<Code>)]
     uniqueid: Option<String>,
 }
 
@@ -46,7 +48,7 @@ pub struct VisitorList {
 
 /// Lists the visitors who are there.
 #[utoipa::path(tag = "visitors", operation_id = "list_visitors", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ListQuery),
+    params(("group" = GroupId, Path, description = "The group"), ListQuery),
     responses((status = 200, body = VisitorList, description = "The visitors, and where the next list begins"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 429, body = ProblemBody, description = "`ratelimited`"),
@@ -127,7 +129,7 @@ pub async fn look_up(state: &State, key: VisitorKey) -> Result<Option<VisitorVie
 
 /// Reads one visitor.
 #[utoipa::path(tag = "visitors", operation_id = "read_visitor", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id")),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id")),
     responses((status = 200, body = VisitorView, description = "The visitor"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody),
