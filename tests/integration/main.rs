@@ -26,7 +26,7 @@ mod security_headers;
 mod security_page;
 mod signals;
 mod signed;
-mod sockets_rules;
+mod sockets;
 mod tls;
 mod tokens_rest;
 mod visitors_rest;
