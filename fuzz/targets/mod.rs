@@ -8,6 +8,7 @@ pub mod app_messages;
 pub mod connection;
 pub mod forwarded;
 pub mod frames;
+pub mod jwks;
 pub mod login_keys;
 mod messages;
 pub mod origins;
@@ -27,6 +28,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("connection", connection::run),
     ("forwarded", forwarded::run),
     ("frames", frames::run),
+    ("jwks", jwks::run),
     ("login_keys", login_keys::run),
     ("origins", origins::run),
     ("queries", queries::run),
