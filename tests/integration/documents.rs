@@ -8,6 +8,7 @@ use vestibule::{
     model::{
         close::{Again, CloseCode},
         error::ErrorCode,
+        event::EventKind,
         protocol::{agent::AgentKind, stream::StreamKind, visitor::VisitorKind},
     },
 };
@@ -29,6 +30,14 @@ fn the_committed_documents_are_up_to_date() {
     let documents = app::documents(None, true);
     assert!(file("openapi/openapi.json") == documents.openapi, "stale: run `make documents`");
     assert!(file("openapi/asyncapi.json") == documents.asyncapi, "stale: run `make documents`");
+}
+
+#[test]
+fn a_filter_of_events_knows_every_type() {
+    let parameters = &openapi()["paths"]["/v1/groups/{group}/events"]["get"]["parameters"];
+    let types = parameters.as_array().unwrap().iter().find(|it| it["name"] == "types").unwrap();
+    let one = format!("({})", EventKind::NAMES.join("|"));
+    assert_eq!(types["schema"]["pattern"], format!("^ *{one} *(, *{one} *)*$"));
 }
 
 /// Every `$ref` below `value`.
