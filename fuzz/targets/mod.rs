@@ -6,13 +6,16 @@
 pub mod agent_messages;
 pub mod app_messages;
 pub mod connection;
+pub mod envelopes;
 pub mod forwarded;
 pub mod frames;
+pub mod jwks;
 pub mod login_keys;
 mod messages;
 pub mod origins;
 pub mod queries;
 pub mod settings;
+pub mod stream_messages;
 pub mod tokens;
 pub mod visitor_messages;
 pub mod visitor_signatures;
@@ -25,12 +28,15 @@ pub const ALL: &[(&str, Target)] = &[
     ("agent_messages", agent_messages::run),
     ("app_messages", app_messages::run),
     ("connection", connection::run),
+    ("envelopes", envelopes::run),
     ("forwarded", forwarded::run),
     ("frames", frames::run),
+    ("jwks", jwks::run),
     ("login_keys", login_keys::run),
     ("origins", origins::run),
     ("queries", queries::run),
     ("settings", settings::run),
+    ("stream_messages", stream_messages::run),
     ("tokens", tokens::run),
     ("visitor_messages", visitor_messages::run),
     ("visitor_signatures", visitor_signatures::run),

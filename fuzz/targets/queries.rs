@@ -6,7 +6,10 @@ use vestibule::{
         cursor::{Cursor, Place},
         filter::Filter,
     },
-    http::{events::EventQuery, extract::form, visitors::ListParams, webhooks::LetterQuery},
+    http::{
+        events::EventQuery, explain::ExplainQuery, extract::form, visitors::ListParams,
+        webhooks::LetterQuery,
+    },
     model::{
         event::EventKind,
         ids::{Code, GroupId, IdempotencyKey, PageId, SignalId, TabId, VisitorId},
@@ -20,6 +23,7 @@ pub fn run(bytes: &[u8]) {
     let mut lines = text.split('\n');
     let (query, types) = (lines.next().unwrap_or_default(), lines.next());
     let (visitor, place) = (lines.next(), lines.next().unwrap_or_default());
+    form::<ExplainQuery>(query, "query").err().iter().for_each(messages::problem);
     form::<EventQuery>(query, "query").err().iter().for_each(messages::problem);
     let pairs = form::<Vec<(String, String)>>(query, "query");
     let list = pairs.and_then(|pairs| ListParams::read(&pairs));

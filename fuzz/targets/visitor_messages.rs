@@ -4,7 +4,7 @@ use vestibule::model::{
     event::EventKind,
     protocol::{
         MAX_IDS, Numbered,
-        visitor::{MAX_FAILURE_BYTES, VisitorKind, VisitorMessage},
+        visitor::{MAX_FAILURE_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES, VisitorKind, VisitorMessage},
     },
 };
 
@@ -40,12 +40,19 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         VisitorMessage::Failed(_, failure) => assert!(failure.msg.len() <= MAX_FAILURE_BYTES),
         VisitorMessage::Report(EventKind::VisitorError(error)) => assert_eq!(error.check(), Ok(())),
         VisitorMessage::Identify { known, .. } => visitor(known, said),
+        VisitorMessage::Enter { page, .. } | VisitorMessage::Navigate(page) => {
+            assert!(page.url.len() <= MAX_URL_BYTES && page.title.len() <= MAX_TITLE_BYTES);
+        }
         VisitorMessage::Listen
         | VisitorMessage::Visibility(_)
         | VisitorMessage::Activity
         | VisitorMessage::Report(_)
         | VisitorMessage::Unique
         | VisitorMessage::ExtendUnique
+        | VisitorMessage::StartSession { .. }
+        | VisitorMessage::Consent { .. }
+        | VisitorMessage::Pause { .. }
+        | VisitorMessage::EndSession
         | VisitorMessage::Disconnect => {}
     }
 }
@@ -67,6 +74,12 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::Unique => VisitorKind::Unique,
         VisitorMessage::ExtendUnique => VisitorKind::ExtendUnique,
         VisitorMessage::Identify { .. } => VisitorKind::Identify,
+        VisitorMessage::StartSession { .. } => VisitorKind::StartSession,
+        VisitorMessage::Enter { .. } => VisitorKind::Enter,
+        VisitorMessage::Navigate(_) => VisitorKind::Navigate,
+        VisitorMessage::Consent { .. } => VisitorKind::Consent,
+        VisitorMessage::Pause { .. } => VisitorKind::Pause,
+        VisitorMessage::EndSession => VisitorKind::EndSession,
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }

@@ -37,6 +37,7 @@ export const closeCodes: readonly CloseCode[] = [
   row(4505, "uniqueexpired", "no"),
   row(4506, "signature", "no"),
   row(4507, "revoked", "renew"),
+  row(4508, "sessionover", "no"),
 ];
 
 /** Error codes that the server answers with, on sockets and over REST. */

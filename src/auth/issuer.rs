@@ -1,5 +1,8 @@
 //! Outside issuers: who else may make tokens, for which groups, and when his keys are asked for again.
 
+/// When an address is asked.
+mod schedule;
+
 use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
@@ -8,6 +11,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use self::schedule::Schedule;
 use super::{Agent, AuthError, Claims, Key, KeyPrint, KeySet, OutsideAddress, Scope};
 use crate::{clock::Timestamp, model::ids::GroupId};
 
@@ -68,24 +72,22 @@ impl Issuer {
         }
     }
 
-    /// The address to ask now, if one is due; the asking has begun then, and [`Issuer::asked`] ends it.
-    pub fn ask(&self, now: Timestamp) -> Option<&OutsideAddress> {
+    /// A question to put to him now, if one is due.
+    pub fn ask(self: &Arc<Self>, now: Timestamp) -> Option<Question> {
         match &self.rules.source {
-            JwksSource::Address(address) if self.schedule.lock().begin(now) => Some(address),
+            JwksSource::Address(address) if self.schedule.lock().begin(now) => {
+                let (issuer, address) = (Arc::clone(self), address.clone());
+                Some(Question { issuer, address, began: now, is_open: true })
+            }
             _ => None,
         }
     }
 
-    /// What came of asking, and whether a key is gone since. Without a good answer the last good keys stay.
-    pub(super) fn asked(&self, keys: Option<KeySet>, now: Timestamp) -> bool {
-        let is_good = keys.is_some();
-        let is_gone = keys.is_some_and(|keys| {
-            let former = self.keys.swap(Arc::new(keys));
-            let stays = |key: &Key| self.keys.load().has(key.print());
-            !former.iter().all(stays)
-        });
-        self.schedule.lock().end(is_good, now);
-        is_gone
+    /// Takes new keys; whether one of the former is gone.
+    fn take(&self, keys: KeySet) -> bool {
+        let former = self.keys.swap(Arc::new(keys));
+        let stays = |key: &Key| self.keys.load().has(key.print());
+        !former.iter().all(stays)
     }
 
     /// Whether what he said of a bearer is still believed.
@@ -113,14 +115,15 @@ impl Issuer {
             Some(id) => keys.get(id),
             None => keys.only(),
         };
-        let Some(key) = key else { return Err(self.unknown_key(now)) };
+        let Some(key) = key else { return Err(self.unknown_key(id.unwrap_or_default(), now)) };
         Ok((self.translate(key, token)?, key.print()))
     }
 
-    /// A key that is not known: the issuer may have made it since, so he is asked, but not too often.
-    fn unknown_key(&self, now: Timestamp) -> AuthError {
+    /// A key that is not known: the issuer may have made it since, so he is asked, but not too often. Only what he does
+    /// not have when he is asked is refused for good.
+    fn unknown_key(&self, id: &str, now: Timestamp) -> AuthError {
         let can_ask = matches!(self.rules.source, JwksSource::Address(_));
-        if can_ask && self.schedule.lock().want(now) {
+        if can_ask && self.schedule.lock().want(id, now) {
             AuthError::KeyPending
         } else {
             AuthError::UnknownKey
@@ -153,45 +156,33 @@ impl Issuer {
     }
 }
 
-/// When an address is asked: at the start, then every `refresh_ms`; for an unknown key or after a failure no sooner
-/// than `refetch_ms` after the last time, so that nobody can make us hammer an issuer with made-up key ids.
+/// A question that is under way. Dropped without an answer, as by a panic, it has failed.
 #[derive(Debug)]
-struct Schedule {
-    refresh_ms: u64,
-    refetch_ms: u64,
-    last: Option<Timestamp>,
-    next: Timestamp,
-    under_way: bool,
+pub struct Question {
+    /// Who is asked.
+    pub issuer: Arc<Issuer>,
+    /// Where.
+    pub address: OutsideAddress,
+    began: Timestamp,
+    is_open: bool,
 }
 
-impl Schedule {
-    fn new(refresh_ms: u64, refetch_ms: u64) -> Self {
-        Self { refresh_ms, refetch_ms, last: None, next: Timestamp(0), under_way: false }
+impl Question {
+    /// What came of it, and whether a key is gone since. Without a good answer the last good keys stay.
+    pub(super) fn answered(mut self, keys: Option<KeySet>, now: Timestamp) -> bool {
+        self.is_open = false;
+        let is_good = keys.is_some();
+        let is_gone = keys.is_some_and(|keys| self.issuer.take(keys));
+        self.issuer.schedule.lock().end(is_good, self.began, now);
+        is_gone
     }
+}
 
-    /// Somebody needs a key that is not known. Whether an answer that may hold it is still to come.
-    fn want(&mut self, now: Timestamp) -> bool {
-        if self.under_way {
-            return true;
+impl Drop for Question {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.issuer.schedule.lock().end(false, self.began, self.began);
         }
-        if self.last.is_some_and(|last| now.since(last) < self.refetch_ms) {
-            return false;
-        }
-        self.next = self.next.min(now);
-        true
-    }
-
-    fn begin(&mut self, now: Timestamp) -> bool {
-        if self.under_way || now < self.next {
-            return false;
-        }
-        (self.under_way, self.last) = (true, Some(now));
-        true
-    }
-
-    fn end(&mut self, is_good: bool, now: Timestamp) {
-        self.under_way = false;
-        self.next = now + if is_good { self.refresh_ms } else { self.refetch_ms };
     }
 }
 

@@ -18,7 +18,7 @@ pub const LEAST_SECRET: usize = 32;
 /// The RSA keys that are taken, in bits: below it is too weak, above it costs too much to check.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=4_096;
 /// The longest key id.
-const LONGEST_ID: usize = 128;
+pub(super) const LONGEST_ID: usize = 128;
 
 /// How a key signs (RFC 7518, section 3.1, and RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,11 @@
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use serde::Serialize;
 
-use super::{Agent, AuthError, Key, KeyAlgorithm, KeyPrint, Secret, key::InvalidKey};
+use super::{
+    Agent, AuthError, Key, KeyAlgorithm, KeyPrint, Secret,
+    key::{InvalidKey, LONGEST_ID},
+};
+use crate::model::json::sentence;
 
 /// Most keys in one set.
 pub const MAX_KEYS: usize = 32;
@@ -51,7 +55,7 @@ impl KeySet {
     }
 
     /// The usable keys of a JWKS document (RFC 7517, section 5), and the names of those that are for signing but are
-    /// left out, with the reason. Keys of other kinds, for other algorithms or for encryption say nothing to us and are
+    /// left out, at most 128 characters of each, with the reason. Keys of other kinds, for other algorithms or for encryption say nothing to us and are
     /// passed over; a secret (`oct`) is never taken from a document. A key without a `kid` counts only where it is alone,
     /// for tokens that name none.
     ///
@@ -66,7 +70,7 @@ impl KeySet {
             return Err(InvalidKeySet::Form(format!("it has more than {MAX_JWKS_BYTES} bytes")));
         }
         let document: Document = serde_json::from_slice(document)
-            .map_err(|error| InvalidKeySet::Form(error.to_string()))?;
+            .map_err(|error| InvalidKeySet::Form(sentence(&error)))?;
         if document.keys.len() > MAX_KEYS {
             return Err(InvalidKeySet::TooMany);
         }
@@ -84,7 +88,7 @@ impl KeySet {
             };
             match Key::jwk(id.clone(), algorithm, &jwk) {
                 Ok(key) => keys.push(key),
-                Err(invalid) => left_out.push((id, invalid)),
+                Err(invalid) => left_out.push((id.chars().take(LONGEST_ID).collect(), invalid)),
             }
         }
         if keys.is_empty() {

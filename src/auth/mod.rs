@@ -25,7 +25,7 @@ pub use self::{
     changes::Changes,
     claims::{AUDIENCE, Agent, Claims, ISSUER, Voucher},
     error::AuthError,
-    issuer::{Issuer, IssuerRules, JwksSource},
+    issuer::{Issuer, IssuerRules, JwksSource, Question},
     key::{InvalidKey, Key, KeyAlgorithm, KeyPrint, LEAST_SECRET},
     keys::{InvalidKeySet, KeyRing, KeySet, MAX_JWKS_BYTES, MAX_KEYS, PublicKeys},
     login_key::Partner,

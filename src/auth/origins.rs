@@ -98,7 +98,7 @@ pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), &'stati
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => return Ok((authority, None)),
     };
-    if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
+    if !(1..=5).contains(&port.len()) || !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(PORT_RULE);
     }
     match port.parse() {
@@ -250,7 +250,7 @@ mod tests {
     fn only_exact_origins_are_origins() {
         for bad in "* null example.com https:// https://*.example.com https://a/ https://a/b \
              https://a?b https://u@a https://a: https://a:0 https://a:65536 https://a:+1 \
-             https://ä.example https://.a https://a..b https://[::1 https://::1 1http://a \
+             https://a:000443 https://ä.example https://.a https://a..b https://[::1 https://::1 1http://a \
              ://a"
             .split_whitespace()
         {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     AUDIENCE, Agent, AuthError, Changes, Claims, ISSUER, Issuer, KeyPrint, KeyRing, KeySet,
-    Revocations, Scope, Voucher, claims::Audience,
+    Question, Revocations, Scope, Voucher, claims::Audience,
 };
 use crate::{
     clock::Timestamp,
@@ -150,8 +150,8 @@ impl TokenService {
     }
 
     /// Takes what came of asking an issuer for his keys; without a good answer the last good ones stay.
-    pub fn learn(&self, issuer: &Issuer, keys: Option<KeySet>, now: Timestamp) {
-        if issuer.asked(keys, now) {
+    pub fn learn(&self, question: Question, keys: Option<KeySet>, now: Timestamp) {
+        if question.answered(keys, now) {
             self.changes.tell();
         }
     }

@@ -311,7 +311,7 @@ fn believing_others_is_one_step_and_forgets_no_issuers_keys() {
     let service = TokenService::new(believed(&rules), Minutes::checked(60).unwrap());
     let key = Key::public("k", KeyAlgorithm::Es256, &ES256_PUBLIC.into()).unwrap();
     let keys = KeySet::new(vec![key]).unwrap();
-    service.believed().issuers[0].asked(Some(keys), NOW);
+    service.believed().issuers[0].ask(NOW).unwrap().answered(Some(keys), NOW);
     service.believe(believed(&rules));
     assert_eq!(service.believed().issuers[0].known_keys(), 1);
     let elsewhere = JwksSource::Address("https://id.example/other".parse().unwrap());

@@ -225,7 +225,7 @@ impl Channel {
     }
 
     /// Somebody is not in the session any more.
-    pub fn member_left(&self, user: UserId, post: &dyn StreamPost) {
+    pub fn leaves(&self, user: UserId, post: &dyn StreamPost) {
         let mut state = self.state.lock();
         let gone = state.viewers.extract_if(.., |viewer| viewer.user == user);
         gone.for_each(|viewer| post.end(viewer.socket));

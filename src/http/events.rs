@@ -29,7 +29,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         event::GroupEvent,
-        ids::GroupId,
+        ids::{GroupId, VisitorId},
     },
 };
 
@@ -43,8 +43,10 @@ const LONGEST_WAIT_MS: u64 = 30_000;
 pub struct EventQuery {
     /// Behind which place: the `cursor` of an earlier answer, `start` (the oldest event that is kept) or `now`. Missing:
     /// `start`, and `now` for a stream.
+    #[param(pattern = r"^(start|now|[0-9a-f]{16}-[0-9]{1,19})$", example = "start")]
     after: Option<String>,
     /// For a stream: the `id` of the last event that came, where a client cannot send the header `Last-Event-ID`.
+    #[param(pattern = r"^(start|now|[0-9a-f]{16}-[0-9]{1,19})$")]
     last_event_id: Option<String>,
     /// At most so many: 1 to 1000; 100 when missing. Not for a stream.
     #[param(minimum = 1, maximum = 1000)]
@@ -53,8 +55,13 @@ pub struct EventQuery {
     #[param(minimum = 0, maximum = 30000)]
     wait_ms: Option<u64>,
     /// Only these types, between commas.
+    #[param(
+        pattern = r"^ *(visitorconn|visitorsock|presence|terms|visibility|visitorsessionstart|visitorsessionend|visitorerror|visitorjoined) *(, *(visitorconn|visitorsock|presence|terms|visibility|visitorsessionstart|visitorsessionend|visitorerror|visitorjoined) *)*$",
+        example = "presence,visitorconn"
+    )]
     types: Option<String>,
     /// Only this visitor's.
+    #[param(value_type = Option<VisitorId>)]
     visitor: Option<String>,
 }
 
@@ -91,7 +98,7 @@ impl From<Batch> for EventList {
 /// Tells what happened to the group's visitors: as a stream of server-sent events to who accepts `text/event-stream`, else
 /// page by page.
 #[utoipa::path(tag = "events", operation_id = "read_events", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), EventQuery,
+    params(("group" = GroupId, Path, description = "The group"), EventQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "For a stream: the `id` of the last event that came")),
     responses((status = 200, description = "Events, and where the next answer begins; or the stream, whose `id` is the place behind an event, `event` its type and `data` a GroupEvent",
             content((EventList = "application/json"), (String = "text/event-stream"))),
@@ -110,18 +117,22 @@ pub async fn read(
     let query: EventQuery = read_query(&request)?;
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
     let feed = state.events.feed(&group)?;
-    let accept = text(&request, header::ACCEPT).unwrap_or_default();
-    if accept.contains("text/event-stream") {
-        let last = text(&request, HeaderName::from_static("last-event-id"));
-        return stream(&state, feed, &bearer, &query, last, filter);
-    }
+    // A client that comes back says where it was, whatever the address says.
+    let last = text(&request, HeaderName::from_static("last-event-id"));
+    let last = place("Last-Event-ID", last.filter(|last| !last.is_empty()))?;
+    let last = last.or(place("last_event_id", query.last_event_id.as_deref())?);
+    let after = place("after", query.after.as_deref())?;
     let limit = paging::limit(query.limit, paging::USUAL)?;
     let wait_ms = query.wait_ms.unwrap_or(0);
     if wait_ms > LONGEST_WAIT_MS {
         let rule = format!("must be 0 to {LONGEST_WAIT_MS}");
         return Err(Problem::field("wait_ms", rule).into());
     }
-    let after = place("after", query.after.as_deref())?.unwrap_or(Place::Start);
+    let accept = text(&request, header::ACCEPT).unwrap_or_default();
+    if accept.contains("text/event-stream") {
+        return stream(&state, feed, &bearer, last.or(after).unwrap_or(Place::Now), filter);
+    }
+    let after = after.unwrap_or(Place::Start);
     let asked = Asked { after, limit, filter, wait_ms };
     let batch = pull(&state, feed, &bearer, &asked).await?;
     Ok(HttpResponse::Ok().json(EventList::from(batch)))
@@ -131,19 +142,9 @@ fn stream(
     state: &State,
     feed: &Arc<Feed>,
     bearer: &Bearer,
-    query: &EventQuery,
-    last: Option<&str>,
+    place: Place,
     filter: Filter,
 ) -> Result<HttpResponse, ApiError> {
-    // A client that comes back says where it was, whatever the address says.
-    let named = [
-        ("Last-Event-ID", last.filter(|last| !last.is_empty())),
-        ("last_event_id", query.last_event_id.as_deref()),
-        ("after", query.after.as_deref()),
-    ];
-    let places = named.into_iter().map(|(field, text)| place(field, text));
-    let places = places.collect::<Result<Vec<_>, _>>()?;
-    let place = places.into_iter().flatten().next().unwrap_or(Place::Now);
     if !state.lifecycle.is_ready() {
         let sentence = "the service is starting or stopping";
         return Err(Problem::new(ErrorCode::Unready, sentence).retry_in(1_000).into());

@@ -12,7 +12,11 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    model::{error::Problem, explain::Explanation, ids::SignalId},
+    model::{
+        error::Problem,
+        explain::Explanation,
+        ids::{GroupId, SignalId, VisitorId},
+    },
 };
 
 /// How many entries one answer holds where nothing else is asked for.
@@ -24,6 +28,7 @@ const USUAL: usize = 200;
 #[into_params(parameter_in = Query)]
 pub struct ExplainQuery {
     /// Only this signal: what happened to it, and to the visitor's pages before and meanwhile.
+    #[param(value_type = Option<SignalId>)]
     signal: Option<String>,
     /// At most so many entries, the newest: 1 to 1000; 200 when missing.
     #[param(minimum = 1, maximum = 1000)]
@@ -33,7 +38,7 @@ pub struct ExplainQuery {
 /// Explains a visitor, or one signal to him: how his record stands, and what led to that. Kept in memory, for the newest
 /// events of all visitors only.
 #[utoipa::path(tag = "visitors", operation_id = "explain", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id"),
         ExplainQuery),
     responses((status = 200, body = Explanation, description = "How the record stands, and its timeline"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),

@@ -13,7 +13,7 @@ use crate::{
     auth::Scope,
     model::{
         error::Problem,
-        ids::{IdempotencyKey, SignalId, VisitorId, VisitorKey},
+        ids::{GroupId, IdempotencyKey, SignalId, VisitorId, VisitorKey},
         json::Json,
         signal::{InvokeFailure, Message, Outcome, Target},
     },
@@ -37,7 +37,11 @@ pub struct SignalBody {
 #[serde(deny_unknown_fields)]
 pub struct InvocationBody {
     /// Its name, under `GLANCE.`.
-    #[schema(example = "GLANCE.Cobrowse.Visitor.showTerms")]
+    #[schema(
+        pattern = r"^GLANCE\.",
+        max_length = 200,
+        example = "GLANCE.Cobrowse.Visitor.showTerms"
+    )]
     func: String,
     /// Its argument.
     #[schema(value_type = Value, nullable = false)]
@@ -65,8 +69,8 @@ pub struct SignalState {
 
 /// Sends a signal. 202: accepted and held until a page acknowledges it.
 #[utoipa::path(tag = "signals", operation_id = "send_signal", security(("token" = [])), request_body = SignalBody,
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s, within the same token's subject: 1 to 64 printable ASCII characters")),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id"),
+        ("Idempotency-Key" = Option<IdempotencyKey>, Header, description = "Makes a retry harmless for 60 s, within the same token's subject: 1 to 64 printable ASCII characters")),
     responses((status = 202, body = SignalState, description = "Accepted"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`visitornotpresent`"),
@@ -87,8 +91,8 @@ pub async fn send_signal(
 
 /// Calls a function of the visitor's page. 202: accepted and held until a page acknowledges it.
 #[utoipa::path(tag = "signals", operation_id = "send_invocation", security(("token" = [])), request_body = InvocationBody,
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry harmless for 60 s, within the same token's subject: 1 to 64 printable ASCII characters")),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id"),
+        ("Idempotency-Key" = Option<IdempotencyKey>, Header, description = "Makes a retry harmless for 60 s, within the same token's subject: 1 to 64 printable ASCII characters")),
     responses((status = 202, body = SignalState, description = "Accepted"), (status = 400, body = ProblemBody),
         (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`visitornotpresent`"), (status = 413, body = ProblemBody),
@@ -142,8 +146,8 @@ pub async fn submit(
 
 /// What became of a signal. Known for 60 s after its end.
 #[utoipa::path(tag = "signals", operation_id = "read_signal", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id"),
-        ("id" = String, Path, description = "The signal's id")),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id"),
+        ("id" = SignalId, Path, description = "The signal's id")),
     responses((status = 200, body = SignalState, description = "How the signal stands"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody), (status = 403, body = ProblemBody),
         (status = 404, body = ProblemBody, description = "`notfound`")))]

@@ -2,7 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header, post};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type},
+};
 
 use super::{
     error::{ApiError, ProblemBody},
@@ -20,16 +23,34 @@ use crate::{
 pub struct TokenWish {
     /// The one group that the token is for.
     group: GroupId,
-    /// Who will bear it: 1 to 255 characters.
-    #[schema(example = "agent-7")]
+    /// Who will bear it: 1 to 255 characters, no control characters.
+    #[schema(pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$", example = "agent-7")]
     subject: String,
-    /// What people call him.
+    /// What people call him: likewise.
+    #[schema(pattern = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$")]
     name: Option<String>,
-    /// What he may do: words of `read signal invoke session control topics operate`; all but `operate` when missing.
-    #[schema(value_type = Option<String>, example = "read signal")]
+    /// What he may do; all but `operate` when missing.
+    #[schema(schema_with = scope)]
     scope: Option<Scope>,
-    /// How long it lives: 1 to 120.
+    /// How long it lives, in minutes.
+    #[schema(minimum = 1, maximum = 120)]
     minutes: Option<u64>,
+}
+
+/// Words between spaces, or a list of them.
+fn scope() -> Schema {
+    let words: Vec<_> = Scope::ALL.words().collect();
+    let pattern = format!("^ *(({0})( +|$))*$", words.join("|"));
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    let word = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+    let nothing = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new()
+        .item(text)
+        .item(ArrayBuilder::new().items(word))
+        .item(nothing)
+        .examples(["read signal"])
+        .build()
+        .into()
 }
 
 /// A fresh token.

@@ -35,6 +35,7 @@ pub struct ListParams {
     /// without a value come last. `visitorid` when missing.
     sort: Option<String>,
     /// Only the visitor whom this code leads to. Stands alone.
+    #[param(value_type = Option<Code>)]
     uniqueid: Option<String>,
     /// Only visitors who fulfil every clause, `field=value` or `field[operator]=value`; at most 16. Fields: `visitorid` and
     /// `url` (operators `eq`, `prefix`, `contains`), `data.KEY` (also `exists`, `lt`, `lte`, `gt`, `gte`), `text` (in the
@@ -103,7 +104,7 @@ pub struct VisitorList {
 /// Lists the visitors who are there. Who comes, goes or changes his place while pages are read may be missed or be on two
 /// of them.
 #[utoipa::path(tag = "visitors", operation_id = "list_visitors", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ListParams),
+    params(("group" = GroupId, Path, description = "The group"), ListParams),
     responses((status = 200, body = VisitorList, description = "The visitors, and where the next list begins"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 429, body = ProblemBody, description = "`ratelimited`"),
@@ -181,7 +182,7 @@ pub async fn look_up(state: &State, key: VisitorKey) -> Result<Option<VisitorVie
 
 /// Reads one visitor.
 #[utoipa::path(tag = "visitors", operation_id = "read_visitor", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("visitor" = String, Path, description = "The visitor id")),
+    params(("group" = GroupId, Path, description = "The group"), ("visitor" = VisitorId, Path, description = "The visitor id")),
     responses((status = 200, body = VisitorView, description = "The visitor"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody),

@@ -123,7 +123,7 @@ pub struct Handled {
 
 /// Lists the group's webhooks.
 #[utoipa::path(tag = "events", operation_id = "list_webhooks", security(("token" = [])),
-    params(("group" = String, Path, description = "The group")),
+    params(("group" = GroupId, Path, description = "The group")),
     responses((status = 200, body = WebhookList, description = "The webhooks"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`")))]
@@ -157,7 +157,7 @@ pub async fn list(
 
 /// Lists what a webhook did not take.
 #[utoipa::path(tag = "events", operation_id = "list_dead_letters", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id"), LetterQuery),
+    params(("group" = GroupId, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id"), LetterQuery),
     responses((status = 200, body = DeadLetterList, description = "The letters, and where the next list begins"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`")))]
@@ -188,7 +188,7 @@ pub async fn list_letters(
 /// Sends the oldest dead letters again, at most 1000, as many as there is room for. A webhook that was gone or down is
 /// tried anew.
 #[utoipa::path(tag = "events", operation_id = "redeliver_dead_letters", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id")),
+    params(("group" = GroupId, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id")),
     responses((status = 202, body = Handled, description = "How many are sent again"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
@@ -205,7 +205,7 @@ pub async fn redeliver_all(
 
 /// Sends one dead letter again. A webhook that was gone or down is tried anew.
 #[utoipa::path(tag = "events", operation_id = "redeliver_dead_letter", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id"),
+    params(("group" = GroupId, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id"),
         ("letter" = u64, Path, description = "The letter's id")),
     responses((status = 202, body = Handled, description = "It is sent again"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
@@ -223,7 +223,7 @@ pub async fn redeliver_one(
 
 /// Throws all dead letters of a webhook away.
 #[utoipa::path(tag = "events", operation_id = "delete_dead_letters", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id")),
+    params(("group" = GroupId, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id")),
     responses((status = 200, body = Handled, description = "How many are thrown away"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`")))]
@@ -240,7 +240,7 @@ pub async fn delete_all(
 
 /// Throws one dead letter away.
 #[utoipa::path(tag = "events", operation_id = "delete_dead_letter", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id"),
+    params(("group" = GroupId, Path, description = "The group"), ("webhook" = String, Path, description = "The webhook's id"),
         ("letter" = u64, Path, description = "The letter's id")),
     responses((status = 200, body = Handled, description = "It is thrown away"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),

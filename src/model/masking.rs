@@ -108,52 +108,79 @@ fn end_of_string(text: &str, begin: usize) -> Option<usize> {
     None
 }
 
-/// The text with the digits of card-like numbers blotted out: 14 to 19 digits, the first of them 2 to 6, in groups between
-/// single spaces, hyphens or dots, with the right check digit (ISO/IEC 7812-1, annex B), and no further digit beside them.
+/// The text with the digits of card-like numbers blotted out: 14 to 19 digits, the first of them 2 to 6, in whole groups
+/// between single spaces, hyphens or dots, with the right check digit (ISO/IEC 7812-1, annex B). Other groups of digits may
+/// stand beside them, as the month of its expiry does behind a card's number.
 fn blot_cards(text: &str) -> Option<String> {
     // Most strings are short names and classes.
     if text.len() < *CARD_DIGITS.start() {
         return None;
     }
-    let mut masked = None::<String>;
-    let mut from = 0;
-    while let Some(run) = next_run(text, from) {
-        let digits: Vec<u8> =
-            run.text.bytes().filter(u8::is_ascii_digit).map(|d| d - b'0').collect();
-        if is_card(&digits) {
-            let masked = masked.get_or_insert_with(|| text.to_owned());
-            // Blots take more bytes than digits, so what is behind moves; only what is left of it is still in place.
-            let behind = text.len() - run.end;
-            let end = masked.len() - behind;
-            let blotted = run.text.chars().map(|c| if c.is_ascii_digit() { BLOT } else { c });
-            masked.replace_range(end - run.text.len()..end, &blotted.collect::<String>());
+    let mut masked = String::new();
+    let (mut copied, mut from) = (0, 0);
+    while let Some((groups, end)) = next_run(text, from) {
+        let mut rest = groups.as_slice();
+        while let Some((first, others)) = rest.split_first() {
+            let card = card_at(text, rest);
+            if let Some((last, behind)) = card {
+                let card = text.get(first.start..last).unwrap_or_default();
+                masked.push_str(text.get(copied..first.start).unwrap_or_default());
+                masked.extend(card.chars().map(|c| if c.is_ascii_digit() { BLOT } else { c }));
+                copied = last;
+                rest = behind;
+            } else {
+                rest = others;
+            }
         }
-        from = run.end;
+        from = end;
     }
-    masked
+    if copied == 0 {
+        return None;
+    }
+    masked.push_str(text.get(copied..).unwrap_or_default());
+    Some(masked)
 }
 
-struct Run<'a> {
-    text: &'a str,
-    end: usize,
+type Group = std::ops::Range<usize>;
+
+/// Where the longest card's number ends that begins with the first of these groups, and what is behind it.
+fn card_at<'a>(text: &str, groups: &'a [Group]) -> Option<(usize, &'a [Group])> {
+    let mut digits = Vec::new();
+    let mut found = None;
+    for (place, group) in groups.iter().enumerate() {
+        let own = text.get(group.clone()).unwrap_or_default();
+        if digits.len() + own.len() > *CARD_DIGITS.end() {
+            break;
+        }
+        digits.extend(own.bytes().map(|digit| digit - b'0'));
+        if is_card(&digits) {
+            found = Some((group.end, groups.get(place + 1..).unwrap_or_default()));
+        }
+    }
+    found
 }
 
-/// The next run of digits with single separators between them.
-fn next_run(text: &str, from: usize) -> Option<Run<'_>> {
+/// The next groups of digits with single separators between them, and where they end.
+fn next_run(text: &str, from: usize) -> Option<(Vec<Group>, usize)> {
     let begin = text.get(from..)?.find(|c: char| c.is_ascii_digit())? + from;
+    let mut groups = vec![begin..begin];
     let (mut end, mut separated) = (begin, false);
     for (at, character) in text.get(begin..)?.char_indices() {
         let at = begin + at;
         if character.is_ascii_digit() {
             end = at + 1;
-            separated = false;
+            if std::mem::take(&mut separated) {
+                groups.push(at..end);
+            } else if let Some(group) = groups.last_mut() {
+                group.end = end;
+            }
         } else if !separated && matches!(character, ' ' | '-' | '.' | '\u{a0}') {
             separated = true;
         } else {
             break;
         }
     }
-    Some(Run { text: text.get(begin..end)?, end })
+    Some((groups, end))
 }
 
 fn is_card(digits: &[u8]) -> bool {
@@ -181,7 +208,9 @@ mod tests {
     use super::*;
 
     fn masking() -> Masking {
-        Masking::new(["(?i)secret-[a-z]+"]).unwrap()
+        let mut masking = Masking::default();
+        masking.add("(?i)secret-[a-z]+").unwrap();
+        masking
     }
 
     #[test]
@@ -237,7 +266,7 @@ mod tests {
     #[test]
     fn bad_patterns_are_refused() {
         for bad in ["(", "a*", "x{1000}{1000}"] {
-            assert!(Masking::new([bad]).is_err(), "{bad}");
+            assert!(Masking::default().add(bad).is_err(), "{bad}");
         }
     }
 
@@ -269,6 +298,19 @@ mod tests {
                     .prop_map(|fields| Value::Object(fields.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn what_stands_beside_a_card_does_not_hide_it() {
+        for (text, masked) in [
+            ("4111 1111 1111 1111 12/27", "•••• •••• •••• •••• 12/27"),
+            ("No. 7 4111111111111111 123", "No. 7 •••••••••••••••• 123"),
+            ("4111-1111-1111-1111 5500 0000 0000 0004", "••••-••••-••••-•••• •••• •••• •••• ••••"),
+        ] {
+            assert_eq!(Masking::default().text(text).as_deref(), Some(masked));
+        }
+        // A longer number is no card, and neither is a part of a group.
+        assert_eq!(Masking::default().text("41111111111111111227"), None);
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    auth::{Issuer, KeySet, MAX_JWKS_BYTES, OutsideAddress, TokenService},
+    auth::{KeySet, MAX_JWKS_BYTES, Question, TokenService},
     clock::Clock,
     outbound::Outbound,
     telemetry::{Metrics, labels::FetchResult},
@@ -22,22 +22,21 @@ pub async fn keep_asking(tokens: Arc<TokenService>, clock: Clock, metrics: Metri
     loop {
         looks.tick().await;
         for issuer in &tokens.believed().issuers {
-            let Some(address) = issuer.ask(clock.wall()).cloned() else {
-                continue;
-            };
-            let (issuer, outbound) = (Arc::clone(issuer), outbound.clone());
-            let (tokens, clock, metrics) = (Arc::clone(&tokens), clock.clone(), metrics.clone());
+            let Some(question) = issuer.ask(clock.wall()) else { continue };
+            let (outbound, tokens) = (outbound.clone(), Arc::clone(&tokens));
+            let (clock, metrics) = (clock.clone(), metrics.clone());
             actix_rt::spawn(async move {
-                let keys = ask(&issuer, &address, &outbound).await;
+                let keys = ask(&question, &outbound).await;
                 let result = if keys.is_some() { FetchResult::Done } else { FetchResult::Failed };
                 metrics.issuer_fetches.of(result).inc();
-                tokens.learn(&issuer, keys, clock.wall());
+                tokens.learn(question, keys, clock.wall());
             });
         }
     }
 }
 
-async fn ask(issuer: &Issuer, address: &OutsideAddress, outbound: &Outbound) -> Option<KeySet> {
+async fn ask(question: &Question, outbound: &Outbound) -> Option<KeySet> {
+    let Question { issuer, address, .. } = question;
     let name = &*issuer.rules.name;
     let failed = |error: &dyn std::fmt::Display| {
         let known = issuer.known_keys();

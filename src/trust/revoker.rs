@@ -1,8 +1,9 @@
 //! Revokes tokens: at once for all threads, and kept for the next process.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::Mutex;
+use parking_lot::Mutex;
+use tokio::sync::{Mutex as Turn, oneshot};
 use uuid::Uuid;
 
 use crate::{
@@ -28,8 +29,20 @@ pub struct Asker {
 pub struct Revoker {
     in_force: Arc<Revocations>,
     kept: Box<dyn RevokedStore>,
-    /// One change after another, so that what is kept is what is in force.
-    turn: Mutex<()>,
+    /// What acts already and is still to be kept, in the order in which it came to act. Whoever adds to it waits in line
+    /// for writing it.
+    unwritten: Mutex<VecDeque<Unwritten>>,
+    writing: Turn<()>,
+}
+
+struct Unwritten {
+    change: Change,
+    told: oneshot::Sender<Result<(), StorageError>>,
+}
+
+enum Change {
+    Put { revocation: Revocation, needless: Vec<Revocation> },
+    Remove(Arc<str>),
 }
 
 impl Revoker {
@@ -47,7 +60,7 @@ impl Revoker {
             // They were within the bound when they were made.
             let _ = in_force.put(revocation);
         }
-        Ok(Self { in_force, kept, turn: Mutex::new(()) })
+        Ok(Self { in_force, kept, unwritten: Mutex::default(), writing: Turn::default() })
     }
 
     /// Those in force.
@@ -56,7 +69,8 @@ impl Revoker {
         &self.in_force
     }
 
-    /// Revokes tokens of a group. They are refused from now on, whether or not that can be kept.
+    /// Revokes tokens of a group. They are refused from the first poll on, however long that takes to be kept and
+    /// whether or not it can be.
     ///
     /// # Errors
     /// `toomany` when the group has its most; `internal` when it acts but is not kept.
@@ -67,13 +81,17 @@ impl Revoker {
         asker: Asker,
         now: Timestamp,
     ) -> Result<Revocation, Problem> {
-        let _turn = self.turn.lock().await;
-        let id = Uuid::now_v7().simple().to_string().into();
         let Asker { subject: by, reason } = asker;
-        let made = self.in_force.moment(&group, &target, now);
-        let revocation = Revocation { id, group, target, made, by, reason };
-        let needless = self.in_force.put(revocation.clone())?;
-        self.kept.put(&revocation, &needless).await.map_err(|error| {
+        let (revocation, written) = {
+            let mut unwritten = self.unwritten.lock();
+            let id = Uuid::now_v7().simple().to_string().into();
+            let made = self.in_force.moment(&group, &target, now);
+            let revocation = Revocation { id, group, target, made, by, reason };
+            let needless = self.in_force.put(revocation.clone())?;
+            let change = Change::Put { revocation: revocation.clone(), needless };
+            (revocation, line_up(&mut unwritten, change))
+        };
+        self.write(written).await.map_err(|error| {
             tracing::error!(%error, "a revocation acts, but will not outlive this process");
             let sentence = "the tokens are revoked, but only until a restart: ask again";
             Problem::new(ErrorCode::Internal, sentence)
@@ -87,16 +105,38 @@ impl Revoker {
     /// # Errors
     /// `notfound`; `internal` when it would be back after a restart.
     pub async fn take_back(&self, group: &GroupId, id: &str) -> Result<Revocation, Problem> {
-        let _turn = self.turn.lock().await;
-        let missing = || Problem::new(ErrorCode::NotFound, "there is no such revocation");
-        let revocation = self.in_force.remove(group, id).ok_or_else(missing)?;
-        self.kept.remove(id).await.map_err(|error| {
+        let (revocation, written) = {
+            let mut unwritten = self.unwritten.lock();
+            let missing = || Problem::new(ErrorCode::NotFound, "there is no such revocation");
+            let revocation = self.in_force.remove(group, id).ok_or_else(missing)?;
+            let change = Change::Remove(Arc::clone(&revocation.id));
+            (revocation, line_up(&mut unwritten, change))
+        };
+        self.write(written).await.map_err(|error| {
             tracing::error!(%error, "a revocation is taken back, but not for the next process");
             let sentence = "the revocation is taken back, but only until a restart";
             Problem::new(ErrorCode::Internal, sentence)
         })?;
         tracing::info!(%group, id, "a revocation is taken back");
         Ok(revocation)
+    }
+
+    /// Keeps what waits to be kept, one change after another, until the one that `written` tells of has had its turn.
+    async fn write(&self, mut written: Written) -> Result<(), String> {
+        let _turn = self.writing.lock().await;
+        loop {
+            if let Ok(result) = written.try_recv() {
+                return result.map_err(|error| error.to_string());
+            }
+            let Some(Unwritten { change, told }) = self.unwritten.lock().pop_front() else {
+                return Err("whoever wrote it did not come to the end".to_owned());
+            };
+            let result = match &change {
+                Change::Put { revocation, needless } => self.kept.put(revocation, needless),
+                Change::Remove(id) => self.kept.remove(id),
+            };
+            let _ = told.send(result.await);
+        }
     }
 
     /// Forgets what can touch no token any more.
@@ -108,6 +148,15 @@ impl Revoker {
     }
 }
 
+/// What became of a change in the storage.
+type Written = oneshot::Receiver<Result<(), StorageError>>;
+
+fn line_up(unwritten: &mut VecDeque<Unwritten>, change: Change) -> Written {
+    let (told, written) = oneshot::channel();
+    unwritten.push_back(Unwritten { change, told });
+    written
+}
+
 /// What was made before this moment can touch no token any more.
 fn oldest(now: Timestamp) -> Timestamp {
     now - (MAX_MINUTES + 1) * 60_000
@@ -115,6 +164,8 @@ fn oldest(now: Timestamp) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::Notify;
+
     use super::*;
     use crate::store::revoked::{Answer, MemoryRevoked};
 
@@ -171,6 +222,74 @@ mod tests {
         fn all(&self) -> Answer<'_, Vec<Revocation>> {
             Box::pin(async { Ok(Vec::new()) })
         }
+    }
+
+    /// A storage that is slow: each write waits for leave, and is noted.
+    #[derive(Default)]
+    struct Slow {
+        leave: Notify,
+        written: Mutex<Vec<String>>,
+    }
+
+    impl RevokedStore for Arc<Slow> {
+        fn put<'a>(&'a self, revocation: &'a Revocation, _: &'a [Revocation]) -> Answer<'a, ()> {
+            Box::pin(async {
+                self.leave.notified().await;
+                self.written.lock().push(format!("put {:?}", revocation.target));
+                Ok(())
+            })
+        }
+        fn remove<'a>(&'a self, _: &'a str) -> Answer<'a, ()> {
+            Box::pin(async {
+                self.leave.notified().await;
+                self.written.lock().push("remove".to_owned());
+                Ok(())
+            })
+        }
+        fn forget_before(&self, _: Timestamp) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+        fn all(&self) -> Answer<'_, Vec<Revocation>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+    }
+
+    /// A slow disk does not keep a stolen token alive; what is kept in the end is what acts in the end.
+    #[actix_rt::test]
+    async fn a_revocation_acts_before_the_one_before_it_is_written() {
+        let kept = Arc::new(Slow::default());
+        let revoker = Arc::new(revoker(Box::new(Arc::clone(&kept))).await);
+        let targets = ["a", "b", "c"].map(|jti| Target::Token(jti.into()));
+        let revoked = targets.clone().map(|target| {
+            let revoker = Arc::clone(&revoker);
+            actix_rt::spawn(async move { revoker.revoke(group(), target, asker(), NOW).await })
+        });
+        while revoker.in_force().len() < 3 {
+            actix_rt::task::yield_now().await;
+        }
+        let first = revoker.in_force().list(&group(), None, 1).remove(0);
+        let back = {
+            let revoker = Arc::clone(&revoker);
+            actix_rt::spawn(async move { revoker.take_back(&group(), &first.id).await })
+        };
+        while revoker.in_force().len() > 2 {
+            actix_rt::task::yield_now().await;
+        }
+        assert_eq!(*kept.written.lock(), Vec::<String>::new(), "nothing is written yet");
+
+        let mut expected: Vec<_> = targets.iter().map(|target| format!("put {target:?}")).collect();
+        expected.push("remove".to_owned());
+        for many in 1..=expected.len() {
+            kept.leave.notify_one();
+            while kept.written.lock().len() < many {
+                actix_rt::task::yield_now().await;
+            }
+        }
+        assert_eq!(*kept.written.lock(), expected);
+        for revoked in revoked {
+            assert!(revoked.await.unwrap().is_ok());
+        }
+        assert!(back.await.unwrap().is_ok());
     }
 
     #[actix_rt::test]

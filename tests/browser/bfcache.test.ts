@@ -30,7 +30,7 @@ const WIRE = `{
 }`;
 
 function hellos(): Hello[] {
-  return stage.site.told.all("hello").map(({ frame }) => frame);
+  return stage.site.inOrder("hello").map(({ frame }) => frame);
 }
 
 function parts(calls = "visitor.presence(); visitor.connect();") {
@@ -82,7 +82,7 @@ test("a page comes back from the cache with a new socket, and its visitor never 
   // The acknowledgements arrived, so there is nothing to tell.
   expect(second?.seen).toBeUndefined();
 
-  expect(told.all("signal").map(({ data }) => data.n)).toEqual([1, 2, 3]);
+  expect(stage.site.inOrder("signal").map(({ data }) => data.n)).toEqual([1, 2, 3]);
   expect(agent.journal.all("visitorconn")).toEqual([{ connected: true }]);
   expect(visitor.diary.errors).toEqual([]);
 });
@@ -111,7 +111,7 @@ test("between two cached pages the tab stays one tab, and what one page saw the 
     expect(await last).toHaveProperty("ok");
   }
   await told.until(() => told.all("signal").length >= n, "all signals");
-  expect(told.all("signal").map(({ data }) => data.n)).toEqual(Array.from({ length: n }, (_, at) => at + 1));
+  expect(stage.site.inOrder("signal").map(({ data }) => data.n)).toEqual(Array.from({ length: n }, (_, at) => at + 1));
   expect(hellos()).toHaveLength(7);
   expect(new Set(hellos().map(({ tab }) => tab)).size).toBe(1);
   expect(new Set(hellos().map(({ page }) => page)).size).toBe(7);

@@ -24,9 +24,8 @@ interface Visit {
 }
 
 const of = (id: string) => (data: any): boolean => data.id === id;
-/** What pages of this visitor told to the site, in the pages' order; on the way one may overtake another. */
-const told = (name: string, id: string): any[] =>
-  stage.site.told.all(name).filter(of(id)).sort((a, b) => a.at - b.at || a.count - b.count);
+/** What pages of this visitor told to the site, in the pages' order. */
+const told = (name: string, id: string): any[] => stage.site.inOrder(name).filter(of(id));
 
 function tellAll(id: string): string {
   return `

@@ -58,7 +58,7 @@ for (const [what, how] of [["blocked", block], ["full", fill]] as const) {
       await page.goto(`${stage.site.origin}/one?n=${n}`);
       await connected();
     }
-    expect(told.all("signal").map(({ data }) => data.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(stage.site.inOrder("signal").map(({ data }) => data.n)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(agent.journal.all("visitorconn")).toEqual([{ connected: true }]);
     expect(visitor.diary.errors).toEqual([]);
   });

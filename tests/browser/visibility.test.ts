@@ -127,7 +127,7 @@ describe.each(browsers)("in a browser that $does the sockets of frozen pages", (
     if (does === "closes") await told.next("connect", mine);
     await agent.signal({ n: 3 });
     await told.next("signal", (data) => mine(data) && data.data.n === 3);
-    expect(told.all("signal").filter(mine).map(({ data }) => data.n)).toEqual([1, 3]);
+    expect(stage.site.inOrder("signal").filter(mine).map(({ data }) => data.n)).toEqual([1, 3]);
     expect(agent.journal.all("visitorconn")).toEqual([{ connected: true }]);
     if (does === "keeps") expect(agent.journal.all("visitorsock")).toHaveLength(1);
     expect(await stage.server.figure('vestibule_closes_total{code="pingtimeout"}')).toBe(0);
@@ -148,9 +148,7 @@ describe.each(browsers)("in a browser that $does the sockets of frozen pages", (
     const got = () => told.all("signal").filter(mine);
     await told.until(() => got().length >= 2, "both signals");
     for (const { ok } of sent) expect(await outcome(visitorid, ok.id)).toBe("delivered");
-    // In the page's order: beacons may overtake each other on their way to the site.
-    const inOrder = got().sort((one, other) => one.count - other.count);
-    expect(inOrder.map(({ data }) => data.n)).toEqual([1, 2]);
+    expect(stage.site.inOrder("signal").filter(mine).map(({ data }) => data.n)).toEqual([1, 2]);
     expect(agent.journal.all("visitorconn")).toEqual([{ connected: true }]);
     await tab.close();
   });

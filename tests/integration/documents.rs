@@ -8,7 +8,8 @@ use vestibule::{
     model::{
         close::{Again, CloseCode},
         error::ErrorCode,
-        protocol::{agent::AgentKind, visitor::VisitorKind},
+        event::EventKind,
+        protocol::{agent::AgentKind, stream::StreamKind, visitor::VisitorKind},
     },
 };
 
@@ -29,6 +30,14 @@ fn the_committed_documents_are_up_to_date() {
     let documents = app::documents(None, true);
     assert!(file("openapi/openapi.json") == documents.openapi, "stale: run `make documents`");
     assert!(file("openapi/asyncapi.json") == documents.asyncapi, "stale: run `make documents`");
+}
+
+#[test]
+fn a_filter_of_events_knows_every_type() {
+    let parameters = &openapi()["paths"]["/v1/groups/{group}/events"]["get"]["parameters"];
+    let types = parameters.as_array().unwrap().iter().find(|it| it["name"] == "types").unwrap();
+    let one = format!("({})", EventKind::NAMES.join("|"));
+    assert_eq!(types["schema"]["pattern"], format!("^ *{one} *(, *{one} *)*$"));
 }
 
 /// Every `$ref` below `value`.
@@ -81,7 +90,7 @@ fn every_message_has_examples_of_its_form() {
 #[test]
 fn every_message_belongs_to_one_operation_of_its_channel() {
     let document = asyncapi();
-    for channel in ["visitor", "agent"] {
+    for channel in ["visitor", "agent", "stream"] {
         let mut known: Vec<_> = document["channels"][channel]["messages"]
             .as_object()
             .unwrap()
@@ -181,11 +190,15 @@ fn the_page_has_every_message() {
     assert_eq!(written("### Visitor: client to server"), page);
     let agent: Vec<_> = AgentKind::ALL.iter().map(|kind| kind.as_str()).collect();
     assert_eq!(written("### Agent: client to server"), agent);
+    let stream: Vec<_> = StreamKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    assert_eq!(written("### Stream: client to server"), stream);
 
     let document = asyncapi();
-    for (channel, heading) in
-        [("visitor", "### Visitor: server to client"), ("agent", "### Agent: server to client")]
-    {
+    for (channel, heading) in [
+        ("visitor", "### Visitor: server to client"),
+        ("agent", "### Agent: server to client"),
+        ("stream", "### Stream: server to client"),
+    ] {
         let sent = document["operations"][format!("{channel}Send")]["messages"].as_array().unwrap();
         let name = |at: &Value| {
             let message = document.pointer(&at["$ref"].as_str().unwrap()[1..]).unwrap();

@@ -35,6 +35,13 @@ impl Closed {
     }
 }
 
+/// What a server said.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    Text(Value),
+    Bytes(Vec<u8>),
+}
+
 /// A connection, secured or not.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
@@ -80,14 +87,29 @@ impl Socket {
         self.stream.send(Message::binary(text.as_bytes().to_vec())).await.unwrap();
     }
 
+    pub async fn say_bytes(&mut self, bytes: Vec<u8>) {
+        self.stream.send(Message::binary(bytes)).await.unwrap();
+    }
+
     pub async fn say_text(&mut self, text: &str) {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
     async fn next(&mut self) -> Result<Value, Option<Closed>> {
         loop {
+            if let Heard::Text(message) = self.next_of_any().await? {
+                return Ok(message);
+            }
+        }
+    }
+
+    async fn next_of_any(&mut self) -> Result<Heard, Option<Closed>> {
+        loop {
             match self.stream.next().await {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Text(text))) => {
+                    return Ok(Heard::Text(serde_json::from_str(&text).unwrap()));
+                }
+                Some(Ok(Message::Binary(bytes))) => return Ok(Heard::Bytes(bytes.to_vec())),
                 Some(Ok(Message::Close(frame))) => {
                     return Err(frame.map(|frame| Closed {
                         code: frame.code.into(),
@@ -97,6 +119,17 @@ impl Socket {
                 Some(Ok(_)) => {}
                 None | Some(Err(_)) => return Err(None),
             }
+        }
+    }
+
+    /// The next message, text or not.
+    pub async fn hear_anything(&mut self) -> Heard {
+        if let Some(early) = self.early.pop_front() {
+            return Heard::Text(early);
+        }
+        match soon("a message", self.next_of_any()).await {
+            Ok(heard) => heard,
+            Err(closed) => panic!("closed instead of a message: {closed:?}"),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the tests speak with: the real server as a child process, well-behaved clients, and hostile ones.
 
 pub mod client;
+pub mod cobrowse;
 pub mod issuer;
 pub mod list;
 pub mod mint;

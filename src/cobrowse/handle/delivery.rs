@@ -39,7 +39,7 @@ impl Deliver<Session, SessionEngine> for Delivery {
                     let (sequence, time, event) = (event.sequence, event.time, event.kind);
                     shared.post.told(&to, SessionTold { session, sequence, time, event });
                     if let (Some(user), Some(channel)) = (left, shared.channels.get(key)) {
-                        channel.member_left(user, &*shared.post);
+                        channel.leaves(user, &*shared.post);
                     }
                 }
                 Effect::Record { socket, epoch, on } => {

@@ -331,6 +331,7 @@ impl Life {
                     self.agreed = entry.state == ConsentState::Given;
                 }
                 Effect::Consent(_) => {}
+                Effect::Lost { .. } => unreachable!("nothing panics here"),
                 Effect::Ended(summary) => {
                     self.ends += 1;
                     assert!(summary.created <= summary.ended);

@@ -202,7 +202,7 @@ impl Scene {
             Effect::Ask { socket, to, .. } => {
                 format!("{}: ask {to:?}", name(socket)).to_lowercase()
             }
-            Effect::Consent(_) | Effect::Ended(_) => return None,
+            Effect::Consent(_) | Effect::Ended(_) | Effect::Lost { .. } => return None,
         })
     }
 }

@@ -108,6 +108,11 @@ pub fn document(public_url: Option<&str>) -> Document {
             Side { messages: messages::from_agent() },
             Side { messages: messages::to_agent() },
         ),
+        (
+            "stream",
+            Side { messages: messages::from_stream() },
+            Side { messages: messages::to_stream() },
+        ),
     ];
     let mut channels = Vec::new();
     let mut operations = Vec::new();
@@ -148,6 +153,9 @@ pub fn document(public_url: Option<&str>) -> Document {
             security_schemes: json!({"token": {
                 "type": "apiKey", "in": "password",
                 "description": "An agent's token, a JWT for one group, in the first message and never in the address",
+            }, "ticket": {
+                "type": "apiKey", "in": "password",
+                "description": "A ticket for one session, in the first message and never in the address",
             }}),
         },
     }
@@ -188,6 +196,19 @@ fn channel(channel: &str, messages: Ordered<Value>) -> Channel {
             "bindingVersion": "0.1.0",
         }})
     };
+    if channel == "stream" {
+        return Channel {
+            address: "/v1/stream",
+            title: "Stream",
+            description: "What a visitor shows: his page sends, agents get. The first message is `hello` with a ticket, which \
+                says which of the two the socket is, and must come within 10 s. What is streamed itself goes in binary \
+                messages: a byte of flags (1: a key frame, 2: deflated as RFC 1951 says), the page's number and the \
+                length of the payload before it was deflated (both 4 bytes, big endian), then the payload, a JSON array of \
+                the recorder's events.",
+            messages,
+            bindings: json!({"ws": {"method": "GET", "bindingVersion": "0.1.0"}}),
+        };
+    }
     if channel == "visitor" {
         return Channel {
             address: "/v1/visitor",
@@ -213,12 +234,16 @@ fn operations(channel: &str, from: &Side, to: &Side) -> [(String, Operation); 2]
     let place = || json!({"$ref": format!("#/channels/{channel}")});
     let answers =
         ["ok", "error"].map(|key| json!({"$ref": format!("#/channels/{channel}/messages/{key}")}));
-    let token = json!({"$ref": "#/components/securitySchemes/token"});
+    let scheme = |name: &str| json!({"$ref": format!("#/components/securitySchemes/{name}")});
     let receive = Operation {
         action: "receive",
         channel: place(),
         summary: format!("What the {channel}'s side sends"),
-        security: if channel == "agent" { vec![token] } else { Vec::new() },
+        security: match channel {
+            "agent" => vec![scheme("token")],
+            "stream" => vec![scheme("ticket")],
+            _ => Vec::new(),
+        },
         messages: from.refs(channel),
         reply: Some(json!({"channel": place(), "messages": answers})),
     };

@@ -7,7 +7,7 @@ use utoipa::{
     openapi::{
         Components, Content, Info, OpenApiVersion, Paths, Ref, RefOr, Response, Server, Tag,
         path::Operation,
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
         server::ServerBuilder,
     },
 };
@@ -31,6 +31,7 @@ use crate::{http, model::error::ErrorCode};
         (name = "visitors", description = "Who is there. A token needs the scope `read`."),
         (name = "signals", description = "What is sent to a visitor. A token needs the scope `signal` or `invoke`, and `read` to ask for the outcome."),
         (name = "events", description = "What happened to the group's visitors, for back ends. A token needs the scope `read`, and `operate` for webhooks."),
+        (name = "sessions", description = "Co-browse: who shows his page to whom. A token needs the scope `session`."),
         (name = "operations", description = "For those who run the service."),
     ),
     paths(
@@ -45,6 +46,15 @@ use crate::{http, model::error::ErrorCode};
         http::signals::send_signal,
         http::signals::send_invocation,
         http::signals::signal_state,
+        http::sessions::begin,
+        http::sessions::list,
+        http::sessions::history,
+        http::sessions::one,
+        http::sessions::consents,
+        http::sessions::end,
+        http::sessions::create_ticket,
+        http::assets::put_asset,
+        http::assets::read_asset,
         http::events::read,
         http::webhooks::list,
         http::webhooks::list_letters,
@@ -144,6 +154,9 @@ impl Modify for Security {
             bearer("An agent's token: a JWT for one group, of 1 to 120 minutes"),
         );
         components.add_security_scheme("api_key", bearer("An API key of the group"));
+        let ticket = "`Ticket` and the ticket with which the page opened its stream";
+        let ticket = ApiKey::Header(ApiKeyValue::with_description("authorization", ticket));
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ticket));
     }
 }
 
@@ -154,7 +167,9 @@ impl Modify for Security {
 pub fn problems(document: &mut utoipa::openapi::OpenApi, body: &str, media: &str) {
     let reference = format!("#/components/schemas/{body}");
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+        for operation in
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten()
+        {
             complete(operation, &reference, media);
         }
     }

@@ -6,6 +6,8 @@
 
 /// What agents send.
 pub mod agent;
+/// What the two ends of a stream send.
+pub mod stream;
 /// What pages send.
 pub mod visitor;
 
@@ -60,6 +62,7 @@ mod tests {
     use crate::model::protocol::{
         Unreadable,
         agent::{AgentKind, AgentMessage},
+        stream::{StreamKind, StreamMessage},
         visitor::{VisitorKind, VisitorMessage},
     };
 
@@ -116,6 +119,14 @@ mod tests {
         let read: Read = |text| AgentMessage::read(text).map(|_| ());
         for kind in AgentKind::ALL {
             check(kind.as_str(), kind.shape(), read, &["data", "args"], &["visitorid", "uniqueid"]);
+        }
+    }
+
+    #[test]
+    fn what_is_documented_of_a_stream_is_what_the_parser_reads() {
+        let read: Read = |text| StreamMessage::read(text).map(|_| ());
+        for kind in StreamKind::ALL {
+            check(kind.as_str(), kind.shape(), read, &[], &["x", "y"]);
         }
     }
 

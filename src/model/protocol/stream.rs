@@ -313,7 +313,7 @@ pub struct StreamWelcome {
     pub seat: Option<Seat>,
 }
 
-/// What a viewer comes into.
+/// What a viewer comes into; a page's welcome has none of it.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Seat {
     /// His number.

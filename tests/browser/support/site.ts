@@ -38,7 +38,7 @@ export interface SiteFile {
 }
 
 export class Site {
-  /** What pages told by `tell`, in the order of its arrival. */
+  /** What pages told by `tell`, in the order of its arrival: on the way one beacon may overtake another. */
   readonly told = new Journal("told to the site");
   private readonly pages = new Map<string, string>();
   private readonly files = new Map<string, SiteFile>();
@@ -54,6 +54,11 @@ export class Site {
     const site = new Site(http, `http://127.0.0.1:${(http.address() as AddressInfo).port}`);
     http.on("request", (request, response) => void site.answer(request, response).catch(() => response.destroy()));
     return site;
+  }
+
+  /** What pages told under this name so far, in the order in which they did. */
+  inOrder(name: string): any[] {
+    return this.told.all(name).sort((one, other) => one.at - other.at || one.count - other.count);
   }
 
   /** Puts a page at `path`; gives its address. */

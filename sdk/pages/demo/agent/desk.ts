@@ -2,6 +2,7 @@
 
 import { byId, h, redraw } from "../../shared/dom";
 import { setCurrent } from "./log";
+import { recordOf } from "./native";
 import { Opened, type VisitorRow } from "./opened";
 import { labelOf, Panel, STANDINGS } from "./panel";
 import { session } from "./session";
@@ -104,7 +105,10 @@ function showTabs(): void {
 
 /** The list brings what events do not tell; after a renewed session troubled tabs try again. */
 export function wireDesk(): void {
-  document.addEventListener("openedchange", showTabs);
+  document.addEventListener("openedchange", () => {
+    showTabs();
+    for (const { opened } of tabs) void opened.fill(recordOf);
+  });
   document.addEventListener("rosterchange", (event) => {
     const rows = (event as CustomEvent<VisitorRow[]>).detail;
     for (const { opened } of tabs) {

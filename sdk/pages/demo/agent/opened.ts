@@ -56,6 +56,8 @@ export class Opened {
   trouble = "";
   data = new Map<string, string>();
   changed = new Set<string>();
+  /** Whether what no event told is asked for, or known. */
+  private complete = false;
   updated = 0;
   onchange: () => void = () => undefined;
 
@@ -94,11 +96,25 @@ export class Opened {
     this.agent.disconnect();
   }
 
-  /** What the list knows beyond the events: visibility is told on changes only. */
-  listed(row: VisitorRow): void {
-    const before = this.visibility;
+  /** What the list knows beyond the events: visibility and terms are told on changes only. */
+  listed(row: Pick<VisitorRow, "visibility" | "terms">): void {
+    const before = this.visibility + this.terms;
     if (row.visibility && (this.visibility === "" || this.connected)) this.visibility = row.visibility;
-    if (this.visibility !== before) this.onchange();
+    if (row.terms && this.terms === "") this.terms = row.terms;
+    this.complete ||= row.visibility != null;
+    if (this.visibility + this.terms !== before) this.onchange();
+  }
+
+  /** The list shows some only: of the others the record is read once. An event that was faster is newer. */
+  async fill(record: (visitorid: string) => Promise<VisitorRow | null>): Promise<void> {
+    if (this.complete || !this.connected || this.visitorid === "") return;
+    this.complete = true;
+    try {
+      const found = await record(this.visitorid);
+      if (found && this.visibility === "") this.listed(found);
+    } catch {
+      this.complete = false;
+    }
   }
 
   private told(name: string, payload: unknown): void {
@@ -114,7 +130,11 @@ export class Opened {
     }
     if (name === "visitorconn") {
       this.connected = fields["connected"] === true;
-      if (!this.connected) this.sockets = 0;
+      if (!this.connected) {
+        this.sockets = 0;
+        this.visibility = "";
+        this.complete = false;
+      }
     }
     if (name === "visitorsock") this.socketTold(fields);
     if (name === "presence") this.merge(fields, true);

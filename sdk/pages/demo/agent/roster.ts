@@ -1,22 +1,21 @@
 /** The visitors who are present: a live list, filtered and sorted by the server. */
 
-import { Agent, type ListSort, type ListState, type VisitorList, type VisitorRow } from "../../../agent";
+import type { ListSort, ListState, VisitorList, VisitorRow } from "../../../agent";
 import { ago, pathOf, plural, shortVisitor } from "../../shared/format";
 import { byId, findAll, h, redraw, setText } from "../../shared/dom";
 import { openKeys, openVisitor } from "./desk";
+import { tell, watchList, wireNative } from "./native";
 import { explain } from "./reasons";
-import { refused, session } from "./session";
 
 /** Rows of one page. */
 const SIZE = 100;
-/** Longest text that the server compares with, in bytes. */
+/** Longest text that the server compares with, in characters. */
 const MOST_TEXT = 256;
 /** How long a pause in typing is taken for the end of it. */
 const TYPING_MS = 150;
 /** How often "2 min" is brought up to date. */
 const AGES_MS = 5000;
 
-let agent: Agent | undefined;
 let list: VisitorList | undefined;
 let known: ListState = { rows: [], count: 0, total: 0, more: true };
 let offset = 0;
@@ -32,11 +31,9 @@ function ask(): void {
   const text = filterText();
   const sort = byId<HTMLSelectElement>("roster-sort").value as ListSort;
   const query = { ...(text && { filter: { text } }), sort, window: { offset, size: SIZE } };
-  if (list) list.show(query);
-  else if (agent) begin(agent.watch(query));
-}
-
-function begin(opened: VisitorList): void {
+  if (list) return list.show(query);
+  const opened = watchList(query);
+  if (!opened) return;
   list = opened;
   opened.on("change", (state) => {
     known = state;
@@ -59,7 +56,7 @@ function turn(to: number): void {
 function search(): void {
   clearTimeout(typing);
   const field = byId("roster-filter");
-  const long = new TextEncoder().encode(filterText()).length > MOST_TEXT;
+  const long = [...filterText()].length > MOST_TEXT;
   field.setAttribute("aria-invalid", String(long));
   if (!long) typing = setTimeout(() => turn(0), TYPING_MS);
 }
@@ -132,31 +129,6 @@ function showPages(): void {
   byId<HTMLButtonElement>("roster-after").disabled = offset + rows.length >= count;
 }
 
-function tell(text: string): void {
-  document.dispatchEvent(new CustomEvent("rostertrouble", { detail: text }));
-}
-
-/** One agent for as long as somebody is signed in; a fresh token is handed on to its socket. */
-function sessionChanged(): void {
-  if (session.state === "ready" && session.token) {
-    if (agent) return void agent.renewToken();
-    agent = new Agent({ server: location.origin, group: session.group, token: () => session.token, outageMs: 2000 });
-    agent.on("connected", () => tell(""));
-    agent.on("outage", () => tell("The server does not answer. Trying again; what you see may be old."));
-    agent.on("error", ({ code }) => {
-      leave();
-      if (code === "authorization" || code === "expired") refused();
-      else tell(explain(code));
-    });
-    ask();
-  } else if (session.state === "asking") leave();
-}
-
-function leave(): void {
-  agent?.disconnect();
-  agent = list = undefined;
-}
-
 /** Up and down through the rows, from the search field too. */
 function arrows(event: KeyboardEvent): void {
   const rows = findAll<HTMLButtonElement>("button", byId("roster"));
@@ -197,6 +169,6 @@ export function wireRoster(): void {
   byId("roster").addEventListener("keydown", arrows);
   byId("reach").addEventListener("submit", reach);
   document.addEventListener("deskchange", showRoster);
-  document.addEventListener("sessionchange", sessionChanged);
+  wireNative(ask, () => (list = undefined));
   setInterval(showRoster, AGES_MS);
 }

@@ -8,9 +8,13 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Timestamp,
     model::{
+        cobrowse::{
+            ConsentState, ConsentTo, Entered, MemberView, PageView, Permissions, Role,
+            SessionEventKind, SessionTold, UserId, ViewState,
+        },
         error::{ErrorCode, Problem},
         event::{Event, EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
-        ids::{InvalidId, SignalId},
+        ids::{InvalidId, SessionId, SignalId},
         json::Json,
         list::Row,
         presence::{PresenceData, PresenceUpdate},
@@ -20,6 +24,7 @@ use crate::{
                 AgentOk, InvokeError, InvokeErrorParams, ListChange, ListRow, SignalOutcome,
                 ToAgent,
             },
+            stream::{Mark, MarkOf, Seat, StreamWelcome, ToStream},
             visitor::ToVisitor,
         },
         signal::{InvokeFailure, Outcome},
@@ -29,6 +34,7 @@ use crate::{
 
 const EPOCH: u64 = 1_700_000_000_000;
 const NOW: Timestamp = Timestamp(EPOCH + 2_345);
+const SESSION: SessionId = SessionId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c5);
 const SIGNAL: SignalId = SignalId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c4);
 
 /// A message as it is sent.
@@ -95,11 +101,32 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
         ),
         (None, ToVisitor::Focus),
         (None, ToVisitor::Blur),
+        (None, ToVisitor::Session { session: Some(SESSION) }),
+        (
+            Some("on"),
+            ToVisitor::Record {
+                epoch: 3,
+                on: true,
+                ticket: Some("eyJ0aWNrZXQiOnt9fQ.c2VhbA".into()),
+            },
+        ),
+        (Some("off"), ToVisitor::Record { epoch: 3, on: false, ticket: None }),
+        (None, ToVisitor::Ask { to: ConsentTo::View, agent: None }),
+        (None, ToVisitor::SessionEvent(Box::new(told()))),
         (Some("a plain request"), ToVisitor::ok(2)),
         (
             Some("unique"),
             ToVisitor::answer(11, |ok| {
                 (ok.uniqueid, ok.seconds) = (Some("123456".to_owned()), Some(300));
+            }),
+        ),
+        (Some("startsession"), ToVisitor::answer(14, |ok| ok.session = Some(SESSION))),
+        (
+            Some("enter"),
+            ToVisitor::answer(15, |ok| {
+                let (user, members, settings) = (UserId(1), vec![agent()], Arc::default());
+                ok.epoch = Some(3);
+                ok.entered = Some(Entered { user, view: ViewState::Off, members, settings });
             }),
         ),
         (
@@ -108,6 +135,67 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
         ),
     ];
     Ok(messages.iter().filter_map(|(name, message)| example(*name, message)).collect())
+}
+
+fn agent() -> MemberView {
+    let (user, role, permissions) = (UserId(2), Role::Agent, Some(Permissions::ALL));
+    MemberView { user, role, name: "Ann".into(), connected: true, permissions }
+}
+
+fn told() -> SessionTold {
+    let event = SessionEventKind::Joined { member: agent() };
+    SessionTold { session: SESSION, sequence: 7, time: NOW, event }
+}
+
+/// To the two ends of a stream.
+pub fn to_stream() -> Vec<Example> {
+    to_stream_checked().unwrap_or_default()
+}
+
+fn to_stream_checked() -> Result<Vec<Example>, InvalidId> {
+    let (x, y) = (Some(120.5), Some(300.0));
+    let mark = |mark| MarkOf { user: UserId(2), name: "Ann".into(), mark };
+    let page = PageView {
+        epoch: 3,
+        tab: "t8Xq2".parse()?,
+        url: "https://shop.example.com/cart".into(),
+        title: "Basket".into(),
+        shown: true,
+    };
+    let seat = Seat {
+        user: UserId(2),
+        visitorid: "ada".parse()?,
+        view: ViewState::Off,
+        consent: ConsentState::Asked,
+        pages: vec![page],
+        members: vec![agent()],
+        permissions: Permissions::ALL,
+        ticket: "eyJ0aWNrZXQiOnt9fQ.c2VhbA".to_owned(),
+        assets: "8c6976e5b5410415bde908bd4dee15df".to_owned(),
+    };
+    let welcome = |role, epoch, max_message_bytes, seat| {
+        let welcome = StreamWelcome { role, session: SESSION, epoch, max_message_bytes, seat };
+        ToStream::Welcome(Box::new(welcome))
+    };
+    let sha256 = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae".to_owned();
+    let own = [
+        (Some("to a page"), welcome(Role::Customer, Some(3), Some(4_194_304), None)),
+        (Some("to a viewer"), welcome(Role::Agent, None, None, Some(seat))),
+        (None, ToStream::KeyFrame),
+        (None, ToStream::Want { sha256 }),
+        (None, ToStream::Gap { epoch: 3 }),
+        (None, ToStream::Ok { request: 11 }),
+    ];
+    let (stroke, colour, done) = (1, "#e4572e".into(), false);
+    let points = vec![[10.0, 20.0], [12.5, 24.0]];
+    let marks = [
+        mark(Mark::Cursor { x, y }),
+        mark(Mark::Spotlight { x, y }),
+        mark(Mark::Stroke { stroke, colour, points, done }),
+    ];
+    let own = own.iter().filter_map(|(name, message)| example(*name, message));
+    let marks = marks.iter().filter_map(|mark| example(None, mark));
+    Ok(own.chain(marks).chain(example(None, &ToVisitor::SessionEvent(Box::new(told())))).collect())
 }
 
 /// To agents, besides events.

@@ -12,11 +12,13 @@ use super::{
     schema::{Request, alternatives, payload},
 };
 use crate::model::{
+    cobrowse::SessionTold,
     event::{Event, EventKind},
     protocol::{
         ErrorAnswer, GoAway,
         agent::{AgentKind, ToAgent},
         shapes::{Named, Shape},
+        stream::{Mark, MarkOf, StreamKind, ToStream},
         visitor::{ToVisitor, VisitorKind},
     },
 };
@@ -76,6 +78,49 @@ pub fn from_page() -> Vec<Message> {
 pub fn from_agent() -> Vec<Message> {
     let read = |kind: &AgentKind| from_client(kind.as_str(), kind.meaning(), kind.shape());
     AgentKind::ALL.iter().map(read).collect()
+}
+
+/// What pages that show, and agents who view, send.
+pub fn from_stream() -> Vec<Message> {
+    let read = |kind: &StreamKind| from_client(kind.as_str(), kind.meaning(), kind.shape());
+    StreamKind::ALL.iter().map(read).collect()
+}
+
+/// What the server sends on a stream. What an agent shows comes to the page as he sent it, with who he is.
+pub fn to_stream() -> Vec<Message> {
+    let mut examples = examples::to_stream();
+    let mut messages = of_enum::<ToStream>(&mut examples, |own| own);
+    let RefOr::T(Schema::Object(told)) = SessionTold::schema() else { return messages };
+    let mut named = Named::new();
+    SessionTold::schemas(&mut named);
+    let (kind, told) = ("sessionevent", payload("sessionevent", Request::AsTyped, told));
+    let meaning = "Something happened in the session.";
+    messages.push(Message::new(kind, meaning, told, take(&mut examples, kind), named));
+    let of_agent = match MarkOf::schema() {
+        RefOr::T(Schema::AllOf(all)) => all.items.into_iter().find_map(|item| match item {
+            RefOr::T(Schema::Object(object)) => Some(object),
+            _ => None,
+        }),
+        RefOr::T(Schema::Object(object)) => Some(object),
+        _ => None,
+    };
+    let of_agent = of_agent.unwrap_or_default();
+    let mut marks = of_enum::<Mark>(&mut examples, |own| {
+        let mut joined = of_agent.clone();
+        joined.required.extend(own.required);
+        joined.properties.extend(own.properties);
+        joined
+    });
+    for mark in &mut marks {
+        // An agent sends messages of the same `type`.
+        mark.key = format!("{}.shown", mark.name);
+    }
+    for message in messages.iter_mut().filter(|message| message.name == "keyframe") {
+        message.key = "keyframe.wanted".to_owned();
+    }
+    messages.extend(to_all());
+    messages.extend(marks);
+    messages
 }
 
 fn from_client(kind: &str, meaning: &str, shape: Shape) -> Message {

@@ -77,6 +77,12 @@ fn object(schema: RefOr<Schema>, named: &Named) -> Option<Object> {
             let (_, schema) = named.iter().find(|(known, _)| known == name)?;
             object(schema.clone(), named)
         }
+        // What may be missing as a whole: a flattened option. Its fields are there together, or none of them is.
+        RefOr::T(Schema::OneOf(one_of)) => {
+            let mut own = one_of.items.into_iter().find_map(|item| object(item, named))?;
+            own.required.clear();
+            Some(own)
+        }
         RefOr::T(_) => None,
     }
 }

@@ -72,6 +72,8 @@ impl Harness {
                 Effect::Settled { to, id, outcome } => {
                     told.settled.extend(to.map(|to| (to, id, outcome)));
                 }
+                // No session begins here.
+                Effect::Page { message: ToPage::Session(_), .. } => unreachable!(),
                 Effect::InvokeFailed { .. } => {}
                 Effect::Note(entry) => self.replay.hear(&entry),
                 Effect::Forward { submission, .. } => told.forwarded.push(submission.id),

@@ -180,6 +180,10 @@ impl Scene {
                 ToPage::Signal { id, .. } => format!("{}: signal {}", name(to), number(*id)),
                 ToPage::Focus => format!("{}: focus", name(to)),
                 ToPage::Blur => format!("{}: blur", name(to)),
+                ToPage::Session(session) => match session {
+                    Some(_) => format!("{}: session", name(to)),
+                    None => format!("{}: no session", name(to)),
+                },
                 ToPage::Close(code) => format!("{}: close {}", name(to), code.as_str()),
             },
             Effect::Settled { to, id, outcome } => {

@@ -1,0 +1,44 @@
+/** The desk's own agent object, for what the panels' interface does not tell: the list, and all of a visitor's record. */
+
+import { Agent, type ListQuery, type VisitorList, type VisitorRecord } from "../../../agent";
+import { explain } from "./reasons";
+import { refused, session } from "./session";
+
+let agent: Agent | undefined;
+
+/** A live list; nothing while nobody is signed in. */
+export function watchList(query: ListQuery): VisitorList | undefined {
+  return agent?.watch(query);
+}
+
+/** A visitor as the server holds him, whether the list shows him or not. */
+export async function recordOf(visitorid: string): Promise<VisitorRecord | null> {
+  return (await agent?.lookup(visitorid)) ?? null;
+}
+
+export function tell(text: string): void {
+  document.dispatchEvent(new CustomEvent("rostertrouble", { detail: text }));
+}
+
+/** One agent for as long as somebody is signed in; a fresh token is handed on to its socket. */
+export function wireNative(begun: () => void, ended: () => void): void {
+  const leave = (): void => {
+    agent?.disconnect();
+    agent = undefined;
+    ended();
+  };
+  document.addEventListener("sessionchange", () => {
+    if (session.state === "ready" && session.token) {
+      if (agent) return void agent.renewToken();
+      agent = new Agent({ server: location.origin, group: session.group, token: () => session.token, outageMs: 2000 });
+      agent.on("connected", () => tell(""));
+      agent.on("outage", () => tell("The server does not answer. Trying again; what you see may be old."));
+      agent.on("error", ({ code }) => {
+        leave();
+        if (code === "authorization" || code === "expired") refused();
+        else tell(explain(code));
+      });
+      begun();
+    } else if (session.state === "asking") leave();
+  });
+}

@@ -1,0 +1,259 @@
+//! Co-browse sessions and their streams (design section 7), over the real server.
+
+use serde_json::json;
+
+use crate::support::{
+    Server, Stop,
+    cobrowse::Part,
+    server::{DESK, SHOP},
+};
+
+const PICTURE: &str = r#"[{"type":2,"data":"the whole page"}]"#;
+const CHANGE: &str = r#"[{"type":3,"data":"a change"}]"#;
+
+#[tokio::test]
+async fn an_agent_sees_a_visitors_page_once_he_has_agreed() {
+    let server = Server::start();
+    let mut agent = server.agent().await;
+    let mut page = server.page("ada", "t").opens().await;
+    agent.watch("ada").await;
+
+    let begun = server.begins_session("ada").await;
+    let invited = page.hear_a("session").await;
+    assert_eq!(invited["session"], begun.session);
+    let entered = page.enters(&begun.session, "cart").await;
+    assert_eq!((&entered["epoch"], &entered["view"]), (&json!(1), &json!("off")), "{entered}");
+    assert_eq!(entered["settings"]["private"], false);
+
+    let mut viewer = server.views(&begun.ticket, "w").await;
+    let welcome = viewer.welcome.clone();
+    assert_eq!((&welcome["role"], &welcome["visitorid"]), (&json!("agent"), &json!("ada")));
+    assert_eq!(welcome["pages"][0]["url"], "https://shop.example/cart");
+    let asked = page.waits_for("ask").await;
+    assert_eq!(asked["to"], "view");
+
+    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let record = page.waits_for("record").await;
+    let started = agent.hear_a("visitorsessionstart").await;
+    assert_eq!(started["data"]["session"], begun.session);
+    let mut stream = server.shows(&record).await;
+    stream.sends(&Part::key_frame(1, PICTURE)).await;
+    stream.sends(&Part::more(1, CHANGE)).await;
+    assert_eq!(viewer.sees().await, Part::key_frame(1, PICTURE));
+    assert_eq!(viewer.sees().await, Part::more(1, CHANGE));
+
+    // Another agent comes late, and sees the same.
+    let other = server.ticket(&begun.session, json!({"point": false})).await;
+    let mut other = server.views(&other, "w2").await;
+    assert_eq!(other.sees().await, Part::key_frame(1, PICTURE));
+    assert_eq!(other.sees().await, Part::more(1, CHANGE));
+
+    // One points, the other's link does not allow it.
+    viewer.ok(json!({"type": "cursor", "x": 10.5, "y": 20})).await;
+    let cursor = stream.hear_a("cursor").await;
+    assert_eq!(
+        (&cursor["x"], &cursor["y"], &cursor["user"]),
+        (&json!(10.5), &json!(20.0), &json!(2))
+    );
+    other.refused(json!({"type": "cursor", "x": 1, "y": 1}), "scope").await;
+
+    page.ok(json!({"type": "endsession"})).await;
+    assert_eq!(viewer.told("ended").await["reason"], "visitor");
+    for mut socket in [viewer, other, stream] {
+        assert_eq!(socket.closed().await.code, 4508);
+    }
+    assert_eq!(page.waits_for("session").await["session"], json!(null));
+    let ended = agent.hear_a("visitorsessionend").await;
+    assert_eq!(ended["data"], json!({"reason": "visitor"}));
+    let over = server.session(&begun.session).await["over"].clone();
+    assert_eq!(
+        (&over["reason"], &over["pages"][0]["url"]),
+        (&json!("visitor"), &json!("https://shop.example/cart"))
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_taken_from_a_page_before_consent_or_while_it_pauses() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let mut viewer = server.views(&begun.ticket, "w").await;
+    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let record = page.waits_for("record").await;
+    let mut stream = server.shows(&record).await;
+    stream.sends(&Part::key_frame(1, PICTURE)).await;
+    assert_eq!(viewer.sees().await, Part::key_frame(1, PICTURE));
+
+    page.ok(json!({"type": "pause", "paused": true})).await;
+    assert_eq!(page.waits_for("record").await["on"], false);
+    assert_eq!(viewer.told("view").await["state"], "paused");
+    assert_eq!(stream.closed().await.code, 4508);
+    // The old ticket opens nothing now.
+    let mut late = crate::support::client::Socket::open(&server, "/v1/stream", Some(SHOP)).await;
+    late.say(json!({"type": "hello", "ticket": record["ticket"], "tab": "t"})).await;
+    assert_eq!(late.hear_a("error").await["code"], "notfound");
+    assert_eq!(late.closed().await.code, 4508);
+
+    page.ok(json!({"type": "pause", "paused": false})).await;
+    let record = page.waits_for("record").await;
+    let mut stream = server.shows(&record).await;
+    stream.sends(&Part::key_frame(1, PICTURE)).await;
+    assert_eq!(viewer.sees().await, Part::key_frame(1, PICTURE));
+}
+
+#[tokio::test]
+async fn a_session_survives_page_changes_new_tabs_and_the_agents_reload() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let mut viewer = server.views(&begun.ticket, "w").await;
+    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    page.waits_for("record").await;
+    drop(page);
+
+    // The next page learns of the session in its welcome, and nobody is asked again.
+    let mut next = server.page("ada", "t").opens().await;
+    assert_eq!(next.welcome["session"], begun.session);
+    let entered = next.enters(&begun.session, "address").await;
+    assert_eq!(
+        (&entered["epoch"], &entered["members"][0]["role"]),
+        (&json!(2), &json!("agent")),
+        "{entered}"
+    );
+    let record = next.waits_for("record").await;
+    assert_eq!(record["epoch"], 2);
+    let mut stream = server.shows(&record).await;
+    stream.sends(&Part::key_frame(2, PICTURE)).await;
+    assert_eq!(viewer.sees().await, Part::key_frame(2, PICTURE));
+
+    // A second tab with the focus is the one that is shown.
+    let mut tab = server.page("ada", "u").opens().await;
+    tab.enters(&begun.session, "help").await;
+    assert_eq!(tab.waits_for("record").await["on"], true);
+    assert_eq!(next.waits_for("record").await["on"], false);
+    assert_eq!(stream.closed().await.code, 4508);
+    next.ok(json!({"type": "activity"})).await;
+    let record = next.waits_for("record").await;
+    let mut stream = server.shows(&record).await;
+    stream.sends(&Part::key_frame(2, PICTURE)).await;
+
+    // The agent reloads, and takes the same seat.
+    let seat = viewer.welcome["ticket"].as_str().unwrap().to_owned();
+    let user = viewer.welcome["user"].clone();
+    drop(viewer);
+    let mut again = server.views(&seat, "w").await;
+    assert_eq!(again.welcome["user"], user);
+    assert_eq!(again.sees().await, Part::key_frame(2, PICTURE));
+    // Another tab may not use that ticket.
+    let mut thief = server.opens_stream(&seat, "x").await;
+    assert_eq!(thief.hear_a("error").await["code"], "authorization");
+    assert_eq!(thief.closed().await.code, 4502);
+}
+
+#[tokio::test]
+async fn a_session_survives_a_restart() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let viewer = server.views(&begun.ticket, "w").await;
+    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let seat = viewer.welcome["ticket"].as_str().unwrap().to_owned();
+    drop((page, viewer));
+
+    let server = server.restarted(Stop::Terminate);
+    let mut page = server.page("ada", "t").opens().await;
+    assert_eq!(page.welcome["session"], begun.session);
+    page.enters(&begun.session, "cart").await;
+    let mut viewer = server.views(&seat, "w").await;
+    let record = page.waits_for("record").await;
+    let mut stream = server.shows(&record).await;
+    stream.sends(&Part::key_frame(2, PICTURE)).await;
+    assert_eq!(viewer.sees().await, Part::key_frame(2, PICTURE));
+    let consents = format!("/v1/groups/12345/sessions/{}/consents", begun.session);
+    let (_, ledger) = server.rest("GET", &consents, None).await;
+    let states: Vec<_> =
+        ledger["consents"].as_array().unwrap().iter().map(|line| line["state"].clone()).collect();
+    assert_eq!(states, ["asked", "given"], "{ledger}");
+}
+
+#[tokio::test]
+async fn a_refusal_ends_the_session_and_is_written_down() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let mut viewer = server.views(&begun.ticket, "w").await;
+    page.waits_for("ask").await;
+    page.ok(json!({"type": "consent", "to": "view", "given": false})).await;
+    assert_eq!(viewer.told("ended").await["reason"], "declined");
+    assert_eq!(viewer.closed().await.code, 4508);
+    let (_, history) = server.rest("GET", "/v1/groups/12345/sessions/history", None).await;
+    assert_eq!(history["sessions"][0]["session"], begun.session, "{history}");
+    assert_eq!(history["sessions"][0]["reason"], "declined");
+    let (_, running) = server.rest("GET", "/v1/groups/12345/sessions", None).await;
+    assert_eq!(running["sessions"], json!([]));
+    assert_eq!(server.figure("sessions"), 1.0, "remembered for a minute");
+}
+
+#[tokio::test]
+async fn what_looks_like_a_card_never_reaches_an_agent() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let mut viewer = server.views(&begun.ticket, "w").await;
+    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let record = page.waits_for("record").await;
+    let mut stream = server.shows(&record).await;
+    let leaky = r#"[{"type":2,"data":"card 4111 1111 1111 1111 ends"}]"#;
+    stream.sends(&Part::key_frame(1, leaky)).await;
+    let seen = viewer.sees().await.payload;
+    assert!(!seen.contains("4111") && seen.contains("ends"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_ticket_is_for_its_group_its_origin_and_its_agent() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let mut forged = server.opens_stream("x.y", "w").await;
+    assert_eq!(forged.hear_a("error").await["code"], "authorization");
+    assert_eq!(forged.closed().await.code, 4502);
+    // An agent's ticket from a page that is not an agent's.
+    let mut stranger =
+        crate::support::client::Socket::open(&server, "/v1/stream", Some(SHOP)).await;
+    stranger.say(json!({"type": "hello", "ticket": begun.ticket, "tab": "w"})).await;
+    assert_eq!(stranger.hear_a("error").await["code"], "origin");
+    assert_eq!(stranger.closed().await.code, 4500);
+    let mut desk = crate::support::client::Socket::open(&server, "/v1/stream", Some(DESK)).await;
+    desk.say(json!({"type": "hello", "ticket": begun.ticket, "tab": "w"})).await;
+    desk.hear_a("welcome").await;
+    // Nobody else's visitor, and nobody who is not there.
+    let nobody =
+        server.rest("POST", "/v1/groups/12345/sessions", Some(json!({"visitorid": "bob"}))).await;
+    assert_eq!((nobody.0, &nobody.1["code"]), (404, &json!("visitornotpresent")));
+    let mut other = server.page("eve", "t").opens().await;
+    let theirs = json!({"type": "enter", "session": begun.session, "url": "https://shop.example/", "title": ""});
+    other.refused(theirs, "notfound").await;
+}
+
+#[tokio::test]
+async fn a_visitor_begins_a_session_and_waits_for_an_agent() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = page.ok(json!({"type": "startsession", "agreed": true})).await;
+    let session = begun["session"].as_str().unwrap().to_owned();
+    assert_eq!(page.hear_a("session").await["session"], session);
+    page.enters(&session, "cart").await;
+    let running = server.session(&session).await["running"].clone();
+    assert_eq!((&running["consent"], &running["active"]), (&json!("given"), &json!(false)));
+    // The agent finds the same session.
+    let joined = server.begins_session("ada").await;
+    assert_eq!(joined.session, session);
+    let _viewer = server.views(&joined.ticket, "w").await;
+    assert_eq!(page.waits_for("record").await["on"], true, "nobody is asked again");
+}

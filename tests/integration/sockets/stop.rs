@@ -1,0 +1,69 @@
+//! Rule 6: a stop runs to its end.
+
+use std::time::{Duration, Instant};
+
+use super::refused;
+use crate::support::{
+    Raw, Server, Stop,
+    raw::{CLOSE, hello},
+    server::{GROUP, SHOP},
+};
+
+#[tokio::test]
+async fn rule_4_6_sigterm_runs_the_drain_to_its_end() {
+    let mut server = Server::with(&[("limits.handshakes_per_second_total", "20")]);
+    let mut visitors = Vec::new();
+    for visitor in 0..10 {
+        visitors.push(server.page(&format!("v{visitor}"), "t").opens().await);
+    }
+    let mut agent = server.agent().await;
+    agent.watch("v0").await;
+    // An idle connection of a client that keeps it must not hold the end up.
+    let mut idle = Raw::connect(&server).await;
+    idle.request("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let started = Instant::now();
+    server.signal(Stop::Terminate);
+    for socket in visitors.iter_mut().chain([&mut agent]) {
+        let told = socket.hear_a("goaway").await;
+        let closed = socket.closed().await;
+        assert_eq!((closed.code, closed.word()), (4000, "goaway"));
+        assert_eq!(closed.reason["retry_ms"], told["retry_ms"]);
+        assert!(told["retry_ms"].as_u64().unwrap() <= 2_500, "well within the grace: {told}");
+    }
+    let status = server.ended();
+    assert!(status.success(), "{status}");
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(server.log().contains("state is saved"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn rule_4_6_sigint_asks_nobody_to_wait() {
+    let mut server = Server::with(&[("limits.handshakes_per_second_total", "10")]);
+    let mut visitor = server.page("ada", "t").opens().await;
+    server.signal(Stop::Interrupt);
+    assert_eq!(visitor.hear_a("goaway").await["retry_ms"], 0);
+    assert_eq!(visitor.closed().await.reason["retry_ms"], 0);
+    assert!(server.ended().success());
+}
+
+#[tokio::test]
+async fn rule_4_6_a_second_signal_ends_at_once() {
+    let mut server = Server::start();
+    // Does not close after the server, which therefore waits a second.
+    let mut stubborn = Raw::visitor(&server).await;
+    stubborn.send(&hello("ada", "t")).await;
+    stubborn.hear().await;
+    server.signal(Stop::Terminate);
+    assert_eq!(stubborn.hear().await["type"], "goaway");
+    assert!(stubborn.frame().await.is_some_and(|(first, _)| first == CLOSE));
+    assert!(!server.has_ended());
+    assert_eq!(server.get("/readyz").0, 503, "draining");
+    assert_eq!(server.get("/healthz").0, 200);
+    let closed = refused(&server, &format!("/v1/visitor?group={GROUP}"), Some(SHOP)).await;
+    assert_eq!(closed.code, 4001);
+    let started = Instant::now();
+    server.signal(Stop::Terminate);
+    assert_eq!(server.ended().code(), Some(130));
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+}
