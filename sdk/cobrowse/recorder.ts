@@ -103,6 +103,7 @@ function describe(element: Element, treatment: Treatment): Described {
     isSvg: element.namespaceURI === "http://www.w3.org/2000/svg",
     attribute: (name) => element.getAttribute(name),
     chosen: chosenPicture(element),
+    ...(tag === "style" && element.textContent && { written: element.textContent }),
   };
 }
 
