@@ -254,7 +254,7 @@ pub async fn history(
     let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let query = PastQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
-    let found = state.cobrowse.ledger().store().sessions(query).await.map_err(stored)?;
+    let found = state.cobrowse.ledger().store().await.sessions(query).await.map_err(stored)?;
     let next = paging::next(&found, limit, |last| last.session);
     let sessions = found.into_iter().map(|past| PastLine {
         session: past.session,
@@ -284,7 +284,7 @@ pub async fn one(
         Some(Standing::Running(view)) => (Some(*view), None),
         Some(Standing::Over(summary)) => (None, Some(*summary)),
         None => {
-            let past = state.cobrowse.ledger().store().session(&key.group, session).await;
+            let past = state.cobrowse.ledger().store().await.session(&key.group, session).await;
             let past = past.map_err(stored)?.ok_or_else(unknown)?;
             let summary = serde_json::from_str(&past.summary).map_err(|error| {
                 tracing::error!(%error, %session, "a past session cannot be read");
@@ -310,7 +310,8 @@ pub async fn consents(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let SessionKey { group, session } = session_key(&path.0, &path.1)?;
-    let lines = state.cobrowse.ledger().store().consents(&group, session).await.map_err(stored)?;
+    let lines =
+        state.cobrowse.ledger().store().await.consents(&group, session).await.map_err(stored)?;
     let consents = lines.into_iter().filter_map(|line| RawValue::from_string(line.entry).ok());
     Ok(HttpResponse::Ok().json(ConsentList { consents: consents.collect() }))
 }
