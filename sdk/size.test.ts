@@ -21,7 +21,7 @@ test.each(["facades/glance/PresenceVisitor.js", "sdk/visitor.classic.js"])("%s i
 });
 
 test("all bundles are there, and no visitor's bundle carries the agent's side", async () => {
-  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "visitor.classic.js", "visitor.js"]);
+  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "cobrowse.js", "visitor.classic.js", "visitor.js"]);
   expect((await readdir(join(out, "facades/glance"))).sort()).toEqual(["PresenceAgent.js", "PresenceVisitor.js"]);
   const visitor = await readFile(join(out, "facades/glance/PresenceVisitor.js"), "utf8");
   expect(visitor).not.toContain("/v1/agent");

@@ -7,6 +7,8 @@ export interface VisitorWelcome extends WelcomeFrame {
   readonly epoch: number;
   readonly focus: boolean;
   readonly terms: TermsStatus | null;
+  /** The co-browse session that the visitor is in. */
+  readonly session?: string;
 }
 
 export interface SignalFrame extends Frame {
@@ -29,7 +31,17 @@ export interface FocusFrame extends Frame {
   readonly type: "focus" | "blur";
 }
 
+/** A session of this visitor began, or is over. */
+export interface SessionFrame extends Frame {
+  readonly type: "session";
+  readonly session: string | null;
+}
+
 export type VisitorFrame = SignalFrame | InvokeFrame | FocusFrame | ErrorFrame;
+
+export interface SessionAnswer extends OkFrame {
+  readonly session: string;
+}
 
 /** A code that an agent of the group can reach this visitor by. */
 export interface UniqueId {

@@ -4,6 +4,7 @@ import type { Environment } from "../core/environment";
 import type { VestibuleError } from "../core/errors";
 import type { TermsStatus } from "../core/frames";
 import type { Identity } from "../core/identity";
+import type { SessionEvent } from "../cobrowse/frames";
 import type { UniqueId } from "./frames";
 
 export interface VisitorOptions {
@@ -43,6 +44,12 @@ export interface VisitorEvents {
   uniqueid: UniqueId;
   /** The unique id's life ended, and the connection with it. */
   close: undefined;
+  /** A co-browse session of the visitor runs, and this page takes part. */
+  sessionstart: { readonly session: string };
+  /** Something happened in it: who is there, whether agents see the pages. */
+  sessionevent: SessionEvent;
+  /** It is over, for this page too. */
+  sessionend: { readonly session: string };
   /** The connection ended for good, or the server refused something that nobody waits for. */
   error: VestibuleError;
   /** The server took the hello, the first time and after each drop. */

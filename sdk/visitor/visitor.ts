@@ -10,11 +10,12 @@ import { currentPage } from "../core/lifecycle";
 import { checkVisitorId, type PresenceData } from "../core/limits";
 import { SeenSignals } from "../core/seen";
 import { Attendance } from "./attendance";
-import type { UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
+import type { SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
 import { Inbox } from "./inbox";
 import { Incoming } from "./incoming";
 import type { VisitorEvents, VisitorOptions } from "./options";
 import { PresenceRecord } from "./record";
+import { Session } from "./session";
 
 /**
  * A visitor of a web site, as one page of it.
@@ -35,6 +36,7 @@ export class Visitor {
   private readonly inbox: Inbox;
   private readonly incoming: Incoming;
   private readonly record: PresenceRecord;
+  private readonly sharing: Session | undefined;
   private readonly wants = { signals: false, presence: false };
   private attendance: Attendance | undefined;
   private chosenId: string | undefined;
@@ -81,9 +83,24 @@ export class Visitor {
       }),
       hello: () => this.hello(),
       onWelcome: (frame) => this.welcomed(frame as VisitorWelcome),
-      onFrame: (frame) => this.incoming.receive(frame as VisitorFrame),
+      onFrame: (frame) => {
+        if (!this.sharing?.receive(frame)) this.incoming.receive(frame as VisitorFrame);
+      },
       onState: (state, ending) => this.stateChanged(state, ending),
     });
+    if (this.page) {
+      this.sharing = new Session(this.events, {
+        page: this.page,
+        environment: this.environment,
+        origin,
+        group: this.group,
+        tab: () => this.tab,
+        send: (frame) => this.connection.send(frame),
+        request: (frame, options) => this.connection.request(frame, options),
+        event: (event) => this.events.emit("sessionevent", event),
+        problem: (code, msg) => this.reportError({ code, msg }),
+      });
+    }
   }
 
   /** Adds a handler; the function given back removes it. */
@@ -178,6 +195,30 @@ export class Visitor {
     }
   }
 
+  /** The co-browse session that this visitor is in. */
+  get session(): string | undefined {
+    return this.sharing?.id;
+  }
+
+  /**
+   * Lets agents see the visitor's pages. `agreed` tells that he has been asked and wants it, as by a button that says so;
+   * else he is asked. Gives the session's id: the running one's, where there is one.
+   */
+  async startSession({ agreed = false }: { readonly agreed?: boolean } = {}): Promise<string> {
+    await this.whenConnected();
+    const frame = { type: "startsession", agreed };
+    const { session } = await this.connection.persist(() => this.connection.request<SessionAnswer>(frame));
+    this.sharing?.runs(session);
+    return session;
+  }
+
+  /** Ends the session; this page is seen no more at once. */
+  async endSession(): Promise<void> {
+    if (!this.session) return;
+    this.sharing?.runs(undefined);
+    await this.connection.persist(() => this.connection.request({ type: "endsession" }));
+  }
+
   /** Ends this page's presence at once and forgets its data. */
   disconnect(): void {
     this.wants.signals = this.wants.presence = false;
@@ -213,13 +254,17 @@ export class Visitor {
       visitorid: this.toldId,
       ...this.signedBy(),
       ...(this.leftId && { from: this.leftId }),
-      tab: this.slot ? `${this.identity.tab}-${this.slot}` : this.identity.tab,
+      tab: this.tab,
       page: this.identity.current,
       visible: this.attendance?.visible ?? true,
       listen: this.listening,
       ...(seen.length && { seen }),
       ...(this.wants.presence && { data: this.record.whole() }),
     };
+  }
+
+  private get tab(): string {
+    return this.slot ? `${this.identity.tab}-${this.slot}` : this.identity.tab;
   }
 
   private signedBy(): { signature?: string } {
@@ -242,6 +287,7 @@ export class Visitor {
     this.inbox.welcomed(frame.now);
     this.incoming.focus(frame.focus);
     this.events.emit("connected", { visitorid: frame.visitorid, epoch: frame.epoch, terms: frame.terms });
+    this.sharing?.welcomed(frame.session);
     if (this.unique) this.askUnique("unique").catch(() => {});
   }
 
@@ -249,7 +295,11 @@ export class Visitor {
     const dropped = this.before === "connected";
     this.before = state;
     if (ending?.code === "superseded") this.identity.renewTab();
-    if (state === "closed" || state === "idle") this.finish();
+    const over = state === "closed" || state === "idle";
+    if (over) this.finish();
+    const leaves = over || state === "suspended";
+    if (dropped || leaves) this.sharing?.away(leaves);
+    if (over) this.sharing?.runs(undefined);
     if (dropped) {
       this.events.emit("disconnected", { code: ending?.code ?? state, retrying: state === "waiting" || state === "suspended" });
     }

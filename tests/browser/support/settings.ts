@@ -13,6 +13,8 @@ export interface SettingsParts {
   readonly facades?: Table;
   /** Added to the one group that tests use. */
   readonly group?: Table;
+  /** What the group says of its co-browse sessions. */
+  readonly cobrowse?: Table;
   readonly otherGroups?: readonly Table[];
 }
 
@@ -34,7 +36,9 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
   return [
     section("[server]", { bind, ...parts.server }),
     section("[auth]", { signing_key: SIGNING_KEY, ...parts.auth }),
-    ...[group, ...(parts.otherGroups ?? [])].map((table) => section("[[groups]]", table)),
+    section("[[groups]]", group),
+    ...(parts.cobrowse ? [section("[groups.cobrowse]", parts.cobrowse)] : []),
+    ...(parts.otherGroups ?? []).map((table) => section("[[groups]]", table)),
     section("[presence]", parts.presence ?? {}),
     section("[facades]", parts.facades ?? {}),
     section("[storage]", { url: "sqlite:vestibule.db" }),

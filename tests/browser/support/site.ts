@@ -28,10 +28,20 @@ window.noteAll = (journal, object, names) => {
 };
 `;
 
+export interface SiteFile {
+  readonly type: string;
+  readonly body: string;
+  /** Only for browsers that send this cookie. */
+  readonly cookie?: string;
+  /** Whether scripts of other origins may read it. */
+  readonly shared?: boolean;
+}
+
 export class Site {
   /** What pages told by `tell`, in the order of its arrival: on the way one beacon may overtake another. */
   readonly told = new Journal("told to the site");
   private readonly pages = new Map<string, string>();
+  private readonly files = new Map<string, SiteFile>();
 
   private constructor(
     private readonly http: HttpServer,
@@ -57,6 +67,12 @@ export class Site {
     return this.origin + path;
   }
 
+  /** Puts a style sheet, picture or the like at `path`; gives its address. */
+  file(path: string, file: SiteFile): string {
+    this.files.set(path, file);
+    return this.origin + path;
+  }
+
   /** A post is answered by a redirect to the same address, as shops do it; `?wait=` delays a page by so many ms. */
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname: path, searchParams, search } = new URL(request.url ?? "/", this.origin);
@@ -72,6 +88,13 @@ export class Site {
       return;
     }
     await sleep(Number(searchParams.get("wait")));
+    const file = this.files.get(path);
+    if (file) {
+      const isAllowed = !file.cookie || (request.headers.cookie ?? "").includes(file.cookie);
+      response.writeHead(isAllowed ? 200 : 403, { "Content-Type": file.type, ...(file.shared && { "Access-Control-Allow-Origin": "*" }) });
+      response.end(isAllowed ? file.body : "");
+      return;
+    }
     const page = path === "/note.js" ? SCRIPT : this.pages.get(path);
     const type = path.endsWith(".js") ? "text/javascript" : "text/html";
     response.writeHead(page === undefined ? 404 : 200, { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-cache" });

@@ -1,0 +1,244 @@
+/**
+ * A visitor's page in a session: enters it, asks and tells the visitor, records when the server says so, and stops at
+ * once when the visitor, the server or the page's end says so.
+ */
+
+import { codeOf } from "../core/errors";
+import type { ClientFrame, Frame } from "../core/frames";
+import { membersAfter, type AskFrame, type ConsentTo, type EnterAnswer, type Member, type RecordFrame, type SessionEvent, type SessionEventFrame, type ViewState } from "./frames";
+import { cutAddress } from "./masking/addresses";
+import { Secrecy } from "./masking/secrecy";
+import { blot, scrub } from "./masking/text";
+import { compileRules, isSelector, plainSettings, type CobrowseSettings, type Rules } from "./settings";
+import { Sharing } from "./sharing";
+import { Bar, type BarState } from "./ui/bar";
+import { ask, type OpenQuestion } from "./ui/dialog";
+import { Overlay } from "./ui/overlay";
+import { openRoot, type UiRoot } from "./ui/root";
+import { wordsIn, type Words } from "./ui/texts";
+import type { GuestHost, SessionGuest } from "../visitor/session-host";
+import { watchPage } from "./page";
+
+/** How long the bar's last words stay, in milliseconds. */
+const FAREWELL_MS = 3_000;
+const AGAIN_MS = 2_000;
+
+export class Guest implements SessionGuest {
+  private readonly page: Window;
+  private ui: UiRoot | undefined;
+  private words: Words = wordsIn([]);
+  private bar: Bar | undefined;
+  private overlay: Overlay | undefined;
+  private question: { readonly to: ConsentTo; readonly open: OpenQuestion } | undefined;
+  private sharing: Sharing | undefined;
+  private order: RecordFrame | undefined;
+  private rules: Rules = compileRules(plainSettings, () => true);
+  private secrecy = new Secrecy(this.rules);
+  private settled = "";
+  private members: readonly Member[] = [];
+  private view: ViewState = "off";
+  private entering = false;
+  private over = false;
+  private readonly leavePage: () => void;
+
+  constructor(
+    private readonly host: GuestHost,
+    readonly session: string,
+  ) {
+    this.page = host.page;
+    this.leavePage = watchPage(this.page, host.environment.clock, {
+      moved: () => void this.host.send({ type: "navigate", ...this.place() }),
+      active: () => void this.host.send({ type: "activity" }),
+    });
+    void this.enter();
+  }
+
+  welcomed(): void {
+    void this.enter();
+  }
+
+  /** The visitor's socket is gone; `paged` when the page is, too. */
+  away(paged: boolean): void {
+    // A drop of the network only: the picture goes on as long as the stream does, and until the page enters again.
+    if (!paged) return;
+    this.halt();
+    this.takeBackQuestion();
+  }
+
+  receive(frame: Frame): void {
+    if (this.over) return;
+    switch (frame.type) {
+      case "record":
+        return this.ordered(frame as RecordFrame);
+      case "ask":
+        return this.asked(frame as AskFrame);
+      case "sessionevent":
+        if ((frame as SessionEventFrame).session === this.session) this.happened((frame as SessionEventFrame).event);
+    }
+  }
+
+  /** The session is over, or is not this visitor's any more. */
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.halt();
+    this.leavePage();
+    this.takeBackQuestion();
+    this.overlay?.remove();
+    const { ui, bar } = this;
+    bar?.end();
+    if (ui) this.host.environment.clock.after(bar ? FAREWELL_MS : 0, () => ui.remove());
+  }
+
+  private async enter(): Promise<void> {
+    if (this.entering || this.over) return;
+    this.entering = true;
+    try {
+      const answer = await this.host.request<EnterAnswer>({ type: "enter", session: this.session, ...this.place() });
+      if (this.over) return;
+      this.members = answer.members;
+      this.view = answer.view;
+      const first = this.settled === "";
+      this.settle(answer.settings);
+      // The title waited for the settings, which say what of it may be told.
+      if (first) this.host.send({ type: "navigate", ...this.place() });
+      this.draw();
+      // What was ordered before the settings were known.
+      if (this.order?.on && !this.sharing) this.share(this.order);
+    } catch (error) {
+      const code = codeOf(error, "internal");
+      if (code === "notfound") this.end();
+      else if (code !== "connection" && code !== "closed") this.host.environment.clock.after(AGAIN_MS, () => void this.enter());
+    } finally {
+      this.entering = false;
+    }
+  }
+
+  private settle(settings: CobrowseSettings): void {
+    const text = JSON.stringify(settings);
+    if (this.settled !== text) {
+      try {
+        this.rules = compileRules(settings, isSelector);
+        this.secrecy = new Secrecy(this.rules);
+        this.settled = text;
+      } catch (error) {
+        // Whoever cannot mask does not record.
+        this.settled = "";
+        this.host.problem("maskingerror", (error as Error).message);
+      }
+    }
+    const { document, navigator } = this.page;
+    this.words = wordsIn([settings.language, document.documentElement.lang, navigator.language], settings.texts);
+  }
+
+  /** Address and title as they may be told: the settings say it once they are known. */
+  private place(): { url: string; title: string } {
+    const { location, document } = this.page;
+    const { patterns, isPrivate } = this.rules;
+    const known = this.settled !== "";
+    const url = scrub(cutAddress(location.href), patterns).slice(0, 2_000);
+    const title = known ? scrub(document.title, patterns) : "";
+    return { url, title: (isPrivate ? blot(title) : title).slice(0, 200) };
+  }
+
+  private ordered(order: RecordFrame): void {
+    this.order = order;
+    this.halt();
+    if (order.on && !this.entering) this.share(order);
+  }
+
+  private share({ epoch, ticket }: RecordFrame): void {
+    if (this.over || this.settled === "" || ticket === undefined) return;
+    const { page, host, rules, secrecy } = this;
+    this.overlay ??= new Overlay(this.root(), host.environment.clock);
+    this.sharing = new Sharing(
+      {
+        page,
+        origin: host.origin,
+        group: host.group,
+        tab: host.tab(),
+        environment: host.environment,
+        rules,
+        secrecy,
+        overlay: this.overlay,
+        onRefused: () => {
+          this.halt();
+          host.environment.clock.after(AGAIN_MS, () => void this.enter());
+        },
+        onProblem: (code, message) => host.problem(code, message),
+      },
+      { epoch, ticket },
+    );
+  }
+
+  private halt(): void {
+    this.sharing?.stop();
+    this.sharing = undefined;
+  }
+
+  private asked({ to, agent }: AskFrame): void {
+    this.takeBackQuestion();
+    const names = [agent?.name ?? ""];
+    const open = ask(this.root(), {
+      title: this.words(`${to}.title`, names),
+      text: this.words(`${to}.text`, names),
+      accept: this.words(`${to}.accept`),
+      decline: this.words(`${to}.decline`),
+    });
+    this.question = { to, open };
+    void open.answer.then((given) => {
+      if (this.question?.open === open) this.question = undefined;
+      if (given !== undefined && !this.over) this.tell({ type: "consent", to, given });
+    });
+  }
+
+  private takeBackQuestion(): void {
+    this.question?.open.takeBack();
+    this.question = undefined;
+  }
+
+  private happened(event: SessionEvent): void {
+    this.members = membersAfter(this.members, event);
+    if (event.what === "view") this.view = event.state;
+    if (event.what === "consent" && event.state !== "asked" && this.question?.to === event.to) this.takeBackQuestion();
+    if (event.what === "left") this.overlay?.clear();
+    this.host.event(event);
+    if (event.what === "ended") return this.end();
+    this.draw();
+  }
+
+  private draw(): void {
+    if (this.over) return;
+    this.bar ??= new Bar(this.root(), this.words, {
+      pause: (paused) => this.pause(paused),
+      stop: () => this.stop(),
+    });
+    const agents = this.members.filter(({ role }) => role === "agent");
+    const state: BarState = this.view === "off" ? (agents.length ? "off" : "waiting") : this.view;
+    this.bar.show(state, agents.map(({ name }) => name));
+  }
+
+  /** Here it stops at once, whether or not the server hears of it now. */
+  private pause(paused: boolean): void {
+    if (paused) this.halt();
+    this.view = paused ? "paused" : "on";
+    this.draw();
+    this.tell({ type: "pause", paused });
+  }
+
+  private stop(): void {
+    this.halt();
+    this.tell({ type: "endsession" });
+    this.end();
+  }
+
+  /** What the visitor decides reaches the server, over drops too. */
+  private tell(frame: ClientFrame): void {
+    this.host.request(frame, { repeat: true, limitMs: 60_000 }).catch(() => {
+      // A decision that the server refuses, or about a session that is over, is settled by what it tells next.
+    });
+  }
+
+  private root(): UiRoot {
+    return (this.ui ??= openRoot(this.page));
+  }}

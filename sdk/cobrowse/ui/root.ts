@@ -1,0 +1,50 @@
+/** One closed shadow root for all that the visitor sees of a session; it is in no recording. */
+
+import { style } from "./style";
+
+export interface UiRoot {
+  readonly page: Window;
+  readonly root: ShadowRoot;
+  make<Name extends keyof HTMLElementTagNameMap>(name: Name, part: string, text?: string): HTMLElementTagNameMap[Name];
+  remove(): void;
+}
+
+export function openRoot(page: Window): UiRoot {
+  const { document } = page;
+  const host = document.createElement("div");
+  host.setAttribute("data-vestibule-block", "");
+  host.setAttribute("data-vestibule-session", "");
+  const root = host.attachShadow({ mode: "closed" });
+  try {
+    // A constructed sheet passes a content security policy without `unsafe-inline`.
+    const Sheet = (page as unknown as { CSSStyleSheet: typeof CSSStyleSheet }).CSSStyleSheet;
+    const sheet = new Sheet();
+    sheet.replaceSync(style);
+    root.adoptedStyleSheets = [sheet];
+  } catch {
+    const element = document.createElement("style");
+    element.textContent = style;
+    root.append(element);
+  }
+  const attach = (): void => void document.documentElement.append(host);
+  attach();
+  // A page that replaces its whole body must not take away what tells the visitor that he is seen.
+  const Observer = (page as unknown as { MutationObserver?: typeof MutationObserver }).MutationObserver;
+  const observer = Observer && new Observer(() => host.isConnected || attach());
+  observer?.observe(document, { childList: true });
+  observer?.observe(document.documentElement, { childList: true });
+  return {
+    page,
+    root,
+    make(name, part, text = "") {
+      const element = document.createElement(name);
+      element.setAttribute("part", part);
+      element.textContent = text;
+      return element;
+    },
+    remove() {
+      observer?.disconnect();
+      host.remove();
+    },
+  };
+}

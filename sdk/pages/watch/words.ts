@@ -1,0 +1,42 @@
+/** What the page says about how it stands: calm words, and what to do. */
+
+import type { EndReason } from "../../cobrowse/frames";
+
+export type Standing = "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "badlink" | "superseded";
+
+export interface Notice {
+  /** One word or two, always seen. */
+  readonly short: string;
+  readonly title: string;
+  readonly text: string;
+}
+
+export const notices: Readonly<Record<Standing, Notice>> = {
+  connecting: { short: "Connecting", title: "Connecting", text: "One moment." },
+  reconnecting: { short: "Reconnecting", title: "The connection was lost", text: "It is being made again by itself. The visitor is not asked a second time." },
+  asking: { short: "Asking", title: "The visitor is being asked", text: "The page appears here as soon as the visitor agrees to show it." },
+  declined: { short: "Declined", title: "The visitor does not want to show the page", text: "Talk it over, and start again from your desk when the visitor is ready." },
+  absent: { short: "Waiting", title: "Waiting for the visitor", text: "No page of the visitor is open at the moment. It appears here when there is one." },
+  paused: { short: "Paused", title: "The visitor has paused", text: "Nothing is shown until the visitor goes on." },
+  live: { short: "Live", title: "", text: "" },
+  ended: { short: "Ended", title: "The session has ended", text: "You can close this page." },
+  badlink: { short: "No access", title: "This link is no longer good", text: "A link opens once, and soon after it was made. Get a new one from your desk." },
+  superseded: { short: "Elsewhere", title: "This session is open in another tab", text: "Go on there, or reload this page to see it here." },
+};
+
+const reasons: Readonly<Record<EndReason, string>> = {
+  visitor: "The visitor ended it.",
+  declined: "The visitor did not agree to show the page.",
+  agent: "An agent ended it.",
+  controller: "It was ended from the desk.",
+  usertimeout: "The visitor did nothing for a long time.",
+  networktimeout: "The connection to the visitor did not come back.",
+  neverjoined: "Nobody joined in time.",
+  toolong: "It reached the longest time that a session may last.",
+};
+
+/** Why a session ended, and the words that somebody gave on the way. */
+export function ended(reason: EndReason | undefined, text: string | undefined): Notice {
+  const why = [reason && reasons[reason], text && `“${text}”`, notices.ended.text].filter(Boolean).join(" ");
+  return { ...notices.ended, text: why };
+}

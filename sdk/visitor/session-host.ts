@@ -1,0 +1,33 @@
+/** What the visitor's SDK and the part that is loaded for sessions know of each other. */
+
+import type { Environment } from "../core/environment";
+import type { ClientFrame, Frame } from "../core/frames";
+import type { RequestOptions } from "../core/requests";
+import type { SessionEvent } from "../cobrowse/frames";
+
+/** What a session needs of the visitor's connection and page. */
+export interface GuestHost {
+  readonly page: Window;
+  readonly environment: Environment;
+  /** The server's. */
+  readonly origin: string;
+  readonly group: string;
+  /** Id of the tab on this connection. */
+  tab(): string;
+  send(frame: ClientFrame): boolean;
+  request<Answer extends Frame>(frame: ClientFrame, options?: RequestOptions): Promise<Answer>;
+  /** Something happened in the session. */
+  event(event: SessionEvent): void;
+  /** Something went wrong on this page. */
+  problem(code: string, message: string): void;
+}
+
+/** A page in a session. */
+export interface SessionGuest {
+  /** The visitor's connection is there, again. */
+  welcomed(): void;
+  /** It is gone; `paged` when the page is being left. */
+  away(paged: boolean): void;
+  receive(frame: Frame): void;
+  end(): void;
+}
