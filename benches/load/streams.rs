@@ -120,7 +120,8 @@ async fn begin(server: &Server, token: &str, number: usize, viewers: usize) -> S
     for viewer in 0..viewers {
         let ticket = post(&format!("{sessions}/{session}/tickets"), json!({})).await;
         let mut socket = open(server, "/v1/stream", None).await;
-        let hello = json!({"type": "hello", "ticket": ticket["ticket"], "tab": format!("w{viewer}")});
+        let hello =
+            json!({"type": "hello", "ticket": ticket["ticket"], "tab": format!("w{viewer}")});
         say(&mut socket, hello).await;
         hear(&mut socket, "welcome").await;
         seats.push(socket);
