@@ -19,6 +19,7 @@
 mod baseline;
 mod kit;
 mod scenarios;
+mod streams;
 
 use std::{collections::HashMap, process::ExitCode, time::Duration};
 
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
         "idle" => scenarios::idle(&arguments),
         "signals" => scenarios::signals(&arguments),
         "fanout" => scenarios::fanout(&arguments),
+        "streams" => streams::streams(&arguments),
         "pagechange" => scenarios::page_change(&arguments),
         "restart" if arguments.has("short") => storm(&arguments, Storm::short_restart()),
         "restart" => storm(&arguments, Storm::restart()),

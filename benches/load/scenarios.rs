@@ -64,11 +64,11 @@ impl Meter {
     }
 }
 
-fn histogram() -> Histogram<u64> {
+pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).unwrap()
 }
 
-fn quantiles(histogram: &Histogram<u64>) -> String {
+pub fn quantiles(histogram: &Histogram<u64>) -> String {
     let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e6;
     format!(
         "p50 {:.3} ms, p99 {:.3} ms, most {:.1} ms",

@@ -131,6 +131,7 @@ fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse:
             assets: set.assets,
         },
         part_bytes: set.part_bytes,
+        code_digits: set.code_digits.into(),
         groups: groups.map(|group| (group.id.clone(), group.cobrowse.clone())).collect(),
         clock,
     }

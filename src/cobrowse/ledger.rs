@@ -18,6 +18,8 @@ const MOST_WAITING: usize = 4_096;
 const BATCH: usize = 256;
 /// Pause after a failure, before the lines are tried again.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long a reader waits for what is being written.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 /// Tries before lines are given up, and written to the log.
 const TRIES: u32 = 5;
 
@@ -50,9 +52,9 @@ impl Ledger {
         (Self { jobs: sender, store, metrics }, writer)
     }
 
-    /// The history itself, for reading.
-    #[must_use]
-    pub fn store(&self) -> &dyn HistoryStore {
+    /// The history itself, for reading, once it holds what happened before; or, where the disk hangs, after a while.
+    pub async fn store(&self) -> &dyn HistoryStore {
+        let _ = tokio::time::timeout(PATIENCE, self.flush()).await;
         &*self.store
     }
 

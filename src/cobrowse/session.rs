@@ -312,6 +312,13 @@ impl Open {
 
     fn apply(&mut self, command: Command, step: &mut Step<'_>) -> Result<Reply, End> {
         let reply = match command {
+            Command::Code(code) => match &self.code {
+                Some(_) => refused(ErrorCode::TooMany, "the session has a code already"),
+                None => {
+                    self.code = Some(code);
+                    Reply::Done
+                }
+            },
             Command::Enter(enter) => self.enter(*enter, step),
             Command::Navigate { socket, url, title } => self.navigate(socket, url, title, step),
             Command::Visibility { socket, visible } => self.touch(socket, step, |page| {

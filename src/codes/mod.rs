@@ -12,13 +12,13 @@ use rand::RngExt as _;
 
 pub use self::{
     guesses::{GuessLimits, Guesses},
-    record::{CodeCommand, CodeEffect, CodeKey, CodeRecord, CodeReply, CodeRules},
+    record::{CodeCommand, CodeEffect, CodeKey, CodeRecord, CodeReply, CodeRules, Lead},
 };
 use crate::{
     clock::Timestamp,
     model::{
         error::{ErrorCode, Problem},
-        ids::{Code, GroupId, VisitorId},
+        ids::{Code, GroupId},
     },
     store::{Applied, Engine, Expect, Refusal},
 };
@@ -26,18 +26,25 @@ use crate::{
 /// How often a fresh number is drawn before the group counts as out of codes.
 const DRAWS: u32 = 12;
 
+/// A code that is wanted.
+#[derive(Clone)]
+struct Wish {
+    lead: Lead,
+    digits: u32,
+    life_ms: u64,
+}
+
 /// Gives out codes and says where they lead.
 #[derive(Clone)]
 pub struct Codes<E> {
     engine: E,
     guesses: std::sync::Arc<Guesses>,
-    digits: u32,
 }
 
 impl<E: Engine<CodeRecord>> Codes<E> {
-    /// Codes of `digits` digits (4 to 12), kept in `engine`.
-    pub fn new(engine: E, digits: u32, limits: &GuessLimits) -> Self {
-        Self { engine, guesses: Guesses::new(limits).into(), digits: digits.clamp(4, 12) }
+    /// Codes that are kept in `engine`.
+    pub fn new(engine: E, limits: &GuessLimits) -> Self {
+        Self { engine, guesses: Guesses::new(limits).into() }
     }
 
     /// Who guesses, and how often.
@@ -46,29 +53,30 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         &self.guesses
     }
 
-    /// Gives `visitor` a fresh code for `life_ms`.
+    /// Draws a fresh code of `digits` digits (4 to 12) that leads there for `life_ms`.
     ///
     /// `answer` gets the code, or `toomany` when the group has hardly any left.
     pub fn claim(
         &self,
         group: GroupId,
-        visitor: VisitorId,
+        lead: Lead,
+        digits: u32,
         life_ms: u64,
         answer: impl FnOnce(Result<Code, Problem>) + Send + 'static,
     ) {
-        self.draw(group, visitor, life_ms, DRAWS, Box::new(answer));
+        let digits = digits.clamp(4, 12);
+        self.draw(group, Wish { lead, digits, life_ms }, DRAWS, Box::new(answer));
     }
 
     fn draw(
         &self,
         group: GroupId,
-        visitor: VisitorId,
-        life_ms: u64,
+        wish: Wish,
         draws: u32,
         answer: Box<dyn FnOnce(Result<Code, Problem>) + Send>,
     ) {
-        let number = rand::rng().random_range(0..10_u64.pow(self.digits));
-        let text = format!("{number:0width$}", width = self.digits as usize);
+        let number = rand::rng().random_range(0..10_u64.pow(wish.digits));
+        let text = format!("{number:0width$}", width = wish.digits as usize);
         let Ok(code) = text.parse::<Code>() else { return };
         if draws == 0 {
             let sentence = "the group has no free codes left; try again later";
@@ -77,13 +85,14 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         // The last draws take a number that rests, rather than none.
         let rested = draws > DRAWS / 3;
         let key = CodeKey { group: group.clone(), code: code.clone() };
-        let command = CodeCommand::Claim { visitor: visitor.clone(), life_ms, rested };
+        let Wish { lead, life_ms, .. } = wish.clone();
+        let command = CodeCommand::Claim { lead, life_ms, rested };
         let again = self.clone();
         let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
             match result.map(|applied| applied.reply) {
                 Ok(CodeReply::LeadsTo { .. }) => answer(Ok(code)),
                 Ok(CodeReply::Taken | CodeReply::Nowhere) => {
-                    again.draw(group, visitor, life_ms, draws - 1, answer);
+                    again.draw(group, wish, draws - 1, answer);
                 }
                 Err(refusal) => answer(Err(refusal.into())),
             }
@@ -91,21 +100,27 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         self.engine.submit(key, Expect::Any, command, sink);
     }
 
-    /// Gives a living code its whole life again. `answer` gets false when it no longer leads to `visitor`.
+    /// Gives a living code its whole life again. `answer` gets false when it no longer leads there.
     pub fn extend(
         &self,
         group: GroupId,
         code: Code,
-        visitor: VisitorId,
+        lead: Lead,
         life_ms: u64,
         answer: impl FnOnce(Result<bool, Problem>) + Send + 'static,
     ) {
-        let command = CodeCommand::Extend { visitor, life_ms };
+        let command = CodeCommand::Extend { lead, life_ms };
         let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
             let reply = result.map(|applied| applied.reply).map_err(Problem::from);
             answer(reply.map(|reply| matches!(reply, CodeReply::LeadsTo { .. })));
         });
         self.engine.submit(CodeKey { group, code }, Expect::Any, command, sink);
+    }
+
+    /// Ends a code's life, if it leads there.
+    pub fn release(&self, group: GroupId, code: Code, lead: Lead) {
+        let command = CodeCommand::Release { lead };
+        self.engine.submit(CodeKey { group, code }, Expect::Any, command, Box::new(|_| ()));
     }
 
     /// Says where a code leads, to somebody at `address`. Every question counts as a guess.
@@ -117,7 +132,7 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         code: Code,
         address: IpAddr,
         now: Timestamp,
-        answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
+        answer: impl FnOnce(Result<Lead, Problem>) + Send + 'static,
     ) {
         if let Err(problem) = self.guesses.admit(address, &group, now) {
             return answer(Err(problem));
@@ -125,7 +140,7 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         let key = CodeKey { group, code };
         let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
             match result.map(|applied| applied.reply) {
-                Ok(CodeReply::LeadsTo { visitor }) => answer(Ok(visitor)),
+                Ok(CodeReply::LeadsTo { lead }) => answer(Ok(lead)),
                 Ok(CodeReply::Taken | CodeReply::Nowhere) => {
                     let sentence = "the code leads to nobody";
                     answer(Err(Problem::new(ErrorCode::VisitorNotPresent, sentence)));
@@ -160,19 +175,20 @@ mod tests {
             _: &CodeKey,
             effects: &mut Vec<CodeEffect>,
         ) {
-            for CodeEffect::Expired { visitor } in effects.drain(..) {
+            for CodeEffect::Expired { lead } in effects.drain(..) {
+                let Lead::Visitor(visitor) = lead else { panic!("{lead:?}") };
                 self.0.lock().unwrap().push(visitor.to_string());
             }
         }
     }
 
-    fn bench(digits: u32) -> (Codes<MemoryEngine<CodeRecord>>, Clock, Expired) {
+    fn bench() -> (Codes<MemoryEngine<CodeRecord>>, Clock, Expired) {
         let clock = Clock::manual(Timestamp(1_000));
         let expired = Expired::default();
         let rules = CodeRules { rest_ms: 86_400_000 };
         let engine =
             MemoryEngine::new(2, usize::MAX, rules, clock.clone(), Recorder(Arc::clone(&expired)));
-        (Codes::new(engine, digits, &limits()), clock, expired)
+        (Codes::new(engine, &limits()), clock, expired)
     }
 
     fn limits() -> GuessLimits {
@@ -184,9 +200,13 @@ mod tests {
         "12345".parse().unwrap()
     }
 
-    fn claim(codes: &Codes<MemoryEngine<CodeRecord>>, visitor: &str) -> Result<Code, Problem> {
+    fn ada() -> Lead {
+        Lead::Visitor("ada".parse().unwrap())
+    }
+
+    fn claim(codes: &Codes<MemoryEngine<CodeRecord>>, digits: u32) -> Result<Code, Problem> {
         let (sender, receiver) = std::sync::mpsc::channel();
-        codes.claim(group(), visitor.parse().unwrap(), 300_000, move |answer| {
+        codes.claim(group(), ada(), digits, 300_000, move |answer| {
             sender.send(answer).unwrap();
         });
         receiver.recv().unwrap()
@@ -196,7 +216,7 @@ mod tests {
         codes: &Codes<MemoryEngine<CodeRecord>>,
         code: &Code,
         from: u8,
-    ) -> Result<VisitorId, Problem> {
+    ) -> Result<Lead, Problem> {
         let (sender, receiver) = std::sync::mpsc::channel();
         let address = IpAddr::from([10, 0, 0, from]);
         let now = Timestamp(1_000);
@@ -208,13 +228,13 @@ mod tests {
 
     #[test]
     fn a_code_leads_to_its_visitor_until_it_expires() {
-        let (codes, clock, expired) = bench(6);
-        let code = claim(&codes, "ada").unwrap();
+        let (codes, clock, expired) = bench();
+        let code = claim(&codes, 6).unwrap();
         assert_eq!(code.as_str().len(), 6);
-        assert_eq!(resolve(&codes, &code, 1).unwrap().as_str(), "ada");
+        assert_eq!(resolve(&codes, &code, 1), Ok(ada()));
         clock.advance(299_999);
         let (sender, receiver) = std::sync::mpsc::channel();
-        codes.extend(group(), code.clone(), "ada".parse().unwrap(), 300_000, move |answer| {
+        codes.extend(group(), code.clone(), ada(), 300_000, move |answer| {
             sender.send(answer).unwrap();
         });
         assert_eq!(receiver.recv().unwrap(), Ok(true));
@@ -228,12 +248,23 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_is_released_leads_nowhere_and_rests() {
+        let (codes, ..) = bench();
+        let code = claim(&codes, 6).unwrap();
+        let session = Lead::Session(crate::model::ids::SessionId::from_u128(1));
+        codes.release(group(), code.clone(), session);
+        assert_eq!(resolve(&codes, &code, 1), Ok(ada()), "somebody else's");
+        codes.release(group(), code.clone(), ada());
+        assert_eq!(resolve(&codes, &code, 1).unwrap_err().code, ErrorCode::VisitorNotPresent);
+    }
+
+    #[test]
     fn the_living_are_unique_and_a_full_group_says_so() {
-        let (codes, ..) = bench(4);
+        let (codes, ..) = bench();
         let mut given = std::collections::HashSet::new();
         let mut refused = 0;
         for _ in 0..9_000 {
-            match claim(&codes, "ada") {
+            match claim(&codes, 4) {
                 Ok(code) => assert!(given.insert(code), "given twice"),
                 Err(problem) => {
                     assert_eq!(problem.code, ErrorCode::TooMany);
@@ -246,7 +277,7 @@ mod tests {
 
     #[test]
     fn guesses_are_limited_per_address_and_group() {
-        let (codes, ..) = bench(6);
+        let (codes, ..) = bench();
         let wrong: Code = "0000000".parse().unwrap();
         let limited = |from: u8| {
             (0..1_000)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    model::ids::{Code, GroupId, VisitorId},
+    model::ids::{Code, GroupId, SessionId, VisitorId},
     store::Record,
 };
 
@@ -15,6 +15,15 @@ pub struct CodeKey {
     pub group: GroupId,
     /// The code.
     pub code: Code,
+}
+
+/// Where a code leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lead {
+    /// To a visitor.
+    Visitor(VisitorId),
+    /// To a co-browse session.
+    Session(SessionId),
 }
 
 /// The times that codes live by.
@@ -29,10 +38,10 @@ pub struct CodeRules {
 pub enum CodeRecord {
     /// Nobody has it.
     Free,
-    /// Leads to a visitor.
+    /// Leads somewhere.
     Living {
-        /// Whom.
-        visitor: VisitorId,
+        /// Where.
+        lead: Lead,
         /// Until when.
         until: Timestamp,
     },
@@ -46,10 +55,10 @@ pub enum CodeRecord {
 /// What can happen to a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeCommand {
-    /// Gives it to a visitor, if it is free.
+    /// Has it lead somewhere, if it is free.
     Claim {
-        /// To whom.
-        visitor: VisitorId,
+        /// Where.
+        lead: Lead,
         /// For how long, in ms.
         life_ms: u64,
         /// Whether it must not be resting.
@@ -57,10 +66,15 @@ pub enum CodeCommand {
     },
     /// Gives it its whole life again.
     Extend {
-        /// Whom it must lead to.
-        visitor: VisitorId,
+        /// Where it must lead.
+        lead: Lead,
         /// For how long, in ms.
         life_ms: u64,
+    },
+    /// Ends its life.
+    Release {
+        /// Where it must lead.
+        lead: Lead,
     },
     /// Asks where it leads.
     Resolve,
@@ -71,10 +85,10 @@ pub enum CodeCommand {
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeReply {
-    /// It leads to this visitor.
+    /// It leads there.
     LeadsTo {
-        /// Whom.
-        visitor: VisitorId,
+        /// Where.
+        lead: Lead,
     },
     /// Somebody else has it, or it rests.
     Taken,
@@ -87,8 +101,8 @@ pub enum CodeReply {
 pub enum CodeEffect {
     /// Its life ended.
     Expired {
-        /// Whom it led to.
-        visitor: VisitorId,
+        /// Where it led.
+        lead: Lead,
     },
 }
 
@@ -114,8 +128,8 @@ impl Record for CodeRecord {
         effects: &mut Vec<CodeEffect>,
     ) -> CodeReply {
         match self {
-            Self::Living { visitor, until } if *until <= now => {
-                effects.push(CodeEffect::Expired { visitor: visitor.clone() });
+            Self::Living { lead, until } if *until <= now => {
+                effects.push(CodeEffect::Expired { lead: lead.clone() });
                 *self = Self::Resting { until: *until + rules.rest_ms };
             }
             Self::Resting { until } if *until <= now => *self = Self::Free,
@@ -124,19 +138,24 @@ impl Record for CodeRecord {
         match (command, &mut *self) {
             (CodeCommand::Claim { rested: true, .. }, Self::Resting { .. })
             | (CodeCommand::Claim { .. }, Self::Living { .. }) => CodeReply::Taken,
-            (CodeCommand::Claim { visitor, life_ms, .. }, _) => {
-                *self = Self::Living { visitor: visitor.clone(), until: now + life_ms };
-                CodeReply::LeadsTo { visitor }
+            (CodeCommand::Claim { lead, life_ms, .. }, _) => {
+                *self = Self::Living { lead: lead.clone(), until: now + life_ms };
+                CodeReply::LeadsTo { lead }
             }
-            (
-                CodeCommand::Extend { visitor, life_ms },
-                Self::Living { visitor: leads_to, until },
-            ) if visitor == *leads_to => {
+            (CodeCommand::Extend { lead, life_ms }, Self::Living { lead: leads_to, until })
+                if lead == *leads_to =>
+            {
                 *until = now + life_ms;
-                CodeReply::LeadsTo { visitor }
+                CodeReply::LeadsTo { lead }
             }
-            (CodeCommand::Resolve, Self::Living { visitor, .. }) => {
-                CodeReply::LeadsTo { visitor: visitor.clone() }
+            (CodeCommand::Release { lead }, Self::Living { lead: leads_to, .. })
+                if lead == *leads_to =>
+            {
+                *self = Self::Resting { until: now + rules.rest_ms };
+                CodeReply::Nowhere
+            }
+            (CodeCommand::Resolve, Self::Living { lead, .. }) => {
+                CodeReply::LeadsTo { lead: lead.clone() }
             }
             _ => CodeReply::Nowhere,
         }
@@ -166,8 +185,8 @@ impl Record for CodeRecord {
     }
 
     fn set_aside(&self, effects: &mut Vec<CodeEffect>) {
-        if let Self::Living { visitor, .. } = self {
-            effects.push(CodeEffect::Expired { visitor: visitor.clone() });
+        if let Self::Living { lead, .. } = self {
+            effects.push(CodeEffect::Expired { lead: lead.clone() });
         }
     }
 
@@ -175,7 +194,7 @@ impl Record for CodeRecord {
         matches!(command, CodeCommand::Claim { .. })
     }
 
-    fn is_essential(_: &CodeCommand) -> bool {
-        false
+    fn is_essential(command: &CodeCommand) -> bool {
+        matches!(command, CodeCommand::Release { .. })
     }
 }

@@ -29,6 +29,7 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(sessions::consents)
         .service(sessions::end)
         .service(sessions::create_ticket)
+        .service(sessions::give_code)
         .service(assets::put_asset)
         .service(assets::read_asset)
         .service(events::read)

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse, query as read_query},
+    extract::{Bearer, Body, client_address, json, parse, query as read_query},
     paging,
     state::{State, ask},
     visitors::resolve,
@@ -24,15 +24,19 @@ use crate::{
         ids::{Code, GroupId, SessionId, SessionKey, VisitorId, VisitorKey},
     },
     store::history::PastQuery,
+    telemetry::labels::Limited,
 };
 
 /// Whom to begin a session with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
-    /// The visitor by his id; this or `uniqueid`.
+    /// The visitor by his id; this, `uniqueid` or `code`.
     #[schema(nullable = false)]
     visitorid: Option<VisitorId>,
+    /// The session that runs by its code, which the visitor reads out.
+    #[schema(nullable = false)]
+    code: Option<Code>,
     /// The visitor by the code that he reads out.
     #[schema(nullable = false)]
     uniqueid: Option<Code>,
@@ -61,6 +65,15 @@ pub struct SessionTicket {
     ticket: String,
     /// The page that shows the session, with the ticket behind `#`, where no server sees it.
     watch_url: String,
+}
+
+/// A code that leads to a session.
+#[derive(Serialize, ToSchema)]
+pub struct SessionCode {
+    /// The session.
+    session: SessionId,
+    /// The code.
+    code: Code,
 }
 
 /// A session, running or over.
@@ -186,7 +199,7 @@ fn unknown() -> Problem {
     responses((status = 201, body = SessionTicket, description = "The session, and a ticket to view it"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody),
-        (status = 404, body = ProblemBody, description = "`visitornotpresent`"),
+        (status = 404, body = ProblemBody, description = "`visitornotpresent`; `notfound` for a code that leads to no session"),
         (status = 429, body = ProblemBody, description = "`ratelimited`, `toomany`"),
         (status = 503, body = ProblemBody)))]
 #[post("/v1/groups/{group}/sessions")]
@@ -199,19 +212,61 @@ pub async fn begin(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let group: GroupId = parse(&group)?;
-    let NewSession { visitorid, uniqueid, permissions } = json(&body.0)?;
-    let visitor = match (visitorid, uniqueid) {
-        (Some(visitor), None) => visitor,
-        (None, Some(code)) => resolve(&request, &state, group.clone(), code).await?,
-        (None, None) => return Err(Problem::field("visitorid", "is missing").into()),
-        (Some(_), Some(_)) => {
-            return Err(Problem::field("uniqueid", "must not stand beside visitorid").into());
+    let NewSession { visitorid, uniqueid, code, permissions } = json(&body.0)?;
+    let visitor = match (visitorid, uniqueid, code) {
+        (Some(visitor), None, None) => visitor,
+        (None, Some(code), None) => resolve(&request, &state, group.clone(), code).await?,
+        (None, None, Some(code)) => {
+            let session = by_code(&request, &state, group, code).await?;
+            return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
+        }
+        (None, None, None) => return Err(Problem::field("visitorid", "is missing").into()),
+        _ => {
+            let rule = "must stand alone: give one of visitorid, uniqueid and code";
+            return Err(Problem::field("visitorid", rule).into());
         }
     };
     let key = VisitorKey { group, visitor };
     let policy = state.cobrowse.policy();
     let session = ask(|answer| state.cobrowse.begin(key, policy, false, answer)).await??;
     Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)))
+}
+
+/// The session that a code leads to.
+async fn by_code(
+    request: &HttpRequest,
+    state: &State,
+    group: GroupId,
+    code: Code,
+) -> Result<SessionKey, Problem> {
+    let address = client_address(state, request);
+    let found = ask(|answer| state.cobrowse.by_code(group, code, address, answer)).await?;
+    found.inspect_err(|problem| {
+        if problem.code == ErrorCode::RateLimited {
+            state.metrics.limited.of(Limited::Guess).inc();
+        }
+    })
+}
+
+/// Gives the code that leads agents to a session that runs; draws one where there is none. It lives as long as the session.
+#[utoipa::path(tag = "sessions", operation_id = "give_session_code", security(("token" = [])),
+    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    responses((status = 200, body = SessionCode, description = "The code"),
+        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
+        (status = 429, body = ProblemBody, description = "`toomany`"),
+        (status = 503, body = ProblemBody)))]
+#[post("/v1/groups/{group}/sessions/{session}/code")]
+pub async fn give_code(
+    state: State,
+    path: web::Path<(String, String)>,
+    bearer: Bearer,
+) -> Result<HttpResponse, ApiError> {
+    bearer.require(Scope::SESSION)?;
+    let key = session_key(&path.0, &path.1)?;
+    let session = key.session;
+    let code = ask(|answer| state.cobrowse.code(key, answer)).await??;
+    Ok(HttpResponse::Ok().json(SessionCode { session, code }))
 }
 
 /// Lists the sessions that run.
@@ -254,7 +309,7 @@ pub async fn history(
     let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let query = PastQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
-    let found = state.cobrowse.ledger().store().sessions(query).await.map_err(stored)?;
+    let found = state.cobrowse.ledger().store().await.sessions(query).await.map_err(stored)?;
     let next = paging::next(&found, limit, |last| last.session);
     let sessions = found.into_iter().map(|past| PastLine {
         session: past.session,
@@ -284,7 +339,7 @@ pub async fn one(
         Some(Standing::Running(view)) => (Some(*view), None),
         Some(Standing::Over(summary)) => (None, Some(*summary)),
         None => {
-            let past = state.cobrowse.ledger().store().session(&key.group, session).await;
+            let past = state.cobrowse.ledger().store().await.session(&key.group, session).await;
             let past = past.map_err(stored)?.ok_or_else(unknown)?;
             let summary = serde_json::from_str(&past.summary).map_err(|error| {
                 tracing::error!(%error, %session, "a past session cannot be read");
@@ -310,7 +365,8 @@ pub async fn consents(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let SessionKey { group, session } = session_key(&path.0, &path.1)?;
-    let lines = state.cobrowse.ledger().store().consents(&group, session).await.map_err(stored)?;
+    let lines =
+        state.cobrowse.ledger().store().await.consents(&group, session).await.map_err(stored)?;
     let consents = lines.into_iter().filter_map(|line| RawValue::from_string(line.entry).ok());
     Ok(HttpResponse::Ok().json(ConsentList { consents: consents.collect() }))
 }

@@ -99,6 +99,7 @@ pub struct Presence {
     codes: Codes<CodeEngine>,
     shared: Arc<Shared>,
     unique_life_ms: u64,
+    unique_digits: u32,
 }
 
 struct Shared {
@@ -159,8 +160,8 @@ impl Presence {
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
         let delivery = CodeDelivery(visitors.clone());
         let code_engine = MemoryEngine::new(shards, most_records, code_rules, clock, delivery);
-        let codes = Codes::new(code_engine.clone(), unique_digits, &options.guesses);
-        Self { visitors, code_engine, codes, shared, unique_life_ms }
+        let codes = Codes::new(code_engine.clone(), &options.guesses);
+        Self { visitors, code_engine, codes, shared, unique_life_ms, unique_digits }
     }
 
     /// The engine that keeps visitors, for its keepers, metrics and storage.
@@ -173,6 +174,12 @@ impl Presence {
     #[must_use]
     pub fn code_engine(&self) -> &CodeEngine {
         &self.code_engine
+    }
+
+    /// Codes, for others who have something that codes lead to.
+    #[must_use]
+    pub fn codes(&self) -> &Codes<CodeEngine> {
+        &self.codes
     }
 
     /// Who asks for codes, and how often.

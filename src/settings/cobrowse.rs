@@ -42,6 +42,7 @@ pub(super) fn cobrowse(wire: &wire::Cobrowse) -> Checked<Cobrowse> {
             "sessions_per_minute",
             wire.sessions_per_minute,
         )?),
+        code_digits: within("code_digits", wire.code_digits, 4..=12)?,
         part_bytes: within("part_bytes", wire.part_bytes, 65_536..=64 * MEBIBYTE)?,
         page_bytes: within("page_bytes", wire.page_bytes, kept.clone())?,
         outbox_bytes: within(

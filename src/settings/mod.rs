@@ -345,6 +345,8 @@ pub struct Cobrowse {
     pub longest_ms: u64,
     /// Sessions that one visitor may start.
     pub sessions_per_minute: Rate,
+    /// Length of a code that leads to a session, digits.
+    pub code_digits: u8,
     /// Longest message of a page's stream, before it was deflated, in bytes.
     pub part_bytes: usize,
     /// What is kept of one page's stream, in bytes.

@@ -327,6 +327,8 @@ sections! {
         longest_seconds: u64 = 28_800,
         /// Sessions that one visitor may start, per minute. Default 10.
         sessions_per_minute: u64 = 10,
+        /// Length of a code that leads to a session, digits, 4 to 12. Default 6.
+        code_digits: u64 = 6,
         /// Longest message of a page's stream, before it was deflated, bytes. Default 4194304.
         part_bytes: u64 = 4_194_304,
         /// What is kept of one page's stream for agents who come late, bytes. Default 8388608.

@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -34,7 +34,7 @@ use crate::{
     },
     presence::{handle::Presence, visitor::command::Share},
     settings::{Group, Settings},
-    store::dead_letters::DeadLetters,
+    store::{dead_letters::DeadLetters, memory::Stats},
     telemetry::{Metrics, labels::SocketKind},
     trust::revoker::Revoker,
 };
@@ -187,21 +187,23 @@ impl SocketService {
         self.metrics.asset_bytes.set(i64::try_from(assets).unwrap_or(i64::MAX));
         self.metrics.timers.set(gauge(visitors.timers()));
         self.events.refresh_metrics(&self.metrics);
-        let stats = visitors.stats();
-        let codes = self.presence.code_engine();
+        let (codes, sessions) = (self.presence.code_engine(), self.cobrowse.engine());
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
-        self.metrics.inbox_depth.set(gauge(visitors.waiting() + codes.waiting()));
-        let of_codes = codes.stats();
-        for (counter, count, of_codes) in [
-            (&self.metrics.commands, &stats.commands, &of_codes.commands),
-            (&self.metrics.inbox_full, &stats.refused, &of_codes.refused),
-            (&self.metrics.records_full, &stats.full, &of_codes.full),
-            (&self.metrics.record_panics, &stats.panics, &of_codes.panics),
-            (&self.metrics.records_set_aside, &stats.set_aside, &of_codes.set_aside),
+        let waiting = visitors.waiting() + codes.waiting() + sessions.waiting();
+        self.metrics.inbox_depth.set(gauge(waiting));
+        let stats = [visitors.stats(), codes.stats(), sessions.stats()];
+        let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
+            stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()
+        };
+        for (counter, count) in [
+            (&self.metrics.commands, sum(|stats| &stats.commands)),
+            (&self.metrics.inbox_full, sum(|stats| &stats.refused)),
+            (&self.metrics.records_full, sum(|stats| &stats.full)),
+            (&self.metrics.record_panics, sum(|stats| &stats.panics)),
+            (&self.metrics.records_set_aside, sum(|stats| &stats.set_aside)),
         ] {
-            let both = count.load(Ordering::Relaxed) + of_codes.load(Ordering::Relaxed);
-            counter.inner().store(both, Ordering::Relaxed);
+            counter.inner().store(count, Ordering::Relaxed);
         }
         let limiters = self.admission.fill().into_iter().chain(self.presence.guesses().fill());
         for (limiter, keys, full) in limiters {

@@ -143,8 +143,8 @@ impl VisitorSocket {
                 self.identify(&key, known, signature.as_ref().map(Signature::as_str), request);
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::StartSession { agreed } => {
-                self.start_session(key, agreed, request);
+            VisitorMessage::StartSession { agreed, with_code } => {
+                self.start_session(key, agreed, with_code, request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Enter { session, page } => {

@@ -5,11 +5,16 @@ use serde_json::json;
 use crate::support::{
     Server, Stop,
     cobrowse::Part,
+    mint::{Signing, claims},
     server::{DESK, SHOP},
 };
 
 const PICTURE: &str = r#"[{"type":2,"data":"the whole page"}]"#;
 const CHANGE: &str = r#"[{"type":3,"data":"a change"}]"#;
+
+fn token_of_bob() -> String {
+    Signing::of_the_tests().sign(&claims(json!({"sub": "bob", "scope": "session", "jti": "b"})))
+}
 
 #[tokio::test]
 async fn an_agent_sees_a_visitors_page_once_he_has_agreed() {
@@ -256,4 +261,80 @@ async fn a_visitor_begins_a_session_and_waits_for_an_agent() {
     assert_eq!(joined.session, session);
     let _viewer = server.views(&joined.ticket, "w").await;
     assert_eq!(page.waits_for("record").await["on"], true, "nobody is asked again");
+}
+
+#[tokio::test]
+async fn a_code_leads_agents_to_a_session_as_long_as_it_runs() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let start = json!({"type": "startsession", "agreed": true, "withcode": true});
+    let begun = page.ok(start.clone()).await;
+    let (session, code) = (begun["session"].as_str().unwrap(), begun["code"].as_str().unwrap());
+    assert_eq!(code.len(), 6);
+    assert_eq!(page.ok(start).await["code"], code, "asked again, the same");
+    page.enters(session, "cart").await;
+    let sessions = "/v1/groups/12345/sessions";
+    let by = async |code: &str| server.rest("POST", sessions, Some(json!({"code": code}))).await;
+    let (status, joined) = by(code).await;
+    assert_eq!((status, &joined["session"]), (201, &json!(session)), "{joined}");
+    let _viewer = server.views(joined["ticket"].as_str().unwrap(), "w").await;
+    assert_eq!(server.session(session).await["running"]["code"], code);
+    // Another group's agent does not get there, and neither does who takes it for a visitor's.
+    let theirs = Server::token_of("777", "session", 60);
+    let (status, _) = server
+        .rest_as(&theirs, "POST", "/v1/groups/777/sessions", Some(json!({"code": code})), &[])
+        .await;
+    assert_eq!(status, 404);
+    let unique = server.rest("POST", sessions, Some(json!({"uniqueid": code}))).await;
+    assert_eq!((unique.0, &unique.1["code"]), (404, &json!("visitornotpresent")));
+    page.ok(json!({"type": "endsession"})).await;
+    page.waits_for("session").await;
+    assert_eq!(by(code).await.0, 404, "it led there only while the session ran");
+    assert_eq!(server.session(session).await["over"]["code"], code);
+}
+
+#[tokio::test]
+async fn an_agent_hands_his_seat_over_to_another() {
+    let server = Server::with(&[("cobrowse.agents", "1")]);
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let mut first = server.views(&begun.ticket, "w").await;
+    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let mut stream = server.shows(&page.waits_for("record").await).await;
+    stream.sends(&Part::key_frame(1, PICTURE)).await;
+    assert_eq!(first.sees().await, Part::key_frame(1, PICTURE));
+    // The session has one seat.
+    let path = format!("/v1/groups/12345/sessions/{}/tickets", begun.session);
+    let of_bob = token_of_bob();
+    let (status, ticket) = server.rest_as(&of_bob, "POST", &path, Some(json!({})), &[]).await;
+    assert_eq!(status, 201, "{ticket}");
+    let ticket = ticket["ticket"].as_str().unwrap();
+    let mut early = server.opens_stream(ticket, "b").await;
+    assert_eq!(early.hear_a("error").await["code"], "toomany");
+    assert_eq!(early.closed().await.code, 4007);
+    first.ok(json!({"type": "transfer", "to": "bob"})).await;
+    let mut second = server.views(ticket, "b").await;
+    assert_eq!(first.told("left").await["reason"], "transferred");
+    assert_eq!(first.closed().await.code, 4508);
+    assert_eq!(second.sees().await, Part::key_frame(1, PICTURE), "nobody is asked again");
+}
+
+#[tokio::test]
+async fn a_seat_ends_when_the_token_under_it_is_revoked() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let of_bob = token_of_bob();
+    let body = Some(json!({"visitorid": "ada"}));
+    let (_, begun) = server.rest_as(&of_bob, "POST", "/v1/groups/12345/sessions", body, &[]).await;
+    page.enters(begun["session"].as_str().unwrap(), "cart").await;
+    let mut viewer = server.views(begun["ticket"].as_str().unwrap(), "w").await;
+    let seat = viewer.welcome["ticket"].as_str().unwrap().to_owned();
+    let operator = Server::token_of("12345", "operate", 60);
+    let revoke = Some(json!({"subject": "bob"}));
+    let path = "/v1/groups/12345/revocations";
+    assert_eq!(server.rest_as(&operator, "POST", path, revoke, &[]).await.0, 201);
+    assert_eq!(viewer.closed().await.code, 4507);
+    let mut again = server.opens_stream(&seat, "w").await;
+    assert_eq!(again.hear_a("error").await["code"], "authorization");
 }

@@ -77,6 +77,7 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /v1/groups/{group}/sessions/{session}", Scope("session"), Value::Null),
         ("GET /v1/groups/{group}/sessions/{session}/consents", Scope("session"), Value::Null),
         ("DELETE /v1/groups/{group}/sessions/{session}", Scope("session"), Value::Null),
+        ("POST /v1/groups/{group}/sessions/{session}/code", Scope("session"), Value::Null),
         ("POST /v1/groups/{group}/sessions/{session}/tickets", Scope("session"), json!({})),
         // A page's ticket, which is no token.
         ("PUT /v1/assets/{sha256}", Key, Value::Null),

@@ -8,6 +8,7 @@ use crate::{
         session::{Session, Summary, command::Effect},
         ticket::{LINK_LIFE_MS, Ticket},
     },
+    codes::Lead,
     model::{
         cobrowse::{
             ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, SessionTold,
@@ -101,6 +102,10 @@ impl Delivery {
             ended: summary.ended,
             summary: serde_json::to_string(summary).unwrap_or_default(),
         }));
+        if let Some(code) = summary.code.clone() {
+            let lead = Lead::Session(key.session);
+            self.0.presence.codes().release(key.group.clone(), code, lead);
+        }
         self.over(key, summary.visitorid.clone(), reason);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Cobrowse, Shared, plain, unexpected};
+use super::{Cobrowse, Shared, over, plain, unexpected};
 use crate::{
     auth::Agent,
     cobrowse::{
@@ -94,7 +94,6 @@ impl Cobrowse {
         epoch: u32,
         socket: SocketId,
     ) -> Result<PagePass, Problem> {
-        let over = || Problem::new(ErrorCode::NotFound, "the session is over");
         let channel = self.shared.channels.get(&session).ok_or_else(over)?;
         let channel = Arc::clone(&channel);
         channel.page_opens(epoch, socket, &*self.shared.post)?;

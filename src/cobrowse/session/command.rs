@@ -74,6 +74,8 @@ pub enum Seated {
 pub enum Command {
     /// It begins.
     Create(Box<Create>),
+    /// A code leads to it from now on, unless it has one.
+    Code(Code),
     /// A page of the visitor comes in.
     Enter(Box<Enter>),
     /// A page of the visitor goes to another address without a load.

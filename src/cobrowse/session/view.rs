@@ -81,6 +81,9 @@ impl Part {
 pub struct Summary {
     /// Who shared.
     pub visitorid: VisitorId,
+    /// The code that led here, if there was one.
+    #[schema(required = true)]
+    pub code: Option<Code>,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -191,6 +194,7 @@ impl Open {
         self.parts.iter_mut().for_each(|part| part.left = part.left.or(Some(ended)));
         Summary {
             visitorid: self.visitor,
+            code: self.code,
             created: self.created,
             activated: self.activated,
             ended,

@@ -53,6 +53,7 @@ use crate::{http, model::error::ErrorCode};
         http::sessions::consents,
         http::sessions::end,
         http::sessions::create_ticket,
+        http::sessions::give_code,
         http::assets::put_asset,
         http::assets::read_asset,
         http::events::read,

@@ -109,6 +109,7 @@ struct Fields<'a> {
     #[serde(borrow)]
     title: Option<Cow<'a, str>>,
     agreed: Option<bool>,
+    withcode: Option<bool>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
     given: Option<bool>,

@@ -10,7 +10,7 @@ use crate::{
         cobrowse::{ConsentTo, Entered, MemberView, SessionTold},
         error::Problem,
         event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
-        ids::{PageId, SessionId, SignalId, TabId, VisitorId},
+        ids::{Code, PageId, SessionId, SignalId, TabId, VisitorId},
         json::Json,
         presence::PresenceUpdate,
         signal::InvokeFailure,
@@ -50,7 +50,8 @@ kinds! {
         /// The page goes on under another visitor id. From an anonymous id the record is joined to the known one and
         /// nobody sees a leave; from a known id the old visitor leaves. `ok` carries `visitorid` and `epoch`.
         Identify = "identify",
-        /// The visitor begins a co-browse session, or asks for the one that he has. `ok` carries `session`.
+        /// The visitor begins a co-browse session, or asks for the one that he has. `ok` carries
+        /// `session`, and `code` where one was asked for.
         StartSession = "startsession",
         /// The page comes into the visitor's session. `ok` carries `user`, `epoch`, `view`, `members` and `settings`.
         Enter = "enter",
@@ -155,6 +156,8 @@ pub enum VisitorMessage {
     StartSession {
         /// Whether he has agreed to be seen.
         agreed: bool,
+        /// Whether he wants a code that leads agents there.
+        with_code: bool,
     },
     /// The page comes into his session.
     Enter {
@@ -271,9 +274,10 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;
             VisitorMessage::Identify { known, signature: signature(&fields) }
         }
-        VisitorKind::StartSession => {
-            VisitorMessage::StartSession { agreed: fields.agreed.unwrap_or_default() }
-        }
+        VisitorKind::StartSession => VisitorMessage::StartSession {
+            agreed: fields.agreed.unwrap_or_default(),
+            with_code: fields.withcode.unwrap_or_default(),
+        },
         VisitorKind::Enter => VisitorMessage::Enter {
             session: Fields::parsed(fields.session.as_ref(), "session")?,
             page: page(&fields)?,
@@ -454,6 +458,10 @@ pub struct VisitorOk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub session: Option<SessionId>,
+    /// The code that leads agents to it, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<Code>,
     /// What the page comes into, after `enter`.
     #[serde(flatten)]
     #[schema(inline)]

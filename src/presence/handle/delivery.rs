@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{CodeEngine, Shared, VisitorEngine, plain};
 use crate::{
-    codes::{CodeEffect, CodeKey, CodeRecord},
+    codes::{CodeEffect, CodeKey, CodeRecord, Lead},
     model::{
         event::{EventKind, Position},
         ids::{SocketAddress, SocketId, VisitorId, VisitorKey},
@@ -131,7 +131,9 @@ pub(super) struct CodeDelivery(pub VisitorEngine);
 
 impl Deliver<CodeRecord, CodeEngine> for CodeDelivery {
     fn deliver(&self, _: &CodeEngine, key: &CodeKey, effects: &mut Vec<CodeEffect>) {
-        for CodeEffect::Expired { visitor } in effects.drain(..) {
+        for CodeEffect::Expired { lead } in effects.drain(..) {
+            // A session ends its code itself.
+            let Lead::Visitor(visitor) = lead else { continue };
             let visitor = VisitorKey { group: key.group.clone(), visitor };
             let command = Command::UniqueExpired { code: key.code.clone() };
             self.0.submit(visitor, Expect::Any, command, Box::new(|_| ()));

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::Presence;
 use crate::{
     clock::Timestamp,
+    codes::Lead,
     model::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, SocketAddress, VisitorId, VisitorKey},
@@ -23,7 +24,16 @@ impl Presence {
         address: IpAddr,
         answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
     ) {
-        self.codes.resolve(group, code, address, self.clock().now(), answer);
+        self.codes.resolve(group, code, address, self.clock().now(), |lead| {
+            answer(match lead {
+                Ok(Lead::Visitor(visitor)) => Ok(visitor),
+                Ok(Lead::Session(_)) => {
+                    let sentence = "the code leads to a session, not to a visitor";
+                    Err(Problem::new(ErrorCode::VisitorNotPresent, sentence))
+                }
+                Err(problem) => Err(problem),
+            });
+        });
     }
 
     /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.
@@ -53,8 +63,9 @@ impl Presence {
 
     fn claim(&self, key: VisitorKey, socket: SocketAddress, answer: Answer<(Code, u64)>) {
         let presence = self.clone();
-        let (group, visitor, life) = (key.group.clone(), key.visitor.clone(), self.unique_life_ms);
-        self.codes.claim(group, visitor, life, move |claimed| match claimed {
+        let (digits, life) = (self.unique_digits, self.unique_life_ms);
+        let lead = Lead::Visitor(key.visitor.clone());
+        self.codes.claim(key.group.clone(), lead, digits, life, move |claimed| match claimed {
             Ok(code) => {
                 let until = presence.clock().now() + life;
                 presence.give(key, socket, code, until, answer);
@@ -97,8 +108,8 @@ impl Presence {
                 };
                 let life = presence.unique_life_ms;
                 let codes = presence.codes.clone();
-                let (group, visitor) = (of.group.clone(), of.visitor.clone());
-                codes.extend(group, code.clone(), visitor, life, move |extended| match extended {
+                let (group, lead) = (of.group.clone(), Lead::Visitor(of.visitor.clone()));
+                codes.extend(group, code.clone(), lead, life, move |extended| match extended {
                     Ok(true) => {
                         let until = presence.clock().now() + life;
                         presence.give(of, socket, code, until, Box::new(answer));

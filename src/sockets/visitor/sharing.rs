@@ -30,15 +30,30 @@ impl Drop for Sharing {
 }
 
 impl VisitorSocket {
-    pub(super) fn start_session(&self, visitor: VisitorKey, agreed: bool, request: Option<u64>) {
+    pub(super) fn start_session(
+        &self,
+        visitor: VisitorKey,
+        agreed: bool,
+        with_code: bool,
+        request: Option<u64>,
+    ) {
         let voice = self.voice.clone();
         let now = self.service.clock().now();
         if let Err(problem) = self.service.admission.session(&visitor, now) {
             self.service.metrics.limited.of(Limited::Session).inc();
             return voice.refuse(request, problem);
         }
-        let cobrowse = &self.service.cobrowse;
-        cobrowse.begin(visitor, cobrowse.policy(), agreed, move |begun| match (begun, request) {
+        let (cobrowse, policy) = (self.service.cobrowse.clone(), self.service.cobrowse.policy());
+        self.service.cobrowse.begin(visitor, policy, agreed, move |begun| match (begun, request) {
+            (Ok(session), Some(request)) if with_code => {
+                let id = session.session;
+                cobrowse.code(session, move |code| match code {
+                    Ok(code) => voice.say(&ToVisitor::answer(request, |ok| {
+                        (ok.session, ok.code) = (Some(id), Some(code));
+                    })),
+                    Err(problem) => voice.refuse(Some(request), problem),
+                });
+            }
             (Ok(session), Some(request)) => {
                 let session = Some(session.session);
                 voice.say(&ToVisitor::answer(request, |ok| ok.session = session));

@@ -49,7 +49,7 @@ impl VisitorKind {
                 r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
             ),
             Self::StartSession => Shape::of::<StartSessionFields>(
-                r#"{"type":"startsession","request":14,"agreed":true}"#,
+                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true}"#,
             ),
             Self::Enter => Shape::of::<EnterFields>(
                 r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket"}"#,
@@ -75,6 +75,9 @@ pub struct StartSessionFields {
     /// Whether the visitor has agreed to be seen: he began the session himself, or accepted the terms. If not, he is asked.
     #[schema(nullable = false)]
     pub agreed: Option<bool>,
+    /// Whether he wants a code that leads agents to the session, which he can read out.
+    #[schema(nullable = false)]
+    pub withcode: Option<bool>,
 }
 
 /// Fields of `enter`.
