@@ -82,6 +82,28 @@ test("while the visitor pauses nothing is seen, and after he stopped nothing any
   expect(await agent.page.textContent("#notice-text")).toContain("The visitor ended it");
 });
 
+test("beside a modal dialog of the page the visitor can stop all the same", async () => {
+  const { tab, agent } = await shown("one", `<dialog><p id="asks">Really?</p><button>Yes</button></dialog>`);
+  await tab.evaluate(() => document.querySelector("dialog")!.showModal());
+  await agent.until(`document.querySelector("dialog").matches(":modal")`);
+  await press(tab, "stop");
+  await agent.standing("ended");
+});
+
+test("the visitor's mouse and his focus are shown, and the agent keeps his own", async () => {
+  const { tab, agent } = await shown("one", `<input id="field">`);
+  await agent.page.focus("#fit");
+  await tab.mouse.move(200, 150);
+  await tab.mouse.move(240, 170);
+  await eventually(
+    () => agent.page.evaluate(() => document.querySelector<HTMLElement>(".picture.shown .replayer-mouse")!.style.cssText),
+    (style) => style.includes("left: 240px") && style.includes("top: 170px"),
+  );
+  await tab.focus("#field");
+  await agent.until(`document.querySelector("[data-vestibule-focus]")?.id === "field"`);
+  expect(await agent.page.evaluate(() => document.activeElement?.id)).toBe("fit");
+});
+
 test("whoever declines is not seen, and whoever presses Escape declines", async () => {
   const showing = new Showing(stage);
   const tab = await showing.open("/one", page("one"));
