@@ -50,6 +50,7 @@ export type ServerErrorCode =
   | "forbiddenfunction"
   | "visitornotpresent"
   | "notfound"
+  | "method"
   | "toolarge"
   | "toomany"
   | "ratelimited"
