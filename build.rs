@@ -12,7 +12,7 @@ fn main() {
     for entry in ["package.json", "package-lock.json", "build.mjs", "tsconfig.json"] {
         println!("cargo::rerun-if-changed={}", sdk.join(entry).display());
     }
-    for folder in ["core", "visitor", "agent", "facades", "pages"] {
+    for folder in ["core", "visitor", "agent", "cobrowse", "facades", "pages"] {
         println!("cargo::rerun-if-changed={}", sdk.join(folder).display());
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("web");

@@ -12,7 +12,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { copyFile, mkdir, readdir } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -21,6 +21,18 @@ import { parseArgs } from "node:util";
 const root = dirname(fileURLToPath(import.meta.url));
 const asset = /\.(html|css|svg|png|json)$/;
 const entry = /\.entry\.ts$/;
+
+/** Style sheets inside scripts lose what only their readers need. */
+const dense = {
+  name: "dense style",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]style\.ts$/ }, async ({ path }) => {
+      const text = await readFile(path, "utf8");
+      const contents = text.replace(/`[^`]*`/g, (css) => css.replace(/\s*\n\s*/g, "").replace(/\s*([{:;,])\s+/g, "$1").replace(/;}/g, "}"));
+      return { contents, loader: "ts" };
+    });
+  },
+};
 
 /** Writes everything below `out`; rejected when a file does not compile. */
 export async function build(out) {
@@ -32,6 +44,7 @@ export async function build(out) {
     charset: "utf8",
     legalComments: "none",
     logLevel: "warning",
+    plugins: [dense],
     // Only what is said here: a configuration file above DIR or the repository changes nothing.
     tsconfigRaw: { compilerOptions: { target: "ES2020", useDefineForClassFields: false } },
   };

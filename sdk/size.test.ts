@@ -20,6 +20,10 @@ test.each(["facades/glance/PresenceVisitor.js", "sdk/visitor.classic.js"])("%s i
   expect(await gzipped(file)).toBeLessThanOrEqual(12 * 1024);
 });
 
+test("what a page loads for a session is at most 48 KB, gzipped", async () => {
+  expect(await gzipped("sdk/cobrowse.js")).toBeLessThanOrEqual(48 * 1024);
+});
+
 test("all bundles are there, and no visitor's bundle carries the agent's side", async () => {
   expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "cobrowse.js", "visitor.classic.js", "visitor.js"]);
   expect((await readdir(join(out, "facades/glance"))).sort()).toEqual(["PresenceAgent.js", "PresenceVisitor.js"]);

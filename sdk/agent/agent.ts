@@ -6,6 +6,7 @@ import type { Accepted, AgentWelcome, SignalOutcome, VisitorRecord } from "./fra
 import type { VisitorList } from "./list";
 import type { ListQuery } from "./list-query";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
+import type { SessionOptions, StartedSession } from "./sessions";
 import { namesVisitor, type VisitorTarget, type Watch } from "./watch";
 
 const eventNames = ["connected", "disconnected", "outage", "outcome", "error"] as const;
@@ -69,6 +70,16 @@ export class Agent {
   /** Calls a function of the visitor's page. Rejected with `forbiddenfunction` for a name that is not allowed. */
   invoke(visitor: VisitorTarget, func: string, args?: unknown, options?: SendOptions): Promise<Accepted> {
     return this.hold().invoke(visitor, func, args, options);
+  }
+
+  /** Begins a co-browse session with the visitor, who is asked first; or joins the one that he has. Needs the scope `session`. */
+  startSession(visitor: VisitorTarget, options?: SessionOptions): Promise<StartedSession> {
+    return this.hold().startSession(visitor, options);
+  }
+
+  /** Ends a session for everybody. */
+  endSession(session: string): Promise<void> {
+    return this.hold().endSession(session);
   }
 
   /** How the signal `id` of this agent ended; waits while it is held, at most a minute. */

@@ -24,6 +24,8 @@ import type { ListQuery } from "./list-query";
 import { Lists } from "./lists";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
 import { Outcomes } from "./outcomes";
+import { callRest, type RestHost } from "./rest";
+import { endSession, startSession, type SessionOptions, type StartedSession } from "./sessions";
 import { TokenKeeper } from "./token";
 import { targetFields, type Watch, type VisitorTarget } from "./watch";
 import { Watches } from "./watches";
@@ -152,6 +154,17 @@ export class AgentConnection {
     return this.outcomes.outcome(id);
   }
 
+  /** A session with the visitor. The token must be there, which a connection sees to. */
+  async startSession(target: VisitorTarget, options?: SessionOptions): Promise<StartedSession> {
+    await this.connect();
+    return startSession(this.rest, target, options);
+  }
+
+  async endSession(session: string): Promise<void> {
+    await this.connect();
+    return endSession(this.rest, session);
+  }
+
   /** The token source has a fresh token: the socket goes on under it. */
   async renewToken(): Promise<void> {
     if (this.state === "connected") await this.token.attempt();
@@ -242,10 +255,11 @@ export class AgentConnection {
     return time - this.offsetMs;
   }
 
-  private async askOutcome(visitorid: string, id: string): Promise<SignalOutcome> {
-    const path = ["groups", this.group, "visitors", visitorid, "signals", id].map(encodeURIComponent).join("/");
-    const answer = await fetch(`${this.origin}/v1/${path}`, { headers: { Authorization: `Bearer ${this.token.current}` } });
-    if (!answer.ok) throw new VestibuleError("notfound");
-    return (await answer.json()) as SignalOutcome;
+  private askOutcome(visitorid: string, id: string): Promise<SignalOutcome> {
+    return callRest(this.rest, "GET", ["visitors", visitorid, "signals", id]);
+  }
+
+  private get rest(): RestHost {
+    return { origin: this.origin, group: this.group, token: this.token.current };
   }
 }

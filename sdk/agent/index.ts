@@ -13,3 +13,4 @@ export type { ListState } from "./list-view";
 export type { AgentEvents, AgentOptions, SendOptions } from "./options";
 export type { TokenSource } from "./token";
 export type { VisitorTarget, Watch, WatchEvents } from "./watch";
+export type { SessionOptions, StartedSession } from "./sessions";

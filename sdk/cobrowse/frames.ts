@@ -56,6 +56,9 @@ export type SessionEvent =
   | { readonly what: "pages"; readonly pages: readonly SessionPage[] }
   | { readonly what: "ended"; readonly reason: EndReason; readonly text?: string };
 
+/** What happened, and who is in the session now. */
+export type SessionNews = SessionEvent & { readonly members: readonly Member[] };
+
 export interface SessionEventFrame extends Frame {
   readonly type: "sessionevent";
   readonly session: string;

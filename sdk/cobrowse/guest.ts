@@ -47,8 +47,8 @@ export class Guest implements SessionGuest {
   ) {
     this.page = host.page;
     this.leavePage = watchPage(this.page, host.environment.clock, {
-      moved: () => void this.host.send({ type: "navigate", ...this.place() }),
-      active: () => void this.host.send({ type: "activity" }),
+      moved: () => void this.host.connection.send({ type: "navigate", ...this.place() }),
+      active: () => void this.host.connection.send({ type: "activity" }),
     });
     void this.enter();
   }
@@ -94,14 +94,15 @@ export class Guest implements SessionGuest {
     if (this.entering || this.over) return;
     this.entering = true;
     try {
-      const answer = await this.host.request<EnterAnswer>({ type: "enter", session: this.session, ...this.place() });
+      const answer = await this.host.connection.request<EnterAnswer>({ type: "enter", session: this.session, ...this.place() });
       if (this.over) return;
       this.members = answer.members;
       this.view = answer.view;
       const first = this.settled === "";
       this.settle(answer.settings);
       // The title waited for the settings, which say what of it may be told.
-      if (first) this.host.send({ type: "navigate", ...this.place() });
+      if (first) this.host.connection.send({ type: "navigate", ...this.place() });
+      this.host.events.emit("sessionevent", { what: "view", state: answer.view, members: answer.members });
       this.draw();
       // What was ordered before the settings were known.
       if (this.order?.on && !this.sharing) this.share(this.order);
@@ -136,9 +137,9 @@ export class Guest implements SessionGuest {
     const { location, document } = this.page;
     const { patterns, isPrivate } = this.rules;
     const known = this.settled !== "";
-    const url = scrub(cutAddress(location.href), patterns).slice(0, 2_000);
+    const url = shorten(scrub(cutAddress(location.href), patterns), 2_048);
     const title = known ? scrub(document.title, patterns) : "";
-    return { url, title: (isPrivate ? blot(title) : title).slice(0, 200) };
+    return { url, title: shorten(isPrivate ? blot(title) : title, 512) };
   }
 
   private ordered(order: RecordFrame): void {
@@ -202,7 +203,7 @@ export class Guest implements SessionGuest {
     if (event.what === "view") this.view = event.state;
     if (event.what === "consent" && event.state !== "asked" && this.question?.to === event.to) this.takeBackQuestion();
     if (event.what === "left") this.overlay?.clear();
-    this.host.event(event);
+    this.host.events.emit("sessionevent", { ...event, members: this.members });
     if (event.what === "ended") return this.end();
     this.draw();
   }
@@ -234,7 +235,7 @@ export class Guest implements SessionGuest {
 
   /** What the visitor decides reaches the server, over drops too. */
   private tell(frame: ClientFrame): void {
-    this.host.request(frame, { repeat: true, limitMs: 60_000 }).catch(() => {
+    this.host.connection.request(frame, { repeat: true, limitMs: 60_000 }).catch(() => {
       // A decision that the server refuses, or about a session that is over, is settled by what it tells next.
     });
   }
@@ -242,3 +243,10 @@ export class Guest implements SessionGuest {
   private root(): UiRoot {
     return (this.ui ??= openRoot(this.page));
   }}
+
+/** At most `most` bytes, as the protocol says. */
+function shorten(text: string, most: number): string {
+  const bytes = new TextEncoder().encode(text);
+  // What was cut in the middle of a character ends in its stand-in.
+  return bytes.length <= most ? text : new TextDecoder().decode(bytes.subarray(0, most - 3)).replace(/\ufffd$/, "");
+}

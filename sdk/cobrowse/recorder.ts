@@ -75,7 +75,8 @@ export function startRecording(options: RecorderOptions): Recording {
     maskInputOptions: fieldKinds,
     maskInputFn: (value, element) => (secrecy.treatmentOf(element) === "open" ? scrubTyped(value, rules.patterns) : blot(value)),
     slimDOMOptions: { script: true, comment: true, headFavicon: true, headMetaSocial: true, headMetaRobots: true, headMetaHttpEquiv: true, headMetaVerification: true, headMetaAuthorship: true, headMetaDescKeywords: true },
-    sampling: { mousemove: 25, mousemoveCallback: 50, scroll: 40 },
+    // Every move of the mouse, told together: rrweb would leave out the last one, where the mouse rests.
+    sampling: { mousemove: 0, mousemoveCallback: 50, scroll: 40 },
     inlineStylesheet: true,
     recordAfter: "DOMContentLoaded",
     errorHandler: () => true,
@@ -103,6 +104,7 @@ function describe(element: Element, treatment: Treatment): Described {
     isSvg: element.namespaceURI === "http://www.w3.org/2000/svg",
     attribute: (name) => element.getAttribute(name),
     chosen: chosenPicture(element),
+    ...(tag === "style" && element.textContent && { written: element.textContent }),
   };
 }
 

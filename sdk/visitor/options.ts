@@ -4,7 +4,7 @@ import type { Environment } from "../core/environment";
 import type { VestibuleError } from "../core/errors";
 import type { TermsStatus } from "../core/frames";
 import type { Identity } from "../core/identity";
-import type { SessionEvent } from "../cobrowse/frames";
+import type { SessionNews } from "../cobrowse/frames";
 import type { UniqueId } from "./frames";
 
 export interface VisitorOptions {
@@ -44,10 +44,10 @@ export interface VisitorEvents {
   uniqueid: UniqueId;
   /** The unique id's life ended, and the connection with it. */
   close: undefined;
-  /** A co-browse session of the visitor runs, and this page takes part. */
-  sessionstart: { readonly session: string };
-  /** Something happened in it: who is there, whether agents see the pages. */
-  sessionevent: SessionEvent;
+  /** A co-browse session of the visitor runs, and this page takes part; `continued` when it began before the page was there. */
+  sessionstart: { readonly session: string; readonly continued: boolean };
+  /** Something happened in it: who is there, whether agents see the pages. A page that comes in is told how it stands. */
+  sessionevent: SessionNews;
   /** It is over, for this page too. */
   sessionend: { readonly session: string };
   /** The connection ended for good, or the server refused something that nobody waits for. */

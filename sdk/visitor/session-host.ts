@@ -1,9 +1,10 @@
 /** What the visitor's SDK and the part that is loaded for sessions know of each other. */
 
+import type { Connection } from "../core/connection";
+import type { Emitter } from "../core/emitter";
 import type { Environment } from "../core/environment";
-import type { ClientFrame, Frame } from "../core/frames";
-import type { RequestOptions } from "../core/requests";
-import type { SessionEvent } from "../cobrowse/frames";
+import type { Frame } from "../core/frames";
+import type { VisitorEvents } from "./options";
 
 /** What a session needs of the visitor's connection and page. */
 export interface GuestHost {
@@ -14,10 +15,8 @@ export interface GuestHost {
   readonly group: string;
   /** Id of the tab on this connection. */
   tab(): string;
-  send(frame: ClientFrame): boolean;
-  request<Answer extends Frame>(frame: ClientFrame, options?: RequestOptions): Promise<Answer>;
-  /** Something happened in the session. */
-  event(event: SessionEvent): void;
+  readonly connection: Pick<Connection, "send" | "request">;
+  readonly events: Emitter<VisitorEvents>;
   /** Something went wrong on this page. */
   problem(code: string, message: string): void;
 }

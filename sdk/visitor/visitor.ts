@@ -89,15 +89,14 @@ export class Visitor {
       onState: (state, ending) => this.stateChanged(state, ending),
     });
     if (this.page) {
-      this.sharing = new Session(this.events, {
+      this.sharing = new Session({
         page: this.page,
         environment: this.environment,
         origin,
         group: this.group,
         tab: () => this.tab,
-        send: (frame) => this.connection.send(frame),
-        request: (frame, options) => this.connection.request(frame, options),
-        event: (event) => this.events.emit("sessionevent", event),
+        connection: this.connection,
+        events: this.events,
         problem: (code, msg) => this.reportError({ code, msg }),
       });
     }
@@ -214,7 +213,6 @@ export class Visitor {
 
   /** Ends the session; this page is seen no more at once. */
   async endSession(): Promise<void> {
-    if (!this.session) return;
     this.sharing?.runs(undefined);
     await this.connection.persist(() => this.connection.request({ type: "endsession" }));
   }

@@ -105,7 +105,7 @@ interface Scene {
 }
 
 async function shown(body: string, script = "", bundle?: string): Promise<Scene> {
-  const showing = new Showing(stage, bundle);
+  const showing = new Showing(stage, { bundle });
   stage.site.page("/frame", "<!doctype html><p data-vestibule-mask>quokkainsideframe</p><input type=password value=quokkaframepassword>");
   const tab = await showing.open("/canary", { body: `${body}<p id="end">the end</p>`, script });
   const agent = await showing.watch();

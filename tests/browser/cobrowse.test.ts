@@ -3,9 +3,11 @@
 import { expect, test } from "vitest";
 import { barSays, press, Showing } from "./support/cobrowse";
 import { eventually } from "./support/journal";
+import { setVisibility, travel } from "./support/page";
 import { useStage } from "./support/stage";
 
 const stage = useStage();
+const secretive = useStage({ settings: { cobrowse: { private: true, allow: [".open"] } } });
 
 const page = (name: string, rest = "") => ({
   head: "<style>p { color: rgb(10, 20, 30); }</style>",
@@ -80,6 +82,28 @@ test("while the visitor pauses nothing is seen, and after he stopped nothing any
   expect(await agent.page.textContent("#notice-text")).toContain("The visitor ended it");
 });
 
+test("beside a modal dialog of the page the visitor can stop all the same", async () => {
+  const { tab, agent } = await shown("one", `<dialog><p id="asks">Really?</p><button>Yes</button></dialog>`);
+  await tab.evaluate(() => document.querySelector("dialog")!.showModal());
+  await agent.until(`document.querySelector("dialog").matches(":modal")`);
+  await press(tab, "stop");
+  await agent.standing("ended");
+});
+
+test("the visitor's mouse and his focus are shown, and the agent keeps his own", async () => {
+  const { tab, agent } = await shown("one", `<input id="field">`);
+  await agent.page.focus("#fit");
+  await tab.mouse.move(200, 150);
+  await tab.mouse.move(240, 170);
+  await eventually(
+    () => agent.page.evaluate(() => document.querySelector<HTMLElement>(".picture.shown .replayer-mouse")!.style.cssText),
+    (style) => style.includes("left: 240px") && style.includes("top: 170px"),
+  );
+  await tab.focus("#field");
+  await agent.until(`document.querySelector("[data-vestibule-focus]")?.id === "field"`);
+  expect(await agent.page.evaluate(() => document.activeElement?.id)).toBe("fit");
+});
+
 test("whoever declines is not seen, and whoever presses Escape declines", async () => {
   const showing = new Showing(stage);
   const tab = await showing.open("/one", page("one"));
@@ -116,4 +140,70 @@ test("an agent's cursor, spotlight and strokes are seen by the visitor, and take
   await to(120, 60);
   await agent.page.mouse.up();
   await eventually(() => part("stroke"), (at) => at !== undefined);
+});
+
+test("the tab that the visitor looks at is shown, and the others are named", async () => {
+  const { showing, tab, agent } = await shown();
+  const second = await showing.open("/two", page("two"));
+  await setVisibility(tab, "hidden");
+  await agent.sees("#two");
+  const names = () => agent.page.locator("#pages li").allTextContents();
+  await eventually(names, (all) => all.length === 2 && all.some((text) => text.includes("/one")) && all.some((text) => text.includes("/two")));
+  await setVisibility(tab, "visible");
+  await setVisibility(second, "hidden");
+  await agent.sees("#one");
+  await second.close();
+  await eventually(names, (all) => all.length === 1);
+});
+
+test("a page from the back-forward cache comes in again", async () => {
+  const { showing, tab, agent } = await shown("one", `<input id="kept">`);
+  await tab.fill("#kept", "still here");
+  showing.put("/two", page("two"));
+  await tab.click("a");
+  await agent.sees("#two");
+  await travel(tab, -1);
+  await agent.until(`document.querySelector("#kept")?.value === "still here"`);
+});
+
+test("a route change of a single page is followed", async () => {
+  const { tab, agent } = await shown();
+  await tab.evaluate(() => {
+    history.pushState(null, "", "/orders/7?token=secret");
+    document.title = "Order 7";
+  });
+  await eventually(() => agent.page.locator("#pages li").allTextContents(), ([text]) => text?.includes("Order 7") === true && text.includes("/orders/7"));
+  expect(await agent.page.locator("#pages").innerHTML()).not.toContain("secret");
+});
+
+test("a restart of the server is got over, without asking again", { timeout: 60_000 }, async () => {
+  const { tab, agent } = await shown();
+  await stage.server.stop();
+  await agent.standing("reconnecting");
+  await stage.server.launch();
+  await tab.evaluate(() => (document.querySelector("p")!.textContent = "After the restart"));
+  await agent.until(`document.querySelector("p")?.textContent === "After the restart"`, 20_000);
+  await agent.standing("live");
+});
+
+test("in private mode only what is allowed is readable", async () => {
+  const showing = new Showing(secretive);
+  const tab = await showing.open("/private", { body: `<p id="p">Private words</p><p class="open">Open words</p><div data-vestibule-unmask>More <b data-vestibule-mask>but not this</b></div><input id="i" value="a value">` });
+  const agent = await showing.watch();
+  await press(tab, "accept");
+  const frame = await agent.sees("#p");
+  const texts = await frame.evaluate(() => [...document.querySelectorAll("p, div[data-vestibule-unmask], input")].map((element) => (element as HTMLInputElement).value ?? element.textContent));
+  expect(texts).toEqual(["••••••• •••••", "Open words", "More ••• ••• ••••", "• •••••"]);
+  expect(await agent.tap.text()).not.toMatch(/Private words|not this|a value/);
+});
+
+test("a made-up ticket opens nothing, and neither does another tab's seat", async () => {
+  const { showing, agent } = await shown();
+  const seat = await agent.page.evaluate(() => sessionStorage.getItem("vestibule.watch.ticket"));
+  for (const ticket of ["made-up", seat]) {
+    const thief = await showing.watch(`${stage.server.origin}/watch/#${ticket}`);
+    await thief.standing("badlink");
+    expect(await thief.picture("html")).toBeUndefined();
+    expect(await thief.tap.text()).not.toContain("Words of one");
+  }
 });

@@ -2,7 +2,8 @@
 
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { DemoPage } from "./support/demo";
+import { agree, Watching } from "./support/cobrowse";
+import { DemoPage, pictureFolder } from "./support/demo";
 import { API_KEY, GROUP, PARTNER_KEY } from "./support/settings";
 import { useStage } from "./support/stage";
 
@@ -171,6 +172,29 @@ describe("without settings", () => {
     await agent.has('[data-panel^="00000"] .trouble', "leads to nobody");
     await agent.picture("desk-wrong-code");
     expect(visitor.complaints).toEqual([]);
+  });
+
+  test("the desk's button shows the visitor's page, once the visitor agrees", async () => {
+    const agent = await desk();
+    const visitor = await shop("/demo/help");
+    await visitor.has(BADGE);
+    const panel = await choose(agent, await visitor.attribute("#presence-badge", "data-visitor-id"));
+    const opening = agent.context.waitForEvent("page");
+    await agent.click(`${panel} [data-action=view]`);
+    const watching = new Watching(await opening, []);
+    await watching.standing("asking");
+    await agree(visitor.page);
+    await watching.sees("#code-box");
+    await watching.standing("live");
+    expect(new URL(watching.page.url()).hash).toBe("");
+    await agent.has(`${panel} [data-result-of=view][data-result=ok]`);
+    await agent.has(`${panel} [data-extra]`, "session running");
+    await watching.page.screenshot({ path: `${pictureFolder()}/watch.png` });
+    await visitor.picture("shop-shown");
+    await watching.page.click("#end");
+    await watching.page.click("#ending button[value=end]");
+    await watching.standing("ended");
+    await agent.has(`${panel} [data-extra]`, "session ended by agent");
   });
 
   test("the single-page shop is one page with many addresses", async () => {

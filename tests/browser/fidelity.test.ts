@@ -93,6 +93,10 @@ const scenes: Record<string, Scene> = {
     head: `<style>:root { color-scheme: light dark; } body { background: #fff; color: #111; } @media (prefers-color-scheme: dark) { body { background: #101418; color: #e6edf3; } .box { background: #30363d; } } .box { background: #ddd; }</style>`,
     body: `<h1>By preference</h1><p class="box">A box</p><input value="A field"> <button>Press</button>`,
   },
+  "shorthands with variables": {
+    head: `<link rel="stylesheet" href="/variables.css"><style>:root { --face: Georgia, serif; } h2 { font: 600 28px/1 var(--face); font-variant-numeric: tabular-nums; }</style>`,
+    body: `<h1>In a file</h1><h2>In the page</h2>`,
+  },
   "style sheet and picture of another origin": {
     head: `<link rel="stylesheet" href="http://localhost:PORT/far.css">`,
     body: `<h1 class="far">From afar</h1><img src="http://localhost:PORT/star.svg" width="120" height="120">`,
@@ -106,6 +110,7 @@ async function show(scene: Scene): Promise<{ tab: Page; agent: Watching }> {
   stage.site.file("/star.svg", { type: "image/svg+xml", body: STAR, shared: true });
   stage.site.file("/login-picture.svg", { type: "image/svg+xml", body: STAR, cookie: "login=yes" });
   stage.site.file("/login.css", { type: "text/css", body: `.logo { padding: 40px 40px 40px 160px; background: url(login-picture.svg) no-repeat 20px / 100px; }`, cookie: "login=yes" });
+  stage.site.file("/variables.css", { type: "text/css", body: `:root { --big: 60px; } h1 { font: 700 var(--big)/1 sans-serif; font-variant-numeric: tabular-nums; border: 2px solid var(--line, teal); border-left-width: 20px; }` });
   stage.site.file("/far.css", { type: "text/css", body: `.far { padding: 60px; color: white; background: purple url("star.svg") no-repeat right; }`, shared: true });
   const { act, scheme, script = "" } = scene;
   const [head = "", body] = [scene.head, `${scene.body}<i id="end"></i>`].map((part) => part?.replaceAll("PORT", new URL(stage.site.origin).port));

@@ -6,6 +6,7 @@ import { agentEvents, AgentObject } from "./support/agent";
 import { leave, setVisibility, travel } from "./support/page";
 import { GROUP } from "./support/settings";
 import { html } from "./support/site";
+import { agree, Showing } from "./support/cobrowse";
 import { useStage } from "./support/stage";
 import { visitorScript, type VisitorPageParts } from "./support/visitor";
 
@@ -266,18 +267,42 @@ describe("events", () => {
     expect(agent.journal.names.slice(-3)).toEqual(["visitorsessionstart", "visitorsessionend", "visitorerror"]);
   });
 
-  test("startSession, which this build cannot do, ends in the error `service` on both sides", async () => {
+  test("startSession, invoked, asks the visitor; his agreement is the session's start on both sides", async () => {
     const { visitor, page } = await visitorOnPage("starter");
     const agent = await watching("starter");
     await page.evaluate(() => {
       const { GLANCE, note } = window as any;
-      GLANCE.Cobrowse.Visitor.addEventListener("error", (problem: unknown) => note("cobrowse", "error", problem));
+      for (const name of ["sessionstarting", "sessionstart", "sessionend"]) {
+        GLANCE.Cobrowse.Visitor.addEventListener(name, (data: unknown) => note("cobrowse", name, data));
+      }
     });
+    const told = visitor.diary.journal("cobrowse");
     expect(await agent.invoke("GLANCE.Cobrowse.Visitor.startSession", { sessionKey: "starter" })).toHaveProperty("ok");
-    const problem = { code: "service", msg: expect.any(String) };
-    expect(await agent.journal.next("visitorerror")).toMatchObject(problem);
-    expect(await visitor.diary.journal("cobrowse").next("error")).toMatchObject(problem);
-    expect(await page.evaluate(() => (window as any).GLANCE.Cobrowse.Visitor.inSession())).toBe(false);
+    await told.next("sessionstarting");
+    const showing = new Showing(stage, { visitorid: "starter" });
+    const viewer = await showing.watch();
+    await viewer.standing("asking");
+    expect(agent.journal.names).not.toContain("visitorsessionstart");
+    await agree(page);
+    await told.next("sessionstart");
+    await agent.journal.next("visitorsessionstart");
+    await viewer.sees("body");
+    expect(await page.evaluate(() => (window as any).GLANCE.Cobrowse.Visitor.inSession())).toBe(true);
+    await page.evaluate(() => (window as any).GLANCE.Cobrowse.Visitor.stopSession());
+    expect(await agent.journal.next("visitorsessionend")).toMatchObject({ reason: "visitor" });
+    await told.next("sessionend");
+    await viewer.standing("ended");
+  });
+
+  test("startSession, invoked after the terms were accepted, starts without asking again", async () => {
+    const { page } = await visitorOnPage("accepter");
+    const agent = await watching("accepter");
+    await agent.invoke("GLANCE.Cobrowse.Visitor.showTerms", {});
+    await page.click("[data-glance-terms] >> [part~=accept]");
+    await agent.journal.next("terms", ({ status }) => status === "accepted");
+    await agent.invoke("GLANCE.Cobrowse.Visitor.startSession", {});
+    await agent.journal.next("visitorsessionstart");
+    await (await new Showing(stage, { visitorid: "accepter" }).watch()).sees("body");
   });
 
   test("visibility: told on each change and not at connect", async () => {

@@ -15,6 +15,8 @@ export interface Described {
   attribute(name: string): string | null | undefined;
   /** Address of the picture that the browser chose, for `img` and the `source` of a picture. */
   readonly chosen?: string | undefined;
+  /** What a style sheet in the page was written as. */
+  readonly written?: string | undefined;
 }
 
 export interface Disguise {
@@ -45,6 +47,8 @@ const GEOMETRY = new Set(["d", "points", "viewbox", "transform", "values", "keyt
 /** Code, references into the page's server, and what acts: neither shown nor needed. */
 const DROPPED =
   /^(?:on.*|srcdoc|nonce|integrity|crossorigin|referrerpolicy|ping|manifest|cite|longdesc|usemap|codebase|archive|classid|data|download|http-equiv|charset|rr_dataurl|rr_src|autofocus|autoplay|itemid|itemprop|itemtype)$/;
+/** A property without a value; only a variable may have none. */
+const LOSS = /[{;]\s*(?!--)[a-z-]+:\s*[;}]/;
 /** A page keeps whole records in such attributes, and no style sheet asks for them. */
 const LONGEST_DATA = 64;
 
@@ -55,12 +59,25 @@ export function maskedAttributes(
   disguise: Disguise,
 ): Record<string, AttributeValue> {
   const told: Record<string, AttributeValue> = {};
+  attributes = withoutLoss(attributes, element);
   for (const name of Object.keys(attributes)) {
     const value = attributes[name] ?? null;
     const masked = maskedAttribute(name.toLowerCase(), value, element, disguise);
     if (masked !== undefined) told[name] = masked;
   }
   return told;
+}
+
+/**
+ * A browser cannot say a shorthand with a variable in it once a longhand follows: it says longhands without values. Such
+ * a sheet is told as it was written, or goes as a file.
+ */
+function withoutLoss(attributes: Readonly<Record<string, AttributeValue>>, element: Described): Readonly<Record<string, AttributeValue>> {
+  const { _cssText: css, ...others } = attributes;
+  if (typeof css !== "string" || !LOSS.test(css)) return attributes;
+  const href = element.tag === "link" ? element.attribute("href") : null;
+  if (href) return { ...others, rel: "stylesheet", href };
+  return element.written ? { ...others, _cssText: element.written } : attributes;
 }
 
 function maskedAttribute(name: string, value: AttributeValue, element: Described, disguise: Disguise): AttributeValue | undefined {
@@ -124,6 +141,7 @@ function maskedAddress(name: string, value: string, element: Described, disguise
 }
 
 function isStyleSheet(element: Described): boolean {
+  // Of a sheet whose rules were read, `rel` is on the element alone.
   return /(?:^|\s)stylesheet(?:\s|$)/i.test(element.attribute("rel") ?? "");
 }
 

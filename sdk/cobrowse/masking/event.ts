@@ -180,6 +180,7 @@ function stricter(node: RecordedNode, live: Described | undefined, above: Treatm
     treatment: treatment === "open" && looksSecret ? "masked" : treatment,
     attribute: (name) => attribute(name) ?? live?.attribute(name),
     chosen: live?.chosen,
+    written: live?.written,
   };
 }
 

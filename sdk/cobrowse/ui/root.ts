@@ -28,6 +28,13 @@ export function openRoot(page: Window): UiRoot {
   }
   const attach = (): void => void document.documentElement.append(host);
   attach();
+  // A modal dialog of the page shuts out everything beside it; the visitor can pause and stop all the same.
+  const follow = (event: Event): void => {
+    const modal = event.type === "focusin" && (event.target as Element).closest?.("dialog:modal");
+    if (modal && !modal.contains(host)) modal.append(host);
+    else if (!host.isConnected || (event.type === "close" && (event.target as Element).contains(host))) attach();
+  };
+  for (const name of ["focusin", "close"]) document.addEventListener(name, follow, true);
   // A page that replaces its whole body must not take away what tells the visitor that he is seen.
   const Observer = (page as unknown as { MutationObserver?: typeof MutationObserver }).MutationObserver;
   const observer = Observer && new Observer(() => host.isConnected || attach());
@@ -44,6 +51,7 @@ export function openRoot(page: Window): UiRoot {
     },
     remove() {
       observer?.disconnect();
+      for (const name of ["focusin", "close"]) document.removeEventListener(name, follow, true);
       host.remove();
     },
   };

@@ -120,14 +120,17 @@ const dutch: Texts = {
 
 export const languages: Readonly<Record<string, Texts>> = { en: english, de: german, fr: french, es: spanish, nl: dutch };
 
+const has = (texts: object, key: string): boolean => Object.prototype.hasOwnProperty.call(texts, key);
+
 export type Words = (key: TextKey, names?: readonly string[]) => string;
 
 /** Texts in the first of `wanted` that is known by its main language; English else. `own` go before all. */
 export function wordsIn(wanted: readonly (string | null | undefined)[], own: Readonly<Record<string, string>> = {}): Words {
   const codes = wanted.map((language) => language?.toLowerCase().split("-")[0] ?? "");
-  const known = codes.map((code) => languages[code]).find((texts) => texts !== undefined) ?? english;
+  const code = codes.find((candidate) => has(languages, candidate));
+  const known = (code && languages[code]) || english;
   return (key, names = []) => {
-    const text = Object.prototype.hasOwnProperty.call(own, key) ? String(own[key]) : known[key];
+    const text = has(own, key) ? String(own[key]) : known[key];
     const shown = names.map((name) => name || known.agent);
     return text.replace(/\{names?\}/g, () => joined(shown.length ? shown : [known.agent], known.and));
   };

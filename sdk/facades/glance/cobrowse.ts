@@ -1,5 +1,7 @@
+import type { EndReason, SessionNews } from "../../cobrowse/frames";
 import { Emitter } from "../../core/emitter";
-import type { VisitorProblem } from "../../core/frames";
+import type { SessionEndReason, VisitorProblem } from "../../core/frames";
+import type { Visitor } from "../../visitor/visitor";
 import { openDialog, type OpenDialog } from "./dialog";
 import { callHandler } from "./namespace";
 import type { Settings } from "./settings";
@@ -26,20 +28,35 @@ interface CobrowseEvents {
   [name: string]: unknown;
 }
 
-/**
- * `GLANCE.Cobrowse.Visitor`. Terms are asked for and reported here; this build carries no recorder,
- * so a session ends in the `error` event with code `service`.
- */
+export interface SessionParams {
+  /** Sessions are the visitor's own here; a key changes nothing. */
+  readonly sessionKey?: string;
+  readonly groupid?: string | number;
+}
+
+const START = "GLANCE.Cobrowse.Visitor.startSession";
+
+/** `GLANCE.Cobrowse.Visitor`: terms, and co-browse sessions of the page's visitor. */
 export class CobrowseVisitor {
   private readonly events = new Emitter<CobrowseEvents>();
   private readonly removals: { name: string; handler: unknown; remove(): void }[] = [];
   private shown: { dialog: OpenDialog; answer: Promise<TermsAnswer> } | undefined;
+  /** Whether the terms were accepted in this visit. */
+  private accepted = false;
+  /** An agent's call, not the page's own, is about to run. */
+  private invoked = false;
+  /** Whether the visitor's agreement has been told as the session's start. */
+  private started = false;
+  private continued = false;
+  private reason: SessionEndReason = "error";
 
   constructor(
     private readonly page: Window,
     private readonly settings: Settings,
     private readonly Presence: PresenceVisitorClass,
-  ) {}
+  ) {
+    Presence.onmade = (core) => this.follow(core);
+  }
 
   /** Asks the visitor; while the dialog is open a second call gives the same answer. */
   readonly showTerms = (params: TermsParams = {}): Promise<TermsAnswer> => {
@@ -57,6 +74,7 @@ export class CobrowseVisitor {
     const answer = dialog.answer.then((accepted) => {
       const status = accepted ? "accepted" : "declined";
       this.shown = undefined;
+      this.accepted = accepted;
       this.report(status);
       if (accepted && params.sessionKey) this.startSession({ sessionKey: params.sessionKey });
       return status;
@@ -65,15 +83,26 @@ export class CobrowseVisitor {
     return answer;
   };
 
-  readonly startSession = (_params?: string | { readonly sessionKey?: string; readonly groupid?: string | number }): void => {
-    const problem = { code: "service", msg: "the co-browse service cannot be reached" };
-    this.Presence.instance?.core?.reportError(problem);
-    this.events.emit("error", problem);
+  /**
+   * Starts a session. The page's own call is the visitor's wish; an agent's has him asked first, unless he accepted the
+   * terms in this visit.
+   */
+  readonly startSession = (params?: string | SessionParams): void => {
+    const agreed = !this.invoked || this.accepted;
+    this.invoked = false;
+    const group = typeof params === "object" ? params?.groupid : undefined;
+    const { Presence, settings } = this;
+    if (group !== undefined && String(group) !== settings.groupid) return this.fail("another group's page");
+    const presence = Presence.instance ?? new Presence();
+    if (!presence.core) presence.connect();
+    presence.core?.startSession({ agreed }).catch((error: Error) => this.fail(error.message));
   };
 
-  readonly stopSession = (): void => {};
+  readonly stopSession = (): void => {
+    this.core?.endSession().catch(() => {});
+  };
 
-  readonly inSession = (): boolean => false;
+  readonly inSession = (): boolean => this.core?.session !== undefined;
 
   readonly addEventListener = (name: string, handler: (data?: unknown) => void): void => {
     const remove = this.events.on(name, (data) => callHandler(undefined, handler, data));
@@ -85,7 +114,46 @@ export class CobrowseVisitor {
     if (at >= 0) this.removals.splice(at, 1)[0]?.remove();
   };
 
-  private report(status: TermsAnswer | "displayed"): void {
-    this.Presence.instance?.core?.reportTerms(status);
+  private get core(): Visitor | undefined {
+    return this.Presence.instance?.core;
   }
+
+  private report(status: TermsAnswer | "displayed"): void {
+    this.core?.reportTerms(status);
+  }
+
+  private fail(msg: string): void {
+    const problem = { code: "service", msg };
+    this.core?.reportError(problem);
+    this.events.emit("error", problem);
+  }
+
+  private follow(core: Visitor): void {
+    core.on("connected", ({ terms }) => (this.accepted ||= terms === "accepted"));
+    core.on("invoke", ({ func }) => (this.invoked = func === START));
+    core.on("sessionstart", ({ continued }) => {
+      this.started = false;
+      this.continued = continued;
+      if (!continued) this.events.emit("sessionstarting", undefined);
+    });
+    core.on("sessionevent", (news) => this.happened(news));
+    core.on("sessionend", () => {
+      this.events.emit("sessionend", { reason: this.reason });
+      this.reason = "error";
+    });
+  }
+
+  private happened(event: SessionNews): void {
+    if (event.what === "ended") this.reason = reasonOf(event.reason);
+    if (event.what === "view" && event.state === "on" && !this.started) {
+      this.started = true;
+      this.events.emit(this.continued ? "sessioncontinue" : "sessionstart", undefined);
+    }
+  }
+}
+
+/** Who ended it, in the words of this interface. */
+function reasonOf(reason: EndReason): SessionEndReason {
+  if (reason === "networktimeout") return "error";
+  return /^(?:visitor|declined|usertimeout)$/.test(reason) ? "visitor" : "agent";
 }

@@ -25,6 +25,8 @@ export function defineVisitor(settings: Settings) {
   class PresenceVisitor {
     /** The object that was made last, for other scripts of the page. */
     static instance: PresenceVisitor | undefined;
+    /** Told of each connection that is made. */
+    static onmade: ((core: Visitor) => void) | undefined;
 
     onsignal?: ((data: unknown) => void) | null;
     onerror?: ((error: ServiceError) => void) | null;
@@ -108,7 +110,10 @@ export function defineVisitor(settings: Settings) {
       const place = `${server} ${group}`;
       const known = cores.find((other) => other.place === place && other.core.visitorid === made.visitorid);
       const core = known?.core ?? made;
-      if (!known) cores.push({ place, core });
+      if (!known) {
+        cores.push({ place, core });
+        PresenceVisitor.onmade?.(core);
+      }
       core.on("signal", ({ data }) => callHandler(this, this.onsignal, data));
       core.on("uniqueid", ({ uniqueid, seconds }) => callHandler(this, this.onuniqueid, uniqueid, seconds));
       core.on("close", () => callHandler(this, this.onclose));

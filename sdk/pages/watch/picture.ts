@@ -14,6 +14,8 @@ export interface PictureHandlers {
 
 const FOCUS = "data-vestibule-focus";
 const RULES = [`[${FOCUS}] { outline: 3px solid #0b6bcb !important; outline-offset: 2px !important; }`];
+/** How long a picture waits for its style sheets, in milliseconds. */
+const STYLES_MS = 400;
 const FOCUSED = 5;
 const BLURRED = 6;
 
@@ -49,7 +51,7 @@ export class Picture implements ReplayedPage {
     this.replayer.on("fullsnapshot-rebuilded", () => {
       this.replayer.iframe.title = "The visitor’s page";
       this.replayer.iframe.tabIndex = -1;
-      handlers.ready();
+      void this.styled().then(() => handlers.ready());
     });
     this.replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };
@@ -85,6 +87,13 @@ export class Picture implements ReplayedPage {
   remove(): void {
     this.replayer.destroy();
     this.root.remove();
+  }
+
+  /** Style sheets that come as files are waited for, a little: a page without them is no picture of it. */
+  private async styled(): Promise<void> {
+    const links = this.replayer.iframe.contentDocument?.querySelectorAll<HTMLLinkElement>('link[rel="stylesheet"]') ?? [];
+    const loads = [...links].filter(({ sheet }) => !sheet).map((link) => new Promise((resolve) => (link.onload = link.onerror = resolve)));
+    if (loads.length) await Promise.race([Promise.all(loads), new Promise((resolve) => setTimeout(resolve, STYLES_MS))]);
   }
 
   private follow({ type, data }: MaskedEvent): void {

@@ -90,7 +90,9 @@ function layOut(): void {
   frame.hidden = !size;
   byId("notice").hidden = seat.standing === "live" && size !== undefined;
   if (!size) return;
-  const fits = Math.min(stage.clientWidth / size.width, stage.clientHeight / size.height, 1);
+  const { paddingLeft, paddingTop } = getComputedStyle(stage);
+  const room = { width: stage.clientWidth - 2 * parseFloat(paddingLeft), height: stage.clientHeight - 2 * parseFloat(paddingTop) };
+  const fits = Math.min(room.width / size.width, room.height / size.height, 1);
   scale = isFitted ? Math.max(0.05, fits) : 1;
   frame.style.width = `${size.width * scale}px`;
   frame.style.height = `${size.height * scale}px`;

@@ -24,6 +24,13 @@ const KEEP_ROOT = `{
   };
 }`;
 
+export interface ShowingOptions {
+  /** Of a visitor who is there already. */
+  readonly visitorid?: string;
+  /** The visitor's pages load this in place of the recorder. */
+  readonly bundle?: string | undefined;
+}
+
 let visitors = 0;
 
 export class Showing {
@@ -31,14 +38,17 @@ export class Showing {
   /** What the newest tab says to the session. */
   sent!: Tap;
   /** A session outlives its test by a while; the next visitor is somebody else. */
-  readonly visitorid = `visitor-${(visitors += 1)}`;
+  readonly visitorid: string;
+  private readonly bundle: string | undefined;
   private count = 0;
 
-  /** With `bundle`, the visitor's pages load this in place of the recorder. */
   constructor(
     private readonly stage: Stage,
-    private readonly bundle?: string,
-  ) {}
+    { visitorid, bundle }: ShowingOptions = {},
+  ) {
+    this.visitorid = visitorid ?? `visitor-${(visitors += 1)}`;
+    this.bundle = bundle;
+  }
 
   /** A page with the native SDK; gives its address. */
   put(path: string, { head = "", body, script = "" }: ShownParts): string {
@@ -98,8 +108,8 @@ export class Watching {
   constructor(
     readonly page: Page,
     readonly errors: readonly string[],
-    /** What reached it. */
-    readonly tap: Tap,
+    /** What reached it, and reaches it from now on. */
+    readonly tap: Tap = new Tap(page, "received"),
   ) {}
 
   async standing(expected: string): Promise<void> {
@@ -144,6 +154,14 @@ export async function press(page: Page, part: string): Promise<void> {
     (found) => found !== undefined,
   );
   await page.mouse.click(centre!.x, centre!.y);
+}
+
+/** Agrees by the keys alone: the dialog opens with the focus on the button that declines. */
+export async function agree(page: Page): Promise<void> {
+  const isAsked = (): boolean => document.activeElement?.hasAttribute("data-vestibule-session") ?? false;
+  await eventually(() => page.evaluate(isAsked), (asked) => asked);
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
 }
 
 /** What the bar says. */

@@ -5,6 +5,7 @@ import { h, redraw, setText } from "../../shared/dom";
 import { invokeForm, messageForm } from "./actions";
 import type { Opened, Standing } from "./opened";
 import { explain } from "./reasons";
+import { viewButton } from "./view";
 
 export const STANDINGS: Record<Standing, string> = {
   asking: "Asking",
@@ -44,6 +45,7 @@ export class Panel {
     const lookup = h("button", { type: "button", class: "button small", "data-action": "lookup" }, "Look up");
     lookup.addEventListener("click", () => opened.lookup((text) => setText(this.updated, text)));
 
+    const view = viewButton(opened);
     this.element = h(
       "div",
       {
@@ -56,9 +58,10 @@ export class Panel {
       h(
         "header",
         { class: "panel-head" },
-        h("div", { class: "panel-title" }, this.title, closeButton),
+        h("div", { class: "panel-title" }, this.title, view.button, closeButton),
         h("p", { class: "pills", "aria-live": "polite" }, this.state, this.visibility, this.sockets, this.extra),
         this.page,
+        view.line,
       ),
       this.trouble,
       h("div", { class: "cards" }, messageForm(opened), invokeForm(opened)),
