@@ -1,12 +1,14 @@
 # The commands of this project. `make test` is what a change must pass, on a fresh clone too.
 
-.PHONY: run test install format check rust sdk browser soak bench fuzz documents
+.PHONY: run test install format check rust schema schema-long sdk browser soak bench fuzz fuzz-look documents
 .NOTPARALLEL:
+
+SCHEMA = target/schema/bin/python tests/schema/run.py target/debug/vestibule
 
 run:
 	cargo run --release
 
-test: install check rust sdk browser
+test: install check rust schema fuzz-look sdk browser
 
 install:
 	@echo "== install what is missing"
@@ -24,6 +26,17 @@ check:
 rust:
 	@echo "== Rust tests"
 	cargo test
+
+# Calls the server as its own OpenAPI document allows and forbids, for about a minute, each time the same.
+schema:
+	@echo "== OpenAPI document against the server"
+	cargo build --quiet
+	$(SCHEMA) --generation-deterministic --max-examples 40 --phases examples,coverage,fuzzing
+
+# The long form: other data each time, and sequences of calls.
+schema-long:
+	cargo build --quiet
+	$(SCHEMA) --max-examples 500 --continue-on-failure
 
 sdk:
 	@echo "== SDK: types, tests, size"
@@ -45,6 +58,11 @@ bench:
 # compiler and cargo-fuzz, and says so where they are missing. The seeds are replayed by `make rust` too.
 fuzz:
 	fuzz/run.sh $(TARGET)
+
+# A look of a few seconds at each, where there is what it needs.
+fuzz-look:
+	@echo "== fuzzers"
+	SECONDS_EACH=3 fuzz/run.sh
 
 # Writes openapi/openapi.json and openapi/asyncapi.json from the Rust types.
 documents:

@@ -7,7 +7,7 @@ use vestibule::{
         filter::Filter,
     },
     http::{
-        events::EventQuery, explain::ExplainQuery, extract::form, visitors::ListParams,
+        events::EventQuery, explain::ExplainQuery, extract::form, list_params::ListParams,
         webhooks::LetterQuery,
     },
     model::{

@@ -25,7 +25,7 @@ export interface TimeClause {
   readonly after?: number;
 }
 
-/** Who is in a list: visitors for whom every clause holds. At most 16 clauses, texts of at most 256 bytes. */
+/** Who is in a list: visitors for whom every clause holds. At most 32 clauses, texts of at most 256 characters. */
 export interface ListFilter {
   readonly visitorid?: TextClause;
   readonly url?: TextClause;

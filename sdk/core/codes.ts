@@ -51,6 +51,7 @@ export type ServerErrorCode =
   | "forbiddenfunction"
   | "visitornotpresent"
   | "notfound"
+  | "method"
   | "toolarge"
   | "toomany"
   | "ratelimited"

@@ -74,7 +74,7 @@ impl Blueprint {
                     facades::glance::routes(routes);
                 }
             })
-            .default_service(web::to(http::guard::not_found));
+            .default_service(web::to(http::guard::no_route));
         HttpService::build()
             .keep_alive(KeepAlive::Timeout(service.settings.server.keep_alive))
             .client_request_timeout(service.settings.limits.head_timeout)

@@ -136,7 +136,7 @@ fn an_unknown_key_is_asked_for_but_not_too_often() {
     assert_eq!(service.changes().number(), number, "no answer is no news");
     assert!(service.still_believes(&bearer));
     let question = issuer.ask(NOW + 20_000).unwrap();
-    service.learn(question, Some(KeySet::new(vec![key]).unwrap()), NOW + 10_000);
+    service.learn(question, Some(KeySet::new(vec![key]).unwrap()), NOW + 20_000);
     assert_ne!(service.changes().number(), number, "a key is gone");
     assert!(!service.still_believes(&bearer));
     assert!(service.verify(&unknown, NOW + 20_000).is_ok());

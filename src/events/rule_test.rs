@@ -159,9 +159,9 @@ impl Life {
     fn expected(&self) -> Option<(Value, Value, Option<Value>, Value)> {
         let key = VisitorKey { group: "12345".parse().unwrap(), visitor: self.id.clone() };
         let view = self.visitor.view(&key)?;
-        let terms = view.terms.map(|status| json!({"status": status}));
-        let data = serde_json::to_value(&view.data).unwrap();
-        Some((json!({"connected": true}), json!(view.sockets), terms, data))
+        let terms = view.row.terms.map(|status| json!({"status": status}));
+        let data = serde_json::to_value(&view.row.data).unwrap();
+        Some((json!({"connected": true}), json!(view.row.sockets), terms, data))
     }
 }
 

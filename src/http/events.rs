@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{
-    HttpRequest, HttpResponse, get,
-    http::header::{self, HeaderName},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -99,7 +95,7 @@ impl From<Batch> for EventList {
 /// page by page.
 #[utoipa::path(tag = "events", operation_id = "read_events", security(("token" = [])),
     params(("group" = GroupId, Path, description = "The group"), EventQuery,
-        ("Last-Event-ID" = Option<String>, Header, description = "For a stream: the `id` of the last event that came")),
+        ("Last-Event-ID" = Option<String>, Header, pattern = r"^(|start|now|[0-9a-f]{16}-[0-9]{1,19})$", description = "For a stream: the `id` of the last event that came")),
     responses((status = 200, description = "Events, and where the next answer begins; or the stream, whose `id` is the place behind an event, `event` its type and `data` a GroupEvent",
             content((EventList = "application/json"), (String = "text/event-stream"))),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
@@ -118,7 +114,7 @@ pub async fn read(
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
     let feed = state.events.feed(&group)?;
     // A client that comes back says where it was, whatever the address says.
-    let last = text(&request, HeaderName::from_static("last-event-id"));
+    let last = request.headers().get("last-event-id").map(|last| last.to_str().unwrap_or("?"));
     let last = place("Last-Event-ID", last.filter(|last| !last.is_empty()))?;
     let last = last.or(place("last_event_id", query.last_event_id.as_deref())?);
     let after = place("after", query.after.as_deref())?;

@@ -3,14 +3,15 @@
 use std::time::Instant;
 
 use actix_web::{
-    Error, HttpResponse, ResponseError as _,
+    Error, HttpRequest, HttpResponse, ResponseError as _,
     body::{EitherBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     http::header,
     middleware::Next,
+    web,
 };
 
-use super::{error::ApiError, state::State};
+use super::{documents::Documents, error::ApiError, state::State};
 use crate::{
     auth::{Mode, is_loopback_host},
     model::error::{ErrorCode, Problem},
@@ -64,6 +65,20 @@ fn limited(state: &State, request: &ServiceRequest) -> Result<(), Problem> {
 }
 
 /// The answer at an address where nothing is.
-pub async fn not_found() -> HttpResponse {
+pub fn not_found() -> HttpResponse {
     ApiError(Problem::new(ErrorCode::NotFound, "there is nothing at this address")).error_response()
+}
+
+/// The answer to what no route takes: an address that is documented takes other methods.
+pub async fn no_route(request: HttpRequest, documents: web::Data<Documents>) -> HttpResponse {
+    let pattern = request.resource_map().match_pattern(request.path());
+    let allowed = pattern.as_deref().and_then(|pattern| documents.allowed(pattern));
+    let Some(allowed) = allowed else { return not_found() };
+    let problem = Problem::new(ErrorCode::Method, format!("this address takes {allowed}"));
+    let mut response = ApiError(problem).error_response();
+    // A list of methods is a header's text.
+    if let Ok(allowed) = header::HeaderValue::try_from(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }

@@ -12,6 +12,7 @@ pub mod extract;
 pub mod guard;
 pub mod headers;
 pub mod keys;
+pub mod list_params;
 pub mod operations;
 pub mod pages;
 pub mod paging;

@@ -1,10 +1,17 @@
 //! `/v1/groups/{group}/revocations`: tokens that are called back before their time is over.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde_json::json;
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, SchemaType, Type},
+    },
+};
 
 use super::{
     error::{ApiError, ProblemBody},
@@ -22,22 +29,67 @@ use crate::{
 };
 
 const LONGEST_TEXT: usize = 255;
+/// The same as a pattern: no control characters.
+const TEXT_PATTERN: &str = r"^[^\x00-\x1F\x7F-\x9F]{1,255}$";
 
 /// What is to be revoked: one of `jti`, `subject` and `all`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RevocationWish {
-    /// The token with this name.
-    #[schema(example = "01890a5d-ac96-774b-bcce-b302099a8057")]
     jti: Option<String>,
-    /// The tokens of this subject that were made until now.
-    #[schema(example = "agent-7")]
     subject: Option<String>,
-    /// `true`: all tokens of the group that were made until now.
     #[serde(default)]
     all: bool,
-    /// Why, for those who read the list: 1 to 255 characters.
     reason: Option<String>,
+}
+
+impl ToSchema for RevocationWish {
+    fn name() -> Cow<'static, str> {
+        "RevocationWish".into()
+    }
+}
+
+impl PartialSchema for RevocationWish {
+    /// One form for each kind of target: a list of optional fields would allow what is refused.
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let nothing = || ObjectBuilder::new().schema_type(Type::Null);
+        let flag =
+            |flag: bool| ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([flag]));
+        let jti = || {
+            let pattern = text().pattern(Some("^[!-~]{1,64}$"));
+            pattern.description(Some("The token with this name."))
+        };
+        let subject = || {
+            let pattern = text().pattern(Some(TEXT_PATTERN));
+            pattern.description(Some("The tokens of this subject that were made until now."))
+        };
+        let all =
+            || flag(true).description(Some("All tokens of the group that were made until now."));
+        let reason = || {
+            let types = [Type::String, Type::Null];
+            let text = ObjectBuilder::new().schema_type(SchemaType::from_iter(types));
+            text.pattern(Some(TEXT_PATTERN)).description(Some("Why, for those who read the list."))
+        };
+        let forms = [
+            ("jti", jti(), nothing(), flag(false)),
+            ("subject", nothing(), subject(), flag(false)),
+            ("all", nothing(), nothing(), all()),
+        ];
+        let forms = forms.into_iter().map(|(required, jti, subject, all)| {
+            ObjectBuilder::new()
+                .property("jti", jti)
+                .property("subject", subject)
+                .property("all", all)
+                .property("reason", reason())
+                .required(required)
+                .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        });
+        let one_of = forms.fold(OneOfBuilder::new(), OneOfBuilder::item);
+        let description = "What is to be revoked: one of `jti`, `subject` and `all`.";
+        let examples = [json!({"subject": "agent-7", "reason": "lost his laptop"})];
+        one_of.description(Some(description)).examples(examples).into()
+    }
 }
 
 impl RevocationWish {
@@ -133,7 +185,7 @@ pub struct RevocationQuery {
 
 /// Revokes tokens. Calls with them are refused from now on, and their sockets close with 4507 within a second.
 #[utoipa::path(tag = "revocations", operation_id = "revoke", security(("token" = [])), request_body = RevocationWish,
-    params(("group" = String, Path, description = "The group")),
+    params(("group" = GroupId, Path, description = "The group")),
     responses((status = 201, body = RevocationView, description = "In force, and kept over restarts"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 413, body = ProblemBody),
@@ -165,7 +217,7 @@ pub async fn revoke(
 
 /// Lists the revocations in force.
 #[utoipa::path(tag = "revocations", operation_id = "list_revocations", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), RevocationQuery),
+    params(("group" = GroupId, Path, description = "The group"), RevocationQuery),
     responses((status = 200, body = RevocationList, description = "The revocations, and where the next list begins"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -188,7 +240,7 @@ pub async fn list(
 
 /// Takes a revocation back: its tokens are believed again.
 #[utoipa::path(tag = "revocations", operation_id = "take_revocation_back", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("id" = String, Path, description = "The revocation")),
+    params(("group" = GroupId, Path, description = "The group"), ("id" = String, Path, description = "The revocation")),
     responses((status = 200, body = RevocationView, description = "The revocation, which is no longer in force"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),

@@ -38,7 +38,7 @@ pub struct SignalBody {
 pub struct InvocationBody {
     /// Its name, under `GLANCE.`.
     #[schema(
-        pattern = r"^GLANCE\.",
+        pattern = r"^GLANCE\.[A-Za-z0-9_$]+(\.[A-Za-z0-9_$]+)*$",
         max_length = 200,
         example = "GLANCE.Cobrowse.Visitor.showTerms"
     )]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Minutes, Scope, TokenRequest, bearer},
-    model::{error::Problem, ids::GroupId},
+    model::{error::Problem, ids::GroupId, json::Whole},
 };
 
 /// What is asked for.
@@ -33,8 +33,8 @@ pub struct TokenWish {
     #[schema(schema_with = scope)]
     scope: Option<Scope>,
     /// How long it lives, in minutes.
-    #[schema(minimum = 1, maximum = 120)]
-    minutes: Option<u64>,
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 120)]
+    minutes: Option<Whole>,
 }
 
 /// Words between spaces, or a list of them.
@@ -100,7 +100,7 @@ pub async fn create(
             subject: wish.subject,
             name: wish.name,
             scope: wish.scope.unwrap_or(Scope::AGENT),
-            minutes: wish.minutes.map(Minutes::checked).transpose()?,
+            minutes: wish.minutes.map(|Whole(minutes)| Minutes::checked(minutes)).transpose()?,
         },
         state.clock().wall(),
     )?;

@@ -1,13 +1,15 @@
 //! `/v1/groups/{group}/visitors`: who is there.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Serialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ProblemBody},
     extract::{Bearer, client_address, parse, query as read_query, visitor_key},
-    paging,
+    list_params::ListParams,
     state::{State, ask},
 };
 use crate::{
@@ -16,76 +18,10 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, VisitorId, VisitorKey},
-        list::{Filter, Sort},
         view::VisitorView,
     },
     telemetry::labels::Limited,
 };
-
-/// Which visitors.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct ListParams {
-    /// At most so many: 1 to 1000; 100 when missing.
-    #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
-    /// The `next` of the list before, asked for with the same `sort`.
-    cursor: Option<String>,
-    /// The order: `visitorid`, `since`, `updated` or `data.KEY`, with `-` before it for the greatest first; visitors
-    /// without a value come last. `visitorid` when missing.
-    sort: Option<String>,
-    /// Only the visitor whom this code leads to. Stands alone.
-    #[param(value_type = Option<Code>)]
-    uniqueid: Option<String>,
-    /// Only visitors who fulfil every clause, `field=value` or `field[operator]=value`; at most 16. Fields: `visitorid` and
-    /// `url` (operators `eq`, `prefix`, `contains`), `data.KEY` (also `exists`, `lt`, `lte`, `gt`, `gte`), `text` (in the
-    /// id or in any value), `anonymous`, `transit`, `visibility`, `terms`, `since` and `updated` (`before`, `after`).
-    #[param(style = Form, explode, value_type = Option<std::collections::HashMap<String, String>>)]
-    filter: Filter,
-}
-
-impl ListParams {
-    /// Takes a query's pairs apart.
-    ///
-    /// # Errors
-    /// `badrequest` that names the field.
-    pub fn read(pairs: &[(String, String)]) -> Result<Self, Problem> {
-        let (mut limit, mut cursor, mut sort, mut uniqueid) = (None, None, None, None);
-        let mut clauses = Vec::new();
-        for (name, value) in pairs {
-            let place = match name.as_str() {
-                "limit" => &mut limit,
-                "cursor" => &mut cursor,
-                "sort" => &mut sort,
-                "uniqueid" => &mut uniqueid,
-                _ => {
-                    clauses.push((name.as_str(), value.as_str()));
-                    continue;
-                }
-            };
-            if place.replace(value.clone()).is_some() {
-                return Err(Problem::field(name.as_str(), "must stand once"));
-            }
-        }
-        // What is no number is as wrong as one that is too small.
-        let limit = limit.map(|limit| limit.parse().unwrap_or_default());
-        let limit = paging::limit(limit, paging::USUAL)?;
-        let filter = Filter::from_query(clauses)?;
-        if uniqueid.is_some() && !(filter.is_all() && cursor.is_none() && sort.is_none()) {
-            return Err(Problem::field("uniqueid", "must stand alone"));
-        }
-        Ok(Self { limit: Some(limit), cursor, sort, uniqueid, filter })
-    }
-
-    fn page(self) -> Result<PageQuery, Problem> {
-        Ok(PageQuery {
-            filter: self.filter,
-            sort: self.sort.map_or(Ok(Sort::BY_VISITOR), |sort| sort.parse())?,
-            after: self.cursor.as_deref().map(Cursor::read).transpose()?,
-            limit: self.limit.unwrap_or(paging::USUAL),
-        })
-    }
-}
 
 /// Visitors who are there.
 #[derive(Serialize, ToSchema)]
@@ -118,18 +54,18 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::READ)?;
     let group: GroupId = parse(&group)?;
-    let params = ListParams::read(&read_query::<Vec<_>>(&request)?)?;
-    if let Some(code) = &params.uniqueid {
-        let found = by_code(&request, &state, group.clone(), parse(code)?).await?;
+    let ListParams { code, page } = ListParams::read(&read_query::<Vec<_>>(&request)?)?;
+    if let Some(code) = code {
+        let found = by_code(&request, &state, group.clone(), code).await?;
         let none = PageQuery { limit: 0, ..PageQuery::default() };
         let total = ask(|answer| state.lists.page(&group, none, answer)).await??.total;
-        let visitors: Vec<_> = found.into_iter().collect();
-        let list = VisitorList { count: visitors.len(), visitors, total, next: None };
+        let part = Page::of_one(found.as_ref().map(|view| Arc::new(view.row.clone())), &page);
+        let visitors: Vec<_> = found.into_iter().take(part.visitors.len()).collect();
+        let list = VisitorList { visitors, count: part.count, total, next: None };
         return Ok(HttpResponse::Ok().json(list));
     }
-    let query = params.page()?;
     let Page { visitors, count, total, next } =
-        ask(|answer| state.lists.page(&group, query, answer)).await??;
+        ask(|answer| state.lists.page(&group, page, answer)).await??;
     // Who left since then is not among them.
     let visitors = ask(|answer| state.presence.views(&group, visitors, answer)).await?;
     let next = next.as_ref().map(Cursor::text);

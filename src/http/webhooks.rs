@@ -37,7 +37,7 @@ const MOST: u32 = 1_000;
 /// How an endpoint is doing.
 #[derive(Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Health {
+pub enum WebhookHealth {
     /// It takes events.
     Up,
     /// Many requests in a row failed; now and then one event is tried.
@@ -57,7 +57,7 @@ pub struct WebhookView {
     /// Which types of events.
     types: Vec<&'static str>,
     /// How it is doing.
-    health: Health,
+    health: WebhookHealth,
     /// Events that wait for it.
     waiting: usize,
     /// How long the oldest of them has been waiting, milliseconds.
@@ -111,6 +111,7 @@ pub struct LetterQuery {
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
     /// The `next` of the list before.
+    #[param(minimum = 0, maximum = 9223372036854775807_i64)]
     cursor: Option<u64>,
 }
 
@@ -143,9 +144,9 @@ pub async fn list(
             url: endpoint.address.to_string(),
             types: endpoint.kinds.names().collect(),
             health: match (doing.gone, doing.down) {
-                (true, _) => Health::Gone,
-                (false, true) => Health::Down,
-                (false, false) => Health::Up,
+                (true, _) => WebhookHealth::Gone,
+                (false, true) => WebhookHealth::Down,
+                (false, false) => WebhookHealth::Up,
             },
             waiting: doing.waiting,
             oldest_ms: doing.oldest_ms,
@@ -171,7 +172,11 @@ pub async fn list_letters(
     let (mailbox, _) = find(&state, &bearer, &path.0, &path.1)?;
     let query: LetterQuery = read_query(&request)?;
     let limit = paging::limit(query.limit, paging::USUAL)?;
-    let found = state.letters.list(&mailbox, query.cursor.unwrap_or(0), limit).await;
+    let cursor = query.cursor.unwrap_or(0);
+    if i64::try_from(cursor).is_err() {
+        return Err(Problem::field("cursor", "must be the next of an earlier list").into());
+    }
+    let found = state.letters.list(&mailbox, cursor, limit).await;
     let found = found.map_err(broken)?;
     let next = paging::next(&found, limit, |last| last.id);
     let letters = found.into_iter().map(|Letter { id, letter }| DeadLetter {
@@ -211,7 +216,7 @@ pub async fn redeliver_all(
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
         (status = 429, body = ProblemBody, description = "`toomany`")))]
-#[post("/v1/groups/{group}/webhooks/{webhook}/dead-letters/{letter}/redeliver")]
+#[post("/v1/groups/{group}/webhooks/{webhook}/dead-letters/{letter:[0-9]+}/redeliver")]
 pub async fn redeliver_one(
     state: State,
     path: web::Path<(String, String, String)>,
@@ -245,7 +250,7 @@ pub async fn delete_all(
     responses((status = 200, body = Handled, description = "It is thrown away"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`")))]
-#[delete("/v1/groups/{group}/webhooks/{webhook}/dead-letters/{letter}")]
+#[delete("/v1/groups/{group}/webhooks/{webhook}/dead-letters/{letter:[0-9]+}")]
 pub async fn delete_one(
     state: State,
     path: web::Path<(String, String, String)>,

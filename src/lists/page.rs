@@ -1,18 +1,17 @@
 //! A page of a list, for who asks once and comes back with a cursor.
 
-use std::ops::Bound;
-
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use std::{ops::Bound, sync::Arc};
 
 use super::view::Rows;
 use crate::model::{
     error::Problem,
     ids::VisitorId,
-    list::{Facts, Filter, Place, Rank, Sort},
+    list::{Facts, Filter, Place, Rank, Row, Sort},
+    presence::MAX_VALUE_BYTES,
 };
 
-/// Longest cursor that is read: a value of presence data with every byte escaped, in base64.
-const MAX_CURSOR_BYTES: usize = 12 * 1024;
+/// Digits of the longest text of presence data.
+const MAX_TEXT_DIGITS: usize = 2 * MAX_VALUE_BYTES;
 
 /// The last row of a page: the next one begins after it, whether it is still there or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,11 +21,23 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// What a cursor looks like: what the row is sorted by, and whose it is.
+    pub const PATTERN: &str =
+        r"^(i|t[0-9]{1,19}|n[0-9a-f]{16}|x([0-9a-f]{2}){0,1024})\.[A-Za-z0-9._~-]{1,100}$";
+
     /// The text that is handed out. Good for the same order only.
     #[must_use]
     pub fn text(&self) -> String {
-        let json = serde_json::to_vec(&(&self.rank, &self.visitor)).unwrap_or_default();
-        BASE64_URL_SAFE_NO_PAD.encode(json)
+        let Self { rank, visitor } = self;
+        match rank {
+            Rank::Missing => format!("i.{visitor}"),
+            Rank::Time(time) => format!("t{time}.{visitor}"),
+            Rank::Number(number) => format!("n{:016x}.{visitor}", number.to_bits()),
+            Rank::Text(text) => {
+                let bytes: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+                format!("x{bytes}.{visitor}")
+            }
+        }
     }
 
     /// Reads what was handed out.
@@ -34,16 +45,36 @@ impl Cursor {
     /// # Errors
     /// It was not.
     pub fn read(text: &str) -> Result<Self, Problem> {
-        let bytes = Some(text).filter(|text| text.len() <= MAX_CURSOR_BYTES);
-        let bytes = bytes.and_then(|text| BASE64_URL_SAFE_NO_PAD.decode(text).ok());
-        let read = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let (rank, visitor) =
-            read.ok_or_else(|| Problem::field("cursor", "must be the next of an earlier list"))?;
-        Ok(Self { rank, visitor })
+        let read = text.split_once('.').and_then(|(rank, visitor)| {
+            Some(Self { rank: read_rank(rank)?, visitor: visitor.parse().ok()? })
+        });
+        read.ok_or_else(|| Problem::field("cursor", "must be the next of an earlier list"))
     }
 
     fn of(place: &Place) -> Self {
         Self { rank: place.rank.clone(), visitor: place.row.visitorid.clone() }
+    }
+}
+
+fn read_rank(text: &str) -> Option<Rank> {
+    let (kind, rest) = text.split_at_checked(1)?;
+    let is_hex = || rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match (kind, rest.len()) {
+        ("i", 0) => Some(Rank::Missing),
+        ("t", 1..=19) if rest.bytes().all(|byte| byte.is_ascii_digit()) => {
+            rest.parse().ok().map(Rank::Time)
+        }
+        ("n", 16) if is_hex() => {
+            u64::from_str_radix(rest, 16).ok().map(|bits| Rank::Number(f64::from_bits(bits)))
+        }
+        ("x", 0..=MAX_TEXT_DIGITS) if rest.len() % 2 == 0 && is_hex() => {
+            let digits = rest.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).ok());
+            let bytes = digits.map(|pair| u8::from_str_radix(pair?, 16).ok());
+            let bytes = bytes.collect::<Option<Vec<_>>>()?;
+            // What is no text was not handed out by us, and stands somewhere, too.
+            Some(Rank::Text(String::from_utf8_lossy(&bytes).into()))
+        }
+        _ => None,
     }
 }
 
@@ -78,6 +109,14 @@ pub struct Page {
     pub total: usize,
     /// Where the next page begins; `None` when this is the end.
     pub next: Option<Cursor>,
+}
+
+impl Page {
+    /// The page of a list that holds one visitor at most.
+    #[must_use]
+    pub fn of_one(row: Option<Arc<Row>>, query: &PageQuery) -> Self {
+        page(&row.into_iter().map(|row| (row.visitorid.clone(), row)).collect(), query)
+    }
 }
 
 /// The page of these rows.
@@ -176,9 +215,45 @@ mod tests {
         }
     }
 
+    /// A cursor of each kind reads back, one of the longest text of presence data, too.
+    #[test]
+    fn cursors_read_back() {
+        let long = "é".repeat(MAX_VALUE_BYTES / 2);
+        for rank in [
+            Rank::Missing,
+            Rank::Time(1_700_000_000_000),
+            Rank::Number(-0.5),
+            Rank::Number(1e300),
+            Rank::Text("".into()),
+            Rank::Text("a.b \u{1F600}".into()),
+            Rank::Text(long.into()),
+        ] {
+            let cursor = Cursor { rank, visitor: "t1.ada~_-".parse().unwrap() };
+            assert_eq!(Cursor::read(&cursor.text()).unwrap(), cursor);
+        }
+    }
+
     #[test]
     fn what_was_not_handed_out_is_no_cursor() {
-        for text in ["", "ada", "W10", &"A".repeat(MAX_CURSOR_BYTES + 1)] {
+        let long = format!("x{}.ada", "61".repeat(MAX_VALUE_BYTES + 1));
+        for text in [
+            "",
+            "ada",
+            ".ada",
+            "i.",
+            "i.a b",
+            "i1.ada",
+            "t.ada",
+            "t-1.ada",
+            "t+1.ada",
+            "n1.ada",
+            "nXFF0000000000000.ada",
+            "x6.ada",
+            "xFF.ada",
+            "x+1.ada",
+            "é.ada",
+            &long,
+        ] {
             assert_eq!(Cursor::read(text).unwrap_err().field.as_deref(), Some("cursor"), "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! error_codes {
-    ($(#[doc = $meaning:literal] $name:ident = $text:literal, $status:literal;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident = $text:tt, $status:literal;)*) => {
         /// What went wrong, in the word that programs compare.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
         pub enum ErrorCode {
@@ -54,6 +54,8 @@ error_codes! {
     VisitorNotPresent = "visitornotpresent", 404;
     /// No such thing.
     NotFound = "notfound", 404;
+    /// The address takes other methods only; `Allow` names them.
+    Method = "method", 405;
     /// A body, frame or record over its limit.
     TooLarge = "toolarge", 413;
     /// A bounded queue or list is full.

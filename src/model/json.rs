@@ -79,6 +79,23 @@ impl Json {
     }
 }
 
+/// A whole number, however JSON writes it: `77` and `77.0` are one number, to a JSON schema too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whole(pub u64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let whole = number.as_u64().or_else(|| {
+            // Exact up to 2^53, where a float still tells whole numbers apart.
+            let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            (0.0..=9_007_199_254_740_992.0).contains(&float).then_some(float as u64)
+        });
+        whole.map(Self).ok_or_else(|| serde::de::Error::custom("must be a whole number"))
+    }
+}
+
 /// What is wrong, without the place, and without the value or name that the library quotes: what somebody puts into the
 /// wrong field may be a secret, and may be long; and answers are logged by those who get them.
 #[must_use]
@@ -168,6 +185,17 @@ mod tests {
 
     fn of<T: serde::de::DeserializeOwned>(text: &str) -> String {
         sentence(&serde_json::from_str::<T>(text).err().unwrap())
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_as_a_float() {
+        let read = |text: &str| serde_json::from_str::<Whole>(text).map(|Whole(number)| number);
+        for (text, number) in [("77", 77), ("77.0", 77), ("7.7e1", 77), ("-0.0", 0)] {
+            assert_eq!(read(text).unwrap(), number, "{text}");
+        }
+        for text in ["77.5", "-1", "-1.0", "1e300", "\"77\"", "null", "true"] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]

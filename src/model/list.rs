@@ -9,7 +9,7 @@ mod window;
 
 pub use self::{
     facts::Facts,
-    filter::{Filter, MAX_CLAUSES, MAX_VALUE_BYTES},
+    filter::{Filter, MAX_CLAUSES, MAX_VALUE_CHARACTERS},
     sort::{Place, Rank, Sort},
     window::{DEFAULT_SIZE, MAX_OFFSET, MAX_SIZE, Window},
 };

@@ -329,7 +329,8 @@ pub fn close_of(problem: &Problem) -> Close {
         | ErrorCode::BadRequest
         | ErrorCode::ForbiddenFunction
         | ErrorCode::VisitorNotPresent
-        | ErrorCode::NotFound => CloseCode::BadRequest,
+        | ErrorCode::NotFound
+        | ErrorCode::Method => CloseCode::BadRequest,
     };
     Close { code, retry_ms: problem.retry_ms }
 }

@@ -64,7 +64,9 @@ async fn a_code_leads_to_its_visitor() {
     agent.hear_a("signaloutcome").await;
     let path = format!("/v1/groups/12345/visitors?uniqueid={code}");
     let (_, list) = server.rest("GET", &path, None).await;
-    assert_eq!(list["visitors"][0]["visitorid"], "ada");
+    assert_eq!((&list["visitors"][0]["visitorid"], &list["count"]), (&json!("ada"), &json!(1)));
+    let (_, list) = server.rest("GET", &format!("{path}&visibility=hidden"), None).await;
+    assert_eq!((&list["visitors"], &list["total"]), (&json!([]), &json!(1)), "he is seen");
     // One that leads nowhere, and one of another group.
     let nowhere = if code == "000000" { "000001" } else { "000000" };
     let found = agent.ok(json!({"type": "lookup", "uniqueid": nowhere})).await;

@@ -13,6 +13,8 @@ use vestibule::{
     },
 };
 
+use crate::support::Server;
+
 fn file(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap_or_default()
 }
@@ -38,6 +40,24 @@ fn a_filter_of_events_knows_every_type() {
     let types = parameters.as_array().unwrap().iter().find(|it| it["name"] == "types").unwrap();
     let one = format!("({})", EventKind::NAMES.join("|"));
     assert_eq!(types["schema"]["pattern"], format!("^ *{one} *(, *{one} *)*$"));
+}
+
+/// RFC 9110, section 15.5.6.
+#[test]
+fn other_methods_are_refused_with_those_that_are_documented() {
+    let server = Server::start();
+    for (path, item) in openapi()["paths"].as_object().unwrap() {
+        let methods: BTreeSet<_> =
+            item.as_object().unwrap().keys().map(|method| method.to_uppercase()).collect();
+        // Any text stands for a parameter, but for a letter's number.
+        let address = path.replace("{letter}", "1").replace(['{', '}'], "");
+        let request = format!("PATCH {address} HTTP/1.1\r\nhost: x\r\n");
+        let answer = server.exchange(&request).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{path}: {answer}");
+        assert!(answer.contains(r#""code":"method""#), "{path}: {answer}");
+        let allow = answer.lines().find_map(|line| line.strip_prefix("allow: ")).unwrap();
+        assert_eq!(allow.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), methods);
+    }
 }
 
 /// Every `$ref` below `value`.

@@ -199,7 +199,7 @@ async fn a_list_by_rest_is_filtered_sorted_and_counted() {
         ("data.cart[gt]=x", "data.cart"),
         ("sort=cart", "sort"),
         ("limit=5&limit=6", "limit"),
-        ("uniqueid=123456&sort=since", "uniqueid"),
+        ("cursor=i", "cursor"),
     ] {
         let path = format!("/v1/groups/12345/visitors?{query}");
         let (status, problem) = server.rest("GET", &path, None).await;

@@ -109,7 +109,7 @@ fn every_route_answers_with_them() {
         ("GET", "/demo/nowhere", "", 404),
         ("GET", "/pages/nowhere.css", "", 404),
         ("GET", "/sdk/nowhere.js", "", 404),
-        ("DELETE", "/v1/tokens", "", 404),
+        ("DELETE", "/v1/tokens", "", 405),
         ("HEAD", "/nowhere", "", 404),
         ("GET", "/v1/groups/12345/visitors", "", 401),
         ("POST", "/v1/tokens", "content-type: application/json\r\ncontent-length: 0\r\n", 401),

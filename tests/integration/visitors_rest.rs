@@ -77,7 +77,7 @@ async fn a_list_is_read_page_by_page() {
         ("limit=1001", "limit"),
         ("limit=x", "limit"),
         ("cursor=%20", "cursor"),
-        ("uniqueid=12", "code"),
+        ("uniqueid=12", "uniqueid"),
         ("more=1", "more"),
     ] {
         let (status, problem) =

@@ -8,7 +8,7 @@ use super::{
     types::{Accepted, Failure, Find, Location, Lookup, Signal, VisitorQuery},
 };
 use crate::{
-    auth::Scope,
+    auth::{Agent, Scope},
     http::{
         extract::{Body, json as read_json, parse, query as read_query, text, verify},
         signals::submit,
@@ -71,12 +71,14 @@ pub async fn signal_visitor(
     Body(body): Body,
 ) -> impl Responder {
     let send = async {
+        let agent = verify(&request)?;
         let message = message(read_json::<Signal>(&body)?)?;
         let scope = match message {
             Message::Signal { .. } => Scope::SIGNAL,
             Message::Invoke { .. } => Scope::INVOKE,
         };
-        let key = addressee(&request, &state, scope).await?;
+        agent.require(scope)?;
+        let key = addressee(&request, &state, &agent).await?;
         let visitorid = key.visitor.clone();
         let (id, outcome) = submit(&state, key, message, Target::Focus, None).await?;
         Ok(HttpResponse::Ok().json(Accepted { visitorid, id, outcome }))
@@ -96,21 +98,21 @@ pub(super) fn fail(problem: Problem) -> HttpResponse {
 }
 
 async fn found(request: &HttpRequest, state: &State) -> Result<Option<VisitorView>, Problem> {
-    match addressee(request, state, Scope::READ).await {
+    let agent = verify(request)?;
+    agent.require(Scope::READ)?;
+    match addressee(request, state, &agent).await {
         Ok(key) => look_up(state, key).await,
         Err(problem) if problem.code == ErrorCode::VisitorNotPresent => Ok(None),
         Err(problem) => Err(problem),
     }
 }
 
-/// The visitor that a query means, once the token allows what is wanted of him.
+/// The visitor that a query means, if this agent may mean him.
 async fn addressee(
     request: &HttpRequest,
     state: &State,
-    scope: Scope,
+    agent: &Agent,
 ) -> Result<VisitorKey, Problem> {
-    let agent = verify(request)?;
-    agent.require(scope)?;
     let query: VisitorQuery = read_query(request)?;
     let group = query.groupid.as_deref().or(query.group.as_deref());
     let group: GroupId = group.map(parse).transpose()?.unwrap_or_else(|| agent.group.clone());

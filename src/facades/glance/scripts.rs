@@ -23,7 +23,7 @@ pub async fn script(request: HttpRequest) -> HttpResponse {
     let name = match query.script.as_deref() {
         None | Some("" | "PresenceVisitor") => "PresenceVisitor",
         Some("PresenceAgent") => "PresenceAgent",
-        Some(_) => return not_found().await,
+        Some(_) => return not_found(),
     };
     pages::script(&request, &format!("facades/glance/{name}.js"))
 }

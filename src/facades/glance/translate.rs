@@ -55,13 +55,13 @@ pub fn location(address: &str) -> Location {
 
 /// A visitor as `/lookupvisitor` tells him.
 pub fn lookup(visitor: &VisitorView, location: Location) -> Lookup {
-    let data = serde_json::from_str(visitor.data.text()).unwrap_or_default();
+    let data = serde_json::from_str(visitor.row.data.text()).unwrap_or_default();
     let mut lookup = Lookup {
         data,
-        visitorid: visitor.visitorid.to_string(),
+        visitorid: visitor.row.visitorid.to_string(),
         groupid: visitor.group.to_string(),
-        visitorpresent: seconds(visitor.since),
-        timestamp: seconds(visitor.updated),
+        visitorpresent: seconds(visitor.row.since),
+        timestamp: seconds(visitor.row.updated),
         location,
     };
     // A page must not pass its own words off as ours.
@@ -137,17 +137,15 @@ pub fn long_time(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::presence::PresenceData;
+    use crate::model::{list::Row, presence::PresenceData};
 
     fn view(data: serde_json::Value) -> VisitorView {
         let update = crate::model::presence::PresenceUpdate::from_json(data, "data").unwrap();
         let mut data = PresenceData::EMPTY;
         data.merge(&update).unwrap();
-        VisitorView {
+        let row = Row {
             visitorid: "example".parse().unwrap(),
-            group: "12345".parse().unwrap(),
             anonymous: false,
-            connected: true,
             epoch: 1,
             sequence: 1,
             since: Timestamp(1_583_953_702_049),
@@ -156,9 +154,9 @@ mod tests {
             visibility: None,
             terms: None,
             data,
-            tabs: Vec::new(),
-            held: 0,
-        }
+        };
+        let group = "12345".parse().unwrap();
+        VisitorView { row, group, connected: true, tabs: Vec::new(), held: 0 }
     }
 
     /// The example of the interface's documentation (`glance.md` 4.2).

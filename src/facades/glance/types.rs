@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::model::{
-    ids::{SignalId, VisitorId},
+    ids::{Code, GroupId, SignalId, VisitorId},
     json::Json,
     signal::Outcome,
 };
@@ -15,27 +15,36 @@ use crate::model::{
 #[into_params(parameter_in = Query)]
 pub struct VisitorQuery {
     /// The group; the token's when missing.
+    #[param(value_type = Option<GroupId>)]
     pub groupid: Option<String>,
     /// A synonym of `groupid` that the script's address uses.
+    #[param(value_type = Option<GroupId>)]
     pub group: Option<String>,
     /// The visitor by his id; this or `uniqueid`.
+    #[param(value_type = Option<VisitorId>)]
     pub visitorid: Option<String>,
     /// The visitor by the code that he read out.
+    #[param(value_type = Option<Code>)]
     pub uniqueid: Option<String>,
 }
 
-/// Where a visitor is to be reached: always this service.
+/// Where a visitor is to be reached: always this service. Missing where nobody is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Location {
     /// Host and instance.
+    #[schema(required = false)]
     pub ds: String,
     /// Host and port.
+    #[schema(required = false)]
     pub direct: String,
     /// Host.
+    #[schema(required = false)]
     pub directserver: String,
     /// Always that of `httpsport`.
+    #[schema(required = false)]
     pub tlsport: u16,
     /// The port.
+    #[schema(required = false)]
     pub httpsport: u16,
 }
 
@@ -47,12 +56,16 @@ pub struct Lookup {
     #[schema(value_type = HashMap<String, Value>)]
     pub data: Map<String, Value>,
     /// The visitor.
+    #[schema(required = false)]
     pub visitorid: String,
     /// The group.
+    #[schema(required = false)]
     pub groupid: String,
     /// Unix seconds as text with one decimal: when he became connected.
+    #[schema(required = false)]
     pub visitorpresent: String,
     /// Likewise: when he was last heard of.
+    #[schema(required = false)]
     pub timestamp: String,
     #[serde(flatten)]
     pub location: Location,
@@ -73,7 +86,7 @@ pub struct Find {
 pub struct Signal {
     /// `signal` or `invoke`; `type` is what the sockets of the original say.
     #[serde(alias = "type")]
-    #[schema(example = "invoke")]
+    #[schema(pattern = "^(signal|invoke)$", example = "invoke")]
     pub mtype: String,
     /// For `signal` any JSON; for `invoke` an object with `func` and `args`.
     #[serde(default, deserialize_with = "Json::present")]
@@ -121,6 +134,7 @@ pub struct Credentials {
     #[serde(alias = "loginKey")]
     pub loginkey: Option<String>,
     /// `presence` or `webservices`; both mean the same here.
+    #[schema(pattern = "^(presence|webservices)$")]
     pub service: Option<String>,
     /// The token's life in minutes, as number or text; brought into 1 to 120.
     pub duration: Option<Value>,
@@ -131,12 +145,16 @@ pub struct Credentials {
 #[into_params(parameter_in = Query)]
 pub struct AuthorizationQuery {
     /// `presence` or `webservices`; both mean the same here.
+    #[param(pattern = "^(presence|webservices)$")]
     pub service: Option<String>,
     /// The token's life in minutes; brought into 1 to 120.
+    #[param(pattern = "^-?[0-9]{1,18}$")]
     pub duration: Option<String>,
     /// The group.
+    #[param(value_type = Option<GroupId>)]
     pub groupid: Option<String>,
     /// A synonym of `groupid`.
+    #[param(value_type = Option<GroupId>)]
     pub group: Option<String>,
     /// Read and not used.
     #[serde(default, rename = "site")]

@@ -1,19 +1,28 @@
 //! The OpenAPI 3.1 document.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
         Components, Content, Info, OpenApiVersion, Paths, Ref, RefOr, Response, Server, Tag,
-        path::Operation,
+        path::{Operation, Parameter, PathItem},
+        schema::{Schema, SchemaType, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
         server::ServerBuilder,
     },
 };
 
 use super::codes::Tables;
-use crate::{http, model::error::ErrorCode};
+use crate::{
+    http,
+    model::{
+        error::ErrorCode,
+        ids::{Code, GroupId, IdempotencyKey, SignalId, VisitorId},
+    },
+};
 
 /// Our own interface, without the facades'.
 #[derive(OpenApi)]
@@ -70,6 +79,7 @@ use crate::{http, model::error::ErrorCode};
         http::documents::asyncapi_json,
         http::pages::about,
     ),
+    components(schemas(Code, GroupId, IdempotencyKey, SignalId, VisitorId)),
     modifiers(&Security),
 )]
 pub struct Rest;
@@ -94,6 +104,24 @@ struct Described {
     tables: Tables,
 }
 
+impl Document {
+    /// The methods of each path, as the header `Allow` lists them.
+    pub fn allowed(&self) -> BTreeMap<String, String> {
+        let of_item = |item: &PathItem| {
+            let operations = [
+                ("GET", &item.get),
+                ("POST", &item.post),
+                ("PUT", &item.put),
+                ("DELETE", &item.delete),
+            ];
+            let there = operations.into_iter().filter(|(_, operation)| operation.is_some());
+            there.map(|(method, _)| method).collect::<Vec<_>>().join(", ")
+        };
+        let paths = self.paths.paths.iter();
+        paths.map(|(path, item)| (path.clone(), of_item(item))).collect()
+    }
+}
+
 /// The document.
 pub fn document(
     public_url: Option<&str>,
@@ -101,7 +129,8 @@ pub fn document(
 ) -> Document {
     let mut own = Rest::openapi();
     problems(&mut own, "ProblemBody", "application/problem+json");
-    let all = facades.into_iter().fold(own, utoipa::openapi::OpenApi::merge_from);
+    let mut all = facades.into_iter().fold(own, utoipa::openapi::OpenApi::merge_from);
+    parameters(&mut all);
     let url = public_url.unwrap_or("/");
     Document {
         openapi: all.openapi,
@@ -174,6 +203,44 @@ pub fn problems(document: &mut utoipa::openapi::OpenApi, body: &str, media: &str
             complete(operation, &reference, media);
         }
     }
+}
+
+/// A parameter that is not given is missing, and not `null`: an address has no way to say that.
+fn parameters(document: &mut utoipa::openapi::OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten();
+        for parameter in operations.filter_map(|operation| operation.parameters.as_mut()).flatten()
+        {
+            if let RefOr::T(Parameter { schema: Some(schema), .. }) = parameter {
+                without_null(schema);
+            }
+        }
+    }
+}
+
+fn without_null(schema: &mut RefOr<Schema>) {
+    let only = match schema {
+        RefOr::T(Schema::Object(object)) => {
+            if let SchemaType::Array(types) = &mut object.schema_type {
+                types.retain(|kind| *kind != Type::Null);
+            }
+            return;
+        }
+        RefOr::T(Schema::OneOf(choice)) => {
+            choice.items.retain(|item| !is_null(item));
+            if choice.items.len() == 1 { choice.items.pop() } else { None }
+        }
+        _ => return,
+    };
+    if let Some(only) = only {
+        *schema = only;
+    }
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    let RefOr::T(Schema::Object(object)) = schema else { return false };
+    object.schema_type == SchemaType::Type(Type::Null)
 }
 
 fn complete(operation: &mut Operation, reference: &str, media: &str) {

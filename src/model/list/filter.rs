@@ -11,9 +11,9 @@ use crate::model::{
 };
 
 /// Most clauses of one filter.
-pub const MAX_CLAUSES: usize = 16;
-/// Longest text that a clause compares with, in bytes.
-pub const MAX_VALUE_BYTES: usize = 256;
+pub const MAX_CLAUSES: usize = 32;
+/// Longest text that a clause compares with, in characters.
+pub const MAX_VALUE_CHARACTERS: usize = 256;
 
 /// Which visitors a list wants: those who fulfil every clause. Equal filters are equal however they were written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

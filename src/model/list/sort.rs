@@ -1,7 +1,5 @@
 use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-
 use super::{Facts, Row};
 use crate::model::{
     error::Problem,
@@ -25,8 +23,7 @@ enum By {
 }
 
 /// What a row is sorted by. Numbers come before texts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Rank {
     /// A time.
     Time(u64),
@@ -119,7 +116,7 @@ impl Rank {
         }
     }
 
-    /// A whole number that was read back from a cursor looks like a time.
+    /// A cursor of another order may bring a time among numbers.
     #[allow(clippy::cast_precision_loss)]
     fn as_number(&self) -> Option<f64> {
         match self {

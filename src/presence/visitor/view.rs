@@ -16,9 +16,7 @@ impl Visitor {
     /// The visitor as readers see him; `None` when he is not there.
     #[must_use]
     pub fn view(&self, key: &VisitorKey) -> Option<VisitorView> {
-        if !self.is_connected() {
-            return None;
-        }
+        let row = self.row(&key.visitor)?;
         let tabs = self.sockets.iter().map(|socket| TabView {
             tab: socket.tab.clone(),
             page: socket.page.clone(),
@@ -27,18 +25,9 @@ impl Visitor {
             listening: socket.listening,
         });
         Some(VisitorView {
-            visitorid: key.visitor.clone(),
+            row,
             group: key.group.clone(),
-            anonymous: key.visitor.is_anonymous(),
             connected: true,
-            epoch: self.epoch,
-            sequence: self.sequence,
-            since: self.since,
-            updated: self.updated,
-            sockets: self.sockets.len(),
-            visibility: self.visibility,
-            terms: self.terms,
-            data: self.data.clone(),
             tabs: tabs.collect(),
             held: self.signals.waiting(),
         })

@@ -301,36 +301,25 @@ fn data() -> PresenceData {
 }
 
 fn row() -> Result<Row, InvalidId> {
-    let VisitorView { visitorid, anonymous, epoch, sequence, since, updated, .. } = view()?;
-    let (sockets, visibility, terms) = (1, Some(Visibility::Visible), None);
     Ok(Row {
-        visitorid,
-        anonymous,
-        epoch,
-        sequence,
-        since,
-        updated,
-        sockets,
-        visibility,
-        terms,
-        data: data(),
-    })
-}
-
-fn view() -> Result<VisitorView, InvalidId> {
-    Ok(VisitorView {
         visitorid: "ada".parse()?,
-        group: "12345".parse()?,
         anonymous: false,
-        connected: true,
         epoch: EPOCH,
         sequence: 7,
         since: Timestamp(EPOCH),
         updated: NOW,
         sockets: 1,
         visibility: Some(Visibility::Visible),
-        terms: Some(TermsStatus::Accepted),
+        terms: None,
         data: data(),
+    })
+}
+
+fn view() -> Result<VisitorView, InvalidId> {
+    Ok(VisitorView {
+        row: Row { terms: Some(TermsStatus::Accepted), ..row()? },
+        group: "12345".parse()?,
+        connected: true,
         tabs: vec![TabView {
             tab: "t8Xq2".parse()?,
             page: "p41Lz".parse()?,

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::{
-    Bound, Clause, Comparison, Filter, Finite, MAX_CLAUSES, MAX_VALUE_BYTES, Match, Terms, Test,
+    Bound, Clause, Comparison, Filter, Finite, MAX_CLAUSES, MAX_VALUE_CHARACTERS, Match, Terms,
+    Test,
 };
 use crate::model::{error::Problem, presence::MAX_KEY_CHARACTERS};
 
@@ -136,8 +137,8 @@ impl<'a> Operand<'a> {
             Value::Number(number) => number.to_string().into(),
             _ => return Err(self.broken("must be compared with a string or a number")),
         };
-        if text.len() > MAX_VALUE_BYTES {
-            let rule = format!("must be compared with at most {MAX_VALUE_BYTES} bytes");
+        if text.chars().count() > MAX_VALUE_CHARACTERS {
+            let rule = format!("must be compared with at most {MAX_VALUE_CHARACTERS} characters");
             return Err(self.broken(rule));
         }
         Ok(text)

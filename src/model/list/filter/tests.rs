@@ -77,7 +77,7 @@ fn what_is_no_filter_is_refused_by_field() {
         (json!({"since": {"after": -5}}), "filter.since"),
         (json!({"transit": "maybe"}), "filter.transit"),
         (json!({"visibility": "dim"}), "filter.visibility"),
-        (json!({"text": "x".repeat(MAX_VALUE_BYTES + 1)}), "filter.text"),
+        (json!({"text": "x".repeat(MAX_VALUE_CHARACTERS + 1)}), "filter.text"),
     ] {
         assert_eq!(field(Filter::from_json(&filter)), expected, "{filter}");
     }

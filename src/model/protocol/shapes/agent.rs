@@ -73,7 +73,7 @@ pub struct ListFields {
     /// The agent's own number for the list. One that he has is replaced by this.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_u64)]
     pub list: u64,
-    /// Who is in it: an object of at most 16 clauses, all of which must hold; everybody when missing. A clause is a field
+    /// Who is in it: an object of at most 32 clauses, all of which must hold; everybody when missing. A clause is a field
     /// with the value that it equals, or with an object of operators: `visitorid`, `url`, `data.KEY` (`eq`, `prefix`,
     /// `contains`; of `data.KEY` also `exists`, `lt`, `lte`, `gt`, `gte`), `text` (in the id or any value), `anonymous`,
     /// `transit`, `visibility`, `terms`, `since` and `updated` (`before`, `after`).

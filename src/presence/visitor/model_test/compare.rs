@@ -117,10 +117,10 @@ impl Harness {
             .view(&VisitorKey { group: "1".parse().unwrap(), visitor: "ada".parse().unwrap() });
         assert_eq!(view.is_some(), model.connected());
         if let Some(view) = view {
-            let data: BTreeMap<String, u8> = serde_json::from_str(view.data.text()).unwrap();
+            let data: BTreeMap<String, u8> = serde_json::from_str(view.row.data.text()).unwrap();
             assert_eq!(data, model.data);
             assert_eq!(view.held, model.open.len());
-            assert_eq!((view.epoch, view.sequence), self.last);
+            assert_eq!((view.row.epoch, view.row.sequence), self.last);
         }
         assert!(model.open.len() <= MAX_HELD);
         for open in &model.open {

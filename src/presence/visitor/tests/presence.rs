@@ -178,7 +178,7 @@ fn rule_2_4_data_merges_and_what_is_too_much_is_refused_whole() {
     let welcome = scene.page("a2").with_data([("a", &long)]).connects();
     assert_eq!(welcome.refused_data.unwrap().code, ErrorCode::TooLarge);
     let view = scene.view().unwrap();
-    assert_eq!(view.data.text(), r#"{"title":"Shop","cart":"2"}"#);
+    assert_eq!(view.row.data.text(), r#"{"title":"Shop","cart":"2"}"#);
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn rule_2_4_data_and_terms_last_as_long_as_the_visit() {
     assert_eq!(scene.page("a2").connects().terms, Some(TermsStatus::Accepted));
     scene.page("a2").disconnects();
     assert_eq!(scene.page("a3").connects().terms, None);
-    assert_eq!(scene.view().unwrap().data.text(), "{}");
+    assert_eq!(scene.view().unwrap().row.data.text(), "{}");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn rule_2_5_a_watcher_who_comes_back_is_told_data_that_changed_while_he_was_away
     let mut scene = Scene::with_pages(&["a1"]);
     scene.page("a1").says([("cart", "1")]);
     let view = scene.view().unwrap();
-    let known = Position { epoch: view.epoch, sequence: view.sequence };
+    let known = Position { epoch: view.row.epoch, sequence: view.row.sequence };
     let state = ["agent2: visitorconn true", "agent2: visitorsock true 1"];
     let with_data = [state[0], state[1], "agent2: presence"];
     scene.told();
@@ -256,7 +256,7 @@ fn a_record_that_was_saved_before_positions_were_kept_tells_its_data() {
     saved.as_object_mut().unwrap().remove("data_sequence");
     scene.visitor = serde_json::from_value(saved).unwrap();
     scene.told();
-    scene.attach_again(Position { epoch: view.epoch, sequence: view.sequence });
+    scene.attach_again(Position { epoch: view.row.epoch, sequence: view.row.sequence });
     assert!(scene.told().contains(&"agent2: presence".to_owned()));
 }
 
@@ -273,7 +273,7 @@ fn rule_2_5_visibility_is_told_on_changes_and_not_at_connect() {
     scene.page("a1").hides();
     assert_eq!(scene.told(), NOTHING);
     scene.page("b1").hides();
-    assert_eq!(scene.view().unwrap().visibility, Some(Visibility::Hidden));
+    assert_eq!(scene.view().unwrap().row.visibility, Some(Visibility::Hidden));
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn rule_2_6_a_watcher_that_missed_the_leave_believes_the_record_that_was_made_an
     let Some(Effect::Present { event, .. }) = scene.effects.first() else { panic!() };
     assert!(event.epoch > last.epoch);
     scene.page("a2").connects();
-    assert_eq!(scene.view().unwrap().epoch, scene.now.0);
+    assert_eq!(scene.view().unwrap().row.epoch, scene.now.0);
 }
 
 #[test]
@@ -424,8 +424,8 @@ fn what_was_known_of_the_anonymous_visitor_goes_on_in_the_known_record() {
     scene.apply(Command::Inherit { data, terms, sharing: None });
     assert_eq!(scene.told(), ["presence"], "of the whole");
     let view = scene.view().unwrap();
-    assert_eq!(view.terms, terms);
-    let data: serde_json::Value = serde_json::from_str(view.data.text()).unwrap();
+    assert_eq!(view.row.terms, terms);
+    let data: serde_json::Value = serde_json::from_str(view.row.data.text()).unwrap();
     assert_eq!(data, serde_json::json!({"cart": "2", "name": "Bob", "seen": "tent"}));
 }
 
@@ -455,7 +455,7 @@ fn what_a_gone_socket_says_is_not_heard() {
     scene.page("a1").gets_a_click();
     scene.page("a1").disconnects();
     assert_eq!(scene.told(), NOTHING);
-    assert_eq!(scene.view().unwrap().terms, None);
+    assert_eq!(scene.view().unwrap().row.terms, None);
 }
 
 #[test]
