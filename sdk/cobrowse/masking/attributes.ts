@@ -47,6 +47,8 @@ const GEOMETRY = new Set(["d", "points", "viewbox", "transform", "values", "keyt
 /** Code, references into the page's server, and what acts: neither shown nor needed. */
 const DROPPED =
   /^(?:on.*|srcdoc|nonce|integrity|crossorigin|referrerpolicy|ping|manifest|cite|longdesc|usemap|codebase|archive|classid|data|download|http-equiv|charset|rr_dataurl|rr_src|autofocus|autoplay|itemid|itemprop|itemtype)$/;
+/** Marks the element in which all is that the visitor sees of a session. */
+export const OWN = "data-vestibule-session";
 /** A property without a value; only a variable may have none. */
 const LOSS = /[{;]\s*(?!--)[a-z-]+:\s*[;}]/;
 /** A page keeps whole records in such attributes, and no style sheet asks for them. */
@@ -58,6 +60,8 @@ export function maskedAttributes(
   element: Described,
   disguise: Disguise,
 ): Record<string, AttributeValue> {
+  // Our own dialog and bar are nothing that agents see.
+  if (element.attribute(OWN) != null) return { style: "display: none !important" };
   const told: Record<string, AttributeValue> = {};
   attributes = withoutLoss(attributes, element);
   for (const name of Object.keys(attributes)) {

@@ -80,6 +80,11 @@ describe("what a whole picture tells of an element", () => {
     expect(first({ value: "Ada" }, { tag: "input" }).value).toBe("Ada");
   });
 
+  test("our own dialog and bar take no room", () => {
+    const attributes = { "data-vestibule-session": "", rr_width: "10px", rr_height: "5px" };
+    expect(first(attributes, { treatment: "blocked" })).toEqual({ style: "display: none !important" });
+  });
+
   test("a blocked element keeps its box and nothing else", () => {
     const node = element(2, "div", { class: "box", title: "t", rr_width: "10px", rr_height: "5px" }, [textNode(3, "inside")]);
     const told = shown(snapshot(node), page({ 2: { treatment: "blocked", tag: "div" } })).node.childNodes[0];
