@@ -74,6 +74,11 @@ const scenes: Record<string, Scene> = {
         document.querySelector("#wide")!.scrollLeft = 700;
       }),
   },
+  "pictures by style sheets": {
+    head: `<style>.a { background: url(/star.svg) repeat-x; height: 80px; } .b::before { content: url("/star.svg"); } .c { background: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='40' height='40'%3E%3Ccircle cx='20' cy='20' r='16' fill='teal'/%3E%3C/svg%3E"); height: 80px; }</style>`,
+    body: `<div class="a"></div><p class="b">after a picture</p><div class="c"></div><ul style="list-style-image: url('/star.svg')"><li>one</li></ul><div id="late"></div>`,
+    act: (page) => page.evaluate(() => (document.getElementById("late")!.style.cssText = "height: 60px; background: url(star.svg)")),
+  },
   dialog: {
     body: `<p>Behind</p><dialog id="d" style="width: 400px; padding: 32px; border: 0; border-radius: 12px;"><h2>Sure?</h2><button>Yes</button></dialog><style>dialog::backdrop { background: rgb(0 0 0 / 40%); }</style>`,
     act: (page) =>

@@ -57,6 +57,7 @@ describe("addresses in style sheets", () => {
     [`a{background:image-set("/secret.png" 1x, url(/s.png) 2x)}`, `a{background:image-set("vestibule-asset:2" 1x, url("vestibule-asset:1") 2x)}`],
     [`a{src:url(data:font/woff2;base64,AA)}`, `a{src:url("data:font/woff2;base64,AA")}`],
     [`a{filter:url(#f)}`, `a{filter:url("#f")}`],
+    [`a{background:url("data:image/svg+xml,<svg fill='url(%23g)'/>")}`, `a{background:url("data:image/svg+xml,<svg fill='url(%23g)'/>")}`],
     [`a{color:red}`, `a{color:red}`],
   ])("%s", (css, expected) => {
     reset();

@@ -6,10 +6,8 @@ export type AssetNamer = (address: string) => string;
 /** Pictures and fonts that are in the address itself. */
 const INLINE = /^data:(?:image|font|application\/(?:x-)?font)[\w.+-]*[/;,]?/i;
 const FETCHED = /^(?:https?|blob):/i;
-// A name in quotes, or without any: CSS Syntax 3, "consume a url token".
-const CSS_URL = /url\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^"'()\s]*))\s*\)/gi;
-// What is written as `url(…)` in no way that is known here says nothing to agents.
-const CSS_URL_LEFT = /url\((?!"(?:vestibule-asset:|data:|#|"))/gi;
+// A name in quotes, or without any: CSS Syntax 3, "consume a url token". What is written otherwise says nothing to agents.
+const CSS_URL = /url\((?:\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^"'()\s]*))\s*(\)))?/gi;
 const CSS_IMAGE_SET = /image-set\((?:[^()]|\([^()]*\))*\)/gi;
 const CSS_IMPORT = /(@import\s+)(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')/gi;
 
@@ -38,8 +36,9 @@ export function replaceInCss(css: string, base: string, nameAsset: AssetNamer): 
   const replaced = (address: string): string => replaceAddress(unescapeCss(address), base, nameAsset).replace(/["\\\n]/g, "\\$&");
   return css
     .replace(CSS_IMPORT, (_, rule: string, double?: string, single?: string) => `${rule}"${replaced(double ?? single ?? "")}"`)
-    .replace(CSS_URL, (_, double?: string, single?: string, bare?: string) => `url("${replaced(double ?? single ?? bare ?? "")}")`)
-    .replace(CSS_URL_LEFT, "no-url(")
+    .replace(CSS_URL, (_, double?: string, single?: string, bare?: string, end?: string) =>
+      end ? `url("${replaced(double ?? single ?? bare ?? "")}")` : "no-url(",
+    )
     .replace(CSS_IMAGE_SET, (set) => set.replace(/(url\(|type\()?"((?:[^"\\]|\\.)*)"/gi, (whole, of: string | undefined, text: string) =>
       of ? whole : `"${replaced(text)}"`,
     ));

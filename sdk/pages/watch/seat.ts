@@ -135,6 +135,8 @@ export class Seat {
   }
 
   private stateChanged(state: ConnectionState, ending?: Ending): void {
+    // The welcome says how it stands.
+    if (state === "connected") return;
     if (state === "closed" && !this.end) {
       const { number, code } = ending ?? { number: 0, code: "" };
       // 4508: the session is over; who comes after that hears nothing else.
