@@ -370,7 +370,7 @@ fn lists() -> State {
             1 => format!(r#"{{"url":{{"contains":"/p/{agent}"}}}}"#),
             2 => format!(r#"{{"data.cart":{{"gte":{agent}}}}}"#),
             3 => format!(r#"{{"text":"product 1{agent}"}}"#),
-            _ => format!(r#"{{"visitorid":{{"prefix":"visitor-{}"}}}}"#, agent % 9),
+            _ => format!(r#"{{"visitorid":{{"prefix":"visitor-{}"}}}}"#, 1 + agent / 5),
         };
         let sort = ["-since", "-updated", "data.cart"][agent % 3];
         let query = ListQuery {

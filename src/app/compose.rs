@@ -26,7 +26,7 @@ use crate::{
     settings::Settings,
     sockets::{
         admission::Admission,
-        service::{Lifecycle, SocketService},
+        service::{Lifecycle, Parts, SocketService},
         table::Sockets,
     },
     store::{
@@ -85,7 +85,7 @@ pub(super) fn compose(
         trusted.tickets,
         ledger,
     );
-    let service = SocketService {
+    let service = Parts {
         presence,
         cobrowse,
         sockets,
@@ -104,7 +104,7 @@ pub(super) fn compose(
         started: clock.now(),
         settings,
     };
-    (service, writer)
+    (service.into(), writer)
 }
 
 /// The settings that co-browse goes by.

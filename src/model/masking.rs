@@ -163,8 +163,9 @@ fn card_at<'a>(text: &str, groups: &'a [Group]) -> Option<(usize, &'a [Group])> 
 /// The next groups of digits with single separators between them, and where they end.
 fn next_run(text: &str, from: usize) -> Option<(Vec<Group>, usize)> {
     let begin = text.get(from..)?.find(|c: char| c.is_ascii_digit())? + from;
-    let mut groups = vec![begin..begin];
-    let (mut end, mut separated) = (begin, false);
+    let mut groups = Vec::<Group>::new();
+    // As if one had just come: the first digit begins a group.
+    let (mut end, mut separated) = (begin, true);
     for (at, character) in text.get(begin..)?.char_indices() {
         let at = begin + at;
         if character.is_ascii_digit() {

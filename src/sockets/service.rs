@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    ops::Deref,
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicU64, Ordering},
@@ -75,9 +76,25 @@ pub enum PageOrigin {
     Other(Box<str>),
 }
 
-/// What every socket of this node shares. Cheap to clone.
+/// What every socket of this node shares. Cheap to clone, and as small as a pointer: each socket holds one.
 #[derive(Clone)]
-pub struct SocketService {
+pub struct SocketService(Arc<Parts>);
+
+impl Deref for SocketService {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for SocketService {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// The parts that sockets and requests are served by.
+pub struct Parts {
     /// The handle to presence.
     pub presence: Presence,
     /// The handle to co-browse.

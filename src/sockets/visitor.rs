@@ -53,7 +53,7 @@ pub struct VisitorSocket {
     identities: u32,
     page: Option<Page>,
     /// The session that the page is in.
-    sharing: Option<Sharing>,
+    sharing: Option<Box<Sharing>>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
     _place: Place<IpAddr>,

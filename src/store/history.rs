@@ -264,8 +264,8 @@ impl HistoryStore for History {
 pub struct MemoryHistory(Mutex<Vec<Line>>);
 
 impl MemoryHistory {
-    fn select<T>(&self, mut take: impl FnMut(&Line) -> Option<T>) -> Vec<T> {
-        self.0.lock().iter().filter_map(|line| take(line)).collect()
+    fn select<T>(&self, take: impl FnMut(&Line) -> Option<T>) -> Vec<T> {
+        self.0.lock().iter().filter_map(take).collect()
     }
 
     fn past(&self, wanted: impl Fn(&PastSession) -> bool) -> Vec<PastSession> {

@@ -80,7 +80,8 @@ impl VisitorSocket {
         let of = SessionKey { group: visitor.group.clone(), session };
         let is_same = self.sharing.as_ref().is_some_and(|sharing| sharing.session == of);
         if !is_same {
-            self.sharing = Some(Sharing { cobrowse: cobrowse.clone(), session: of, socket });
+            let sharing = Sharing { cobrowse: cobrowse.clone(), session: of, socket };
+            self.sharing = Some(Box::new(sharing));
         }
         let voice = self.voice.clone();
         cobrowse.enter(visitor, session, enter, move |entered| match (entered, request) {
@@ -121,7 +122,7 @@ impl VisitorSocket {
 
     /// What presence hears of the page, the session hears too, if there is one.
     pub(super) fn session_hears(&self, command: impl FnOnce(SocketAddress) -> Command) {
-        if let Some(Sharing { cobrowse, session, socket }) = &self.sharing {
+        if let Some(Sharing { cobrowse, session, socket }) = self.sharing.as_deref() {
             cobrowse.command(session.clone(), command(*socket), |_| ());
         }
     }
