@@ -42,11 +42,14 @@ const STATE =
 /** Text, for fields that one fills in and others that show their value. */
 const TYPED = new Set(["input", "textarea"]);
 const CHOSEN = new Set(["checked", "selected"]);
-/** Numbers between single spaces, which the rule for cards may hit: between two spaces they mean the same. */
-const GEOMETRY = new Set(["d", "points", "viewbox", "transform", "values", "keytimes", "stroke-dasharray", "gradienttransform", "patterntransform"]);
+/** Shapes: numbers that the rules for cards, here and on the server, must not take for groups of digits. */
+const GEOMETRY = new Set(["d", "points", "viewbox", "transform", "stroke-dasharray", "gradienttransform", "patterntransform"]);
+const NUMBER = /[+-]?(?:\d*\.\d+|\d+\.?)(?:e[+-]?\d+)?/gi;
 /** Code, references into the page's server, and what acts: neither shown nor needed. */
 const DROPPED =
   /^(?:on.*|srcdoc|nonce|integrity|crossorigin|referrerpolicy|ping|manifest|cite|longdesc|usemap|codebase|archive|classid|data|download|http-equiv|charset|rr_dataurl|rr_src|autofocus|autoplay|itemid|itemprop|itemtype)$/;
+/** Marks the element in which all is that the visitor sees of a session. */
+export const OWN = "data-vestibule-session";
 /** A property without a value; only a variable may have none. */
 const LOSS = /[{;]\s*(?!--)[a-z-]+:\s*[;}]/;
 /** A page keeps whole records in such attributes, and no style sheet asks for them. */
@@ -58,6 +61,8 @@ export function maskedAttributes(
   element: Described,
   disguise: Disguise,
 ): Record<string, AttributeValue> {
+  // Our own dialog and bar are nothing that agents see.
+  if (element.attribute(OWN) != null) return { style: "display: none !important" };
   const told: Record<string, AttributeValue> = {};
   attributes = withoutLoss(attributes, element);
   for (const name of Object.keys(attributes)) {
@@ -150,8 +155,9 @@ function isLayout(element: Described): boolean {
   return /^(?:viewport|color-scheme|theme-color)$/i.test(element.attribute("name") ?? "");
 }
 
+/** Between two spaces numbers mean the same, and are no groups of one number any more. */
 function geometry(value: string, disguise: Disguise): string {
-  return scrub(value, disguise.patterns) === value ? value : value.replace(/[ ]/g, "  ");
+  return scrub(value.replace(NUMBER, " $& "), disguise.patterns);
 }
 
 /** Style sheets, rules and declarations. */

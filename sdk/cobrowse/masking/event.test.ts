@@ -80,6 +80,24 @@ describe("what a whole picture tells of an element", () => {
     expect(first({ value: "Ada" }, { tag: "input" }).value).toBe("Ada");
   });
 
+  test("shapes keep their numbers, which stand too far apart to be groups of a card's", () => {
+    const paths = fc.array(fc.tuple(fc.constantFrom("M", "l", "c", " ", ",", "-", " -", "."), fc.nat(9_999)), { minLength: 5, maxLength: 40 });
+    fc.assert(
+      fc.property(paths, (parts) => {
+        const d = `M0${parts.map(([before, number]) => before + number).join("")}`;
+        const event = snapshot({ ...element(2, "path", { d }), isSVG: true });
+        const told = shown(event, page({ 2: { treatment: "open", tag: "path" } })).node.childNodes[0].attributes.d as string;
+        expect(told.replace(/ /g, "")).toBe(d.replace(/ /g, ""));
+        expect(told).not.toMatch(/\d[ -]\d|\.\d+\./);
+      }),
+    );
+  });
+
+  test("our own dialog and bar take no room", () => {
+    const attributes = { "data-vestibule-session": "", rr_width: "10px", rr_height: "5px" };
+    expect(first(attributes, { treatment: "blocked" })).toEqual({ style: "display: none !important" });
+  });
+
   test("a blocked element keeps its box and nothing else", () => {
     const node = element(2, "div", { class: "box", title: "t", rr_width: "10px", rr_height: "5px" }, [textNode(3, "inside")]);
     const told = shown(snapshot(node), page({ 2: { treatment: "blocked", tag: "div" } })).node.childNodes[0];

@@ -1,5 +1,6 @@
 /** One closed shadow root for all that the visitor sees of a session; it is in no recording. */
 
+import { OWN } from "../masking/attributes";
 import { style } from "./style";
 
 export interface UiRoot {
@@ -13,7 +14,7 @@ export function openRoot(page: Window): UiRoot {
   const { document } = page;
   const host = document.createElement("div");
   host.setAttribute("data-vestibule-block", "");
-  host.setAttribute("data-vestibule-session", "");
+  host.setAttribute(OWN, "");
   const root = host.attachShadow({ mode: "closed" });
   try {
     // A constructed sheet passes a content security policy without `unsafe-inline`.

@@ -3,6 +3,10 @@
 export const style = `
 :host {
   all: initial !important;
+  /* Out of the page's layout, above all of it, and no larger than a point. */
+  position: fixed !important;
+  z-index: 2147483647 !important;
+  inset: 0 auto auto 0 !important;
   color-scheme: light dark;
   --background: var(--vestibule-background, #ffffff);
   --color: var(--vestibule-color, #1c2422);

@@ -19,6 +19,14 @@ const STYLES_MS = 400;
 const FOCUSED = 5;
 const BLURRED = 6;
 
+let focused: HTMLElement | undefined;
+document.addEventListener("focusin", ({ target }) => (focused = target as HTMLElement));
+
+function giveBackFocus(): void {
+  if (focused?.isConnected) focused.focus({ preventScroll: true });
+  else (document.activeElement as HTMLElement | null)?.blur();
+}
+
 export class Picture implements ReplayedPage {
   /** Where it stands in this document. */
   readonly root: HTMLElement;
@@ -97,6 +105,8 @@ export class Picture implements ReplayedPage {
   }
 
   private follow({ type, data }: MaskedEvent): void {
+    // A dialog that opens in the picture takes the focus; it stays where the agent has it.
+    if (document.activeElement === this.replayer.iframe) giveBackFocus();
     if (type !== EventKind.Incremental || data.source !== Source.MouseInteraction) return;
     if (data.type !== FOCUSED && data.type !== BLURRED) return;
     this.focused?.removeAttribute(FOCUS);
