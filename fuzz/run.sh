@@ -2,6 +2,8 @@
 # Runs the fuzzers one after another: all of them, or those that are named. Needs a nightly compiler and cargo-fuzz.
 #   RUNS=10000000 fuzz/run.sh            a long run
 #   SECONDS_EACH=5 fuzz/run.sh frames    a look
+#   LOOK=1 fuzz/run.sh                   3 s each, without optimisation; what takes more than two minutes to build waits
+#                                        for the next look, which goes on building where this one ended
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +21,19 @@ else
   limits+=("-max_total_time=${SECONDS_EACH:-20}")
 fi
 
+build=(--sanitizer none --target-dir "${FUZZ_TARGET_DIR:-fuzz/target}")
+if [ -n "${LOOK:-}" ]; then
+  build+=(--dev)
+  limits+=(-max_total_time=3 -timeout=30)
+  status=0
+  timeout 120 cargo +nightly fuzz build "${build[@]}" >&2 || status=$?
+  if [ "$status" = 124 ]; then
+    echo "the fuzzers are not built within two minutes here: nothing is fuzzed this time" >&2
+    exit 0
+  fi
+  [ "$status" = 0 ] || exit "$status"
+fi
+
 # The settings' target writes a file a run: to memory, where the system has such a folder.
 [ -d /dev/shm ] && export TMPDIR=/dev/shm
 
@@ -27,5 +42,5 @@ targets=("$@")
 for target in "${targets[@]}"; do
   mkdir -p "fuzz/corpus/$target"
   echo "== $target"
-  nice -n 10 cargo +nightly fuzz run --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- "${limits[@]}"
+  nice -n 10 cargo +nightly fuzz run "${build[@]}" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- "${limits[@]}"
 done

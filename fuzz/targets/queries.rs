@@ -10,9 +10,11 @@ use vestibule::{
         events::EventQuery, explain::ExplainQuery, extract::form, list_params::ListParams,
         webhooks::LetterQuery,
     },
+    lists::page,
     model::{
         event::EventKind,
         ids::{Code, GroupId, IdempotencyKey, PageId, SignalId, TabId, VisitorId},
+        presence::MAX_VALUE_BYTES,
     },
 };
 
@@ -27,7 +29,10 @@ pub fn run(bytes: &[u8]) {
     form::<EventQuery>(query, "query").err().iter().for_each(messages::problem);
     let pairs = form::<Vec<(String, String)>>(query, "query");
     let list = pairs.and_then(|pairs| ListParams::read(&pairs));
-    list.err().iter().for_each(messages::problem);
+    match list {
+        Ok(list) => list.page.after.iter().for_each(stays),
+        Err(problem) => messages::problem(&problem),
+    }
     form::<LetterQuery>(query, "query").err().iter().for_each(messages::problem);
 
     match Filter::read(types, visitor) {
@@ -49,6 +54,16 @@ pub fn run(bytes: &[u8]) {
     }
     for line in text.split('\n') {
         reads_back(line);
+    }
+}
+
+/// A list's cursor that was read stands for the same place when it is handed out and read again. What was no text has
+/// grown by being made one, and may be too long then.
+fn stays(cursor: &page::Cursor) {
+    let text = cursor.text();
+    match page::Cursor::read(&text) {
+        Ok(again) => assert_eq!(again.text(), text),
+        Err(_) => assert!(text.len() > 2 * MAX_VALUE_BYTES),
     }
 }
 
