@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 /// Puts the content of an asset that the page's stream announced and the server wanted.
 #[utoipa::path(tag = "sessions", operation_id = "put_asset", security(("ticket" = [])),
-    params(("sha256" = String, Path, description = "Its SHA-256: 64 lower-case hexadecimal digits")),
+    params(("sha256" = String, Path, pattern = "^[0-9a-f]{64}$", description = "Its SHA-256: 64 lower-case hexadecimal digits")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "It is here"),
         (status = 400, body = ProblemBody, description = "`badrequest`: it is not what was announced"),

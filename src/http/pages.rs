@@ -63,7 +63,8 @@ fn not_found() -> HttpResponse {
 }
 
 /// A page, with the group that its scripts serve.
-fn page(state: &State, path: &str) -> HttpResponse {
+#[must_use]
+pub fn page(state: &State, path: &str) -> HttpResponse {
     let Some(file) = Files::get(&format!("pages/{path}")) else { return not_found() };
     let group = state.default_group().map(ToString::to_string).unwrap_or_default();
     let html = String::from_utf8_lossy(&file.data)

@@ -28,20 +28,59 @@ use crate::{
 };
 
 /// Whom to begin a session with.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
-    /// The visitor by his id; this, `uniqueid` or `code`.
-    #[schema(nullable = false)]
     visitorid: Option<VisitorId>,
-    /// The session that runs by its code, which the visitor reads out.
-    #[schema(nullable = false)]
-    code: Option<Code>,
-    /// The visitor by the code that he reads out.
-    #[schema(nullable = false)]
     uniqueid: Option<Code>,
-    /// What the holder of the ticket may do; everything when missing.
+    code: Option<Code>,
     #[serde(default)]
+    permissions: Permissions,
+}
+
+/// Which of the three ways to name somebody: a list of optional fields would allow what is refused.
+#[derive(ToSchema)]
+#[schema(as = NewSession)]
+#[allow(dead_code, reason = "for the document only")]
+#[serde(untagged)]
+enum NewSessionForm {
+    /// With a visitor, by his id.
+    Visitor(ByVisitor),
+    /// With a visitor, by the code that he reads out.
+    Unique(ByUnique),
+    /// The session that runs, by its code, which the visitor reads out.
+    Code(ByCode),
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the document only")]
+#[serde(deny_unknown_fields)]
+struct ByVisitor {
+    /// The visitor's id.
+    visitorid: VisitorId,
+    /// What the holder of the ticket may do; everything when missing.
+    #[schema(required = false)]
+    permissions: Permissions,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the document only")]
+#[serde(deny_unknown_fields)]
+struct ByUnique {
+    /// The visitor's unique id.
+    uniqueid: Code,
+    /// What the holder of the ticket may do; everything when missing.
+    #[schema(required = false)]
+    permissions: Permissions,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the document only")]
+#[serde(deny_unknown_fields)]
+struct ByCode {
+    /// The session's code.
+    code: Code,
+    /// What the holder of the ticket may do; everything when missing.
     #[schema(required = false)]
     permissions: Permissions,
 }
@@ -194,8 +233,8 @@ fn unknown() -> Problem {
 
 /// Begins a session with a visitor, or joins the one that he has. He is asked before anybody sees his page.
 #[utoipa::path(tag = "sessions", operation_id = "begin_session", security(("token" = [])),
-    params(("group" = String, Path, description = "The group")),
-    request_body = NewSession,
+    params(("group" = GroupId, Path, description = "The group")),
+    request_body = NewSessionForm,
     responses((status = 201, body = SessionTicket, description = "The session, and a ticket to view it"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody),
@@ -250,7 +289,7 @@ async fn by_code(
 
 /// Gives the code that leads agents to a session that runs; draws one where there is none. It lives as long as the session.
 #[utoipa::path(tag = "sessions", operation_id = "give_session_code", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
     responses((status = 200, body = SessionCode, description = "The code"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
@@ -271,7 +310,7 @@ pub async fn give_code(
 
 /// Lists the sessions that run.
 #[utoipa::path(tag = "sessions", operation_id = "list_sessions", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), SessionParams),
+    params(("group" = GroupId, Path, description = "The group"), SessionParams),
     responses((status = 200, body = SessionList, description = "The sessions"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -294,11 +333,11 @@ pub async fn list(
 
 /// Lists the sessions that are over.
 #[utoipa::path(tag = "sessions", operation_id = "list_past_sessions", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), SessionParams),
+    params(("group" = GroupId, Path, description = "The group"), SessionParams),
     responses((status = 200, body = PastSessionList, description = "The sessions"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
-#[get("/v1/groups/{group}/sessions/history")]
+#[get("/v1/groups/{group}/past-sessions")]
 pub async fn history(
     request: HttpRequest,
     state: State,
@@ -320,7 +359,7 @@ pub async fn history(
 
 /// Reads one session, running or over.
 #[utoipa::path(tag = "sessions", operation_id = "read_session", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
     responses((status = 200, body = SessionBody, description = "The session"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
@@ -353,7 +392,7 @@ pub async fn one(
 
 /// Reads the consent ledger of a session: what the visitor was asked, and what he said.
 #[utoipa::path(tag = "sessions", operation_id = "read_consents", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
     responses((status = 200, body = ConsentList, description = "The ledger; empty when nothing is known of the session"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -373,7 +412,7 @@ pub async fn consents(
 
 /// Ends a session. That it is over already is no error.
 #[utoipa::path(tag = "sessions", operation_id = "end_session", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session"), EndParams),
+    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session"), EndParams),
     responses((status = 204, description = "It is over"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -398,7 +437,7 @@ pub async fn end(
 
 /// Gives a ticket to view a session that runs.
 #[utoipa::path(tag = "sessions", operation_id = "create_session_ticket", security(("token" = [])),
-    params(("group" = String, Path, description = "The group"), ("session" = String, Path, description = "The session")),
+    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
     request_body = NewTicket,
     responses((status = 201, body = SessionTicket, description = "The ticket"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),

@@ -195,7 +195,7 @@ async fn a_refusal_ends_the_session_and_is_written_down() {
     page.ok(json!({"type": "consent", "to": "view", "given": false})).await;
     assert_eq!(viewer.told("ended").await["reason"], "declined");
     assert_eq!(viewer.closed().await.code, 4508);
-    let (_, history) = server.rest("GET", "/v1/groups/12345/sessions/history", None).await;
+    let (_, history) = server.rest("GET", "/v1/groups/12345/past-sessions", None).await;
     assert_eq!(history["sessions"][0]["session"], begun.session, "{history}");
     assert_eq!(history["sessions"][0]["reason"], "declined");
     let (_, running) = server.rest("GET", "/v1/groups/12345/sessions", None).await;

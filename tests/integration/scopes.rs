@@ -73,7 +73,7 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ),
         ("POST /v1/groups/{group}/sessions", Scope("session"), json!({"visitorid": "ada"})),
         ("GET /v1/groups/{group}/sessions", Scope("session"), Value::Null),
-        ("GET /v1/groups/{group}/sessions/history", Scope("session"), Value::Null),
+        ("GET /v1/groups/{group}/past-sessions", Scope("session"), Value::Null),
         ("GET /v1/groups/{group}/sessions/{session}", Scope("session"), Value::Null),
         ("GET /v1/groups/{group}/sessions/{session}/consents", Scope("session"), Value::Null),
         ("DELETE /v1/groups/{group}/sessions/{session}", Scope("session"), Value::Null),
@@ -111,6 +111,7 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /pages/{path:.*}", Nothing, Value::Null),
         (r"GET /sdk/{path:.*\\.js}", Nothing, Value::Null),
         ("GET /cobrowse/CobrowseJS.ashx", Nothing, Value::Null),
+        ("GET /agentjoin/AgentView.aspx", Nothing, Value::Null),
     ]
 }
 

@@ -25,6 +25,7 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(presence::find_visitor)
         .service(presence::signal_visitor)
         .service(authorization::authorize)
+        .service(scripts::viewer)
         .service(scripts::script);
 }
 

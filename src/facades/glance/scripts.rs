@@ -1,10 +1,17 @@
-//! The address that pages load the scripts from (`glance.md` 1.1).
+//! The addresses that browsers load: the scripts (`glance.md` 1.1), and the agent's viewer (6.4).
 
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 
 use super::presence::fail;
-use crate::http::{extract, guard::not_found, pages};
+use crate::http::{extract, guard::not_found, pages, state::State};
+
+/// The agent's viewer: brings him to the session of the visitor whom `VisitorId` or `SessionKey` names, at once or, with
+/// `Wait=1`, as soon as it starts. What the query says is for the page's script.
+#[get("/agentjoin/AgentView.aspx")]
+pub async fn viewer(state: State) -> HttpResponse {
+    pages::page(&state, "join/index.html")
+}
 
 /// Which script, for which group.
 #[derive(Deserialize)]
