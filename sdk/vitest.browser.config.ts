@@ -11,7 +11,7 @@ export default defineConfig({
   },
   cacheDir: `${packages}/.vite`,
   test: {
-    include: ["**/*.test.ts"],
+    include: process.env.BENCH ? ["**/*.bench.ts"] : ["**/*.test.ts"],
     environment: "node",
     // A server and a browser a file: more at a time would only slow each other down.
     fileParallelism: false,
