@@ -1,6 +1,6 @@
 import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { HEAD_BYTES, readEnvelope, writeEnvelope } from "./envelope";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -18,6 +18,17 @@ test("a long one is deflated", async () => {
   expect(message[0]).toBe(2);
   expect(message.length).toBeLessThan(payload.length / 4);
   expect((await readEnvelope(message, 10_000)).payload).toEqual(payload);
+});
+
+test("a browser that cannot deflate sends it as it is", async () => {
+  const payload = bytes(" ".repeat(1_000));
+  for (const missing of [undefined, class { constructor() { throw new TypeError("deflate-raw is unknown"); } }]) {
+    vi.stubGlobal("CompressionStream", missing);
+    const message = await writeEnvelope({ epoch: 7, keyFrame: true, payload });
+    vi.unstubAllGlobals();
+    expect([message[0], message.length]).toEqual([1, HEAD_BYTES + 1_000]);
+    await expect(readEnvelope(message, 1_000)).resolves.toMatchObject({ keyFrame: true });
+  }
 });
 
 test("what is written is read", async () => {

@@ -23,7 +23,8 @@ export interface Envelope {
 
 /** The message; deflated where the browser can, and where that makes it shorter. */
 export async function writeEnvelope({ epoch, keyFrame, payload }: Envelope): Promise<Uint8Array> {
-  const deflated = payload.length > WORTH_DEFLATING && typeof CompressionStream === "function" ? await deflate(payload) : payload;
+  // Some browsers have the stream and not this form of it.
+  const deflated = payload.length > WORTH_DEFLATING ? await deflate(payload).catch(() => payload) : payload;
   const body = deflated.length < payload.length ? deflated : payload;
   const message = new Uint8Array(HEAD_BYTES + body.length);
   const head = new DataView(message.buffer);
@@ -48,7 +49,7 @@ export async function readEnvelope(message: Uint8Array, most: number): Promise<E
   return { epoch: head.getUint32(1), keyFrame: (flags & KEY_FRAME) !== 0, payload };
 }
 
-function deflate(bytes: Uint8Array): Promise<Uint8Array> {
+async function deflate(bytes: Uint8Array): Promise<Uint8Array> {
   return collect(through(bytes, new CompressionStream("deflate-raw")), Infinity);
 }
 

@@ -41,10 +41,10 @@ beforeEach(() => {
   sender = new Sender(7, clock, outlet, take, (bytes) => tooLarge.push(bytes), () => maxBytes);
 });
 
-/** Lets what is being deflated arrive, which takes real turns. */
+/** Lets what is being deflated arrive. */
 async function arrive(): Promise<void> {
   await settle();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await sender.packed;
 }
 
 async function read(): Promise<{ keyFrame: boolean; ids: unknown[] }[]> {
@@ -138,6 +138,25 @@ describe("a network that is slower than the page", () => {
     sender.add(change(100));
     await clock.pass(PACE_MS);
     expect((await read())[2]).toEqual({ keyFrame: false, ids: [100] });
+  });
+
+  test("is given the time that a large picture takes, and no second one meanwhile", async () => {
+    await begun();
+    maxBytes = 16 << 20;
+    const noise = Array.from({ length: 3 << 20 }, () => String.fromCharCode(32 + Math.random() * 90)).join("");
+    sender.add(picture()[0]!);
+    sender.add({ type: 2, timestamp: 0, data: { node: { text: noise } } });
+    await clock.pass(PACE_MS);
+    // It is still being deflated.
+    sender.add(change(1));
+    await clock.pass(PACE_MS);
+    await arrive();
+    network.buffered = sent[1]!.length;
+    expect(network.buffered).toBeGreaterThan(2 << 20);
+    sender.add(change(2));
+    await clock.pass(PACE_MS);
+    expect((await read()).map(({ ids }) => ids)).toEqual([[4, 2], [4, 2], [1], [2]]);
+    expect(keyFrames).toBe(1);
   });
 
   test("that is gone leaves nothing to send until the next picture", async () => {

@@ -19,7 +19,10 @@ export interface Outlet {
 export const PACE_MS = 50;
 /** Least time between two key frames that others ask for. */
 export const KEY_FRAME_MS = 500;
+/** So much may wait for the network, or twice as much as the last picture: else a large one would end in the next. */
 const CONGESTED_BYTES = 1 << 20;
+/** So much may wait to be deflated. */
+const UNPACKED_BYTES = 32 << 20;
 const CLEARED_BYTES = 1 << 16;
 const LOOK_MS = 100;
 
@@ -36,6 +39,8 @@ export class Sender {
   private tail = Promise.resolve();
   /** Encoded, or being encoded, and not yet handed to the socket. */
   private waiting = 0;
+  /** Length of the last key frame's message. */
+  private pictureBytes = 0;
   private readonly encoder = new TextEncoder();
 
   constructor(
@@ -70,6 +75,11 @@ export class Sender {
     this.timer ??= this.clock.after(Math.max(0, this.sentAt + PACE_MS - this.clock.now()), () => this.flush());
   }
 
+  /** Resolves when all that was flushed until now is packed and handed on. */
+  get packed(): Promise<void> {
+    return this.tail;
+  }
+
   /** Nothing is sent from here on. */
   stop(): void {
     this.stopped = true;
@@ -91,7 +101,8 @@ export class Sender {
     this.events = [];
     this.hasKeyFrame = false;
     this.sentAt = this.clock.now();
-    if (this.outlet.buffered + this.waiting > CONGESTED_BYTES) return this.stall();
+    const congested = Math.max(CONGESTED_BYTES, 2 * this.pictureBytes);
+    if (this.outlet.buffered > congested || this.waiting > UNPACKED_BYTES) return this.stall();
     const payload = this.encoder.encode(JSON.stringify(events));
     if (payload.length <= this.maxBytes()) return this.send(payload, hasKeyFrame);
     if (hasKeyFrame) {
@@ -109,6 +120,7 @@ export class Sender {
     this.tail = this.tail
       .then(async () => {
         const message = await writeEnvelope({ epoch: this.epoch, keyFrame, payload });
+        if (keyFrame) this.pictureBytes = message.length;
         if (!this.stopped && !this.outlet.send(message)) this.stalled = true;
       })
       .catch(() => {

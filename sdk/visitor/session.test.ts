@@ -71,7 +71,8 @@ describe("a page", () => {
   test("does not come into a session that ended while it was loading", async () => {
     session.runs(one);
     session.runs(undefined);
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await import(/* @vite-ignore */ `${BUNDLE}/sdk/cobrowse.js`);
+    await settle();
     expect(did).toEqual([]);
   });
 

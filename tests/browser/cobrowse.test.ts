@@ -142,6 +142,19 @@ test("an agent's cursor, spotlight and strokes are seen by the visitor, and take
   await eventually(() => part("stroke"), (at) => at !== undefined);
 });
 
+test("a link allows what it was made for", async () => {
+  const { showing, tab } = await shown();
+  const limited = await showing.watch(await showing.link({ permissions: { point: true, draw: false, control: false } }));
+  await limited.sees("#one");
+  expect(await limited.page.isDisabled("input[value=draw]")).toBe(true);
+  expect(await limited.page.isDisabled("input[value=spotlight]")).toBe(false);
+  const surface = (await limited.page.locator("#surface").boundingBox())!;
+  await limited.page.mouse.move(surface.x + 50, surface.y + 50);
+  await limited.page.mouse.move(surface.x + 60, surface.y + 60);
+  const cursor = () => tab.evaluate(() => Boolean((window as any).sessionRoot.querySelector('[part="cursor"]')));
+  await eventually(cursor, (isThere) => isThere);
+});
+
 test("the tab that the visitor looks at is shown, and the others are named", async () => {
   const { showing, tab, agent } = await shown();
   const second = await showing.open("/two", page("two"));

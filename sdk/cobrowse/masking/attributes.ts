@@ -99,7 +99,7 @@ function maskedAttribute(name: string, value: AttributeValue, element: Described
   if (element.isSvg && GEOMETRY.has(name)) return geometry(value, disguise);
   if (treatment === "masked") return maskedText(name, value, element, disguise);
   if (name === "style") return css(value, disguise);
-  if (name === "value" && tag === "input" && element.attribute("type") === "hidden") return "";
+  if (name === "value" && isUnshown(element)) return "";
   if (name === "value" && TYPED.has(tag)) return scrubTyped(value, disguise.patterns);
   if (name.startsWith("data-") && value.length > LONGEST_DATA) return blot(value);
   return scrub(value, disguise.patterns);
@@ -143,6 +143,11 @@ function maskedAddress(name: string, value: string, element: Described, disguise
     default:
       return undefined;
   }
+}
+
+/** Fields whose value nobody reads on the page: hidden ones, and names of files, of which another browser may set none. */
+export function isUnshown(element: Described): boolean {
+  return element.tag === "input" && /^(?:hidden|file)$/i.test(element.attribute("type") ?? "");
 }
 
 function isStyleSheet(element: Described): boolean {

@@ -76,7 +76,7 @@ describe("what a whole picture tells of an element", () => {
     for (const attributes of [{ type: "password" }, { autocomplete: "billing cc-number" }, { autocomplete: "one-time-code" }, { name: "newPassword" }, { "data-rr-is-password": "true" }]) {
       expect(first({ ...attributes, value: "letmein" }, { tag: "input" }).value).toBe("•••••••");
     }
-    expect(first({ type: "hidden", value: "token" }, { tag: "input" }).value).toBe("");
+    for (const type of ["hidden", "file"]) expect(first({ type, value: "token" }, { tag: "input" }).value).toBe("");
     expect(first({ value: "Ada" }, { tag: "input" }).value).toBe("Ada");
   });
 

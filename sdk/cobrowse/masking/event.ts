@@ -4,7 +4,7 @@
  */
 
 import type { AttributeValue, Described, Disguise } from "./attributes";
-import { css, maskedAttributes } from "./attributes";
+import { css, isUnshown, maskedAttributes } from "./attributes";
 import { cutAddress } from "./addresses";
 import { isSecretField, type Treatment } from "./secrecy";
 import { blot, scrub, scrubTyped } from "./text";
@@ -125,7 +125,7 @@ function maskedInput({ id, text: value, isChecked }: Fields, scene: Scene): Fiel
   const element = scene.element(id);
   if (!element || element.treatment === "blocked") return undefined;
   if (element.treatment === "masked") return { id, text: blot(value), isChecked: false };
-  if (element.tag === "input" && element.attribute("type") === "hidden") return undefined;
+  if (isUnshown(element)) return undefined;
   const isTyped = element.tag === "input" || element.tag === "textarea";
   return { id, text: isTyped ? scrubTyped(value, scene.patterns) : scrub(value, scene.patterns), isChecked };
 }
