@@ -97,6 +97,8 @@ pub async fn serve(
     let background = Background::start(&service, reloads);
     let stop = drain::told_to_stop().await;
     drain::drain(&service, stop, background, &storage, boot).await?;
+    // First no connections any more, then no workers: one that came in between would find none.
+    handle.pause().await;
     handle.stop(true).await;
     let _ = running.await;
     drop(listing);
