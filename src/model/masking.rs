@@ -10,6 +10,8 @@ use regex::{Regex, RegexBuilder};
 const BLOT: char = '•';
 /// Digits of a card's number: ISO/IEC 7812-1 allows up to 19; shorter ones than 14 are in use nowhere any more.
 const CARD_DIGITS: std::ops::RangeInclusive<usize> = 14..=19;
+/// Digits of a group of a card's number at least: lists of small numbers are no cards.
+const LEAST_GROUP: usize = 3;
 /// Memory that one compiled pattern may take, in bytes.
 const PATTERN_BYTES: usize = 1 << 18;
 
@@ -109,7 +111,7 @@ fn end_of_string(text: &str, begin: usize) -> Option<usize> {
 }
 
 /// The text with the digits of card-like numbers blotted out: 14 to 19 digits, the first of them 2 to 6, in whole groups
-/// between single spaces, hyphens or dots, with the right check digit (ISO/IEC 7812-1, annex B). Other groups of digits may
+/// of three and more between single spaces, hyphens or dots, with the right check digit (ISO/IEC 7812-1, annex B). Other groups of digits may
 /// stand beside them, as the month of its expiry does behind a card's number.
 fn blot_cards(text: &str) -> Option<String> {
     // Most strings are short names and classes.
@@ -149,7 +151,7 @@ fn card_at<'a>(text: &str, groups: &'a [Group]) -> Option<(usize, &'a [Group])> 
     let mut found = None;
     for (place, group) in groups.iter().enumerate() {
         let own = text.get(group.clone()).unwrap_or_default();
-        if digits.len() + own.len() > *CARD_DIGITS.end() {
+        if own.len() < LEAST_GROUP || digits.len() + own.len() > *CARD_DIGITS.end() {
             break;
         }
         digits.extend(own.bytes().map(|digit| digit - b'0'));
@@ -310,6 +312,8 @@ mod tests {
         ] {
             assert_eq!(Masking::default().text(text).as_deref(), Some(masked));
         }
+        // Small numbers in a row are none.
+        assert_eq!(Masking::default().text("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"), None);
         // A longer number is no card, and neither is a part of a group.
         assert_eq!(Masking::default().text("41111111111111111227"), None);
     }

@@ -213,6 +213,11 @@ async fn what_looks_like_a_card_never_reaches_an_agent() {
     page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
     let record = page.waits_for("record").await;
     let mut stream = server.shows(&record).await;
+    let (url, title) =
+        ("https://shop.example/paid/4111111111111111", "Paid by 4111 1111 1111 1111");
+    page.ok(json!({"type": "navigate", "url": url, "title": title})).await;
+    let pages = viewer.told("pages").await.to_string();
+    assert!(!pages.contains("4111") && pages.contains("Paid by"), "{pages}");
     let leaky = r#"[{"type":2,"data":"card 4111 1111 1111 1111 ends"}]"#;
     stream.sends(&Part::key_frame(1, leaky)).await;
     let seen = viewer.sees().await.payload;

@@ -128,8 +128,13 @@ impl VisitorSocket {
     }
 }
 
-/// What the group lets agents see of an address.
+/// What the group lets agents see of a page's address and title.
 fn shown(group: &Group, mut page: PageTitle) -> PageTitle {
+    for text in [&mut page.url, &mut page.title] {
+        if let Some(masked) = group.cobrowse.masking.text(text) {
+            *text = masked.into();
+        }
+    }
     if group.strip_query
         && let Some(end) = page.url.find(['?', '#'])
     {
