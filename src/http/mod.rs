@@ -16,6 +16,7 @@ pub mod list_params;
 pub mod operations;
 pub mod pages;
 pub mod paging;
+pub mod past_sessions;
 pub mod revocations;
 pub mod routes;
 pub mod sessions;

@@ -3,8 +3,8 @@
 use actix_web::web::ServiceConfig;
 
 use super::{
-    assets, documents, events, explain, keys, operations, pages, revocations, sessions, signals,
-    tokens, visitors, webhooks,
+    assets, documents, events, explain, keys, operations, pages, past_sessions, revocations,
+    sessions, signals, tokens, visitors, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -24,9 +24,9 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(signals::signal_state)
         .service(sessions::begin)
         .service(sessions::list)
-        .service(sessions::history)
+        .service(past_sessions::list)
         .service(sessions::one)
-        .service(sessions::consents)
+        .service(past_sessions::consents)
         .service(sessions::end)
         .service(sessions::create_ticket)
         .service(sessions::give_code)

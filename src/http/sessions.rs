@@ -2,13 +2,13 @@
 
 use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
     extract::{Bearer, Body, client_address, json, parse, query as read_query},
     paging,
+    past_sessions::stored,
     state::{State, ask},
     visitors::resolve,
 };
@@ -19,11 +19,10 @@ use crate::{
         session::{MAX_TEXT, SessionView, Summary},
     },
     model::{
-        cobrowse::{ConsentEntry, EndReason, Permissions},
+        cobrowse::{EndReason, Permissions},
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, SessionId, SessionKey, VisitorId, VisitorKey},
     },
-    store::history::PastQuery,
     telemetry::labels::Limited,
 };
 
@@ -149,44 +148,6 @@ pub struct SessionList {
     next: Option<SessionId>,
 }
 
-/// A session that is over.
-#[derive(Serialize, ToSchema)]
-pub struct PastSessionBody {
-    /// Which.
-    session: SessionId,
-    /// How it was.
-    #[serde(flatten)]
-    #[schema(inline)]
-    summary: Summary,
-}
-
-/// Sessions that are over.
-#[derive(Serialize, ToSchema)]
-pub struct PastSessionList {
-    /// The newest first.
-    #[schema(value_type = Vec<PastSessionBody>)]
-    sessions: Vec<PastLine>,
-    /// The cursor of the list that follows; `null` when this is the end.
-    #[schema(required = true)]
-    next: Option<SessionId>,
-}
-
-/// As it was written.
-#[derive(Serialize)]
-pub struct PastLine {
-    session: SessionId,
-    #[serde(flatten)]
-    summary: serde_json::Map<String, serde_json::Value>,
-}
-
-/// The consent ledger of a session.
-#[derive(Serialize, ToSchema)]
-pub struct ConsentList {
-    /// In the order in which it happened.
-    #[schema(value_type = Vec<ConsentEntry>)]
-    consents: Vec<Box<RawValue>>,
-}
-
 /// Which sessions.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -194,11 +155,11 @@ pub struct ConsentList {
 pub struct SessionParams {
     /// At most so many: 1 to 1000; 100 when missing.
     #[param(minimum = 1, maximum = 1000)]
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     /// The `next` of the list before.
-    cursor: Option<SessionId>,
+    pub(super) cursor: Option<SessionId>,
     /// Only those of this visitor.
-    visitorid: Option<VisitorId>,
+    pub(super) visitorid: Option<VisitorId>,
 }
 
 /// How to end a session.
@@ -211,7 +172,7 @@ pub struct EndParams {
     text: Option<String>,
 }
 
-fn session_key(group: &str, session: &str) -> Result<SessionKey, Problem> {
+pub(super) fn session_key(group: &str, session: &str) -> Result<SessionKey, Problem> {
     Ok(SessionKey { group: parse(group)?, session: parse(session)? })
 }
 
@@ -331,32 +292,6 @@ pub async fn list(
     Ok(HttpResponse::Ok().json(SessionList { sessions, next }))
 }
 
-/// Lists the sessions that are over.
-#[utoipa::path(tag = "sessions", operation_id = "list_past_sessions", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), SessionParams),
-    responses((status = 200, body = PastSessionList, description = "The sessions"),
-        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
-#[get("/v1/groups/{group}/past-sessions")]
-pub async fn history(
-    request: HttpRequest,
-    state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
-) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
-    let limit = paging::limit(limit, paging::USUAL)?;
-    let query = PastQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
-    let found = state.cobrowse.ledger().store().await.sessions(query).await.map_err(stored)?;
-    let next = paging::next(&found, limit, |last| last.session);
-    let sessions = found.into_iter().map(|past| PastLine {
-        session: past.session,
-        summary: serde_json::from_str(&past.summary).unwrap_or_default(),
-    });
-    Ok(HttpResponse::Ok().json(PastSessionList { sessions: sessions.collect(), next }))
-}
-
 /// Reads one session, running or over.
 #[utoipa::path(tag = "sessions", operation_id = "read_session", security(("token" = [])),
     params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
@@ -388,26 +323,6 @@ pub async fn one(
         }
     };
     Ok(HttpResponse::Ok().json(SessionBody { session, running, over }))
-}
-
-/// Reads the consent ledger of a session: what the visitor was asked, and what he said.
-#[utoipa::path(tag = "sessions", operation_id = "read_consents", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
-    responses((status = 200, body = ConsentList, description = "The ledger; empty when nothing is known of the session"),
-        (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
-        (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
-#[get("/v1/groups/{group}/sessions/{session}/consents")]
-pub async fn consents(
-    state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
-) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let SessionKey { group, session } = session_key(&path.0, &path.1)?;
-    let lines =
-        state.cobrowse.ledger().store().await.consents(&group, session).await.map_err(stored)?;
-    let consents = lines.into_iter().filter_map(|line| RawValue::from_string(line.entry).ok());
-    Ok(HttpResponse::Ok().json(ConsentList { consents: consents.collect() }))
 }
 
 /// Ends a session. That it is over already is no error.
@@ -458,9 +373,4 @@ pub async fn create_ticket(
         return Err(unknown().into());
     }
     Ok(HttpResponse::Created().json(ticket(&state, bearer, key, permissions)))
-}
-
-fn stored(error: crate::store::saved::StorageError) -> Problem {
-    tracing::error!(%error, "the history cannot be read");
-    Problem::new(ErrorCode::Internal, "the history cannot be read")
 }

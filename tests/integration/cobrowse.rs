@@ -4,12 +4,11 @@ use serde_json::json;
 
 use crate::support::{
     Server, Stop,
-    cobrowse::Part,
+    cobrowse::{PICTURE, Part, Shown},
     mint::{Signing, claims},
     server::{DESK, SHOP},
 };
 
-const PICTURE: &str = r#"[{"type":2,"data":"the whole page"}]"#;
 const CHANGE: &str = r#"[{"type":3,"data":"a change"}]"#;
 
 fn token_of_bob() -> String {
@@ -37,7 +36,7 @@ async fn an_agent_sees_a_visitors_page_once_he_has_agreed() {
     let asked = page.waits_for("ask").await;
     assert_eq!(asked["to"], "view");
 
-    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    page.agrees().await;
     let record = page.waits_for("record").await;
     let started = agent.hear_a("visitorsessionstart").await;
     assert_eq!(started["data"]["session"], begun.session);
@@ -80,16 +79,7 @@ async fn an_agent_sees_a_visitors_page_once_he_has_agreed() {
 #[tokio::test]
 async fn nothing_is_taken_from_a_page_before_consent_or_while_it_pauses() {
     let server = Server::start();
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let mut viewer = server.views(&begun.ticket, "w").await;
-    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
-    let record = page.waits_for("record").await;
-    let mut stream = server.shows(&record).await;
-    stream.sends(&Part::key_frame(1, PICTURE)).await;
-    assert_eq!(viewer.sees().await, Part::key_frame(1, PICTURE));
-
+    let Shown { mut page, record, mut stream, mut viewer, .. } = server.shown("ada").await;
     page.ok(json!({"type": "pause", "paused": true})).await;
     assert_eq!(page.waits_for("record").await["on"], false);
     assert_eq!(viewer.told("view").await["state"], "paused");
@@ -110,11 +100,8 @@ async fn nothing_is_taken_from_a_page_before_consent_or_while_it_pauses() {
 #[tokio::test]
 async fn a_session_survives_page_changes_new_tabs_and_the_agents_reload() {
     let server = Server::start();
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let mut viewer = server.views(&begun.ticket, "w").await;
-    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let (begun, mut page, mut viewer) = server.asked("ada").await;
+    page.agrees().await;
     page.waits_for("record").await;
     drop(page);
 
@@ -160,11 +147,8 @@ async fn a_session_survives_page_changes_new_tabs_and_the_agents_reload() {
 #[tokio::test]
 async fn a_session_survives_a_restart() {
     let server = Server::start();
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let viewer = server.views(&begun.ticket, "w").await;
-    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
+    let (begun, mut page, viewer) = server.asked("ada").await;
+    page.agrees().await;
     let seat = viewer.welcome["ticket"].as_str().unwrap().to_owned();
     drop((page, viewer));
 
@@ -187,10 +171,7 @@ async fn a_session_survives_a_restart() {
 #[tokio::test]
 async fn a_refusal_ends_the_session_and_is_written_down() {
     let server = Server::start();
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let mut viewer = server.views(&begun.ticket, "w").await;
+    let (begun, mut page, mut viewer) = server.asked("ada").await;
     page.waits_for("ask").await;
     page.ok(json!({"type": "consent", "to": "view", "given": false})).await;
     assert_eq!(viewer.told("ended").await["reason"], "declined");
@@ -206,13 +187,7 @@ async fn a_refusal_ends_the_session_and_is_written_down() {
 #[tokio::test]
 async fn what_looks_like_a_card_never_reaches_an_agent() {
     let server = Server::start();
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let mut viewer = server.views(&begun.ticket, "w").await;
-    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
-    let record = page.waits_for("record").await;
-    let mut stream = server.shows(&record).await;
+    let Shown { mut page, mut stream, mut viewer, .. } = server.shown("ada").await;
     let (url, title) =
         ("https://shop.example/paid/4111111111111111", "Paid by 4111 1111 1111 1111");
     page.ok(json!({"type": "navigate", "url": url, "title": title})).await;
@@ -301,16 +276,10 @@ async fn a_code_leads_agents_to_a_session_as_long_as_it_runs() {
 #[tokio::test]
 async fn an_agent_hands_his_seat_over_to_another() {
     let server = Server::with(&[("cobrowse.agents", "1")]);
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let mut first = server.views(&begun.ticket, "w").await;
-    page.ok(json!({"type": "consent", "to": "view", "given": true})).await;
-    let mut stream = server.shows(&page.waits_for("record").await).await;
-    stream.sends(&Part::key_frame(1, PICTURE)).await;
-    assert_eq!(first.sees().await, Part::key_frame(1, PICTURE));
+    let Shown { session, page: _page, stream: _stream, viewer: mut first, .. } =
+        server.shown("ada").await;
     // The session has one seat.
-    let path = format!("/v1/groups/12345/sessions/{}/tickets", begun.session);
+    let path = format!("/v1/groups/12345/sessions/{}/tickets", session);
     let of_bob = token_of_bob();
     let (status, ticket) = server.rest_as(&of_bob, "POST", &path, Some(json!({})), &[]).await;
     assert_eq!(status, 201, "{ticket}");

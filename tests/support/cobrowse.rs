@@ -44,6 +44,19 @@ impl Part {
     }
 }
 
+/// A session in which an agent sees the visitor's page.
+pub struct Shown {
+    pub session: String,
+    /// The visitor's page, what told it to record, and its stream, which has sent its picture.
+    pub page: Socket,
+    pub record: Value,
+    pub stream: Socket,
+    pub viewer: Socket,
+}
+
+/// What the pages of these tests look like.
+pub const PICTURE: &str = r#"[{"type":2,"data":"the whole page"}]"#;
+
 /// A session that an agent began: its id, and the ticket to view it.
 pub struct Begun {
     pub session: String,
@@ -60,6 +73,27 @@ impl Server {
         let text = |key: &str| body[key].as_str().unwrap().to_owned();
         assert_eq!(text("watch_url"), format!("/watch/#{}", text("ticket")));
         Begun { session: text("session"), ticket: text("ticket") }
+    }
+
+    /// A visitor's page that an agent asks to see: the session, the page, and the agent, who waits.
+    pub async fn asked(&self, visitor: &str) -> (Begun, Socket, Socket) {
+        let mut page = self.page(visitor, "t").opens().await;
+        let begun = self.begins_session(visitor).await;
+        page.enters(&begun.session, "cart").await;
+        let viewer = self.views(&begun.ticket, "w").await;
+        (begun, page, viewer)
+    }
+
+    /// A visitor's page that an agent sees.
+    pub async fn shown(&self, visitor: &str) -> Shown {
+        let (Begun { session, .. }, mut page, mut viewer) = self.asked(visitor).await;
+        page.agrees().await;
+        let record = page.waits_for("record").await;
+        let mut stream = self.shows(&record).await;
+        let picture = Part::key_frame(1, PICTURE);
+        stream.sends(&picture).await;
+        assert_eq!(viewer.sees().await, picture);
+        Shown { session, page, record, stream, viewer }
     }
 
     /// Another ticket for a session.
@@ -109,6 +143,11 @@ impl Socket {
     pub async fn enters(&mut self, session: &str, page: &str) -> Value {
         let url = format!("https://shop.example/{page}");
         self.ok(json!({"type": "enter", "session": session, "url": url, "title": page})).await
+    }
+
+    /// The visitor agrees to be seen.
+    pub async fn agrees(&mut self) {
+        self.ok(json!({"type": "consent", "to": "view", "given": true})).await;
     }
 
     pub async fn sends(&mut self, part: &Part) {

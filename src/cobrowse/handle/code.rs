@@ -1,0 +1,83 @@
+//! Codes that lead to sessions: short numbers that a visitor reads out.
+
+use std::net::IpAddr;
+
+use super::{Answer, Cobrowse, Shared, Standing, over};
+use crate::{
+    cobrowse::session::command::Command,
+    codes::Lead,
+    model::{
+        error::{ErrorCode, Problem},
+        ids::{Code, GroupId, SessionKey},
+    },
+};
+
+impl Cobrowse {
+    /// The code that leads to a session; a fresh one where there is none. It lives as long as the session.
+    pub fn code(
+        &self,
+        session: SessionKey,
+        answer: impl FnOnce(Result<Code, Problem>) + Send + 'static,
+    ) {
+        let cobrowse = self.clone();
+        self.look_up(session.clone(), move |standing| match standing {
+            Ok(Some(Standing::Running(view))) => match view.code {
+                Some(code) => answer(Ok(code)),
+                None => cobrowse.draw_code(session, Box::new(answer)),
+            },
+            Ok(_) => answer(Err(over())),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    fn draw_code(&self, session: SessionKey, answer: Answer<Code>) {
+        let cobrowse = self.clone();
+        let Shared { presence, code_digits, .. } = &*self.shared;
+        // The session ends it sooner.
+        let (digits, life_ms) = (*code_digits, self.shared.policy.longest_ms);
+        let (group, lead) = (session.group.clone(), Lead::Session(session.session));
+        presence.codes().claim(group, lead.clone(), digits, life_ms, move |drawn| match drawn {
+            Ok(code) => {
+                let (again, of) = (cobrowse.clone(), session.clone());
+                cobrowse.command(session, Command::Code(code.clone()), move |given| match given {
+                    Ok(()) => answer(Ok(code)),
+                    Err(problem) => {
+                        let codes = again.shared.presence.codes();
+                        codes.release(of.group.clone(), code, lead);
+                        // Somebody else asked for one at the same time.
+                        if problem.code == ErrorCode::TooMany {
+                            return again.code(of, answer);
+                        }
+                        answer(Err(problem));
+                    }
+                });
+            }
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// The session that a code leads to, for somebody at `address`. Every question counts as a guess.
+    pub fn by_code(
+        &self,
+        group: GroupId,
+        code: Code,
+        address: IpAddr,
+        answer: impl FnOnce(Result<SessionKey, Problem>) + Send + 'static,
+    ) {
+        let now = self.shared.clock.now();
+        let of = group.clone();
+        self.shared.presence.codes().resolve(group, code, address, now, move |lead| {
+            answer(match lead {
+                Ok(Lead::Session(session)) => Ok(SessionKey { group: of, session }),
+                Ok(Lead::Visitor(_)) => {
+                    let sentence = "the code leads to a visitor, not to a session";
+                    Err(Problem::new(ErrorCode::NotFound, sentence))
+                }
+                Err(problem) if problem.code == ErrorCode::VisitorNotPresent => {
+                    Err(Problem::new(ErrorCode::NotFound, "the code leads to no session"))
+                }
+                Err(problem) => Err(problem),
+            });
+        });
+    }
+}
