@@ -93,12 +93,16 @@ impl Problem {
         Self { code, field: None, message: message.into(), retry_ms: None }
     }
 
-    /// A field that breaks a rule. A name that is longer than any of ours is cut: it is the sender's own.
+    /// A field that breaks a rule. A name that is longer than any of ours is cut, and an empty one quoted: it is the sender's
+    /// own.
     pub fn field(field: impl Into<String>, rule: impl Into<String>) -> Self {
         let mut field = field.into();
         if let Some((end, _)) = field.char_indices().nth(LONGEST_FIELD) {
             field.truncate(end);
             field.push('…');
+        }
+        if field.is_empty() {
+            field.push_str("\"\"");
         }
         Self { field: Some(field), ..Self::new(ErrorCode::BadRequest, rule) }
     }

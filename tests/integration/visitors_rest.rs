@@ -79,6 +79,7 @@ async fn a_list_is_read_page_by_page() {
         ("cursor=%20", "cursor"),
         ("uniqueid=12", "uniqueid"),
         ("more=1", "more"),
+        ("=1", "\"\""),
     ] {
         let (status, problem) =
             server.rest("GET", &format!("/v1/groups/12345/visitors?{query}"), None).await;
