@@ -22,6 +22,8 @@ mod tests;
 mod view;
 mod visitor;
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::view::{Part, SessionView, Summary};
@@ -38,7 +40,7 @@ use crate::{
             Visit,
         },
         error::{ErrorCode, Problem},
-        ids::{Code, SocketAddress, VisitorId},
+        ids::{Code, SocketAddress, TabId, VisitorId},
     },
 };
 
@@ -50,6 +52,8 @@ pub const MAX_PAGES: usize = 32;
 pub const MAX_VISITS: usize = 1_000;
 /// Most agents and controllers who come into a session over its life. One more is refused.
 pub const MAX_PARTS: usize = 64;
+/// Most opened links that a session remembers; each is good for five minutes only.
+pub const MAX_LINKS: usize = 256;
 /// Most questions to the visitor in a session. One more is refused.
 pub const MAX_QUESTIONS: u32 = 100;
 /// Longest text with which a session is ended, in characters; what is longer is cut.
@@ -129,6 +133,8 @@ struct Open {
     /// All who ever came, for the history.
     parts: Vec<Part>,
     users: u32,
+    /// Links that were opened, and in which tab; the newest first.
+    links: VecDeque<(u64, TabId)>,
     transfer: Option<Transfer>,
     view: ConsentState,
     control: Option<Control>,
@@ -291,6 +297,7 @@ impl Open {
             members: Vec::new(),
             parts: Vec::new(),
             users: 0,
+            links: VecDeque::new(),
             transfer: None,
             view: ConsentState::Unasked,
             control: None,

@@ -44,8 +44,17 @@ pub struct SeatTicket {
     pub agent: Agent,
     /// What he may do.
     pub permissions: Permissions,
-    /// The tab that took the seat; `None` while nobody has.
-    pub tab: Option<TabId>,
+    /// Whose the ticket is.
+    pub holder: Holder,
+}
+
+/// Whose a ticket to a seat is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holder {
+    /// The first who opens the link with this number.
+    Link(u64),
+    /// The tab that took the seat.
+    Tab(TabId),
 }
 
 #[derive(Serialize, Deserialize)]

@@ -217,6 +217,10 @@ async fn a_ticket_is_for_its_group_its_origin_and_its_agent() {
     let mut desk = crate::support::client::Socket::open(&server, "/v1/stream", Some(DESK)).await;
     desk.say(json!({"type": "hello", "ticket": begun.ticket, "tab": "w"})).await;
     desk.hear_a("welcome").await;
+    // The link is good for the tab that opened it first.
+    let mut second = server.opens_stream(&begun.ticket, "w2").await;
+    assert_eq!(second.hear_a("error").await["code"], "authorization");
+    assert_eq!(second.closed().await.code, 4502);
     // Nobody else's visitor, and nobody who is not there.
     let nobody =
         server.rest("POST", "/v1/groups/12345/sessions", Some(json!({"visitorid": "bob"}))).await;

@@ -14,7 +14,7 @@ use crate::{
             SessionView,
             command::{Command, Join, Reply, Seated as Role},
         },
-        ticket::{LINK_LIFE_MS, SeatTicket, Ticket},
+        ticket::{Holder, LINK_LIFE_MS, SeatTicket, Ticket},
     },
     model::{
         cobrowse::{MemberView, Permissions, UserId, ViewState},
@@ -71,7 +71,8 @@ impl Cobrowse {
         agent: Agent,
         permissions: Permissions,
     ) -> String {
-        let ticket = SeatTicket { session, agent, permissions, tab: None };
+        let holder = Holder::Link(rand::random());
+        let ticket = SeatTicket { session, agent, permissions, holder };
         let until = self.shared.clock.wall() + LINK_LIFE_MS;
         self.shared.tickets.write(Ticket::Seat(Box::new(ticket)), until)
     }
@@ -109,11 +110,15 @@ impl Cobrowse {
         socket: SocketAddress,
         answer: impl FnOnce(Result<(Seat, ViewerSeat), Problem>) + Send + 'static,
     ) {
-        if ticket.tab.as_ref().is_some_and(|taken| *taken != tab) {
-            let sentence = "the ticket is another tab's";
-            return answer(Err(Problem::new(ErrorCode::Authorization, sentence)));
-        }
-        let SeatTicket { session, agent, permissions, .. } = ticket;
+        let SeatTicket { session, agent, permissions, holder } = ticket;
+        let link = match holder {
+            Holder::Link(link) => Some(link),
+            Holder::Tab(taken) if taken == tab => None,
+            Holder::Tab(_) => {
+                let sentence = "the ticket is another tab's";
+                return answer(Err(Problem::new(ErrorCode::Authorization, sentence)));
+            }
+        };
         let name: Box<str> = agent.name.as_deref().unwrap_or_default().into();
         let subject: Box<str> = (&*agent.subject).into();
         let join = Join {
@@ -123,6 +128,7 @@ impl Cobrowse {
             subject,
             name: name.clone(),
             permissions,
+            link,
         };
         let (cobrowse, key) = (self.clone(), session.clone());
         let sink = Box::new(move |result| {
@@ -133,7 +139,8 @@ impl Cobrowse {
             };
             let shared = Arc::clone(&cobrowse.shared);
             let channel = shared.channel(&key);
-            let again = SeatTicket { session: key.clone(), agent, permissions, tab: Some(tab) };
+            let again =
+                SeatTicket { session: key.clone(), agent, permissions, holder: Holder::Tab(tab) };
             let until = shared.clock.wall() + SEAT_LIFE_MS;
             let ticket = shared.tickets.write(Ticket::Seat(Box::new(again)), until);
             let seat = seat(view, user, permissions, ticket, channel.secret());

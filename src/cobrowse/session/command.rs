@@ -58,6 +58,8 @@ pub struct Join {
     pub name: Box<str>,
     /// What he may do.
     pub permissions: Permissions,
+    /// The link by which he comes, if it was not opened before: it is good for one tab.
+    pub link: Option<u64>,
 }
 
 /// The roles of those who take a seat.

@@ -214,6 +214,7 @@ impl Life {
             subject: subject.into(),
             name: subject.into(),
             permissions: Permissions::ALL,
+            link: None,
         };
         self.apply(Command::Join(Box::new(join)));
     }

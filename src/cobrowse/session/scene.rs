@@ -86,13 +86,26 @@ impl Scene {
 
     /// Comes by the socket `by`.
     pub fn joins_as(&mut self, role: Seated, name: &str, by: &str) -> Result<UserId, ErrorCode> {
+        self.joins_by(None, "t", role, name, by)
+    }
+
+    /// Comes by a link, in a tab.
+    pub fn joins_by(
+        &mut self,
+        link: Option<u64>,
+        tab: &str,
+        role: Seated,
+        name: &str,
+        by: &str,
+    ) -> Result<UserId, ErrorCode> {
         let join = Join {
             socket: self.socket(by),
             role,
-            tab: "t".parse().unwrap(),
+            tab: tab.parse().unwrap(),
             subject: name.into(),
             name: name.into(),
             permissions: Permissions::ALL,
+            link,
         };
         match self.apply(Command::Join(Box::new(join))) {
             Reply::Joined { user, .. } => {

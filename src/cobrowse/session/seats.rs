@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    End, MAX_PARTS, Open, Step,
+    End, MAX_LINKS, MAX_PARTS, Open, Step,
     command::{Join, Reply, Seated},
     refused,
     view::Part,
@@ -91,6 +91,25 @@ impl Open {
     }
 
     pub(super) fn join(&mut self, join: Join, step: &mut Step<'_>) -> Reply {
+        let opened = join.link.map(|link| (link, join.tab.clone()));
+        let is_stale = |(link, tab): &(u64, TabId)| {
+            self.links.iter().any(|(known, by)| known == link && by != tab)
+        };
+        if opened.as_ref().is_some_and(is_stale) {
+            let sentence = "the link was opened in another tab";
+            return refused(ErrorCode::Authorization, sentence);
+        }
+        let reply = self.take_seat(join, step);
+        if let (Reply::Joined { .. }, Some(opened)) = (&reply, opened)
+            && !self.links.contains(&opened)
+        {
+            self.links.truncate(MAX_LINKS - 1);
+            self.links.push_front(opened);
+        }
+        reply
+    }
+
+    fn take_seat(&mut self, join: Join, step: &mut Step<'_>) -> Reply {
         let is_same = |member: &&mut Member| {
             member.role == join.role && member.subject == join.subject && member.tab == join.tab
         };
@@ -119,7 +138,7 @@ impl Open {
             return refused(ErrorCode::TooMany, sentence);
         }
         let user = self.next_user();
-        let Join { socket, role, tab, subject, name, permissions } = join;
+        let Join { socket, role, tab, subject, name, permissions, .. } = join;
         let part = Part::new(user, role.into(), &name, Some(&subject), step.now);
         self.parts.push(part);
         let seat = Seat::Here(socket);

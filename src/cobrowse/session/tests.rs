@@ -334,3 +334,28 @@ fn everything_is_bounded() {
     assert_eq!(summary.more_pages as usize, 2 * MAX_VISITS + MAX_PAGES - MAX_VISITS);
     assert!(scene.effects.iter().any(|effect| matches!(effect, Effect::Ended(_))));
 }
+
+#[test]
+fn a_link_is_good_for_the_tab_that_opens_it_first() {
+    let mut scene = Scene::new(Policy { agents: 1, ..Policy::NATIVE }, true);
+    let mut opens = |link, tab, name: &str| {
+        let by = format!("{name} in {tab}");
+        scene.joins_by(Some(link), tab, Seated::Agent, name, &by)
+    };
+    let ann = opens(1, "t", "ann").unwrap();
+    assert_eq!(opens(1, "u", "ann"), Err(ErrorCode::Authorization), "another tab of hers");
+    assert_eq!(opens(1, "t", "ann"), Ok(ann), "a reload");
+    // Who finds no seat has not opened it.
+    assert_eq!(opens(2, "v", "bob"), Err(ErrorCode::TooMany));
+    scene.leaves("ann");
+    let mut opens = |link, tab, name: &str| {
+        let by = format!("{name} in {tab}");
+        scene.joins_by(Some(link), tab, Seated::Agent, name, &by)
+    };
+    assert!(opens(2, "w", "bob").is_ok());
+    // Forgotten only when many others were opened since, which takes longer than a link lives.
+    for link in 3..300 {
+        assert!(opens(link, "w", "bob").is_ok());
+    }
+    assert_eq!(opens(299, "x", "bob"), Err(ErrorCode::Authorization));
+}
