@@ -1,12 +1,14 @@
 //! Co-browse sessions and their streams (design section 7), over the real server.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{
     Server, Stop,
     cobrowse::{PICTURE, Part, Shown},
     mint::{Signing, claims},
     server::{DESK, SHOP},
+    until,
 };
 
 const CHANGE: &str = r#"[{"type":3,"data":"a change"}]"#;
@@ -315,4 +317,90 @@ async fn a_seat_ends_when_the_token_under_it_is_revoked() {
     assert_eq!(viewer.closed().await.code, 4507);
     let mut again = server.opens_stream(&seat, "w").await;
     assert_eq!(again.hear_a("error").await["code"], "authorization");
+}
+
+/// A picture of the page, as its browser tells of it.
+fn picture(content: &[u8]) -> (String, Value) {
+    let sha256: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let told = json!({"type": "asset", "asset": 7, "sha256": sha256, "content_type": "image/png", "bytes": content.len()});
+    (sha256, told)
+}
+
+#[tokio::test]
+async fn what_needs_the_visitors_login_comes_from_his_browser_and_goes_with_the_session() {
+    let server = Server::start();
+    let Shown { mut page, record, mut stream, viewer, .. } = server.shown("ada").await;
+    let at = format!("http://{}", server.address());
+    let ticket = format!("Ticket {}", record["ticket"].as_str().unwrap());
+    let put = async |sha256: &str, ticket: &str, origin: &str, content: &'static [u8]| {
+        let request = reqwest::Client::new().put(format!("{at}/v1/assets/{sha256}"));
+        let request = request.header("authorization", ticket).header("origin", origin);
+        request.body(content).send().await.unwrap().status().as_u16()
+    };
+    let (sha256, told) = picture(b"a logo");
+    assert_eq!(put(&sha256, &ticket, SHOP, b"a logo").await, 404, "nobody said that it comes");
+    stream.say(told).await;
+    assert_eq!(stream.hear_a("want").await["sha256"], sha256);
+    // A viewer who asks now waits until it is here.
+    let assets = viewer.welcome["assets"].as_str().unwrap().to_owned();
+    let address = format!("{at}/watch/assets/{assets}/1/7");
+    let waiting = tokio::spawn(reqwest::get(address.clone()));
+    assert_eq!(put(&sha256, &ticket, SHOP, b"a lego").await, 400, "not what was announced");
+    assert_eq!(put(&sha256, &ticket, DESK, b"a logo").await, 403, "not from the shop");
+    assert_eq!(put(&sha256, "Ticket x.y", SHOP, b"a logo").await, 401);
+    assert_eq!(put(&sha256, &ticket, SHOP, b"a logo").await, 204);
+    let shown = waiting.await.unwrap().unwrap();
+    assert_eq!(shown.headers()["content-type"], "image/png");
+    assert!(shown.headers()["content-security-policy"].to_str().unwrap().contains("sandbox"));
+    assert_eq!(shown.bytes().await.unwrap(), &b"a logo"[..]);
+    assert_eq!(server.figure("asset_bytes"), 6.0);
+    assert!(server.figure("stream_bytes") > 0.0);
+    // The same content under another name is not sent again; what cannot be had is not waited for.
+    let (_, mut again) = picture(b"a logo");
+    again["asset"] = 8.into();
+    stream.ok(again).await;
+    stream.ok(json!({"type": "noasset", "asset": 9})).await;
+    let status = async |address: &str| reqwest::get(address).await.unwrap().status().as_u16();
+    assert_eq!(status(&format!("{at}/watch/assets/{assets}/1/8")).await, 200);
+    assert_eq!(status(&format!("{at}/watch/assets/{assets}/1/9")).await, 404);
+    let (_, mut script) = picture(b"alert(1)");
+    script["content_type"] = "text/html".into();
+    assert_eq!(stream.refused(script, "badrequest").await["field"], "content_type");
+    page.ok(json!({"type": "endsession"})).await;
+    page.waits_for("session").await;
+    assert_eq!(status(&address).await, 404);
+    assert_eq!((server.figure("asset_bytes"), server.figure("stream_bytes")), (0.0, 0.0));
+}
+
+#[tokio::test]
+async fn sessions_that_come_and_go_leave_nothing_behind() {
+    let server = Server::start();
+    for round in 0..40 {
+        let visitor = format!("visitor-{round}");
+        let Shown { session, mut page, stream, viewer, .. } = server.shown(&visitor).await;
+        match round % 4 {
+            0 => drop(page.ok(json!({"type": "endsession"})).await),
+            1 => drop(page.ok(json!({"type": "consent", "to": "view", "given": false})).await),
+            2 => {
+                let path = format!("/v1/groups/12345/sessions/{session}");
+                assert_eq!(server.rest("DELETE", &path, None).await.0, 204);
+            }
+            _ => {
+                // The connections break; then it is ended from outside.
+                drop((stream, viewer));
+                let path = format!("/v1/groups/12345/sessions/{session}?text=Goodbye");
+                assert_eq!(server.rest("DELETE", &path, None).await.0, 204);
+            }
+        }
+        assert!(page.waits_for("session").await["session"].is_null());
+        page.leave().await;
+    }
+    until("no streams", || server.figure(r#"sockets_open{kind="stream"}"#) == 0.0).await;
+    assert_eq!((server.figure("stream_bytes"), server.figure("asset_bytes")), (0.0, 0.0));
+    let (_, running) = server.rest("GET", "/v1/groups/12345/sessions", None).await;
+    assert_eq!(running["sessions"], json!([]));
+    let (_, past) = server.rest("GET", "/v1/groups/12345/past-sessions?limit=1000", None).await;
+    assert_eq!(past["sessions"].as_array().unwrap().len(), 40);
+    assert_eq!(server.figure("history_lost_total"), 0.0);
+    assert_eq!(server.figure("visitors_connected"), 0.0);
 }
