@@ -8,6 +8,7 @@ use super::limited;
 use crate::support::{
     Raw, Server,
     server::{API_KEY, DESK, GROUP},
+    until,
 };
 
 #[tokio::test]
@@ -76,5 +77,6 @@ async fn heads_of_requests_are_bounded_in_time_size_and_number() {
     let head = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(200_000));
     let _ = large.try_send(head.as_bytes()).await;
     large.ends().await;
-    assert_eq!(server.get("/healthz").0, 200);
+    // Half a second is short for a head on a busy machine.
+    until("an answer to others", || server.get("/healthz").0 == 200).await;
 }
