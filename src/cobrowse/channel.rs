@@ -104,7 +104,10 @@ impl Channel {
     pub fn record(&self, epoch: u32, on: bool, post: &dyn StreamPost) {
         let mut state = self.state.lock();
         if on {
-            state.recorded = Some(epoch);
+            // The page before may be gone without a word; nobody needs what is kept of it.
+            if let Some(before) = state.recorded.replace(epoch).filter(|before| *before != epoch) {
+                state.relay.forget(before);
+            }
         } else if state.recorded == Some(epoch) {
             state.recorded = None;
             state.relay.forget(epoch);

@@ -223,7 +223,7 @@ impl Cobrowse {
                 } else {
                     Command::Tick
                 };
-                cobrowse.begun(key, of, command, answer);
+                cobrowse.begun(key, of, session == new, command, answer);
             }
             Err(problem) => answer(Err(problem)),
         });
@@ -233,6 +233,7 @@ impl Cobrowse {
         &self,
         visitor: VisitorKey,
         of: SessionKey,
+        is_new: bool,
         command: Command,
         answer: Answer<SessionKey>,
     ) {
@@ -240,12 +241,12 @@ impl Cobrowse {
         self.submit(of, command, move |reply| match reply {
             Ok(_) => answer(Ok(session)),
             Err(problem) => {
-                // The visitor has a session that does not run: he must not be kept from another one.
-                cobrowse.shared.presence.end_session(
-                    visitor,
-                    session.session,
-                    SessionEndReason::Error,
-                );
+                // A session that does not run must not keep the visitor from another one; one that was only too busy to
+                // answer runs on.
+                if is_new || problem.code == ErrorCode::NotFound {
+                    let (presence, reason) = (&cobrowse.shared.presence, SessionEndReason::Error);
+                    presence.end_session(visitor, session.session, reason);
+                }
                 answer(Err(problem));
             }
         });

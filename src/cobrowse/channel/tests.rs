@@ -86,6 +86,17 @@ fn only_the_page_that_is_to_be_recorded_is_heard() {
 }
 
 #[test]
+fn of_pages_that_went_without_a_word_nothing_is_kept() {
+    let (channel, post) = channel();
+    for epoch in 1..=3 {
+        channel.record(epoch, true, &post);
+        channel.page_opens(epoch, PAGE, &post).unwrap();
+        channel.part(PAGE, part(epoch, true, "K"), NOW, &post).unwrap();
+        assert_eq!(channel.bytes().0, 1, "of the one that is shown");
+    }
+}
+
+#[test]
 fn who_reads_too_slowly_goes_on_with_the_next_key_frame() {
     let (channel, post) = channel();
     channel.record(1, true, &post);
