@@ -41,6 +41,7 @@ use crate::{
         },
         error::{ErrorCode, Problem},
         ids::{Code, SocketAddress, TabId, VisitorId},
+        watch::Metadata,
     },
 };
 
@@ -113,6 +114,8 @@ struct Open {
     visitor: VisitorId,
     policy: Policy,
     code: Option<Code>,
+    #[serde(default)]
+    metadata: Metadata,
     created: Timestamp,
     activated: Option<Timestamp>,
     /// It is not active, and ends then unless it becomes so.
@@ -283,6 +286,7 @@ impl Open {
             visitor,
             policy,
             code,
+            metadata: Metadata::default(),
             created: now,
             activated: None,
             wait: Some(now + policy.join_ms),
@@ -326,6 +330,10 @@ impl Open {
                     Reply::Done
                 }
             },
+            Command::Describe(metadata) => {
+                self.metadata = metadata;
+                Reply::Done
+            }
             Command::Enter(enter) => self.enter(*enter, step),
             Command::Navigate { socket, url, title } => self.navigate(socket, url, title, step),
             Command::Visibility { socket, visible } => self.touch(socket, step, |page| {

@@ -15,6 +15,7 @@ mod guesses;
 mod issuers;
 mod keys;
 mod limits;
+mod links;
 mod lists;
 mod operations;
 mod presence;

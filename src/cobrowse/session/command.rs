@@ -12,6 +12,7 @@ use crate::{
         },
         error::Problem,
         ids::{Code, SocketAddress, TabId, VisitorId},
+        watch::Metadata,
     },
 };
 
@@ -78,6 +79,8 @@ pub enum Command {
     Create(Box<Create>),
     /// A code leads to it from now on, unless it has one.
     Code(Code),
+    /// Back ends find this with it from now on, in the place of what was there.
+    Describe(Metadata),
     /// A page of the visitor comes in.
     Enter(Box<Enter>),
     /// A page of the visitor goes to another address without a load.
