@@ -5,6 +5,7 @@
  *   DIR/sdk/cobrowse.js                   module that the visitor's side loads for a session
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
+ *   DIR/facades/glance/Terms.js           module that the visitor's one loads for the terms
  *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
  *   DIR/types/**                          declarations, with --types
  *
@@ -64,6 +65,7 @@ export async function build(out) {
       entryPoints: ["facades/glance/PresenceVisitor.ts", "facades/glance/PresenceAgent.ts"],
       outdir: join(out, "facades/glance"),
     }),
+    bundle({ ...module, entryPoints: ["facades/glance/Terms.ts"], outdir: join(out, "facades/glance") }),
     bundlePages(bundle, module, pages, out),
     ...pages.filter((file) => asset.test(file)).map((file) => copyPage(file, out)),
   ]);

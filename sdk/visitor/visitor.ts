@@ -14,6 +14,7 @@ import type { SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcom
 import { Inbox } from "./inbox";
 import { Incoming } from "./incoming";
 import type { VisitorEvents, VisitorOptions } from "./options";
+import { VisitorName } from "./name";
 import { PresenceRecord } from "./record";
 import { Session } from "./session";
 
@@ -28,7 +29,7 @@ export class Visitor {
   private readonly environment: Environment;
   private readonly page: Window | undefined;
   private readonly identity: Identity;
-  private readonly group: string;
+  private readonly name: VisitorName;
   /** Server and group: pages of one tab are told apart there. */
   private readonly place: string;
   private slot = 0;
@@ -39,14 +40,6 @@ export class Visitor {
   private readonly sharing: Session | undefined;
   private readonly wants = { signals: false, presence: false };
   private attendance: Attendance | undefined;
-  private chosenId: string | undefined;
-  /** The site's signature of the chosen id. */
-  private signature: string | undefined;
-  /** Kept as long as the object: another tab may have forgotten it meanwhile. */
-  private anonymousId: string | undefined;
-  private toldId: string | undefined;
-  /** The anonymous id that the last hello, or identify, left behind. */
-  private leftId: string | undefined;
   private listening = false;
   private unique: UniqueId | undefined;
   private before: ConnectionState = "idle";
@@ -57,30 +50,24 @@ export class Visitor {
     this.environment = options.environment ?? browserEnvironment;
     this.page = options.page ?? currentPage();
     this.identity = options.identity ?? pageIdentity();
-    this.group = String(options.group);
-    this.chosenId = options.visitorid;
-    const { signature } = options;
-    if (typeof signature === "string") this.signature = signature;
+    const group = String(options.group);
+    this.name = new VisitorName(this.identity, group, options);
     this.record = new PresenceRecord(this.page);
     const { clock } = this.environment;
     const seen = new SeenSignals(this.identity.stores.tab, this.identity.key("seen"), () => clock.now());
     this.inbox = new Inbox(seen, clock, (ids) => this.connection.request({ type: "ack", ids }));
     this.incoming = new Incoming(this.inbox, this.events, this.page ?? globalThis, (frame) => this.report(frame));
     const origin = serverOrigin(options.server);
-    this.place = `${origin} ${this.group}`;
+    this.place = `${origin} ${group}`;
     this.connection = new Connection({
       environment: this.environment,
       url: () => {
         // Before the socket is open: meanwhile the page may open another tab.
         this.identity.claim();
-        return socketAddress(origin, "/v1/visitor", this.group);
+        return socketAddress(origin, "/v1/visitor", group);
       },
       active: () => this.attendance?.active ?? true,
-      ...(typeof signature === "function" && {
-        prepare: async () => {
-          if (this.chosenId !== undefined) this.signature = await signature(this.chosenId);
-        },
-      }),
+      ...(typeof options.signature === "function" && { prepare: () => this.name.sign() }),
       hello: () => this.hello(),
       onWelcome: (frame) => this.welcomed(frame as VisitorWelcome),
       onFrame: (frame) => {
@@ -93,7 +80,7 @@ export class Visitor {
         page: this.page,
         environment: this.environment,
         origin,
-        group: this.group,
+        group,
         tab: () => this.tab,
         connection: this.connection,
         events: this.events,
@@ -113,8 +100,7 @@ export class Visitor {
 
   /** The id that the visitor goes by; an anonymous one begins with `~`. */
   get visitorid(): string {
-    if (this.chosenId !== undefined) return this.chosenId;
-    return (this.anonymousId ??= this.identity.anonymous(this.group, this.options.storeAnonymousId ?? true));
+    return this.name.id;
   }
 
   /** Whether this page gets the visitor's signals. */
@@ -173,23 +159,17 @@ export class Visitor {
    */
   async identify(visitorid: string, signature?: string): Promise<void> {
     checkVisitorId(visitorid);
-    const signer = this.options.signature;
-    const signed = signature ?? (typeof signer === "function" ? await signer(visitorid) : undefined);
-    const former = [this.chosenId, this.signature] as const;
-    [this.chosenId, this.signature] = [visitorid, signed];
+    const takeBack = await this.name.choose(visitorid, signature);
     if (this.state === "idle" || this.state === "closed") return;
     try {
       await this.connection.persist(async () => {
-        if (this.toldId !== this.visitorid) {
-          this.leftId = this.toldId;
-          await this.connection.request({ type: "identify", visitorid: this.visitorid, ...this.signedBy() });
-          this.toldId = this.visitorid;
-          this.forgetLeft();
-        }
+        const change = this.name.change();
+        if (!change) return;
+        await this.connection.request({ type: "identify", ...change });
+        this.name.told();
       });
     } catch (error) {
-      const refused = this.state === "connected" && codeOf(error, "timeout") !== "timeout";
-      if (refused && this.chosenId === visitorid) [this.chosenId, this.signature] = former;
+      if (this.state === "connected" && codeOf(error, "timeout") !== "timeout") takeBack();
       throw error;
     }
   }
@@ -244,14 +224,10 @@ export class Visitor {
 
   private hello(): ClientFrame {
     this.listening = this.wants.signals;
-    this.toldId = this.visitorid;
-    this.leftId = this.anonymousBefore();
     const seen = this.inbox.unacknowledged();
     return {
       type: "hello",
-      visitorid: this.toldId,
-      ...this.signedBy(),
-      ...(this.leftId && { from: this.leftId }),
+      ...this.name.hello(),
       tab: this.tab,
       page: this.identity.current,
       visible: this.attendance?.visible ?? true,
@@ -265,23 +241,8 @@ export class Visitor {
     return this.slot ? `${this.identity.tab}-${this.slot}` : this.identity.tab;
   }
 
-  private signedBy(): { signature?: string } {
-    return this.signature ? { signature: this.signature } : {};
-  }
-
-  /** The anonymous id under which this browser was here before the visitor became known. */
-  private anonymousBefore(): string | undefined {
-    const known = this.chosenId !== undefined && !this.chosenId.startsWith("~");
-    return known ? this.identity.formerAnonymous(this.group) : undefined;
-  }
-
-  private forgetLeft(): void {
-    if (this.leftId) this.identity.forgetAnonymous(this.group, this.leftId);
-    this.leftId = undefined;
-  }
-
   private welcomed(frame: VisitorWelcome): void {
-    this.forgetLeft();
+    this.name.taken();
     this.inbox.welcomed(frame.now);
     this.incoming.focus(frame.focus);
     this.events.emit("connected", { visitorid: frame.visitorid, epoch: frame.epoch, terms: frame.terms });

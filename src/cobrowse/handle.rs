@@ -4,6 +4,8 @@ mod code;
 mod delivery;
 mod link;
 mod seat;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -48,7 +50,8 @@ use crate::{
 /// The engine that keeps sessions.
 pub type SessionEngine = MemoryEngine<Session>;
 
-/// How often a visitor's record is asked who he is now, when he became known meanwhile.
+/// How often a visitor's record is asked again for a session: under the name that he became known by meanwhile, or when it
+/// named one that does not run.
 const MOST_FORWARDS: u32 = 3;
 
 /// Where effects leave for the sockets of this node. None of these waits.
@@ -216,48 +219,69 @@ impl Cobrowse {
     ) {
         let (cobrowse, key) = (self.clone(), visitor.clone());
         let new = SessionId::generate();
-        self.shared.presence.begin_session(visitor, new, move |begun| match begun {
+        self.shared.presence.begin_session(visitor.clone(), new, move |begun| match begun {
             Ok((_, Some(known))) if forwards > 0 => {
                 let known = VisitorKey { group: key.group, visitor: known };
                 cobrowse.begin_as(known, policy, agreed, forwards - 1, answer);
             }
-            Ok((session, _)) => {
+            Ok((session, _)) if session == new => {
                 let of = SessionKey { group: key.group.clone(), session };
-                let command = if session == new {
-                    let visitor = key.visitor.clone();
-                    Command::Create(Box::new(Create { visitor, policy, agreed, code: None }))
-                } else if agreed {
-                    Command::Consent { to: ConsentTo::View, given: true }
-                } else {
-                    Command::Tick
-                };
-                cobrowse.begun(key, of, session == new, command, answer);
+                let visitor = key.visitor.clone();
+                let create = Create { visitor, policy, agreed, code: None };
+                let (again, key) = (cobrowse.clone(), key.clone());
+                cobrowse.command(of.clone(), Command::Create(Box::new(create)), move |created| {
+                    if created.is_err() {
+                        // What does not run must not keep the visitor from another one.
+                        again.forget(key, session);
+                    }
+                    answer(created.map(|()| of));
+                });
+            }
+            Ok((session, _)) => {
+                cobrowse.goes_on(key, session, agreed, move |cobrowse, goes_on| match goes_on {
+                    Err(problem) if problem.code == ErrorCode::NotFound && forwards > 0 => {
+                        cobrowse.begin_as(visitor, policy, agreed, forwards - 1, answer);
+                    }
+                    other => answer(other),
+                })
             }
             Err(problem) => answer(Err(problem)),
         });
     }
 
-    fn begun(
+    /// The visitor's record names a session; `answer` gets it if it runs, else `notfound`, and the record forgets it.
+    fn goes_on(
         &self,
         visitor: VisitorKey,
-        of: SessionKey,
-        is_new: bool,
-        command: Command,
-        answer: Answer<SessionKey>,
+        session: SessionId,
+        agreed: bool,
+        answer: impl FnOnce(&Self, Result<SessionKey, Problem>) + Send + 'static,
     ) {
-        let (cobrowse, session) = (self.clone(), of.clone());
-        self.submit(of, command, move |reply| match reply {
-            Ok(_) => answer(Ok(session)),
-            Err(problem) => {
-                // A session that does not run must not keep the visitor from another one; one that was only too busy to
-                // answer runs on.
-                if is_new || problem.code == ErrorCode::NotFound {
-                    let (presence, reason) = (&cobrowse.shared.presence, SessionEndReason::Error);
-                    presence.end_session(visitor, session.session, reason);
-                }
-                answer(Err(problem));
+        let (cobrowse, of) = (self.clone(), SessionKey { group: visitor.group.clone(), session });
+        let known = of.clone();
+        let answer = move |runs: Result<(), Problem>| {
+            // One that was only too busy to answer runs on.
+            if runs.as_ref().is_err_and(|problem| problem.code == ErrorCode::NotFound) {
+                cobrowse.forget(visitor, session);
             }
+            answer(&cobrowse, runs.map(|()| known));
+        };
+        if agreed {
+            let agrees = Command::Consent { to: ConsentTo::View, given: true };
+            return self.command(of, agrees, answer);
+        }
+        self.look_up(of, move |found| {
+            answer(match found {
+                Ok(Some(Standing::Running(_))) => Ok(()),
+                Ok(_) => Err(over()),
+                Err(problem) => Err(problem),
+            });
         });
+    }
+
+    /// The visitor's record is not to name a session that does not run.
+    fn forget(&self, visitor: VisitorKey, session: SessionId) {
+        self.shared.presence.end_session(visitor, session, SessionEndReason::Error);
     }
 
     /// A page of `visitor` comes into his session. `answer` gets the visitor's number, the page's, who else is there, and
@@ -280,7 +304,7 @@ impl Cobrowse {
                 }
                 Err(problem) => return answer(Err(problem)),
             }
-            let (again, running) = (cobrowse.clone(), of.clone());
+            let again = cobrowse.clone();
             cobrowse.submit(of, Command::Enter(Box::new(enter)), move |reply| match reply {
                 Ok(Reply::Entered { user, epoch, view, others }) => {
                     answer(Ok(Seated { user, epoch, view, others }));
@@ -288,8 +312,7 @@ impl Cobrowse {
                 Ok(_) => answer(Err(unexpected())),
                 Err(problem) => {
                     if problem.code == ErrorCode::NotFound {
-                        let (presence, reason) = (&again.shared.presence, SessionEndReason::Error);
-                        presence.end_session(visitor, running.session, reason);
+                        again.forget(visitor, session);
                     }
                     answer(Err(problem));
                 }

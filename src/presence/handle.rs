@@ -4,6 +4,8 @@ mod delivery;
 mod explain;
 mod sharing;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod unique;
 

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     auth::Agent,
     cobrowse::{
-        handle::{Cobrowse, PagePass, ViewerSeat},
+        handle::{PagePass, ViewerSeat},
         session::command::Command,
         ticket::Ticket,
     },
@@ -93,15 +93,15 @@ impl StreamSocket {
             Ok((Ticket::Seat(ticket), _)) => {
                 let bearer = ticket.agent.clone();
                 self.admit(bearer).map(|()| {
-                    let (cobrowse, socket, answer) = self.coming(context);
-                    cobrowse.open_seat(*ticket, tab, socket, answer);
+                    let answer = self.coming(context);
+                    self.service.cobrowse.open_seat(*ticket, tab, self.address(), answer);
                 })
             }
             Ok((Ticket::Link(link), until)) => {
                 let bearer = link.agent.clone();
                 self.admit(bearer).map(|()| {
-                    let (cobrowse, socket, answer) = self.coming(context);
-                    cobrowse.open_link(*link, until, tab, socket, answer);
+                    let answer = self.coming(context);
+                    self.service.cobrowse.open_link(*link, until, tab, self.address(), answer);
                 })
             }
             Err(problem) => Err(problem),
@@ -154,15 +154,14 @@ impl StreamSocket {
         Ok(())
     }
 
-    /// Who gives the seat, to which socket, and what that is told.
+    /// Takes his seat, or what is wrong with it.
     fn coming(
         &self,
         context: &Context<Self>,
-    ) -> (Cobrowse, SocketAddress, impl FnOnce(Result<(Seat, ViewerSeat), Problem>) + Send + use<>)
-    {
+    ) -> impl FnOnce(Result<(Seat, ViewerSeat), Problem>) + Send + use<> {
         let address = context.address();
         let outbox = Arc::clone(&self.lease.outbox);
-        let answer = move |came: Result<(Seat, ViewerSeat), Problem>| {
+        move |came| {
             // Here and not in the actor: the welcome comes before all that the session tells from now on.
             let came = came.map(|(seat, viewer)| {
                 let welcome = StreamWelcome {
@@ -178,8 +177,7 @@ impl StreamSocket {
             });
             // An actor that is gone drops the seat, which tells the session.
             address.do_send(Came(came));
-        };
-        (self.service.cobrowse.clone(), self.address(), answer)
+        }
     }
 
     fn after_hello(&mut self, message: StreamMessage, request: Option<u64>) -> ControlFlow<Close> {

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { FakeSocket } from "../../core/testing";
 import { installVisitor } from "./install";
 import { freshPage, glance, script, settle, tag, welcome } from "./testing";
@@ -7,11 +7,13 @@ import { freshPage, glance, script, settle, tag, welcome } from "./testing";
 beforeEach(freshPage);
 
 function install(): void {
-  installVisitor(window, script("http://help.test/x.js?group=12345"));
+  installVisitor(window, script("http://help.test/x.js?group=12345"), () => import("./dialog"));
 }
 
 const shadow = (): ShadowRoot => document.querySelector("[data-glance-terms]")?.shadowRoot as ShadowRoot;
 const dialog = (): HTMLDialogElement => shadow().querySelector("dialog") as HTMLDialogElement;
+/** Loaded and shown. */
+const shown = (): Promise<void> => vi.waitFor(() => expect(dialog().open).toBe(true));
 const button = (name: string): HTMLButtonElement => shadow().querySelector(`[part~=${name}]`) as HTMLButtonElement;
 
 async function connected() {
@@ -21,10 +23,10 @@ async function connected() {
 }
 
 describe("the terms dialog", () => {
-  test("is a labelled modal dialog, styled without inline styles, with the focus on Decline", () => {
+  test("is a labelled modal dialog, styled without inline styles, with the focus on Decline", async () => {
     install();
     void glance().Cobrowse.Visitor.showTerms({ text: "May we?" });
-    expect(dialog().open).toBe(true);
+    await shown();
     const labelled = dialog().getAttribute("aria-labelledby") as string;
     expect(shadow().getElementById(labelled)?.textContent).toBeTruthy();
     expect(shadow().getElementById("text")?.textContent).toBe("May we?");
@@ -39,6 +41,7 @@ describe("the terms dialog", () => {
     install();
     const socket = await connected();
     const answer = glance().Cobrowse.Visitor.showTerms({ sessionKey: "ada" });
+    await shown();
     expect(glance().Cobrowse.Visitor.showTerms()).toBe(answer);
     button("accept").click();
     await expect(answer).resolves.toBe("accepted");
@@ -52,9 +55,11 @@ describe("the terms dialog", () => {
     install();
     const socket = await connected();
     const escaped = glance().Cobrowse.Visitor.showTerms({ sessionKey: "ada" });
+    await shown();
     dialog().dispatchEvent(new Event("cancel"));
     await expect(escaped).resolves.toBe("declined");
     const declined = glance().Cobrowse.Visitor.showTerms({ decline: "No" });
+    await shown();
     expect(button("decline").textContent).toBe("No");
     button("decline").click();
     await expect(declined).resolves.toBe("declined");
@@ -66,13 +71,24 @@ describe("the terms dialog", () => {
     tag({ "data-termsurl": "/terms" });
     install();
     void glance().Cobrowse.Visitor.showTerms();
+    await shown();
     const link = shadow().querySelector("a") as HTMLAnchorElement;
     expect(link.href).toBe(new URL("/terms", location.href).href);
     expect(link.rel).toContain("noopener");
     button("decline").click();
     await settle();
     void glance().Cobrowse.Visitor.showTerms({ termsurl: "javascript:alert(1)" });
+    await shown();
     expect(shadow().querySelector("a")).toBeNull();
+  });
+
+  test("terms that cannot be shown are not accepted, and agents are told", async () => {
+    installVisitor(window, script("http://help.test/x.js?group=12345"), () => Promise.reject(new TypeError("no network")));
+    const socket = await connected();
+    await expect(glance().Cobrowse.Visitor.showTerms({ sessionKey: "ada" })).resolves.toBe("declined");
+    expect(socket.last("visitorerror").data).toEqual({ code: "service", msg: "the terms cannot be shown" });
+    expect(socket.all("terms").map((frame) => frame.data.status)).toEqual(["declined"]);
+    expect(socket.all("startsession")).toHaveLength(0);
   });
 
   test("an agent may call it", async () => {
@@ -80,7 +96,7 @@ describe("the terms dialog", () => {
     const socket = await connected();
     const func = "GLANCE.Cobrowse.Visitor.showTerms";
     await socket.say({ type: "invoke", id: "i1", deadline: Date.now() + 5_000, func, args: { sessionKey: "ada" } });
-    expect(dialog().open).toBe(true);
+    await shown();
     button("decline").click();
     await settle();
     expect(socket.all("failed")).toHaveLength(0);
@@ -126,6 +142,7 @@ describe("sessions", () => {
     await settle();
     expect(socket.last("startsession")).toMatchObject({ agreed: false });
     const answer = glance().Cobrowse.Visitor.showTerms();
+    await shown();
     button("accept").click();
     await answer;
     await invoke(socket);
@@ -145,6 +162,7 @@ describe("sessions", () => {
     await settle();
     expect(socket.last("startsession")).toMatchObject({ agreed: true });
     const answer = glance().Cobrowse.Visitor.showTerms();
+    await shown();
     button("decline").click();
     await answer;
     await invoke(socket);

@@ -2,7 +2,7 @@ import type { EndReason, SessionNews } from "../../cobrowse/frames";
 import { Emitter } from "../../core/emitter";
 import type { SessionEndReason, VisitorProblem } from "../../core/frames";
 import type { Visitor } from "../../visitor/visitor";
-import { openDialog, type OpenDialog } from "./dialog";
+import type { DialogContent, openDialog } from "./dialog";
 import { callHandler } from "./namespace";
 import type { Settings } from "./settings";
 import type { PresenceVisitorClass } from "./visitor";
@@ -34,13 +34,16 @@ export interface SessionParams {
   readonly groupid?: string | number;
 }
 
+/** Loads what shows the terms: most pages never do. */
+export type LoadDialog = () => Promise<{ readonly openDialog: typeof openDialog }>;
+
 const START = "GLANCE.Cobrowse.Visitor.startSession";
 
 /** `GLANCE.Cobrowse.Visitor`: terms, and co-browse sessions of the page's visitor. */
 export class CobrowseVisitor {
   private readonly events = new Emitter<CobrowseEvents>();
   private readonly removals: { name: string; handler: unknown; remove(): void }[] = [];
-  private shown: { dialog: OpenDialog; answer: Promise<TermsAnswer> } | undefined;
+  private shown: Promise<TermsAnswer> | undefined;
   /** Whether the terms were accepted in this visit. */
   private accepted = false;
   /** An agent's call, not the page's own, is about to run. */
@@ -54,33 +57,15 @@ export class CobrowseVisitor {
     private readonly page: Window,
     private readonly settings: Settings,
     private readonly Presence: PresenceVisitorClass,
+    private readonly loadDialog: LoadDialog,
   ) {
     Presence.onmade = (core) => this.follow(core);
   }
 
   /** Asks the visitor; while the dialog is open a second call gives the same answer. */
   readonly showTerms = (params: TermsParams = {}): Promise<TermsAnswer> => {
-    if (this.shown) return this.shown.answer;
-    const termsurl = params.termsurl ?? this.settings.attribute("termsurl");
-    const dialog = openDialog(this.page, {
-      title: params.title ?? "Show this page to an agent?",
-      text: params.text ?? "An agent would like to see this page with you. You can stop at any time.",
-      termsurl,
-      link: "Terms and conditions",
-      accept: params.accept ?? "Accept",
-      decline: params.decline ?? "Decline",
-    });
-    this.report("displayed");
-    const answer = dialog.answer.then((accepted) => {
-      const status = accepted ? "accepted" : "declined";
-      this.shown = undefined;
-      this.accepted = accepted;
-      this.report(status);
-      if (accepted && params.sessionKey) this.startSession({ sessionKey: params.sessionKey });
-      return status;
-    });
-    this.shown = { dialog, answer };
-    return answer;
+    this.shown ??= this.ask(params).finally(() => (this.shown = undefined));
+    return this.shown;
   };
 
   /**
@@ -113,6 +98,30 @@ export class CobrowseVisitor {
     const at = this.removals.findIndex((entry) => entry.name === name && entry.handler === handler);
     if (at >= 0) this.removals.splice(at, 1)[0]?.remove();
   };
+
+  private async ask(params: TermsParams): Promise<TermsAnswer> {
+    const content: DialogContent = {
+      title: params.title ?? "Show this page to an agent?",
+      text: params.text ?? "An agent would like to see this page with you. You can stop at any time.",
+      termsurl: params.termsurl ?? this.settings.attribute("termsurl"),
+      link: "Terms and conditions",
+      accept: params.accept ?? "Accept",
+      decline: params.decline ?? "Decline",
+    };
+    try {
+      const { openDialog } = await this.loadDialog();
+      const { answer } = openDialog(this.page, content);
+      this.report("displayed");
+      this.accepted = await answer;
+    } catch {
+      this.accepted = false;
+      this.fail("the terms cannot be shown");
+    }
+    const status = this.accepted ? "accepted" : "declined";
+    this.report(status);
+    if (this.accepted && params.sessionKey) this.startSession({ sessionKey: params.sessionKey });
+    return status;
+  }
 
   private get core(): Visitor | undefined {
     return this.Presence.instance?.core;

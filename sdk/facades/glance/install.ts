@@ -2,19 +2,21 @@
 
 import { defineAgent } from "./agent";
 import { Authorization } from "./authorization";
-import { CobrowseVisitor } from "./cobrowse";
+import { CobrowseVisitor, type LoadDialog } from "./cobrowse";
 import { namespace } from "./namespace";
 import { Settings } from "./settings";
 import { defineVisitor } from "./visitor";
 
+const TERMS = "/cobrowse/CobrowseJS.ashx?script=Terms";
+
 /** Installs the visitor's side, and starts presence when the tag says `data-presence="on"`. */
-export function installVisitor(page: Window, script: HTMLScriptElement | null): void {
+export function installVisitor(page: Window, script: HTMLScriptElement | null, dialog?: LoadDialog): void {
   const presence = namespace(page, "Presence");
   if (presence.Visitor) return;
   const settings = new Settings(page, script);
   const Visitor = defineVisitor(settings);
   presence.Visitor = Visitor;
-  namespace(page, "Cobrowse").Visitor ??= new CobrowseVisitor(page, settings, Visitor);
+  namespace(page, "Cobrowse").Visitor ??= new CobrowseVisitor(page, settings, Visitor, dialog ?? (() => import(/* @vite-ignore */ `${settings.presenceOrigin()}${TERMS}`)));
 
   const start = (): void => {
     // The page's own object, made meanwhile, goes before ours.

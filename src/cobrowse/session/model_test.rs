@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{
-    Policy, Session, SessionView, State,
+    Policy, Session, SessionView,
     command::{Command, Create, Effect, Enter, Join, Seated, SessionEvent},
 };
 use crate::{
@@ -278,7 +278,6 @@ impl Life {
         self.incarnation = before;
         self.pages.clear();
         self.agents.clear();
-        self.recording.clear();
         let (now, mut effects) = (Timestamp(self.now), Vec::new());
         self.session.apply(Command::NodeLost { node, before }, now, &mut effects);
         assert!(effects.iter().all(|effect| !matches!(effect, Effect::Tell { .. })), "to nobody");
@@ -322,8 +321,9 @@ impl Life {
                     assert!(self.agreed, "recorded without consent");
                     assert!(self.recording.insert(*socket, *epoch).is_none());
                 }
-                Effect::Record { socket, .. } => {
-                    assert!(self.recording.remove(socket).is_some(), "stopped what did not run");
+                Effect::Record { socket, epoch, .. } => {
+                    let stopped = self.recording.remove(socket);
+                    assert_eq!(stopped, Some(*epoch), "stopped what did not run");
                 }
                 Effect::Ask { to, .. } => {
                     assert!(*to == ConsentTo::Control || !self.agreed, "asked once more");
@@ -341,12 +341,6 @@ impl Life {
                 }
             }
         }
-        // Pages that are gone need nobody to tell them.
-        let there: Vec<_> = match &self.session.0 {
-            State::Open(open) => open.pages.iter().map(|page| page.socket).collect(),
-            State::Ended { .. } | State::Vacant => Vec::new(),
-        };
-        self.recording.retain(|socket, _| there.contains(socket));
         match self.session.view() {
             Some(view) => {
                 if std::mem::take(&mut self.is_back) {

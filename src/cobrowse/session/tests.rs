@@ -81,7 +81,8 @@ fn who_is_asked_and_changes_the_page_is_asked_there() {
 fn a_page_change_and_a_reload_end_nothing() {
     let mut scene = Scene::shared(STRICT);
     scene.loses("a1");
-    assert_eq!(scene.told(), ["ann: connection visitor false", "ann: 0 pages, "]);
+    let told = scene.told();
+    assert_eq!(told, ["a1: stop", "ann: connection visitor false", "ann: 0 pages, "]);
     scene.advance(59_999);
     scene.enters("a2");
     let told = scene.told();
@@ -240,7 +241,7 @@ fn the_page_with_the_focus_is_shown_and_no_other_is_recorded() {
     assert_eq!(scene.told(), NOTHING);
     // Another page of the tab takes the place.
     scene.enters("b2");
-    assert_eq!(scene.told(), ["b2: record", "a1 ann b2: 2 pages, b2"]);
+    assert_eq!(scene.told(), ["b1: stop", "b2: record", "a1 ann b2: 2 pages, b2"]);
 }
 
 #[test]

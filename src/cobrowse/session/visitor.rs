@@ -147,7 +147,7 @@ impl Open {
     pub(super) fn pages_gone(
         &mut self,
         is_gone: &dyn Fn(SocketAddress) -> bool,
-        step: &Step<'_>,
+        step: &mut Step<'_>,
     ) -> Option<UserId> {
         let gone = self.pages.iter().map(|page| page.socket).filter(|socket| is_gone(*socket));
         let gone: Vec<_> = gone.collect();
@@ -159,11 +159,16 @@ impl Open {
         self.customer.filter(|_| is_away)
     }
 
-    fn remove_page(&mut self, socket: SocketAddress, step: &Step<'_>) {
+    fn remove_page(&mut self, socket: SocketAddress, step: &mut Step<'_>) {
         if let Some(at) = self.pages.iter().position(|page| page.socket == socket) {
             let page = self.pages.remove(at);
             self.end_visit(page.visit, step.now);
             self.stale = true;
+            // Its stream may outlive it; no late viewer is to get the picture of a page that is gone.
+            if page.recording {
+                let (epoch, on) = (page.epoch, false);
+                step.effects.push(Effect::Record { socket, epoch, on });
+            }
         }
         // Whoever was asked there has not answered; he is asked again where he is.
         self.asked_on = self.asked_on.filter(|asked| *asked != socket);

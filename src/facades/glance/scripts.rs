@@ -19,7 +19,8 @@ pub struct ScriptQuery {
     script: Option<String>,
 }
 
-/// The script of an agent's page (`script=PresenceAgent`) or of a visitor's page (otherwise). The group is the script's
+/// The script of an agent's page (`script=PresenceAgent`), the module with which a visitor's page shows the terms
+/// (`script=Terms`), or the script of a visitor's page (otherwise). The group is the script's
 /// own business: it reads its tag and address.
 #[get("/cobrowse/CobrowseJS.ashx")]
 pub async fn script(request: HttpRequest) -> HttpResponse {
@@ -30,6 +31,7 @@ pub async fn script(request: HttpRequest) -> HttpResponse {
     let name = match query.script.as_deref() {
         None | Some("" | "PresenceVisitor") => "PresenceVisitor",
         Some("PresenceAgent") => "PresenceAgent",
+        Some("Terms") => "Terms",
         Some(_) => return not_found(),
     };
     pages::script(&request, &format!("facades/glance/{name}.js"))

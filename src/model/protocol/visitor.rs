@@ -1,20 +1,20 @@
-//! Messages of `/v1/visitor`.
+//! What a page sends over `/v1/visitor`; [`told`] has what it is sent.
 
-use serde::{Deserialize, Serialize};
+pub mod told;
+
+use serde::Deserialize;
 use utoipa::ToSchema;
 
+pub use self::told::{ToVisitor, VisitorOk};
 use super::{Fields, Numbered, Unreadable, read};
-use crate::{
-    clock::Timestamp,
-    model::{
-        cobrowse::{ConsentTo, Entered, MemberView, SessionTold},
-        error::Problem,
-        event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
-        ids::{Code, PageId, SessionId, SignalId, TabId, VisitorId},
-        json::Json,
-        presence::PresenceUpdate,
-        signal::InvokeFailure,
-    },
+use crate::model::{
+    cobrowse::ConsentTo,
+    error::Problem,
+    event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
+    ids::{PageId, SessionId, SignalId, TabId, VisitorId},
+    json::Json,
+    presence::PresenceUpdate,
+    signal::InvokeFailure,
 };
 
 kinds! {
@@ -345,143 +345,6 @@ pub struct Terms {
 pub struct SessionEnd {
     /// Who or what ended it.
     pub reason: SessionEndReason,
-}
-
-/// What the server sends to a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum ToVisitor {
-    /// The hello is taken.
-    Welcome {
-        /// The socket's id, for logs.
-        socket: String,
-        /// Who the visitor is.
-        visitorid: VisitorId,
-        /// Unix milliseconds at which the visitor became connected.
-        epoch: u64,
-        /// The server's clock, in Unix milliseconds.
-        #[schema(value_type = u64)]
-        now: Timestamp,
-        /// Whether this socket has the focus.
-        focus: bool,
-        /// Where the visitor stands with the terms.
-        #[schema(required = true)]
-        terms: Option<TermsStatus>,
-        /// His co-browse session, which the page is to `enter`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        session: Option<SessionId>,
-    },
-    /// The visitor's co-browse session: one began, which the page is to `enter`; or `null`: it is over.
-    Session {
-        /// Which.
-        #[schema(required = true)]
-        session: Option<SessionId>,
-    },
-    /// The page is to be recorded from now on, or no more.
-    Record {
-        /// The page's number.
-        epoch: u32,
-        /// Which of the two.
-        on: bool,
-        /// Opens `/v1/stream`.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        ticket: Option<String>,
-    },
-    /// The visitor is to be asked on this page. He answers by `consent`.
-    Ask {
-        /// What he is asked to agree to.
-        to: ConsentTo,
-        /// The agent for whom, if it is for one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        agent: Option<MemberView>,
-    },
-    /// Something happened in the session.
-    SessionEvent(Box<SessionTold>),
-    /// A signal.
-    Signal {
-        /// Its id, to be acknowledged.
-        id: SignalId,
-        /// Past this moment by the server's clock the page drops it.
-        #[schema(value_type = u64)]
-        deadline: Timestamp,
-        /// What the agent sent.
-        #[schema(value_type = Value)]
-        data: Json,
-    },
-    /// A function to call.
-    Invoke {
-        /// Its id, to be acknowledged.
-        id: SignalId,
-        /// Past this moment by the server's clock the page drops it.
-        #[schema(value_type = u64)]
-        deadline: Timestamp,
-        /// The function's name, under `GLANCE.`.
-        func: Box<str>,
-        /// Its argument.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Value, nullable = false)]
-        args: Option<Json>,
-    },
-    /// This socket got the focus.
-    Focus,
-    /// This socket lost the focus.
-    Blur,
-    /// A request is done.
-    Ok(Box<VisitorOk>),
-}
-
-/// The answer to a request that was carried out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct VisitorOk {
-    /// The request's number.
-    pub request: u64,
-    /// The unique id, where one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub uniqueid: Option<String>,
-    /// How long it lives, in seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub seconds: Option<u64>,
-    /// Who the visitor is now, after `identify`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub visitorid: Option<VisitorId>,
-    /// The record's epoch, after `identify`; the page's number in the session, after `enter`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub epoch: Option<u64>,
-    /// The session, after `startsession`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub session: Option<SessionId>,
-    /// The code that leads agents to it, where one was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub code: Option<Code>,
-    /// What the page comes into, after `enter`.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub entered: Option<Entered>,
-}
-
-impl ToVisitor {
-    /// A request is done; `fill` says more.
-    #[must_use]
-    pub fn answer(request: u64, fill: impl FnOnce(&mut VisitorOk)) -> Self {
-        let mut ok = VisitorOk { request, ..VisitorOk::default() };
-        fill(&mut ok);
-        Self::Ok(Box::new(ok))
-    }
-
-    /// A request is done; there is no more to say.
-    #[must_use]
-    pub fn ok(request: u64) -> Self {
-        Self::answer(request, |_| ())
-    }
 }
 
 #[cfg(test)]

@@ -1,59 +1,14 @@
 //! Rule 9 of how sockets are served (design section 4): what a panic costs.
 
-use std::{num::NonZeroU32, sync::atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 
-use super::*;
-use crate::{
-    clock::Timestamp,
-    limits::Rate,
-    model::{close::CloseCode, json::Json, signal::Message, signal::Target},
+use super::{
+    testing::{Recorder, options, page},
+    *,
 };
-
-const START: Timestamp = Timestamp(1_700_000_000_000);
-
-/// Writes down what leaves for the sockets.
-#[derive(Default)]
-struct Recorder(Mutex<Vec<String>>);
-
-impl Recorder {
-    fn write(&self, line: String) {
-        self.0.lock().push(line);
-    }
-
-    fn told(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock())
-    }
-}
-
-impl Post for Recorder {
-    fn page(&self, to: SocketId, message: ToPage) {
-        self.write(match message {
-            ToPage::Signal { message: Message::Signal { data }, .. } => {
-                format!("{}: signal {}", to.0, data.text())
-            }
-            ToPage::Close(code) => format!("{}: close {}", to.0, code.as_str()),
-            other => format!("{}: {other:?}", to.0),
-        });
-    }
-
-    fn event(&self, _: &[SocketId], event: &Event) {
-        self.write(match &event.kind {
-            EventKind::VisitorConn { connected } => format!("conn {connected}"),
-            EventKind::VisitorSock { sockets, .. } => format!("sock {sockets}"),
-            other => format!("{other:?}"),
-        });
-    }
-
-    fn agent(&self, to: SocketId, message: &ToAgent) {
-        self.write(format!("{}: {message:?}", to.0));
-    }
-
-    fn settled(&self, outcome: Outcome) {
-        self.write(format!("settled {outcome:?}"));
-    }
-}
+use crate::model::{close::CloseCode, json::Json, signal::Message, signal::Target};
 
 struct Bench {
     presence: Presence,
@@ -66,30 +21,8 @@ impl Bench {
     }
 
     fn with_taps(taps: Vec<Arc<dyn Tap>>) -> Self {
-        let rules = Rules {
-            grace_ms: 5_000,
-            signal_window_ms: 5_000,
-            ack_ms: 5_000,
-            unknown_until: Timestamp(0),
-        };
-        let options = Options {
-            node: NodeId { node: 0, incarnation: 1 },
-            rules,
-            shards: 2,
-            unique_life_ms: 300_000,
-            unique_digits: 6,
-            guesses: GuessLimits {
-                per_address: Rate::per_minute(NonZeroU32::MAX),
-                per_group: Rate::per_minute(NonZeroU32::MAX),
-                remembered: 100,
-            },
-            watches: WatchLimits::default(),
-            most_records: usize::MAX,
-            timeline_entries: 1_000,
-            clock: Clock::manual(START),
-        };
         let recorder = Arc::new(Recorder::default());
-        let presence = Presence::new(options, Arc::clone(&recorder) as Arc<dyn Post>, taps);
+        let presence = Presence::new(options(), Arc::clone(&recorder) as Arc<dyn Post>, taps);
         let watcher = SocketId(9);
         presence.watchers().open(watcher);
         presence.watch(Self::key(), watcher, None, |answer| answer.unwrap());
@@ -102,15 +35,7 @@ impl Bench {
     }
 
     fn connect(&self, socket: u64) {
-        let connect = Connect {
-            socket: self.presence.address(SocketId(socket)),
-            tab: "t".parse().unwrap(),
-            page: "p".parse().unwrap(),
-            visible: true,
-            listening: true,
-            seen: Vec::new(),
-            data: None,
-        };
+        let connect = page(self.presence.address(SocketId(socket)));
         self.presence.connect(Self::key(), connect, |welcome| assert!(welcome.is_ok()));
     }
 

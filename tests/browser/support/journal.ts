@@ -69,7 +69,13 @@ export class Journal {
   }
 }
 
-/** Asks until the answer `fits`; for states that nothing tells, such as a server's figures. */
+/** What a document answers that was just replaced by the next one. */
+const REPLACED = Symbol("replaced");
+
+/**
+ * Asks until the answer `fits`; for states that nothing tells, such as a server's figures. A document that is replaced
+ * while it is asked has no answer; the next one is asked.
+ */
 export async function eventually<Answer>(
   ask: () => Promise<Answer> | Answer,
   fits: (answer: Answer) => boolean,
@@ -77,9 +83,14 @@ export async function eventually<Answer>(
 ): Promise<Answer> {
   const deadline = Date.now() + limitMs;
   for (;;) {
-    const answer = await ask();
-    if (fits(answer)) return answer;
+    const answer = await Promise.resolve().then(ask).catch(ofReplaced);
+    if (answer !== REPLACED && fits(answer)) return answer;
     if (Date.now() > deadline) throw new Error(`not so within ${limitMs} ms; last answer: ${JSON.stringify(answer)}`);
     await sleep(50);
   }
+}
+
+function ofReplaced(error: unknown): typeof REPLACED {
+  if (String(error).includes("Execution context was destroyed")) return REPLACED;
+  throw error;
 }
