@@ -23,8 +23,7 @@ use crate::{
 struct Files;
 
 /// Pages may run what this server serves, and nothing else. Sockets to this server count as `'self'`.
-const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
-    form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+pub const PAGE_RULES: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; object-src 'none'";
 
 /// An embedded file as it is, with its validator.
 #[must_use]
@@ -60,7 +59,7 @@ fn not_found() -> HttpResponse {
 /// A page, with the group that its scripts serve.
 #[must_use]
 pub fn page(state: &State, path: &str) -> HttpResponse {
-    page_with(state, path, PAGE_POLICY, "")
+    page_with(state, path, &format!("{PAGE_RULES}; frame-ancestors 'none'"), "")
 }
 
 /// A page under this policy; its script reads `facts` in an attribute of the page.

@@ -31,5 +31,6 @@ mod signed;
 mod sockets;
 mod tls;
 mod tokens_rest;
+mod upscope;
 mod visitors_rest;
 mod webhooks;
