@@ -42,6 +42,8 @@ pub struct Enter {
     pub title: Box<str>,
     /// Whether it can be seen.
     pub visible: bool,
+    /// Whether the site has settled with the visitor that he need not be asked.
+    pub agreed: bool,
 }
 
 /// An agent or controller who comes in, or back.

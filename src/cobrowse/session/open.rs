@@ -145,7 +145,15 @@ impl Open {
                 self.metadata = metadata;
                 Reply::Done
             }
-            Command::Enter(enter) => self.enter(*enter, step),
+            Command::Enter(enter) => {
+                let agreed = enter.agreed;
+                let reply = self.enter(*enter, step);
+                let is_in = matches!(reply, Reply::Entered { .. });
+                if is_in && agreed && self.view == ConsentState::Unasked {
+                    self.consent_to_view(true, step)?;
+                }
+                reply
+            }
             Command::Navigate { socket, url, title } => self.navigate(socket, url, title, step),
             Command::Visibility { socket, visible } => self.touch(socket, step, |page| {
                 let before = std::mem::replace(&mut page.visible, visible);

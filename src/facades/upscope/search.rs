@@ -11,7 +11,7 @@ use super::translate::Known;
 /// Most words of one search.
 pub const MAX_WORDS: usize = 16;
 /// Digits of a code that leads to a visitor.
-const CODE_DIGITS: usize = 4;
+pub const CODE_DIGITS: usize = 4;
 
 /// A search.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

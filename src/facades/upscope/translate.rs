@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    search::is_email,
+    search::{CODE_DIGITS, is_email},
     types::{PermissionsBody, UpscopeAgent, UpscopeSession, UpscopeVisitor},
 };
 use crate::{
@@ -68,6 +68,8 @@ pub fn visitor(view: &VisitorView, is_in_session: bool) -> UpscopeVisitor {
     let data = data(view);
     let Known { unique_id, identities, tags, integrations } = known_by(view, &data);
     let names = identities.iter().chain(&unique_id);
+    // Codes of another length are not what their searches take.
+    let code = view.uniqueid.as_ref().filter(|code| code.as_str().len() == CODE_DIGITS);
     let came = view.row.since.to_rfc3339();
     let platform = text(&data, "platform").filter(|platform| platform != "Unknown");
     UpscopeVisitor {
@@ -77,7 +79,7 @@ pub fn visitor(view: &VisitorView, is_in_session: bool) -> UpscopeVisitor {
         unique_id,
         identities: Some(identities).filter(|list| !list.is_empty()),
         tags,
-        lookup_code: None,
+        lookup_code: code.map(ToString::to_string),
         is_online: view.connected,
         is_in_session,
         is_supported: true,
@@ -175,7 +177,7 @@ mod tests {
             data,
         };
         let group = "12345".parse().unwrap();
-        VisitorView { row, group, connected: true, tabs: Vec::new(), held: 0 }
+        VisitorView { row, group, connected: true, tabs: Vec::new(), held: 0, uniqueid: None }
     }
 
     #[test]

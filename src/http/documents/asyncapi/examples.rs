@@ -328,6 +328,7 @@ fn view() -> Result<VisitorView, InvalidId> {
             listening: true,
         }],
         held: 0,
+        uniqueid: None,
     })
 }
 
