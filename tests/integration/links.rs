@@ -74,6 +74,34 @@ async fn a_link_begins_the_session_when_it_is_opened_and_carries_what_belongs_to
 }
 
 #[tokio::test]
+async fn a_site_that_has_settled_it_with_the_visitor_has_him_not_asked_again() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let link = server.link(json!({"visitorid": "ada"})).await;
+    let mut viewer = server.views(&link, "w").await;
+    let session = viewer.welcome["session"].as_str().unwrap().to_owned();
+    let enter = json!({"type": "enter", "session": session, "url": "https://shop.example/", "title": "", "agreed": true});
+    page.ok(enter).await;
+    assert_eq!(page.waits_for("record").await["on"], true);
+    assert_eq!(viewer.told("consent").await["state"], "given");
+    let path = format!("/v1/groups/12345/sessions/{session}/consents");
+    let (_, ledger) = server.rest("GET", &path, None).await;
+    let states: Vec<_> =
+        ledger["consents"].as_array().unwrap().iter().map(|line| &line["state"]).collect();
+    assert_eq!(states, ["given"], "{ledger}");
+    // A visitor who said no is not overruled by his next page.
+    let mut other = server.page("bob", "t").opens().await;
+    let begun = server.begins_session("bob").await;
+    other.enters(&begun.session, "cart").await;
+    let _viewer = server.views(&begun.ticket, "v").await;
+    other.waits_for("ask").await;
+    let mut second = server.page("bob", "u").opens().await;
+    let enter = json!({"type": "enter", "session": begun.session, "url": "https://shop.example/", "title": "", "agreed": true});
+    second.ok(enter).await;
+    assert_eq!(server.session(&begun.session).await["running"]["consent"], "asked");
+}
+
+#[tokio::test]
 async fn a_link_is_opened_once() {
     let server = Server::start();
     let _page = server.page("ada", "t").opens().await;

@@ -191,6 +191,40 @@ async fn each_word_of_a_search_finds_what_it_means() {
 }
 
 #[tokio::test]
+async fn a_short_code_leads_to_its_visitor_and_guesses_are_limited() {
+    let server = Server::with(&[("limits.guesses_per_minute", "6")]);
+    let mut ada = server.page("ada", "t").opens().await;
+    let mut bob = server.page("bob", "t").opens().await;
+    let asked = json!({"type": "unique", "lookup": true});
+    let code = async |page: &mut crate::support::client::Socket| {
+        let ok = page.ok(asked.clone()).await;
+        assert!((3_590..=3_600).contains(&ok["seconds"].as_u64().unwrap()), "{ok}");
+        ok["uniqueid"].as_str().unwrap().to_owned()
+    };
+    let (of_ada, of_bob) = (code(&mut ada).await, code(&mut bob).await);
+    assert_eq!(of_ada.len(), 4);
+    assert_ne!(of_ada, of_bob);
+    assert_eq!(code(&mut ada).await, of_ada, "asked again, the same, and no fresh guess");
+    let (_, visitor) = server.upscope("GET", "/v1.3/visitors/ada", None).await;
+    assert_eq!(visitor["visitor"]["lookup_code"], of_ada);
+    assert_eq!(server.finds(&of_ada).await, ["ada"]);
+    assert_eq!(server.finds(&format!("-online {of_ada}")).await, [""; 0]);
+    assert_eq!(server.finds(&format!("#VIP {of_ada}")).await, [""; 0]);
+    // Two codes were drawn and two were looked for; the last two guesses are wrong.
+    let wrong = ["0000", "0001", "0002", "0003"]
+        .into_iter()
+        .find(|code| ![&*of_ada, &of_bob].contains(code));
+    for _ in 0..2 {
+        assert_eq!(server.finds(wrong.unwrap()).await, [""; 0]);
+    }
+    let path = format!("/v1.3/list?search={of_ada}");
+    let (status, answer) = server.upscope("GET", &path, None).await;
+    assert_eq!((status, &answer["error"]), (429, &json!("too_many_requests")));
+    let mut eve = server.page("eve", "t").opens().await;
+    eve.refused(asked, "ratelimited").await;
+}
+
+#[tokio::test]
 async fn a_visitor_and_his_past_sessions_read_as_documented() {
     let server = Server::start();
     let mut page = server.page("ada", "t").telling(of_ada()).opens().await;
