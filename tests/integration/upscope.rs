@@ -336,3 +336,32 @@ async fn the_interface_can_be_switched_off() {
         assert_eq!(server.upscope("GET", path, None).await.0, 404, "{path}");
     }
 }
+
+/// The rows of the page's table of paths: each path, and what is said of it.
+fn table() -> Vec<(String, String)> {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compatibility.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, table) = page.split_once("\n| path | here | remark |\n").unwrap();
+    let rows = table.split("\n\n").next().unwrap().lines().skip(1);
+    rows.flat_map(|row| {
+        let mut cells = row.trim_start_matches("| ").split(" | ");
+        let (paths, here) = (cells.next().unwrap(), cells.next().unwrap().trim().to_owned());
+        let paths: Vec<_> = paths.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        paths.into_iter().map(move |path| (path, here.clone()))
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn what_the_compatibility_page_says_of_paths_is_so() {
+    let server = Server::start();
+    let table = table();
+    assert_eq!(table.len(), 11, "{table:?}");
+    for (row, here) in table {
+        let (method, path) = row.split_once(' ').unwrap();
+        let path = format!("/v1.3{}", path.replace("{short_id}", "nobody"));
+        let (_, answer) = server.upscope(method, &path, None).await;
+        let is_there = answer == "ok" || answer["status"].is_string();
+        assert_eq!(is_there, here != "missing", "{row}: {answer}");
+    }
+}
