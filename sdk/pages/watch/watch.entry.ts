@@ -38,7 +38,7 @@ function draw(): void {
   const { standing } = seat;
   document.body.dataset.standing = standing;
   screen.assets = `${location.origin}/watch/assets/${seat.assets}`;
-  const notice = seat.end ? ended(seat.end.reason, seat.end.text) : notices[standing];
+  const notice = seat.end ? ended(seat.end.reason, seat.end.text, window.parent === window) : notices[standing];
   setText(byId("state"), notice.short);
   setText(byId("notice-title"), notice.title);
   setText(byId("notice-text"), notice.text);

@@ -36,8 +36,10 @@ const reasons: Readonly<Record<EndReason, string>> = {
   toolong: "It reached the longest time that a session may last.",
 };
 
-/** Why a session ended, and the words that somebody gave on the way. */
-export function ended(reason: EndReason | undefined, text: string | undefined): Notice {
-  const why = [reason && reasons[reason], text && `“${text}”`, notices.ended.text].filter(Boolean).join(" ");
+/** Why a session ended, and the words that somebody gave on the way; `stands` tells whether the page has a window of its own. */
+export function ended(reason: EndReason | undefined, text: string | undefined, stands = true): Notice {
+  // A frame is not the agent's to close.
+  const next = stands && notices.ended.text;
+  const why = [reason && reasons[reason], text && `“${text}”`, next].filter(Boolean).join(" ");
   return { ...notices.ended, text: why };
 }
