@@ -6,6 +6,7 @@
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
  *   DIR/facades/glance/Terms.js           module that the visitor's one loads for the terms
+ *   DIR/facades/upscope/upscope.js        classic script, global `Upscope`
  *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
  *   DIR/types/**                          declarations, with --types
  *
@@ -66,6 +67,7 @@ export async function build(out) {
       outdir: join(out, "facades/glance"),
     }),
     bundle({ ...module, entryPoints: ["facades/glance/Terms.ts"], outdir: join(out, "facades/glance") }),
+    bundle({ ...classic, entryPoints: ["facades/upscope/upscope.ts"], outdir: join(out, "facades/upscope") }),
     bundlePages(bundle, module, pages, out),
     ...pages.filter((file) => asset.test(file)).map((file) => copyPage(file, out)),
   ]);

@@ -6,4 +6,5 @@ export type { SessionEndReason, TermsStatus, VisitorProblem } from "../core/fram
 export type { PresenceData } from "../core/limits";
 export type { UniqueId } from "./frames";
 export type { VisitorEvents, VisitorOptions } from "./options";
+export type { QuestionWords, SharingOptions } from "./sharing";
 export { Visitor } from "./visitor";

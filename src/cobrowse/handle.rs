@@ -2,6 +2,7 @@
 
 mod code;
 mod delivery;
+mod link;
 mod seat;
 #[cfg(test)]
 mod tests;
@@ -12,13 +13,18 @@ use std::{
 };
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use self::delivery::Delivery;
-pub use self::seat::{PagePass, Seated, ViewerSeat};
+pub use self::{
+    link::NewLink,
+    seat::{PagePass, Seated, ViewerSeat},
+};
 use super::{
     assets::AssetLimits,
     channel::{Channel, StreamPost},
     ledger::Ledger,
+    link::OpenedLinks,
     relay::RelayLimits,
     session::{
         Policy, Session, SessionView, Summary,
@@ -111,6 +117,7 @@ struct Shared {
     code_digits: u32,
     groups: HashMap<GroupId, GroupCobrowse>,
     tickets: Tickets,
+    opened: Mutex<OpenedLinks>,
     ledger: Ledger,
     /// The streams of the sessions that run. One goes with its session.
     channels: DashMap<SessionKey, Arc<Channel>>,
@@ -152,6 +159,7 @@ impl Cobrowse {
             code_digits,
             groups,
             tickets,
+            opened: Mutex::default(),
             ledger,
             channels: DashMap::new(),
             by_secret: DashMap::new(),

@@ -14,3 +14,4 @@ pub mod protocol;
 pub mod signal;
 pub mod timeline;
 pub mod view;
+pub mod watch;

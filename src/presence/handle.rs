@@ -15,6 +15,7 @@ use std::sync::{
 };
 
 use self::delivery::{CodeDelivery, VisitorDelivery};
+pub use self::unique::UniqueKind;
 use super::{
     timeline::Timelines,
     visitor::{

@@ -435,6 +435,13 @@ pub struct Facades {
     pub default_group: Option<GroupId>,
     /// Whether the Glance interfaces are served.
     pub glance: bool,
+    /// Whether the Upscope interfaces are served.
+    pub upscope: bool,
+}
+
+impl Facades {
+    /// All of them, for no group in particular.
+    pub const ALL: Self = Self { default_group: None, glance: true, upscope: true };
 }
 
 /// The log.

@@ -286,7 +286,7 @@ fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
         None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
         None => None,
     };
-    Ok(Facades { default_group, glance: wire.glance })
+    Ok(Facades { default_group, glance: wire.glance, upscope: wire.upscope })
 }
 
 fn log(wire: wire::Log) -> Checked<Log> {

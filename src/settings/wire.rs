@@ -358,6 +358,8 @@ sections! {
         default_group: Option<String> = None,
         /// Whether the Glance interfaces are served. Default true.
         glance: bool = true,
+        /// Whether the Upscope interfaces are served. Default true.
+        upscope: bool = true,
     }
 
     /// `[storage]`

@@ -159,7 +159,11 @@ fn no_products_name_outside_facades() {
         }
         for (number, line) in text.lines().enumerate() {
             let allowed = line.to_lowercase().replace("glance.", "").replace(r"glance\.", "");
-            let allowed = if own == "settings" { allowed.replace("glance", "") } else { allowed };
+            let allowed = if own == "settings" {
+                allowed.replace("glance", "").replace("upscope", "")
+            } else {
+                allowed
+            };
             if let Some(product) = products.iter().find(|product| allowed.contains(**product)) {
                 found.push(format!(
                     "{}:{}: {product}: {}",

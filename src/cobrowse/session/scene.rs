@@ -72,6 +72,7 @@ impl Scene {
             url: format!("https://shop.example/{page}").into(),
             title: page.into(),
             visible: true,
+            agreed: false,
         };
         let reply = self.apply(Command::Enter(Box::new(enter)));
         if let Reply::Entered { user, .. } = &reply {

@@ -12,6 +12,7 @@ use crate::{
             Role, UserId, ViewState, Visit,
         },
         ids::{Code, VisitorId},
+        watch::Metadata,
     },
 };
 
@@ -23,6 +24,8 @@ pub struct SessionView {
     /// The code that leads here, if there is one.
     #[schema(required = true)]
     pub code: Option<Code>,
+    /// What the links by which agents came carry for their back ends.
+    pub metadata: Metadata,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -87,6 +90,10 @@ pub struct Summary {
     /// The code that led here, if there was one.
     #[schema(required = true)]
     pub code: Option<Code>,
+    /// What the links by which agents came carried for their back ends.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub metadata: Metadata,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -138,6 +145,7 @@ impl Open {
         SessionView {
             visitorid: self.visitor.clone(),
             code: self.code.clone(),
+            metadata: self.metadata.clone(),
             created: self.created,
             activated: self.activated,
             active: self.is_active(),
@@ -199,6 +207,7 @@ impl Open {
         Summary {
             visitorid: self.visitor,
             code: self.code,
+            metadata: self.metadata,
             created: self.created,
             activated: self.activated,
             ended,

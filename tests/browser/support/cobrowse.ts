@@ -15,7 +15,7 @@ export interface ShownParts {
 }
 
 /** Tells tests of the closed shadow root, in which dialog and bar are. */
-const KEEP_ROOT = `{
+export const KEEP_ROOT = `{
   const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (options) {
     const root = attach.call(this, options);
