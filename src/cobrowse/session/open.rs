@@ -16,8 +16,8 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, UserId, ViewState,
-            Visit,
+            ConsentEntry, ConsentState, ConsentTo, EndReason, Labels, SessionEventKind, UserId,
+            ViewState, Visit,
         },
         error::ErrorCode,
         ids::{Code, SocketAddress, TabId, VisitorId},
@@ -30,6 +30,9 @@ pub(super) struct Open {
     pub(super) visitor: VisitorId,
     pub(super) policy: Policy,
     pub(super) code: Option<Code>,
+    /// What it is called elsewhere.
+    #[serde(default)]
+    pub(super) labels: Labels,
     pub(super) created: Timestamp,
     pub(super) activated: Option<Timestamp>,
     /// It is not active, and ends then unless it becomes so.
@@ -88,12 +91,13 @@ pub(super) enum Due {
 
 impl Open {
     pub(super) fn new(create: Create, step: &mut Step<'_>) -> Self {
-        let Create { visitor, policy, agreed, code } = create;
+        let Create { visitor, policy, agreed, code, labels } = create;
         let now = step.now;
         let mut open = Self {
             visitor,
             policy,
             code,
+            labels,
             created: now,
             activated: None,
             wait: Some(now + policy.join_ms),

@@ -8,8 +8,8 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, EndReason, MemberView, PageView, Permissions, Role, UserId,
-            ViewState, Visit,
+            ConsentEntry, ConsentState, EndReason, Labels, MemberView, PageView, Permissions, Role,
+            UserId, ViewState, Visit,
         },
         ids::{Code, VisitorId},
     },
@@ -23,6 +23,10 @@ pub struct SessionView {
     /// The code that leads here, if there is one.
     #[schema(required = true)]
     pub code: Option<Code>,
+    /// What it is called elsewhere.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub labels: Labels,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -84,6 +88,10 @@ pub struct Summary {
     /// The code that led here, if there was one.
     #[schema(required = true)]
     pub code: Option<Code>,
+    /// What it was called elsewhere.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub labels: Labels,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -135,6 +143,7 @@ impl Open {
         SessionView {
             visitorid: self.visitor.clone(),
             code: self.code.clone(),
+            labels: self.labels.clone(),
             created: self.created,
             activated: self.activated,
             active: self.is_active(),
@@ -195,6 +204,7 @@ impl Open {
         Summary {
             visitorid: self.visitor,
             code: self.code,
+            labels: self.labels,
             created: self.created,
             activated: self.activated,
             ended,
