@@ -60,7 +60,7 @@ impl Blueprint {
         let service = &self.service;
         keep_shards(service, self.started.fetch_add(1, Ordering::SeqCst));
         let (upgrades, ending) = (service.clone(), self.ending.clone());
-        let glance = service.settings.facades.glance;
+        let (glance, oracle) = (service.settings.facades.glance, service.settings.facades.oracle);
         let app = App::new()
             .app_data(web::Data::new(service.clone()))
             .app_data(self.documents.clone())
@@ -72,6 +72,9 @@ impl Blueprint {
             .configure(|routes| {
                 if glance {
                     facades::glance::routes(routes);
+                }
+                if oracle {
+                    facades::oracle::routes(routes);
                 }
             })
             .default_service(web::to(http::guard::no_route));

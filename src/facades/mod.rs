@@ -1,3 +1,4 @@
 //! Facades: other products' public interfaces on our core. Each translates, and decides nothing.
 
 pub mod glance;
+pub mod oracle;

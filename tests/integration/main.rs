@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod lists;
 mod operations;
+mod oracle;
 mod presence;
 mod refused_tokens;
 mod restart;
