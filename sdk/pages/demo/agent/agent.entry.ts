@@ -2,6 +2,7 @@
 
 import { byId, setText } from "../../shared/dom";
 import { closeAll, wireDesk } from "./desk";
+import { wireJoin } from "./join";
 import { wireLog } from "./log";
 import { explain } from "./reasons";
 import { wireRoster } from "./roster";
@@ -58,4 +59,5 @@ wireLog();
 wireSignIn();
 wireDesk();
 wireRoster();
+wireJoin();
 void startSession();
