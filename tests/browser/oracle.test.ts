@@ -1,7 +1,11 @@
 /** A page that was written for Oracle's Cobrowse object: its events and states, what begins a session, and what the visitor sees. */
 
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
-import { barSays, press } from "./support/cobrowse";
+import { Reasons } from "../../sdk/facades/oracle/states";
+import { barSays, press, Watching } from "./support/cobrowse";
+import { DemoPage, pictureFolder } from "./support/demo";
 import { eventually } from "./support/journal";
 import { joins, Shopper, SITE_CODE } from "./support/oracle";
 import { setVisibility } from "./support/page";
@@ -307,6 +311,113 @@ describe("the site's own way", () => {
     await page.is("ACTIVE:WAIT");
     const ann = await joins(own, { code: await page.code() });
     await ann.sees("#page");
+  });
+});
+
+test("the compatibility page lists the object's names, all of them, and the events' properties", async () => {
+  const text = readFileSync(resolve(import.meta.dirname, "../../docs/compatibility.md"), "utf8").split("# Compatibility with Oracle's")[1]!;
+  const quoted = (cell = ""): string[] => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+  const cells = text.split("\n").filter((line) => line.startsWith("| `")).map((line) => line.split(" | "));
+  const shopper = await Shopper.come(stage);
+  const page = await shopper.open("/one", { body: `<h1 id="page">one</h1><a href="http://localhost:1/">away</a>` });
+  const names = await page.tab.evaluate(() => {
+    const found: string[] = [];
+    const walk = (path: string, value: any): void => {
+      const isLeaf = typeof value !== "object" || value === null;
+      if (isLeaf) found.push(path);
+      else for (const key of Object.keys(value)) walk(`${path}.${key}`, value[key]);
+    };
+    walk("Cobrowse", (window as any).Cobrowse);
+    return found;
+  });
+  const events = new Set(names.filter((name) => name.startsWith("Cobrowse.Events.")).map((name) => name.split(".")[2]!));
+  const listed = cells.flatMap(([first]) => quoted(first)).filter((name) => name.startsWith("Cobrowse."));
+  expect(listed.sort()).toEqual(names.filter((name) => !name.startsWith("Cobrowse.Events.")).sort());
+  for (const event of events) expect(names.filter((name) => name.startsWith(`Cobrowse.Events.${event}.`))).toHaveLength(2);
+  const rows = cells.filter(([first]) => events.has(quoted(first)[0]!));
+  expect(rows.map(([first]) => quoted(first)[0])).toEqual([...events]);
+
+  await page.is("READY");
+  await page.start();
+  const ann = await joins(stage, { code: await page.code() });
+  await ann.sees("#page");
+  await page.tab.click("a");
+  await press(page.tab, "no", "launcherRoot");
+  await ann.page.close();
+  await shopper.journal.next("AgentDisconnected");
+  await page.stop();
+  await shopper.journal.next("SessionEnded");
+  for (const [first, properties] of rows) {
+    const name = quoted(first)[0]!;
+    expect([name, Object.keys(shopper.journal.all(name)[0]).sort()]).toEqual([name, quoted(properties).sort()]);
+  }
+  const reasons = Object.values(Reasons);
+  expect(cells.flatMap(([first]) => quoted(first)).filter((name) => (reasons as string[]).includes(name)).sort()).toEqual([...reasons].sort());
+});
+
+describe("at the desk", () => {
+  const demo = useStage({ development: true });
+
+  test("the agent enters the code and sees the page; a wrong one is explained", async () => {
+    const shopper = await Shopper.come(demo);
+    const page = await shopper.open("/one", {});
+    await press(page.tab, "start", "launcherRoot");
+    const code = await page.code();
+    const desk = await DemoPage.open(demo, "desk", "/demo/agent");
+    await desk.has("body[data-session=ready]");
+    await desk.page.fill("#join-code", "12");
+    await desk.page.keyboard.press("Enter");
+    await desk.has("#join-error", /digits only/);
+    await desk.page.fill("#join-code", String((Number(code) + 1) % 1_000_000).padStart(6, "0"));
+    expect(await desk.attribute("#join-code", "aria-invalid")).toBe("false");
+    await desk.click("[data-testid=join]");
+    await desk.has("#join-error", /leads to no session/);
+    await desk.page.fill("#join-code", `${code.slice(0, 3)}-${code.slice(3)}`);
+    const [tab] = await Promise.all([desk.context.waitForEvent("page"), desk.click("[data-testid=join]")]);
+    await new Watching(tab, []).sees("#page");
+    expect(await shopper.journal.next("AgentConnected")).toMatchObject({ name: "Demo agent", accessCode: code, siteCode: GROUP });
+    expect(await desk.page.inputValue("#join-code")).toBe("");
+  });
+
+  test("looks as it should", async () => {
+    const shopper = await Shopper.come(demo);
+    const page = await shopper.open("/shop", { body: `<main style="max-width: 40rem; margin: 4rem auto; font: 1.1rem/1.5 Georgia, serif"><h1>Harbour Stools</h1><p>Made of ash, in the old dock.</p><a href="http://localhost:1/">Our makers</a></main>` });
+    const pictures = async (name: string): Promise<void> => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.tab.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        await page.tab.screenshot({ path: join(pictureFolder(), `launcher-${name}-${colorScheme}.png`) });
+      }
+    };
+    await page.tab.setViewportSize({ width: 900, height: 620 });
+    await eventually(() => page.drawn("start"), (text) => text !== undefined);
+    await pictures("button");
+    await press(page.tab, "start", "launcherRoot");
+    await page.code();
+    await eventually(() => barSays(page.tab), (words) => words !== undefined);
+    await pictures("code");
+    await page.tab.click("a");
+    await eventually(() => page.drawn("question"), (question) => question !== undefined);
+    await pictures("leaving");
+    await press(page.tab, "no", "launcherRoot");
+    await page.tab.setViewportSize({ width: 360, height: 640 });
+    await pictures("code-small");
+    // The panel stands above the bar, and both are in the window.
+    const edges = await page.tab.evaluate(() => {
+      const box = (root: string, part: string): DOMRect => (window as any)[root].querySelector(`[part=${part}]`).getBoundingClientRect();
+      const [panel, bar] = [box("launcherRoot", "panel"), box("sessionRoot", "bar")];
+      return { left: panel.left, right: panel.right, gap: bar.top - panel.bottom };
+    });
+    expect(edges.gap).toBeGreaterThanOrEqual(4);
+    expect([edges.left >= 0, edges.right <= 360]).toEqual([true, true]);
+    const { body } = await demo.server.rest("GET", `/groups/${GROUP}/sessions`, await demo.token());
+    await demo.server.rest("DELETE", `/groups/${GROUP}/sessions/${body.sessions[0].session}`, await demo.token());
+    await eventually(() => page.drawn("close"), (text) => text !== undefined);
+    await pictures("ended");
+    const desk = await DemoPage.open(demo, "desk", "/demo/agent");
+    await desk.has("body[data-session=ready]");
+    await desk.page.fill("#join-code", "204 816");
+    await desk.picture("desk-code");
+    expect(desk.complaints).toEqual([]);
   });
 });
 

@@ -2,7 +2,9 @@
 
 import type { EndReason, Entrance, Member, SessionNews } from "../../cobrowse/frames";
 import type { Clock, TimerHandle } from "../../core/environment";
+import { codeOf } from "../../core/errors";
 import type { Store } from "../../core/storage";
+import type { SessionWish } from "../../visitor/options";
 import type { Visitor } from "../../visitor/visitor";
 import type { Events } from "./events";
 import type { Agent, Input, Machine } from "./machine";
@@ -76,7 +78,7 @@ export class Link {
         const isAgreed = await (agreed ?? true);
         if (this.turn !== turn) return;
         if (!isAgreed) return this.over(Reasons.user);
-        await core.startSession({ agreed: true, withcode: !SID, reference: SID, reportingid: reportingId });
+        await this.begin({ agreed: true, withcode: !SID, reference: SID, reportingid: reportingId }, turn);
       } catch {
         return this.turn === turn && this.over(Reasons.refused);
       }
@@ -84,6 +86,16 @@ export class Link {
       if (this.turn !== turn) await core.endSession();
     })();
     this.starting = starting.catch(() => {});
+  }
+
+  /** Asks again when there was no answer, as long as it is wanted. */
+  private async begin(wish: SessionWish, turn: number): Promise<void> {
+    try {
+      await this.options.core.startSession(wish);
+    } catch (error) {
+      if (codeOf(error, "") !== "timeout" || this.turn !== turn) throw error;
+      await this.begin(wish, turn);
+    }
   }
 
   /** Ends the session, or the start of one. `text` is the page's reason. */

@@ -69,8 +69,8 @@ export function openUi(page: Window, handlers: Handlers): Ui {
       const hasPanel = view.code !== undefined || view.ended !== undefined;
       const focused = root.activeElement !== null;
       host.lang = view.language;
-      // The session's bar stands below.
-      host.toggleAttribute("data-rest", view.code === undefined);
+      // Below a panel stands the session's bar, or its last words.
+      host.toggleAttribute("data-rest", !hasPanel);
       if (!host.isConnected) document.documentElement.append(host);
       const words = start.lastElementChild;
       if (words && words.textContent !== texts.start) words.textContent = texts.start;

@@ -18,6 +18,7 @@ export const style = `
   font: var(--vestibule-font, 400 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif) !important;
 }
 :host([data-rest]) { inset-block-end: max(16px, env(safe-area-inset-bottom)) !important; }
+@media (max-width: 480px) { :host(:not([data-rest])) { inset-block-end: max(120px, calc(104px + env(safe-area-inset-bottom))) !important; } }
 @media (prefers-color-scheme: dark) {
   :host {
     --background: var(--vestibule-background, #1a201f);
