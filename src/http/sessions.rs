@@ -148,18 +148,22 @@ pub struct SessionList {
     next: Option<SessionId>,
 }
 
-/// Which sessions.
+/// Which sessions that run.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct SessionParams {
     /// At most so many: 1 to 1000; 100 when missing.
     #[param(minimum = 1, maximum = 1000)]
-    pub(super) limit: Option<usize>,
+    limit: Option<usize>,
     /// The `next` of the list before.
-    pub(super) cursor: Option<SessionId>,
+    cursor: Option<SessionId>,
     /// Only those of this visitor.
-    pub(super) visitorid: Option<VisitorId>,
+    visitorid: Option<VisitorId>,
+    /// Whether only those in which a seat is handed over to the caller.
+    #[serde(default)]
+    #[param(required = false)]
+    offered: bool,
 }
 
 /// How to end a session.
@@ -283,9 +287,13 @@ pub async fn list(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
-    let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
+    let SessionParams { limit, cursor, visitorid, offered } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let found = state.cobrowse.running(&parse(&group)?, visitorid.as_ref(), cursor, limit);
+    let is_asked_for = |view: &SessionView| {
+        visitorid.as_ref().is_none_or(|visitor| view.visitorid == *visitor)
+            && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *bearer.0.subject))
+    };
+    let found = state.cobrowse.running(&parse(&group)?, is_asked_for, cursor, limit);
     let sessions: Vec<_> =
         found.into_iter().map(|(session, view)| RunningSession { session, view }).collect();
     let next = paging::next(&sessions, limit, |last| last.session);

@@ -6,6 +6,7 @@ use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 use actix::{Actor, Context};
 
 use super::{
+    bearers::Borne,
     lease::Lease,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
@@ -42,6 +43,8 @@ pub struct AgentSocket {
     traffic: Traffic,
     agent: Option<Rc<Agent>>,
     watching: Option<Watching>,
+    /// The agent's subject leads to this socket, as long as he may have sessions.
+    borne: Option<Borne>,
     _place: Place<IpAddr>,
 }
 
@@ -97,9 +100,9 @@ impl AgentSocket {
         let entry = service.enter(line, SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (agent, watching, traffic) = (None, None, Traffic::default());
+        let (agent, watching, borne, traffic) = (None, None, None, Traffic::default());
         let socket =
-            Self { service, caller, lease, entry, traffic, agent, watching, _place: place };
+            Self { service, caller, lease, entry, traffic, agent, watching, borne, _place: place };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -157,6 +160,9 @@ impl AgentSocket {
         self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
         let agent = Rc::new(agent);
         self.lease.borne_by(Rc::clone(&agent));
+        let may_have_sessions = agent.require(Scope::SESSION).is_ok();
+        self.borne =
+            may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
         self.agent = Some(agent);
     }
 
@@ -382,6 +388,7 @@ impl Endpoint for AgentSocket {
 
     fn ended(&mut self) {
         self.watching = None;
+        self.borne = None;
     }
 }
 

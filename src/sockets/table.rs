@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::{
+    bearers::{Bearers, Borne},
     dialect::{Dialect, NATIVE},
     framing::Frame,
     outbox::{Class, LatestKey, Outbox, Pushed},
@@ -20,9 +21,9 @@ use crate::{
     cobrowse,
     model::{
         close::CloseCode,
-        cobrowse::{ConsentTo, MemberView, SessionTold},
+        cobrowse::{ConsentTo, MemberView, SessionOffer, SessionTold},
         event::Event,
-        ids::{SignalId, SocketId},
+        ids::{GroupId, SignalId, SocketId, VisitorId},
         protocol::{
             agent::ToAgent,
             stream::{Mark, MarkOf, ToStream},
@@ -86,6 +87,7 @@ impl Line {
 /// The lines to all open sockets. Bounded by the limit on sockets.
 pub struct Sockets {
     lines: DashMap<SocketId, Arc<Line>>,
+    bearers: Arc<Bearers>,
     next: AtomicU64,
     metrics: Metrics,
     emptied: Notify,
@@ -95,7 +97,8 @@ impl Sockets {
     /// No sockets.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { lines: DashMap::new(), next: AtomicU64::new(1), metrics, emptied: Notify::new() }
+        let (lines, bearers, next) = (DashMap::new(), Arc::default(), AtomicU64::new(1));
+        Self { lines, bearers, next, metrics, emptied: Notify::new() }
     }
 
     /// Enters a socket; it is taken out when the entry is dropped.
@@ -149,6 +152,14 @@ pub struct Entry {
     /// The socket's id.
     pub id: SocketId,
     kind: SocketKind,
+}
+
+impl Entry {
+    /// The socket is this agent's from now on, until what is given back is dropped.
+    #[must_use]
+    pub fn borne_by(&self, group: GroupId, subject: &str) -> Borne {
+        self.sockets.bearers.enter(group, subject.into(), self.id)
+    }
 }
 
 impl Drop for Entry {
@@ -244,6 +255,13 @@ impl cobrowse::handle::Post for Sockets {
     fn ask(&self, to: SocketId, consent: ConsentTo, agent: Option<MemberView>) {
         if let Some(line) = self.lines.get(&to) {
             line.page(Class::Reliable, &ToVisitor::Ask { to: consent, agent });
+        }
+    }
+
+    fn offer(&self, group: &GroupId, to: &str, visitorid: VisitorId, data: SessionOffer) {
+        let frame = text(&ToAgent::SessionOffer { visitorid, data });
+        for socket in self.bearers.of(group, to) {
+            self.push(socket, Class::Reliable, frame.clone());
         }
     }
 }

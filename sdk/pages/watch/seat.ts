@@ -51,7 +51,7 @@ export class Seat {
   private wasHere = false;
   /** The word for what the server refused last, before it gave a seat. */
   private problem = "";
-  private refused: "badlink" | "nobody" | "superseded" | undefined;
+  private refused: "badlink" | "nobody" | "superseded" | "handed" | undefined;
 
   constructor(
     private ticket: string | undefined,
@@ -133,6 +133,7 @@ export class Seat {
     if (event.what === "view") this.view = event.state;
     if (event.what === "consent" && event.to === "view") this.consent = event.state;
     if (event.what === "pages") this.pages = event.pages;
+    if (event.what === "left" && event.user === this.user && event.reason === "transferred") this.refused = "handed";
     if (event.what === "ended") this.end = { reason: event.reason, ...(event.text && { text: event.text }) };
     this.events.emit("changed", undefined);
   }
@@ -140,7 +141,7 @@ export class Seat {
   private stateChanged(state: ConnectionState, ending?: Ending): void {
     // The welcome says how it stands.
     if (state === "connected") return;
-    if (state === "closed" && !this.end) {
+    if (state === "closed" && !this.end && !this.refused) {
       const { number, code } = ending ?? { number: 0, code: "" };
       // 4508: the session is over; who comes after that hears nothing else.
       if (number === 4508 && this.wasHere) this.end = {};

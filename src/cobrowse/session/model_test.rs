@@ -338,7 +338,7 @@ impl Life {
                 Effect::Consent(entry) if entry.to == ConsentTo::View => {
                     self.agreed = entry.state == ConsentState::Given;
                 }
-                Effect::Consent(_) => {}
+                Effect::Consent(_) | Effect::Offer { .. } => {}
                 Effect::Lost { .. } => unreachable!("nothing panics here"),
                 Effect::Ended(summary) => {
                     self.ends += 1;

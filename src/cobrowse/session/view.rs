@@ -8,8 +8,8 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, EndReason, MemberView, PageView, Permissions, Role, UserId,
-            ViewState, Visit,
+            ConsentEntry, ConsentState, EndReason, HandedOver, MemberView, PageView, Permissions,
+            Role, UserId, ViewState, Visit,
         },
         ids::{Code, VisitorId},
         watch::Metadata,
@@ -41,6 +41,9 @@ pub struct SessionView {
     /// The agent who works on the visitor's page.
     #[schema(required = true)]
     pub control: Option<UserId>,
+    /// A seat that waits for the agent to whom it was handed.
+    #[schema(required = true)]
+    pub transfer: Option<HandedOver>,
     /// Who is there.
     pub members: Vec<MemberView>,
     /// The visitor's pages.
@@ -149,6 +152,7 @@ impl Open {
             view: self.seen,
             consent: self.view,
             control: controlling.map(|control| control.user),
+            transfer: self.transfer.clone(),
             members: self
                 .customer_view()
                 .into_iter()

@@ -113,7 +113,7 @@ async fn find(
 
 /// Which visitors of the group have a session.
 fn in_session(state: &State, group: &GroupId) -> HashSet<VisitorId> {
-    let running = state.cobrowse.running(group, None, None, usize::MAX);
+    let running = state.cobrowse.running(group, |_| true, None, usize::MAX);
     running.into_iter().map(|(_, view)| view.visitorid).collect()
 }
 

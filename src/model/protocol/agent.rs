@@ -9,6 +9,7 @@ use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read};
 use crate::{
     clock::Timestamp,
     model::{
+        cobrowse::SessionOffer,
         error::Problem,
         event::Position,
         ids::{Code, IdempotencyKey, SignalId, VisitorId},
@@ -208,6 +209,13 @@ pub enum ToAgent {
         visitorid: VisitorId,
         /// Why.
         data: InvokeError,
+    },
+    /// Another agent hands this one his seat in a session; a ticket by REST takes it.
+    SessionOffer {
+        /// Whose pages are seen there.
+        visitorid: VisitorId,
+        /// Which session, from whom, and for how long.
+        data: SessionOffer,
     },
 }
 

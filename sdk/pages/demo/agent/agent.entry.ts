@@ -3,6 +3,7 @@
 import { byId, setText } from "../../shared/dom";
 import { closeAll, wireDesk } from "./desk";
 import { wireLog } from "./log";
+import { wireOffers } from "./offers";
 import { explain } from "./reasons";
 import { wireRoster } from "./roster";
 import { session, signOut, startSession, type SessionState } from "./session";
@@ -57,5 +58,6 @@ byId("sign-out").addEventListener("click", () => {
 wireLog();
 wireSignIn();
 wireDesk();
+wireOffers();
 wireRoster();
 void startSession();

@@ -10,7 +10,7 @@ use crate::{
     model::{
         cobrowse::{
             ConsentState, ConsentTo, Entered, MemberView, PageView, Permissions, Role,
-            SessionEventKind, SessionTold, UserId, ViewState,
+            SessionEventKind, SessionOffer, SessionTold, UserId, ViewState,
         },
         error::{ErrorCode, Problem},
         event::{Event, EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
@@ -287,6 +287,17 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
             ToAgent::VisitorError {
                 visitorid: "ada".parse()?,
                 data: InvokeError { failure, params },
+            },
+        ),
+        (
+            None,
+            ToAgent::SessionOffer {
+                visitorid: "ada".parse()?,
+                data: SessionOffer {
+                    session: SESSION,
+                    from: "Ann".into(),
+                    until: Timestamp(EPOCH + 600_000),
+                },
             },
         ),
     ];
