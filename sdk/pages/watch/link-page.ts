@@ -65,7 +65,7 @@ export class LinkPage {
 
   private stage(seen: boolean): Stage {
     const { seat } = this.host;
-    if (["ended", "handed", "badlink", "nobody", "superseded"].includes(seat.standing)) return "over";
+    if (["ended", "badlink", "nobody", "superseded", "handed"].includes(seat.standing)) return "over";
     if (seat.consent === "asked") return "asking";
     if (seat.view === "off") return "waiting";
     if (!this.hasPicture) return "started";
