@@ -339,6 +339,7 @@ fn view() -> Result<VisitorView, InvalidId> {
             listening: true,
         }],
         held: 0,
+        address: None,
         uniqueid: None,
     })
 }
