@@ -7,6 +7,8 @@
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
  *   DIR/facades/glance/Terms.js           module that the visitor's one loads for the terms
  *   DIR/facades/upscope/upscope.js        classic script, global `Upscope`
+ *   DIR/facades/oracle/launcher.js        classic script, global `Cobrowse`; the server fills in the site
+ *   DIR/facades/oracle/panel.js           module that it loads when there is something to see
  *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
  *   DIR/types/**                          declarations, with --types
  *
@@ -68,6 +70,8 @@ export async function build(out) {
     }),
     bundle({ ...module, entryPoints: ["facades/glance/Terms.ts"], outdir: join(out, "facades/glance") }),
     bundle({ ...classic, entryPoints: ["facades/upscope/upscope.ts"], outdir: join(out, "facades/upscope") }),
+    bundle({ ...classic, entryPoints: ["facades/oracle/launcher.ts"], outdir: join(out, "facades/oracle") }),
+    bundle({ ...module, entryPoints: ["facades/oracle/panel.ts"], outdir: join(out, "facades/oracle") }),
     bundlePages(bundle, module, pages, out),
     ...pages.filter((file) => asset.test(file)).map((file) => copyPage(file, out)),
   ]);

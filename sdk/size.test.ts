@@ -20,6 +20,10 @@ test.each(["facades/glance/PresenceVisitor.js", "facades/upscope/upscope.js", "s
   expect(await gzipped(file)).toBeLessThanOrEqual(12 * 1024);
 });
 
+test.each([["launcher", 13.5], ["panel", 5]] as const)("facades/oracle/%s.js is at most %d KB, gzipped", async (name, most) => {
+  expect(await gzipped(`facades/oracle/${name}.js`)).toBeLessThanOrEqual(most * 1024);
+});
+
 test("what a page loads for a session is at most 48 KB, gzipped", async () => {
   expect(await gzipped("sdk/cobrowse.js")).toBeLessThanOrEqual(48 * 1024);
 });

@@ -53,7 +53,7 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         | VisitorMessage::Message(_)
         | VisitorMessage::Consent { .. }
         | VisitorMessage::Pause { .. }
-        | VisitorMessage::EndSession
+        | VisitorMessage::EndSession { .. }
         | VisitorMessage::Disconnect => {}
     }
 }
@@ -81,7 +81,7 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::Navigate(_) => VisitorKind::Navigate,
         VisitorMessage::Consent { .. } => VisitorKind::Consent,
         VisitorMessage::Pause { .. } => VisitorKind::Pause,
-        VisitorMessage::EndSession => VisitorKind::EndSession,
+        VisitorMessage::EndSession { .. } => VisitorKind::EndSession,
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }

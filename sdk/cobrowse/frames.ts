@@ -68,12 +68,31 @@ export interface SessionEventFrame extends Frame {
   readonly event: SessionEvent;
 }
 
+/** What a page comes into. */
 export interface EnterAnswer extends OkFrame {
   readonly user: number;
   readonly epoch: number;
   readonly view: ViewState;
   readonly members: readonly Member[];
   readonly settings: CobrowseSettings;
+  /** Leads agents here. */
+  readonly code?: string;
+  /** What the session is called elsewhere. */
+  readonly reference?: string;
+  /** How long the visitor is waited for when he is lost, in milliseconds. */
+  readonly grace_ms: number;
+}
+
+/** A page came into a session: how that stands. */
+export interface Entrance {
+  readonly session: string;
+  readonly code?: string | undefined;
+  readonly reference?: string | undefined;
+  /** How long the visitor is waited for when he is lost. */
+  readonly graceMs: number;
+  /** Of the group's pages. */
+  readonly origins: readonly string[];
+  readonly members: readonly Member[];
 }
 
 export interface RecordFrame extends Frame {

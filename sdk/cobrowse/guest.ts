@@ -104,7 +104,9 @@ export class Guest implements SessionGuest {
       this.settle(answer.settings);
       // The title waited for the settings, which say what of it may be told.
       if (first) this.host.connection.send({ type: "navigate", ...this.place() });
-      this.host.events.emit("sessionevent", { what: "view", state: answer.view, members: answer.members });
+      const { code, reference, grace_ms: graceMs, members, settings } = answer;
+      this.host.events.emit("sessionentered", { session: this.session, code, reference, graceMs, origins: settings.origins, members });
+      this.host.events.emit("sessionevent", { what: "view", state: answer.view, members });
       this.draw();
       // What was ordered before the settings were known.
       if (this.order?.on && !this.sharing) this.share(this.order);
@@ -240,6 +242,7 @@ export class Guest implements SessionGuest {
   private stop(): void {
     this.halt();
     this.tell({ type: "endsession" });
+    this.host.events.emit("sessionevent", { what: "ended", reason: "visitor", members: this.members });
     this.end();
   }
 
@@ -252,7 +255,8 @@ export class Guest implements SessionGuest {
 
   private root(): UiRoot {
     return (this.ui ??= openRoot(this.page));
-  }}
+  }
+}
 
 /** The page's own way to ask; one that fails has not agreed. */
 function asksItself(sharing: SharingOptions, to: ConsentTo, agent: string): OpenQuestion | undefined {

@@ -15,6 +15,8 @@ export interface CobrowseSettings {
   readonly language: string | null;
   /** Texts in place of the built-in ones, by key. */
   readonly texts: Readonly<Record<string, string>>;
+  /** Origins of the group's pages. */
+  readonly origins: readonly string[];
 }
 
 export const plainSettings: CobrowseSettings = {
@@ -24,6 +26,7 @@ export const plainSettings: CobrowseSettings = {
   patterns: [],
   language: null,
   texts: {},
+  origins: [],
 };
 
 /** The settings in the form in which they are applied. */

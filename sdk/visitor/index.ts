@@ -5,6 +5,6 @@ export { VestibuleError } from "../core/errors";
 export type { SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
 export type { PresenceData } from "../core/limits";
 export type { UniqueId } from "./frames";
-export type { VisitorEvents, VisitorOptions } from "./options";
+export type { SessionWish, VisitorEvents, VisitorOptions } from "./options";
 export type { QuestionWords, SharingOptions } from "./sharing";
 export { Visitor } from "./visitor";

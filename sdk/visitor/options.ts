@@ -4,7 +4,7 @@ import type { Environment } from "../core/environment";
 import type { VestibuleError } from "../core/errors";
 import type { TermsStatus } from "../core/frames";
 import type { Identity } from "../core/identity";
-import type { SessionNews } from "../cobrowse/frames";
+import type { Entrance, SessionNews } from "../cobrowse/frames";
 import type { UniqueId } from "./frames";
 import type { SharingOptions } from "./sharing";
 
@@ -34,6 +34,18 @@ export interface VisitorOptions {
   readonly identity?: Identity;
 }
 
+/** A session that the visitor begins. One that runs already goes on as it began. */
+export interface SessionWish {
+  /** He has been asked and wants it, as by a button that says so; else he is asked. */
+  readonly agreed?: boolean;
+  /** A code leads agents to it; `sessionentered` tells it. */
+  readonly withcode?: boolean;
+  /** What it is called in another system, such as a chat; agents find it by that. */
+  readonly reference?: string | undefined;
+  /** What it is called in reports; kept with it in the history. */
+  readonly reportingid?: string | undefined;
+}
+
 export interface VisitorEvents {
   /** An agent's signal; `data` as the agent gave it. */
   signal: { readonly id: string; readonly data: unknown };
@@ -49,6 +61,8 @@ export interface VisitorEvents {
   close: undefined;
   /** A co-browse session of the visitor runs, and this page takes part; `continued` when it began before the page was there. */
   sessionstart: { readonly session: string; readonly continued: boolean };
+  /** This page came into it, or back into it: the code that leads agents there, who is there. */
+  sessionentered: Entrance;
   /** Something happened in it: who is there, whether agents see the pages. A page that comes in is told how it stands. */
   sessionevent: SessionNews;
   /** It is over, for this page too. */

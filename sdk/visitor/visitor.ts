@@ -13,7 +13,7 @@ import { Attendance } from "./attendance";
 import type { SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
 import { Inbox } from "./inbox";
 import { Incoming } from "./incoming";
-import type { VisitorEvents, VisitorOptions } from "./options";
+import type { SessionWish, VisitorEvents, VisitorOptions } from "./options";
 import { VisitorName } from "./name";
 import { PresenceRecord } from "./record";
 import { Session } from "./session";
@@ -188,21 +188,20 @@ export class Visitor {
   }
 
   /**
-   * Lets agents see the visitor's pages. `agreed` tells that he has been asked and wants it, as by a button that says so;
-   * else he is asked. Gives the session's id: the running one's, where there is one.
+   * Lets agents see the visitor's pages. Gives the session's id: the running one's, where there is one.
    */
-  async startSession({ agreed = false }: { readonly agreed?: boolean } = {}): Promise<string> {
+  async startSession(wish: SessionWish = {}): Promise<string> {
     await this.whenConnected();
-    const frame = { type: "startsession", agreed };
+    const frame = { type: "startsession", ...wish };
     const { session } = await this.connection.persist(() => this.connection.request<SessionAnswer>(frame));
     this.sharing?.runs(session);
     return session;
   }
 
-  /** Ends the session; this page is seen no more at once. */
-  async endSession(): Promise<void> {
+  /** Ends the session; this page is seen no more at once. `text` says why, for agents and for the history. */
+  async endSession(text?: string): Promise<void> {
     this.sharing?.runs(undefined);
-    await this.connection.persist(() => this.connection.request({ type: "endsession" }));
+    await this.connection.persist(() => this.connection.request({ type: "endsession", text }));
   }
 
   /** Says something to the agents who view this page: any JSON of at most 5,000 bytes. Rejected with `notfound` while nobody does. */

@@ -75,6 +75,9 @@ impl Blueprint {
                 if served.upscope {
                     facades::upscope::routes(routes);
                 }
+                if served.oracle {
+                    facades::oracle::routes(routes);
+                }
             })
             .configure(http::routes::routes)
             .default_service(web::to(http::guard::no_route));

@@ -1,5 +1,6 @@
 //! The handle to co-browse: what sockets, HTTP and facades call.
 
+mod begin;
 mod code;
 mod delivery;
 mod link;
@@ -17,8 +18,9 @@ use parking_lot::Mutex;
 
 use self::delivery::Delivery;
 pub use self::{
+    begin::Start,
     link::NewLink,
-    seat::{PagePass, Seated, ViewerSeat},
+    seat::{PagePass, ViewerSeat},
 };
 use super::{
     assets::AssetLimits,
@@ -28,7 +30,7 @@ use super::{
     relay::RelayLimits,
     session::{
         Policy, Session, SessionView, Summary,
-        command::{Command, Create, Enter, Reply},
+        command::{Command, Enter, Entrance, Reply},
     },
     ticket::Tickets,
 };
@@ -37,7 +39,6 @@ use crate::{
     model::{
         cobrowse::{ConsentTo, EndReason, MemberView, PageSettings, SessionOffer, SessionTold},
         error::{ErrorCode, Problem},
-        event::SessionEndReason,
         ids::{
             GroupId, NodeId, SessionId, SessionKey, SocketAddress, SocketId, VisitorId, VisitorKey,
         },
@@ -199,101 +200,13 @@ impl Cobrowse {
         self.shared.groups.get(group).map(|group| Arc::clone(&group.page)).unwrap_or_default()
     }
 
-    /// Begins a session of a visitor, or finds the one that he has. `agreed`: he has agreed to be seen. `answer` gets the
-    /// session; `visitornotpresent` when he is not there.
-    pub fn begin(
-        &self,
-        visitor: VisitorKey,
-        policy: Policy,
-        agreed: bool,
-        answer: impl FnOnce(Result<SessionKey, Problem>) + Send + 'static,
-    ) {
-        self.begin_as(visitor, policy, agreed, MOST_FORWARDS, Box::new(answer));
-    }
-
-    fn begin_as(
-        &self,
-        visitor: VisitorKey,
-        policy: Policy,
-        agreed: bool,
-        forwards: u32,
-        answer: Answer<SessionKey>,
-    ) {
-        let (cobrowse, key) = (self.clone(), visitor.clone());
-        let new = SessionId::generate();
-        self.shared.presence.begin_session(visitor.clone(), new, move |begun| match begun {
-            Ok((_, Some(known))) if forwards > 0 => {
-                let known = VisitorKey { group: key.group, visitor: known };
-                cobrowse.begin_as(known, policy, agreed, forwards - 1, answer);
-            }
-            Ok((session, _)) if session == new => {
-                let of = SessionKey { group: key.group.clone(), session };
-                let visitor = key.visitor.clone();
-                let create = Create { visitor, policy, agreed, code: None };
-                let (again, key) = (cobrowse.clone(), key.clone());
-                cobrowse.command(of.clone(), Command::Create(Box::new(create)), move |created| {
-                    if created.is_err() {
-                        // What does not run must not keep the visitor from another one.
-                        again.forget(key, session);
-                    }
-                    answer(created.map(|()| of));
-                });
-            }
-            Ok((session, _)) => {
-                cobrowse.goes_on(key, session, agreed, move |cobrowse, goes_on| match goes_on {
-                    Err(problem) if problem.code == ErrorCode::NotFound && forwards > 0 => {
-                        cobrowse.begin_as(visitor, policy, agreed, forwards - 1, answer);
-                    }
-                    other => answer(other),
-                })
-            }
-            Err(problem) => answer(Err(problem)),
-        });
-    }
-
-    /// The visitor's record names a session; `answer` gets it if it runs, else `notfound`, and the record forgets it.
-    fn goes_on(
-        &self,
-        visitor: VisitorKey,
-        session: SessionId,
-        agreed: bool,
-        answer: impl FnOnce(&Self, Result<SessionKey, Problem>) + Send + 'static,
-    ) {
-        let (cobrowse, of) = (self.clone(), SessionKey { group: visitor.group.clone(), session });
-        let known = of.clone();
-        let answer = move |runs: Result<(), Problem>| {
-            // One that was only too busy to answer runs on.
-            if runs.as_ref().is_err_and(|problem| problem.code == ErrorCode::NotFound) {
-                cobrowse.forget(visitor, session);
-            }
-            answer(&cobrowse, runs.map(|()| known));
-        };
-        if agreed {
-            let agrees = Command::Consent { to: ConsentTo::View, given: true };
-            return self.command(of, agrees, answer);
-        }
-        self.look_up(of, move |found| {
-            answer(match found {
-                Ok(Some(Standing::Running(_))) => Ok(()),
-                Ok(_) => Err(over()),
-                Err(problem) => Err(problem),
-            });
-        });
-    }
-
-    /// The visitor's record is not to name a session that does not run.
-    fn forget(&self, visitor: VisitorKey, session: SessionId) {
-        self.shared.presence.end_session(visitor, session, SessionEndReason::Error);
-    }
-
-    /// A page of `visitor` comes into his session. `answer` gets the visitor's number, the page's, who else is there, and
-    /// whether agents see; `notfound` when this is not his session any more.
+    /// A page of `visitor` comes into his session. `answer` gets what it comes into; `notfound` when this is not his session any more.
     pub fn enter(
         &self,
         visitor: VisitorKey,
         session: SessionId,
         enter: Enter,
-        answer: impl FnOnce(Result<Seated, Problem>) + Send + 'static,
+        answer: impl FnOnce(Result<Entrance, Problem>) + Send + 'static,
     ) {
         let cobrowse = self.clone();
         self.shared.presence.session_of(visitor.clone(), move |has| {
@@ -308,9 +221,7 @@ impl Cobrowse {
             }
             let again = cobrowse.clone();
             cobrowse.submit(of, Command::Enter(Box::new(enter)), move |reply| match reply {
-                Ok(Reply::Entered { user, epoch, view, others }) => {
-                    answer(Ok(Seated { user, epoch, view, others }));
-                }
+                Ok(Reply::Entered(entrance)) => answer(Ok(*entrance)),
                 Ok(_) => answer(Err(unexpected())),
                 Err(problem) => {
                     if problem.code == ErrorCode::NotFound {
@@ -335,6 +246,22 @@ impl Cobrowse {
     /// A socket that was in a session ended.
     pub fn gone(&self, session: SessionKey, socket: SocketAddress) {
         self.submit(session, Command::Gone { socket }, |_| ());
+    }
+
+    /// Ends the session that a visitor has. `notfound` when he has none.
+    pub fn end_of(
+        &self,
+        visitor: VisitorKey,
+        reason: EndReason,
+        text: Option<Box<str>>,
+        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
+    ) {
+        let (cobrowse, group) = (self.clone(), visitor.group.clone());
+        self.shared.presence.session_of(visitor, move |has| match has {
+            Ok(Some(session)) => cobrowse.end(SessionKey { group, session }, reason, text, answer),
+            Ok(None) => answer(Err(Problem::new(ErrorCode::NotFound, "there is no session"))),
+            Err(problem) => answer(Err(problem)),
+        });
     }
 
     /// Ends a session.

@@ -1,4 +1,5 @@
 //! Facades: other products' public interfaces on our core. Each translates, and decides nothing.
 
 pub mod glance;
+pub mod oracle;
 pub mod upscope;

@@ -9,6 +9,7 @@ use actix_web::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::{error::ApiError, state::State};
@@ -31,7 +32,16 @@ pub fn file(request: &HttpRequest, path: &str) -> HttpResponse {
     let Some(EmbeddedFile { data, metadata }) = Files::get(path) else {
         return not_found();
     };
-    let tag: String = metadata.sha256_hash().iter().take(12).map(|b| format!("{b:02x}")).collect();
+    let body = match data {
+        Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
+        Cow::Owned(bytes) => bytes.into(),
+    };
+    validated(request, metadata.mimetype(), &metadata.sha256_hash(), body)
+}
+
+/// An answer that browsers keep, and ask about each time.
+fn validated(request: &HttpRequest, kind: &str, hash: &[u8], body: web::Bytes) -> HttpResponse {
+    let tag: String = hash.iter().take(12).map(|b| format!("{b:02x}")).collect();
     let tag = header::EntityTag::new_strong(tag);
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let caching = (header::CACHE_CONTROL, "public, max-age=0, must-revalidate");
@@ -42,13 +52,23 @@ pub fn file(request: &HttpRequest, path: &str) -> HttpResponse {
             .finish();
     }
     HttpResponse::Ok()
-        .content_type(metadata.mimetype())
+        .content_type(kind)
         .insert_header(header::ETag(tag))
         .insert_header(caching)
-        .body(match data {
-            Cow::Borrowed(bytes) => web::Bytes::from_static(bytes),
-            Cow::Owned(bytes) => bytes.into(),
-        })
+        .body(body)
+}
+
+/// The text of an embedded file.
+#[must_use]
+pub fn text(path: &str) -> Option<String> {
+    Files::get(path).map(|file| String::from_utf8_lossy(&file.data).into_owned())
+}
+
+/// A script that was made for the one who asks, and is the same for everybody who asks alike.
+#[must_use]
+pub fn made_script(request: &HttpRequest, script: String) -> HttpResponse {
+    let hash = Sha256::digest(&script);
+    for_customers(validated(request, "text/javascript", &hash, script.into()))
 }
 
 fn not_found() -> HttpResponse {
@@ -148,7 +168,10 @@ pub async fn asset(request: HttpRequest, path: web::Path<String>) -> HttpRespons
 /// A script that customers' pages load, those with a `Cross-Origin-Embedder-Policy` too.
 #[must_use]
 pub fn script(request: &HttpRequest, path: &str) -> HttpResponse {
-    let mut response = file(request, path);
+    for_customers(file(request, path))
+}
+
+fn for_customers(mut response: HttpResponse) -> HttpResponse {
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::CROSS_ORIGIN_RESOURCE_POLICY, "cross-origin"),

@@ -15,13 +15,13 @@ use super::{
 use crate::{
     auth::Scope,
     cobrowse::{
-        handle::Standing,
+        handle::{Standing, Start},
         session::{MAX_TEXT, SessionView, Summary},
     },
     model::{
         cobrowse::{EndReason, Permissions},
         error::{ErrorCode, Problem},
-        ids::{Code, GroupId, SessionId, SessionKey, VisitorId, VisitorKey},
+        ids::{Code, GroupId, Reference, SessionId, SessionKey, VisitorId, VisitorKey},
     },
     telemetry::labels::Limited,
 };
@@ -33,11 +33,12 @@ pub struct NewSession {
     visitorid: Option<VisitorId>,
     uniqueid: Option<Code>,
     code: Option<Code>,
+    reference: Option<Reference>,
     #[serde(default)]
     permissions: Permissions,
 }
 
-/// Which of the three ways to name somebody: a list of optional fields would allow what is refused.
+/// Which of the ways to name somebody: a list of optional fields would allow what is refused.
 #[derive(ToSchema)]
 #[schema(as = NewSession)]
 #[allow(dead_code, reason = "for the document only")]
@@ -49,6 +50,8 @@ enum NewSessionForm {
     Unique(ByUnique),
     /// The session that runs, by its code, which the visitor reads out.
     Code(ByCode),
+    /// The session that runs, by its name in another system; the newest, if there are several.
+    Reference(ByReference),
 }
 
 #[derive(ToSchema)]
@@ -79,6 +82,17 @@ struct ByUnique {
 struct ByCode {
     /// The session's code.
     code: Code,
+    /// What the holder of the ticket may do; everything when missing.
+    #[schema(required = false)]
+    permissions: Permissions,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "for the document only")]
+#[serde(deny_unknown_fields)]
+struct ByReference {
+    /// What the page said that the session is called elsewhere.
+    reference: Reference,
     /// What the holder of the ticket may do; everything when missing.
     #[schema(required = false)]
     permissions: Permissions,
@@ -152,7 +166,7 @@ pub struct SessionList {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct SessionParams {
+pub struct RunningParams {
     /// At most so many: 1 to 1000; 100 when missing.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -160,6 +174,8 @@ pub struct SessionParams {
     cursor: Option<SessionId>,
     /// Only those of this visitor.
     visitorid: Option<VisitorId>,
+    /// Only those that are called this elsewhere.
+    reference: Option<Reference>,
     /// Whether only those in which a seat is handed over to the caller.
     #[serde(default)]
     #[param(required = false)]
@@ -203,7 +219,7 @@ fn unknown() -> Problem {
     responses((status = 201, body = SessionTicket, description = "The session, and a ticket to view it"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody),
-        (status = 404, body = ProblemBody, description = "`visitornotpresent`; `notfound` for a code that leads to no session"),
+        (status = 404, body = ProblemBody, description = "`visitornotpresent`; `notfound` for a code or reference of no session"),
         (status = 429, body = ProblemBody, description = "`ratelimited`, `toomany`"),
         (status = 503, body = ProblemBody)))]
 #[post("/v1/groups/{group}/sessions")]
@@ -216,23 +232,30 @@ pub async fn begin(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let group: GroupId = parse(&group)?;
-    let NewSession { visitorid, uniqueid, code, permissions } = json(&body.0)?;
-    let visitor = match (visitorid, uniqueid, code) {
-        (Some(visitor), None, None) => visitor,
-        (None, Some(code), None) => resolve(&request, &state, group.clone(), code).await?,
-        (None, None, Some(code)) => {
+    let NewSession { visitorid, uniqueid, code, reference, permissions } = json(&body.0)?;
+    let visitor = match (visitorid, uniqueid, code, reference) {
+        (Some(visitor), None, None, None) => visitor,
+        (None, Some(code), None, None) => resolve(&request, &state, group.clone(), code).await?,
+        (None, None, Some(code), None) => {
             let session = by_code(&request, &state, group, code).await?;
             return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
         }
-        (None, None, None) => return Err(Problem::field("visitorid", "is missing").into()),
+        (None, None, None, Some(reference)) => {
+            let is_called = |view: &SessionView| view.labels.reference.as_ref() == Some(&reference);
+            let found = state.cobrowse.running(&group, is_called, None, 1).pop();
+            let (session, _) = found.ok_or_else(unknown)?;
+            let session = SessionKey { group, session };
+            return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
+        }
+        (None, None, None, None) => return Err(Problem::field("visitorid", "is missing").into()),
         _ => {
-            let rule = "must stand alone: give one of visitorid, uniqueid and code";
+            let rule = "must stand alone: give one of visitorid, uniqueid, code and reference";
             return Err(Problem::field("visitorid", rule).into());
         }
     };
     let key = VisitorKey { group, visitor };
-    let policy = state.cobrowse.policy();
-    let session = ask(|answer| state.cobrowse.begin(key, policy, false, answer)).await??;
+    let start = Start::by_agent(state.cobrowse.policy());
+    let session = ask(|answer| state.cobrowse.begin(key, start, answer)).await??;
     Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)))
 }
 
@@ -275,7 +298,7 @@ pub async fn give_code(
 
 /// Lists the sessions that run.
 #[utoipa::path(tag = "sessions", operation_id = "list_sessions", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), SessionParams),
+    params(("group" = GroupId, Path, description = "The group"), RunningParams),
     responses((status = 200, body = SessionList, description = "The sessions"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -287,10 +310,11 @@ pub async fn list(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
-    let SessionParams { limit, cursor, visitorid, offered } = read_query(&request)?;
+    let RunningParams { limit, cursor, visitorid, reference, offered } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let is_asked_for = |view: &SessionView| {
         visitorid.as_ref().is_none_or(|visitor| view.visitorid == *visitor)
+            && (reference.is_none() || view.labels.reference == reference)
             && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *bearer.0.subject))
     };
     let found = state.cobrowse.running(&parse(&group)?, is_asked_for, cursor, limit);

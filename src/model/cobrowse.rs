@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    ids::{SessionId, TabId, VisitorId},
+    ids::{Code, Reference, SessionId, TabId, VisitorId},
     json::Json,
 };
 use crate::clock::Timestamp;
@@ -287,6 +287,17 @@ pub struct SessionTold {
     pub event: SessionEventKind,
 }
 
+/// What a session is called in other systems.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Labels {
+    /// Its name there, such as a chat's, by which it can be found while it runs.
+    #[schema(required = true)]
+    pub reference: Option<Reference>,
+    /// Its name in reports; kept with it in the history.
+    #[schema(required = true)]
+    pub reportingid: Option<Reference>,
+}
+
 /// What a page comes into.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Entered {
@@ -296,6 +307,16 @@ pub struct Entered {
     pub view: ViewState,
     /// Who else is there.
     pub members: Vec<MemberView>,
+    /// The code that leads agents here, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub code: Option<Code>,
+    /// What the session is called elsewhere, if it has a name there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reference: Option<Reference>,
+    /// How long the visitor is waited for when his last page is lost, in milliseconds.
+    pub grace_ms: u64,
     /// How the group wants its sessions.
     #[schema(value_type = PageSettings)]
     pub settings: Arc<PageSettings>,
@@ -317,6 +338,8 @@ pub struct PageSettings {
     pub language: Option<String>,
     /// Texts of dialogs and bar, in place of the built-in ones.
     pub texts: BTreeMap<String, String>,
+    /// Origins of the group's pages: a link to any other leads out of the session.
+    pub origins: Vec<String>,
 }
 
 /// A line of the consent ledger.

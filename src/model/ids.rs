@@ -113,6 +113,12 @@ text_id!(
     |text| within(text, 64, |byte| byte.is_ascii_graphic())
 );
 
+text_id!(
+    /// What something of ours is called in another system, such as a chat.
+    Reference, "reference", "1 to 128 printable ASCII characters", "^[!-~]{1,128}$", "chat-4711",
+    |text| within(text, 128, |byte| byte.is_ascii_graphic())
+);
+
 impl VisitorId {
     /// Whether the SDK made this id because the site gave none: `~` and 128 bits in lower-case hexadecimal.
     #[must_use]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Cobrowse, GroupCobrowse, SettingsError,
+    Cobrowse, GroupCobrowse, Launch, SettingsError,
     validate::{Checked, MEBIBYTE, number, rate},
     wire,
 };
 use crate::{
+    auth::OriginList,
     limits::Rate,
-    model::{cobrowse::PageSettings, masking::Masking},
+    model::{cobrowse::PageSettings, ids::GroupId, masking::Masking},
 };
 
 /// Most selectors, patterns or texts of one list.
@@ -60,7 +61,12 @@ pub(super) fn cobrowse(wire: &wire::Cobrowse) -> Checked<Cobrowse> {
     })
 }
 
-pub(super) fn of_group(at: &str, wire: wire::GroupCobrowse) -> Checked<GroupCobrowse> {
+pub(super) fn of_group(
+    at: &str,
+    id: &GroupId,
+    origins: &OriginList,
+    wire: wire::GroupCobrowse,
+) -> Checked<GroupCobrowse> {
     let lists = [("mask", &wire.mask), ("allow", &wire.allow), ("patterns", &wire.patterns)];
     for (key, list) in lists {
         short(&format!("{at}.cobrowse.{key}"), list.iter())?;
@@ -71,9 +77,37 @@ pub(super) fn of_group(at: &str, wire: wire::GroupCobrowse) -> Checked<GroupCobr
         let key = || format!("{at}.cobrowse.patterns[{index}]");
         masking.add(pattern).map_err(|error| SettingsError::key(key(), error))?;
     }
-    let wire::GroupCobrowse { mask, private, allow, patterns, language, texts } = wire;
-    let page = Arc::new(PageSettings { mask, private, allow, patterns, language, texts });
-    Ok(GroupCobrowse { masking: Arc::new(masking), page })
+    let launch = launch(at, id, &wire)?;
+    let wire::GroupCobrowse { mask, private, allow, patterns, language, texts, .. } = wire;
+    let mut origins: Vec<_> = origins.iter().map(|origin| origin.as_str().to_owned()).collect();
+    origins.sort_unstable();
+    let page = PageSettings { mask, private, allow, patterns, language, texts, origins };
+    Ok(GroupCobrowse { masking: Arc::new(masking), page: Arc::new(page), launch })
+}
+
+fn launch(at: &str, id: &GroupId, wire: &wire::GroupCobrowse) -> Checked<Launch> {
+    let within = |key: &str, text: &str, longest: usize| {
+        if (1..=longest).contains(&text.len()) {
+            return Ok(text.to_owned());
+        }
+        let rule = format!("must have 1 to {longest} bytes");
+        Err(SettingsError::key(format!("{at}.cobrowse.{key}"), rule))
+    };
+    let by = wire.launch.as_str();
+    let is_element = by
+        .strip_prefix('#')
+        .is_some_and(|name| (1..=100).contains(&name.len()) && !name.contains(char::is_whitespace));
+    if !is_element && !matches!(by, "button" | "none") {
+        let rule = "must be button, none, or # and the id of an element";
+        return Err(SettingsError::key(format!("{at}.cobrowse.launch"), rule));
+    }
+    let site_code = wire.site_code.as_deref().map(|code| within("site_code", code, 100));
+    let terms = wire.terms.as_deref().map(|terms| within("terms", terms, 10_000));
+    Ok(Launch {
+        site_code: site_code.transpose()?.unwrap_or_else(|| id.to_string()),
+        by: by.to_owned(),
+        terms: terms.transpose()?,
+    })
 }
 
 fn short<'a>(key: &str, texts: impl ExactSizeIterator<Item = &'a String>) -> Checked<()> {

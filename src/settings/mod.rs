@@ -270,6 +270,19 @@ pub struct GroupCobrowse {
     pub masking: Arc<Masking>,
     /// What the visitors' pages are told.
     pub page: Arc<PageSettings>,
+    /// What a script that begins sessions by itself is told.
+    pub launch: Launch,
+}
+
+/// How sessions begin on pages whose script sees to that.
+#[derive(Clone, Debug, Default)]
+pub struct Launch {
+    /// What the site is called.
+    pub site_code: String,
+    /// `button`, `none`, or `#` and the id of the page's own element.
+    pub by: String,
+    /// What the visitor must accept before.
+    pub terms: Option<String>,
 }
 
 /// Where a group's events are posted.
@@ -437,13 +450,15 @@ pub struct Facades {
     pub default_group: Option<GroupId>,
     /// Whether the Glance interfaces are served.
     pub glance: bool,
+    /// Whether the interface compatible with Oracle's Cobrowse is served.
+    pub oracle: bool,
     /// Whether the Upscope interfaces are served.
     pub upscope: bool,
 }
 
 impl Facades {
     /// All of them, for no group in particular.
-    pub const ALL: Self = Self { default_group: None, glance: true, upscope: true };
+    pub const ALL: Self = Self { default_group: None, glance: true, oracle: true, upscope: true };
 }
 
 /// The log.

@@ -231,9 +231,11 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         }
         (None, None) => None,
     };
+    let visitor_origins = origins(&format!("{at}.visitor_origins"), &wire.visitor_origins)?;
     Ok(Group {
         name: wire.name,
-        visitor_origins: origins(&format!("{at}.visitor_origins"), &wire.visitor_origins)?,
+        cobrowse: cobrowse::of_group(at, &id, &visitor_origins, wire.cobrowse)?,
+        visitor_origins,
         agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
         api_keys: ApiKeys::new(&wire.api_keys),
         partner,
@@ -243,7 +245,6 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         addresses: wire.addresses,
         events: wire.events,
         webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
-        cobrowse: cobrowse::of_group(at, wire.cobrowse)?,
         id,
     })
 }
@@ -276,7 +277,7 @@ fn presence(wire: &wire::Presence) -> Checked<Presence> {
 }
 
 fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
-    let default_group = match wire.default_group {
+    let default_group = match &wire.default_group {
         Some(text) => {
             let named = text.parse().ok().and_then(|id| groups.get(&id));
             let group = named.ok_or_else(|| {
@@ -287,7 +288,8 @@ fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
         None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
         None => None,
     };
-    Ok(Facades { default_group, glance: wire.glance, upscope: wire.upscope })
+    let wire::Facades { glance, oracle, upscope, .. } = wire;
+    Ok(Facades { default_group, glance, oracle, upscope })
 }
 
 fn log(wire: wire::Log) -> Checked<Log> {

@@ -252,6 +252,13 @@ sections! {
         language: Option<String> = None,
         /// Texts in place of the built-in ones. Default none.
         texts: BTreeMap<String, String> = BTreeMap::new(),
+        /// What pages are told that the site is called. Default: the group's id.
+        site_code: Option<String> = None,
+        /// What begins a session on pages of an interface that has a button for that: `button`, `none`, or `#` and the id
+        /// of the page's own element. Default button.
+        launch: String = "button".into(),
+        /// What a visitor must accept before such a session begins. Default none.
+        terms: Option<String> = None,
     }
 
     /// `[[groups.webhooks]]`
@@ -360,6 +367,8 @@ sections! {
         default_group: Option<String> = None,
         /// Whether the Glance interfaces are served. Default true.
         glance: bool = true,
+        /// Whether the interface compatible with Oracle's Cobrowse is served. Default true.
+        oracle: bool = true,
         /// Whether the Upscope interfaces are served. Default true.
         upscope: bool = true,
     }

@@ -148,8 +148,8 @@ impl VisitorSocket {
                 self.identify(&key, known, signature.as_ref().map(Signature::as_str), request);
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::StartSession { agreed, with_code } => {
-                self.start_session(key, agreed, with_code, request);
+            VisitorMessage::StartSession(wish) => {
+                self.start_session(key, *wish, request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Enter { session, page, agreed } => {
@@ -172,8 +172,8 @@ impl VisitorSocket {
                 self.tell_session(InSession::Pause { paused }, request);
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::EndSession => {
-                self.end_session(request);
+            VisitorMessage::EndSession { text } => {
+                self.end_session(key, text, request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Disconnect => {

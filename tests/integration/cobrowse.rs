@@ -285,6 +285,60 @@ async fn a_code_leads_agents_to_a_session_as_long_as_it_runs() {
 }
 
 #[tokio::test]
+async fn whoever_comes_in_finds_the_code_and_the_name_there() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    let start = json!({"type": "startsession", "agreed": true, "withcode": true, "reference": "chat-7", "reportingid": "visit-7"});
+    // Told of the session before the answer, as another tab is: the code must be there all the same.
+    page.say(start).await;
+    let session = page.hear_a("session").await["session"].as_str().unwrap().to_owned();
+    let entered = page.enters(&session, "cart").await;
+    let code = entered["code"].as_str().unwrap();
+    assert_eq!((&entered["reference"], &entered["grace_ms"]), (&json!("chat-7"), &json!(60_000)));
+    let mut tab = server.page("ada", "u").opens().await;
+    assert_eq!(tab.enters(&session, "help").await["code"], code);
+
+    // A start of what runs changes nothing of it.
+    let again = json!({"type": "startsession", "reference": "chat-8", "withcode": true});
+    assert_eq!(tab.ok(again).await["code"], code);
+    let running = server.session(&session).await["running"].clone();
+    assert_eq!(
+        (&running["reference"], &running["reportingid"]),
+        (&json!("chat-7"), &json!("visit-7"))
+    );
+    let list = async |reference: &str| {
+        let path = format!("/v1/groups/12345/sessions?reference={reference}");
+        server.rest("GET", &path, None).await.1["sessions"].clone()
+    };
+    assert_eq!(list("chat-7").await[0]["session"], session);
+    assert_eq!(list("chat-8").await, json!([]));
+    let sessions = "/v1/groups/12345/sessions";
+    let by = async |body: Value| server.rest("POST", sessions, Some(body)).await;
+    let (status, joined) = by(json!({"reference": "chat-7"})).await;
+    assert_eq!((status, &joined["session"]), (201, &json!(session)), "{joined}");
+    assert_eq!(by(json!({"reference": "chat-8"})).await.0, 404);
+    assert_eq!(by(json!({"reference": "chat-7", "code": code})).await.0, 400);
+    let mut viewer = server.views(joined["ticket"].as_str().unwrap(), "w").await;
+
+    // A page that has not come in may end it, and says why.
+    let mut late = server.page("ada", "v").opens().await;
+    late.ok(json!({"type": "endsession", "text": "the order is placed"})).await;
+    let ended = viewer.told("ended").await;
+    assert_eq!(
+        (&ended["reason"], &ended["text"]),
+        (&json!("visitor"), &json!("the order is placed"))
+    );
+    let over = server.session(&session).await["over"].clone();
+    assert_eq!(
+        (&over["reportingid"], &over["text"]),
+        (&json!("visit-7"), &json!("the order is placed"))
+    );
+    late.refused(json!({"type": "endsession"}), "notfound").await;
+    let bad = late.refused(json!({"type": "startsession", "reference": "two words"}), "badrequest");
+    assert_eq!(bad.await["field"], "reference");
+}
+
+#[tokio::test]
 async fn an_agent_hands_his_seat_over_to_another() {
     let server = Server::with(&[("cobrowse.agents", "1")]);
     let Shown { session, page: _page, stream: _stream, viewer: mut first, .. } =

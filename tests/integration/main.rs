@@ -18,6 +18,7 @@ mod limits;
 mod links;
 mod lists;
 mod operations;
+mod oracle;
 mod presence;
 mod refused_tokens;
 mod restart;

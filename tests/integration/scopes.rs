@@ -121,6 +121,8 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /pages/{path:.*}", Nothing, Value::Null),
         (r"GET /sdk/{path:.*\\.js}", Nothing, Value::Null),
         ("GET /cobrowse/CobrowseJS.ashx", Nothing, Value::Null),
+        ("GET /cobrowse/launcher.js", Nothing, Value::Null),
+        ("GET /cobrowse/panel.js", Nothing, Value::Null),
         ("GET /agentjoin/AgentView.aspx", Nothing, Value::Null),
     ]
 }

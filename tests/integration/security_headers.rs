@@ -165,6 +165,8 @@ fn scripts_are_for_every_origin_and_nothing_else_is() {
         ("/sdk/agent.js", "cross-origin"),
         ("/cobrowse/CobrowseJS.ashx?groupid=12345&script=PresenceVisitor", "cross-origin"),
         ("/cobrowse/CobrowseJS.ashx?groupid=12345&script=PresenceAgent", "cross-origin"),
+        ("/cobrowse/launcher.js?groupid=12345", "cross-origin"),
+        ("/cobrowse/panel.js", "cross-origin"),
         ("/", "same-origin"),
         ("/metrics", "same-origin"),
         ("/openapi.json", "same-origin"),

@@ -1,6 +1,7 @@
 /** One closed shadow root for all that the visitor sees of a session; it is in no recording. */
 
 import { OWN } from "../masking/attributes";
+import { adoptStyle } from "./adopt";
 import { style } from "./style";
 
 export interface UiRoot {
@@ -16,17 +17,7 @@ export function openRoot(page: Window): UiRoot {
   host.setAttribute("data-vestibule-block", "");
   host.setAttribute(OWN, "");
   const root = host.attachShadow({ mode: "closed" });
-  try {
-    // A constructed sheet passes a content security policy without `unsafe-inline`.
-    const Sheet = (page as unknown as { CSSStyleSheet: typeof CSSStyleSheet }).CSSStyleSheet;
-    const sheet = new Sheet();
-    sheet.replaceSync(style);
-    root.adoptedStyleSheets = [sheet];
-  } catch {
-    const element = document.createElement("style");
-    element.textContent = style;
-    root.append(element);
-  }
+  adoptStyle(page, root, style);
   const attach = (): void => void document.documentElement.append(host);
   attach();
   // A modal dialog of the page shuts out everything beside it; the visitor can pause and stop all the same.

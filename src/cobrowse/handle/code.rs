@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Answer, Cobrowse, Shared, Standing, over};
+use super::{Answer, Cobrowse, Standing, over};
 use crate::{
     cobrowse::session::command::Command,
     codes::Lead,
@@ -32,18 +32,13 @@ impl Cobrowse {
 
     fn draw_code(&self, session: SessionKey, answer: Answer<Code>) {
         let cobrowse = self.clone();
-        let Shared { presence, code_digits, .. } = &*self.shared;
-        // The session ends it sooner.
-        let (digits, life_ms) = (*code_digits, self.shared.policy.longest_ms);
-        let (group, lead) = (session.group.clone(), Lead::Session(session.session));
-        presence.codes().claim(group, lead.clone(), digits, life_ms, move |drawn| match drawn {
+        self.draw(session.group.clone(), session.session, move |drawn| match drawn {
             Ok(code) => {
                 let (again, of) = (cobrowse.clone(), session.clone());
                 cobrowse.command(session, Command::Code(code.clone()), move |given| match given {
                     Ok(()) => answer(Ok(code)),
                     Err(problem) => {
-                        let codes = again.shared.presence.codes();
-                        codes.release(of.group.clone(), code, lead);
+                        again.give_back(&of.group, of.session, Some(code));
                         // Somebody else asked for one at the same time.
                         if problem.code == ErrorCode::TooMany {
                             return again.code(of, answer);

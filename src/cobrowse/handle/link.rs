@@ -1,6 +1,6 @@
 //! Links that begin a session when they are opened.
 
-use super::{Cobrowse, ViewerSeat};
+use super::{Cobrowse, Start, ViewerSeat};
 use crate::{
     auth::Agent,
     clock::Timestamp,
@@ -88,8 +88,8 @@ impl Cobrowse {
             return self.open_seat(seat(link, session, tab.clone()), tab, socket, answer);
         }
         let (cobrowse, answer) = (self.clone(), Box::new(answer));
-        let policy = self.policy();
-        self.begin(link.visitor.clone(), policy, false, move |begun| match begun {
+        let start = Start::by_agent(self.policy());
+        self.begin(link.visitor.clone(), start, move |begun| match begun {
             Ok(session) => {
                 cobrowse.shared.opened.lock().led_to(link.number, session.session);
                 cobrowse.describe(link, session, tab, socket, answer);

@@ -18,7 +18,7 @@ use crate::{
         ticket::{Holder, LINK_LIFE_MS, SeatTicket, Ticket},
     },
     model::{
-        cobrowse::{MemberView, Permissions, UserId, ViewState},
+        cobrowse::{Permissions, UserId},
         error::{ErrorCode, Problem},
         ids::{SessionKey, SocketAddress, SocketId, TabId},
         protocol::stream::{Content, Mark, Seat},
@@ -29,19 +29,6 @@ use crate::{
 /// How long a seat can be taken again after a lost connection by its ticket, in milliseconds: as long as a session may last,
 /// which ends sooner as a rule.
 const SEAT_LIFE_MS: u64 = 24 * 3_600_000;
-
-/// A page that came in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seated {
-    /// The visitor's number.
-    pub user: UserId,
-    /// The page's.
-    pub epoch: u32,
-    /// Whether agents see.
-    pub view: ViewState,
-    /// Who else is there.
-    pub others: Vec<MemberView>,
-}
 
 /// A page's way into the stream. Dropping it ends that.
 pub struct PagePass {

@@ -69,7 +69,8 @@ impl Bench {
     fn begin(&self, agreed: bool) -> Result<SessionId, ErrorCode> {
         let answer = Arc::new(Mutex::new(None));
         let put = Arc::clone(&answer);
-        self.cobrowse.begin(Self::key(), Policy::NATIVE, agreed, move |begun| {
+        let start = Start { agreed, ..Start::by_agent(Policy::NATIVE) };
+        self.cobrowse.begin(Self::key(), start, move |begun| {
             *put.lock() = Some(begun.map(|of| of.session).map_err(|problem| problem.code));
         });
         let begun = answer.lock().take();

@@ -7,11 +7,11 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentTo, EndReason, MemberView, Permissions, SessionEventKind, UserId,
-            ViewState,
+            ConsentEntry, ConsentTo, EndReason, Labels, MemberView, Permissions, SessionEventKind,
+            UserId, ViewState,
         },
         error::Problem,
-        ids::{Code, SocketAddress, TabId, VisitorId},
+        ids::{Code, Reference, SocketAddress, TabId, VisitorId},
         json::Json,
         watch::Metadata,
     },
@@ -28,6 +28,8 @@ pub struct Create {
     pub agreed: bool,
     /// The code that leads here, if there is one.
     pub code: Option<Code>,
+    /// What it is called elsewhere.
+    pub labels: Labels,
 }
 
 /// A page of the visitor that comes into the session.
@@ -179,16 +181,7 @@ pub enum Reply {
     /// Done, or nothing to do.
     Done,
     /// The page is in.
-    Entered {
-        /// The visitor's number.
-        user: UserId,
-        /// The page's number.
-        epoch: u32,
-        /// Whether agents see the visitor's pages.
-        view: ViewState,
-        /// Who else is there.
-        others: Vec<MemberView>,
-    },
+    Entered(Box<Entrance>),
     /// He is in.
     Joined {
         /// His number.
@@ -198,6 +191,25 @@ pub enum Reply {
     },
     /// Refused; nothing changed.
     Refused(Problem),
+}
+
+/// What a page comes into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entrance {
+    /// The visitor's number.
+    pub user: UserId,
+    /// The page's number.
+    pub epoch: u32,
+    /// Whether agents see the visitor's pages.
+    pub view: ViewState,
+    /// Who else is there.
+    pub others: Vec<MemberView>,
+    /// The code that leads here, if there is one.
+    pub code: Option<Code>,
+    /// What the session is called elsewhere.
+    pub reference: Option<Reference>,
+    /// How long the visitor is waited for when his last page is lost, in milliseconds.
+    pub grace_ms: u64,
 }
 
 /// What follows from a command.

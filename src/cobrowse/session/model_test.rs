@@ -7,16 +7,16 @@ use proptest::prelude::*;
 
 use super::{
     Policy, Session, SessionView,
-    command::{Command, Create, Effect, Enter, Join, Seated, SessionEvent},
+    command::{Command, Create, Effect, Enter, Join, Reply, Seated, SessionEvent},
 };
 use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentState, ConsentTo, EndReason, MemberView, PageView, Permissions, Role,
+            ConsentState, ConsentTo, EndReason, Labels, MemberView, PageView, Permissions, Role,
             SessionEventKind, UserId, ViewState,
         },
-        ids::{NodeId, SocketAddress, SocketId},
+        ids::{Code, NodeId, SocketAddress, SocketId},
     },
 };
 
@@ -149,6 +149,15 @@ impl Heard {
     }
 }
 
+/// What leads to the session, and what it is called elsewhere, from its beginning to its end.
+fn code() -> Code {
+    "204816".parse().unwrap()
+}
+
+fn labels() -> Labels {
+    Labels { reference: "chat-7".parse().ok(), reportingid: "visit-7".parse().ok() }
+}
+
 struct Life {
     session: Session,
     now: u64,
@@ -182,7 +191,8 @@ impl Life {
             is_back: false,
         };
         let visitor = "ada".parse().unwrap();
-        life.apply(Command::Create(Box::new(Create { visitor, policy, agreed, code: None })));
+        let (code, labels) = (Some(code()), labels());
+        life.apply(Command::Create(Box::new(Create { visitor, policy, agreed, code, labels })));
         if agreed {
             life.heard.consents.insert((ConsentTo::View, None), ConsentState::Given);
         }
@@ -311,6 +321,10 @@ impl Life {
             assert!(self.session.deadline().is_none_or(|next| next > due), "time stands still");
         }
         let reply = self.session.apply(command.clone(), now, &mut effects);
+        if let Reply::Entered(entrance) = &reply {
+            assert_eq!((&entrance.code, &entrance.reference), (&Some(code()), &labels().reference));
+            assert_eq!(entrance.grace_ms, self.policy.visitor_grace_ms);
+        }
         let mut late_effects = Vec::new();
         assert_eq!(late.apply(command, now, &mut late_effects), reply);
         assert_eq!((&late, &late_effects), (&self.session, &effects));
@@ -349,6 +363,7 @@ impl Life {
                 Effect::Lost { .. } => unreachable!("nothing panics here"),
                 Effect::Ended(summary) => {
                     self.ends += 1;
+                    assert_eq!((&summary.code, &summary.labels), (&Some(code()), &labels()));
                     assert!(summary.created <= summary.ended);
                     assert!(summary.pages.iter().all(|visit| visit.left >= Some(visit.entered)));
                     assert!(summary.parts.iter().all(|part| part.left >= Some(part.joined)));

@@ -16,8 +16,8 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, ConsentTo, EndReason, HandedOver, SessionEventKind, UserId,
-            ViewState, Visit,
+            ConsentEntry, ConsentState, ConsentTo, EndReason, HandedOver, Labels, SessionEventKind,
+            UserId, ViewState, Visit,
         },
         error::ErrorCode,
         ids::{Code, SocketAddress, TabId, VisitorId},
@@ -33,6 +33,9 @@ pub(super) struct Open {
     pub(super) code: Option<Code>,
     #[serde(default)]
     pub(super) metadata: Metadata,
+    /// What it is called elsewhere.
+    #[serde(default)]
+    pub(super) labels: Labels,
     pub(super) created: Timestamp,
     pub(super) activated: Option<Timestamp>,
     /// It is not active, and ends then unless it becomes so.
@@ -91,13 +94,14 @@ pub(super) enum Due {
 
 impl Open {
     pub(super) fn new(create: Create, step: &mut Step<'_>) -> Self {
-        let Create { visitor, policy, agreed, code } = create;
+        let Create { visitor, policy, agreed, code, labels } = create;
         let now = step.now;
         let mut open = Self {
             visitor,
             policy,
             code,
             metadata: Metadata::default(),
+            labels,
             created: now,
             activated: None,
             wait: Some(now + policy.join_ms),

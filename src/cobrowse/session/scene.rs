@@ -12,7 +12,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     model::{
-        cobrowse::{ConsentTo, EndReason, Permissions, SessionEventKind, UserId},
+        cobrowse::{ConsentTo, EndReason, Labels, Permissions, SessionEventKind, UserId},
         error::ErrorCode,
         ids::{NodeId, SocketAddress, SocketId},
     },
@@ -35,7 +35,8 @@ impl Scene {
         let mut scene =
             Self { session, now, effects, sockets: BTreeMap::new(), users: BTreeMap::new() };
         let visitor = "ada".parse().unwrap();
-        let create = Create { visitor, policy, agreed, code: None };
+        let labels = Labels::default();
+        let create = Create { visitor, policy, agreed, code: None, labels };
         assert_eq!(scene.apply(Command::Create(Box::new(create))), Reply::Done);
         scene
     }
@@ -75,8 +76,8 @@ impl Scene {
             agreed: false,
         };
         let reply = self.apply(Command::Enter(Box::new(enter)));
-        if let Reply::Entered { user, .. } = &reply {
-            self.users.insert("visitor".into(), *user);
+        if let Reply::Entered(entrance) = &reply {
+            self.users.insert("visitor".into(), entrance.user);
         }
         reply
     }

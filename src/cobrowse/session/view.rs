@@ -8,8 +8,8 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, EndReason, HandedOver, MemberView, PageView, Permissions,
-            Role, UserId, ViewState, Visit,
+            ConsentEntry, ConsentState, EndReason, HandedOver, Labels, MemberView, PageView,
+            Permissions, Role, UserId, ViewState, Visit,
         },
         ids::{Code, VisitorId},
         watch::Metadata,
@@ -24,6 +24,10 @@ pub struct SessionView {
     /// The code that leads here, if there is one.
     #[schema(required = true)]
     pub code: Option<Code>,
+    /// What it is called elsewhere.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub labels: Labels,
     /// What the links by which agents came carry for their back ends.
     pub metadata: Metadata,
     /// When it was made, in Unix milliseconds.
@@ -90,6 +94,10 @@ pub struct Summary {
     /// The code that led here, if there was one.
     #[schema(required = true)]
     pub code: Option<Code>,
+    /// What it was called elsewhere.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub labels: Labels,
     /// What the links by which agents came carried for their back ends.
     #[serde(default)]
     #[schema(required = true)]
@@ -146,6 +154,7 @@ impl Open {
             visitorid: self.visitor.clone(),
             code: self.code.clone(),
             metadata: self.metadata.clone(),
+            labels: self.labels.clone(),
             created: self.created,
             activated: self.activated,
             active: self.is_active(),
@@ -208,6 +217,7 @@ impl Open {
             visitorid: self.visitor,
             code: self.code,
             metadata: self.metadata,
+            labels: self.labels,
             created: self.created,
             activated: self.activated,
             ended,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     End, MAX_PAGES, MAX_QUESTIONS, MAX_VISITS, Open, Step,
-    command::{Effect, Enter, Reply},
+    command::{Effect, Enter, Entrance, Reply},
     refused,
     view::Part,
 };
@@ -100,7 +100,15 @@ impl Open {
     }
 
     fn entered(&self, user: UserId, epoch: u32) -> Reply {
-        Reply::Entered { user, epoch, view: self.seen, others: self.others(user) }
+        Reply::Entered(Box::new(Entrance {
+            user,
+            epoch,
+            view: self.seen,
+            others: self.others(user),
+            code: self.code.clone(),
+            reference: self.labels.reference.clone(),
+            grace_ms: self.policy.visitor_grace_ms,
+        }))
     }
 
     pub(super) fn navigate(

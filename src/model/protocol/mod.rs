@@ -128,6 +128,10 @@ struct Fields<'a> {
     text: Option<Cow<'a, str>>,
     asset: Option<u32>,
     #[serde(borrow)]
+    reference: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reportingid: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     sha256: Option<Cow<'a, str>>,
     #[serde(borrow)]
     content_type: Option<Cow<'a, str>>,

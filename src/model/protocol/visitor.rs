@@ -2,16 +2,18 @@
 
 pub mod told;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::told::{ToVisitor, VisitorOk};
-use super::{Fields, Numbered, Unreadable, read};
+use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES};
 use crate::model::{
-    cobrowse::ConsentTo,
+    cobrowse::{ConsentTo, Labels},
     error::Problem,
     event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
-    ids::{PageId, SessionId, SignalId, TabId, VisitorId},
+    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     signal::InvokeFailure,
@@ -161,12 +163,7 @@ pub enum VisitorMessage {
         signature: Option<Signature>,
     },
     /// The visitor begins a co-browse session.
-    StartSession {
-        /// Whether he has agreed to be seen.
-        agreed: bool,
-        /// Whether he wants a code that leads agents there.
-        with_code: bool,
-    },
+    StartSession(Box<StartSession>),
     /// The page comes into his session.
     Enter {
         /// Which.
@@ -193,9 +190,23 @@ pub enum VisitorMessage {
         paused: bool,
     },
     /// He ends the session.
-    EndSession,
+    EndSession {
+        /// Why, in words of the page.
+        text: Option<Box<str>>,
+    },
     /// The visitor leaves.
     Disconnect,
+}
+
+/// A session that the visitor begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StartSession {
+    /// Whether he has agreed to be seen.
+    pub agreed: bool,
+    /// Whether he wants a code that leads agents there.
+    pub with_code: bool,
+    /// What it is called elsewhere.
+    pub labels: Labels,
 }
 
 /// A page as a session knows it.
@@ -286,10 +297,14 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;
             VisitorMessage::Identify { known, signature: signature(&fields) }
         }
-        VisitorKind::StartSession => VisitorMessage::StartSession {
+        VisitorKind::StartSession => VisitorMessage::StartSession(Box::new(StartSession {
             agreed: fields.agreed.unwrap_or_default(),
             with_code: fields.withcode.unwrap_or_default(),
-        },
+            labels: Labels {
+                reference: label(fields.reference.as_ref(), "reference")?,
+                reportingid: label(fields.reportingid.as_ref(), "reportingid")?,
+            },
+        })),
         VisitorKind::Enter => VisitorMessage::Enter {
             session: Fields::parsed(fields.session.as_ref(), "session")?,
             page: page(&fields)?,
@@ -315,9 +330,17 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::Pause => {
             VisitorMessage::Pause { paused: Fields::required(fields.paused, "paused")? }
         }
-        VisitorKind::EndSession => VisitorMessage::EndSession,
+        VisitorKind::EndSession => {
+            let text = fields.text.as_ref();
+            let text = text.map(|text| Fields::text(Some(text), "text", MAX_END_BYTES));
+            VisitorMessage::EndSession { text: text.transpose()? }
+        }
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
+}
+
+fn label(text: Option<&Cow<'_, str>>, name: &'static str) -> Result<Option<Reference>, Problem> {
+    text.map(|text| Fields::parsed(Some(text), name)).transpose()
 }
 
 fn page(fields: &Fields<'_>) -> Result<PageTitle, Problem> {

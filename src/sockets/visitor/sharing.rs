@@ -3,15 +3,15 @@
 use super::{Door, VisitorSocket};
 use crate::{
     cobrowse::{
-        handle::{Cobrowse, Seated},
-        session::command::{Command, Enter},
+        handle::{Cobrowse, Start},
+        session::command::{Command, Enter, Entrance},
     },
     model::{
         cobrowse::{EndReason, Entered},
         error::{ErrorCode, Problem},
         ids::{SessionId, SessionKey, SocketAddress, VisitorKey},
         json::Json,
-        protocol::visitor::{PageTitle, ToVisitor},
+        protocol::visitor::{PageTitle, StartSession, ToVisitor},
     },
     settings::Group,
     telemetry::labels::Limited,
@@ -34,8 +34,7 @@ impl VisitorSocket {
     pub(super) fn start_session(
         &self,
         visitor: VisitorKey,
-        agreed: bool,
-        with_code: bool,
+        wish: StartSession,
         request: Option<u64>,
     ) {
         let voice = self.voice.clone();
@@ -44,8 +43,10 @@ impl VisitorSocket {
             self.service.metrics.limited.of(Limited::Session).inc();
             return voice.refuse(request, problem);
         }
-        let (cobrowse, policy) = (self.service.cobrowse.clone(), self.service.cobrowse.policy());
-        self.service.cobrowse.begin(visitor, policy, agreed, move |begun| match (begun, request) {
+        let cobrowse = self.service.cobrowse.clone();
+        let StartSession { agreed, with_code, labels } = wish;
+        let start = Start { policy: cobrowse.policy(), agreed, with_code, labels };
+        self.service.cobrowse.begin(visitor, start, move |begun| match (begun, request) {
             (Ok(session), Some(request)) if with_code => {
                 let id = session.session;
                 cobrowse.code(session, move |code| match code {
@@ -86,10 +87,14 @@ impl VisitorSocket {
         }
         let voice = self.voice.clone();
         cobrowse.enter(visitor, session, enter, move |entered| match (entered, request) {
-            (Ok(Seated { user, epoch, view, others }), Some(request)) => {
+            (
+                Ok(Entrance { user, epoch, view, others, code, reference, grace_ms }),
+                Some(request),
+            ) => {
+                let members = others;
+                let entered = Entered { user, view, members, code, reference, grace_ms, settings };
                 voice.say(&ToVisitor::answer(request, |ok| {
-                    ok.epoch = Some(epoch.into());
-                    ok.entered = Some(Entered { user, view, members: others, settings });
+                    (ok.epoch, ok.entered) = (Some(epoch.into()), Some(entered));
                 }));
             }
             (Ok(_), None) => {}
@@ -104,8 +109,21 @@ impl VisitorSocket {
         self.tell_session(Command::Navigate { socket, url, title }, request);
     }
 
-    pub(super) fn end_session(&self, request: Option<u64>) {
-        self.tell_session(Command::End { reason: EndReason::Visitor, text: None }, request);
+    /// Ends the visitor's session, whether or not this page has come into it.
+    pub(super) fn end_session(
+        &self,
+        visitor: VisitorKey,
+        text: Option<Box<str>>,
+        request: Option<u64>,
+    ) {
+        if self.sharing.is_some() {
+            return self.tell_session(Command::End { reason: EndReason::Visitor, text }, request);
+        }
+        let voice = self.voice.clone();
+        self.service.cobrowse.end_of(visitor, EndReason::Visitor, text, move |done| match done {
+            Ok(()) => voice.done(request),
+            Err(problem) => voice.refuse(request, problem),
+        });
     }
 
     /// What the page says to those who view it, less what they may not see.

@@ -14,12 +14,13 @@ export interface ShownParts {
   readonly script?: string;
 }
 
-/** Tells tests of the closed shadow root, in which dialog and bar are. */
+/** Tells tests of the closed shadow roots: `sessionRoot` has dialog and bar, `launcherRoot` the button and the code. */
 export const KEEP_ROOT = `{
   const attach = Element.prototype.attachShadow;
   Element.prototype.attachShadow = function (options) {
     const root = attach.call(this, options);
-    if (this.hasAttribute("data-vestibule-session")) window.sessionRoot = root;
+    const mark = this.getAttribute("data-vestibule-session");
+    if (mark !== null) window[(mark || "session") + "Root"] = root;
     return root;
   };
 }`;
@@ -142,15 +143,20 @@ export class Watching {
   }
 }
 
-/** Presses a button of the session's dialog or bar, as the visitor does with his mouse. */
-export async function press(page: Page, part: string): Promise<void> {
+export type RootName = "sessionRoot" | "launcherRoot";
+
+/** Presses a button of the session's dialog or bar, or of what begins a session, as the visitor does with his mouse. */
+export async function press(page: Page, part: string, root: RootName = "sessionRoot"): Promise<void> {
   const centre = await eventually(
     () =>
-      page.evaluate((name) => {
-        const button = (window as unknown as { sessionRoot?: ShadowRoot }).sessionRoot?.querySelector(`[part~="${name}"]`);
-        const box = button?.getBoundingClientRect();
-        return box?.width ? { x: box.x + box.width / 2, y: box.y + box.height / 2 } : undefined;
-      }, part),
+      page.evaluate(
+        ({ part, root }) => {
+          const button = (window as unknown as Record<string, ShadowRoot | undefined>)[root]?.querySelector(`[part~="${part}"]`);
+          const box = button?.getBoundingClientRect();
+          return box?.width ? { x: box.x + box.width / 2, y: box.y + box.height / 2 } : undefined;
+        },
+        { part, root },
+      ),
     (found) => found !== undefined,
   );
   await page.mouse.click(centre!.x, centre!.y);

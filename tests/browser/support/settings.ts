@@ -15,6 +15,8 @@ export interface SettingsParts {
   readonly group?: Table;
   /** What the group says of its co-browse sessions. */
   readonly cobrowse?: Table;
+  /** How all sessions go: `[cobrowse]`. */
+  readonly sessions?: Table;
   readonly otherGroups?: readonly Table[];
 }
 
@@ -40,6 +42,7 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
     ...(parts.cobrowse ? [section("[groups.cobrowse]", parts.cobrowse)] : []),
     ...(parts.otherGroups ?? []).map((table) => section("[[groups]]", table)),
     section("[presence]", parts.presence ?? {}),
+    section("[cobrowse]", parts.sessions ?? {}),
     section("[facades]", parts.facades ?? {}),
     section("[storage]", { url: "sqlite:vestibule.db" }),
   ].join("\n");
@@ -56,15 +59,16 @@ export interface TokenWish {
   readonly group?: string;
   readonly scope?: string;
   readonly subject?: string;
+  readonly name?: string;
   readonly key?: string;
 }
 
 /** A token as a customer's own server may make it: HS256 with the settings' key. */
 export function mintToken(wish: TokenWish = {}): string {
-  const { seconds = 3600, group = GROUP, scope = "read signal invoke session control", subject = "tester", key = SIGNING_KEY } = wish;
+  const { seconds = 3600, group = GROUP, scope = "read signal invoke session control", subject = "tester", name, key = SIGNING_KEY } = wish;
   const iat = Math.floor(Date.now() / 1000);
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const common = { iss: "vestibule", aud: "vestibule", jti: randomUUID() };
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...common, sub: subject, group, scope, iat, exp: iat + seconds })}`;
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...common, sub: subject, ...(name && { name }), group, scope, iat, exp: iat + seconds })}`;
   return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
 }

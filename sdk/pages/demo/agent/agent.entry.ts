@@ -2,6 +2,7 @@
 
 import { byId, setText } from "../../shared/dom";
 import { closeAll, wireDesk } from "./desk";
+import { wireJoin } from "./join";
 import { wireLog } from "./log";
 import { wireOffers } from "./offers";
 import { explain } from "./reasons";
@@ -60,4 +61,5 @@ wireSignIn();
 wireDesk();
 wireOffers();
 wireRoster();
+wireJoin();
 void startSession();

@@ -4,7 +4,7 @@ import { h, setText } from "../../shared/dom";
 import { note } from "./log";
 import type { Opened } from "./opened";
 import { codeOf, explain } from "./reasons";
-import { session } from "./session";
+import { watchAddress } from "./watch-address";
 
 export interface ViewButton {
   readonly button: HTMLElement;
@@ -29,7 +29,8 @@ export function viewButton(opened: Opened): ViewButton {
     const tab = window.open("about:blank", "_blank");
     say("wait", "Asking the server");
     note("call", opened.key, "startSession");
-    void begin(opened).then(
+    const whom = opened.visitorid ? { visitorid: opened.visitorid } : { uniqueid: opened.key };
+    void watchAddress(whom).then(
       (address) => {
         note("ok", opened.key, "startSession");
         if (tab) tab.location.replace(address);
@@ -44,20 +45,4 @@ export function viewButton(opened: Opened): ViewButton {
     );
   });
   return { button, line };
-}
-
-/** Address of the watch page; rejected with the code as message. */
-async function begin(opened: Opened): Promise<string> {
-  const whom = opened.visitorid ? { visitorid: opened.visitorid } : { uniqueid: opened.key };
-  const headers = { Authorization: `Bearer ${session.token}`, "Content-Type": "application/json" };
-  const init = { method: "POST", headers, body: JSON.stringify(whom) };
-  let answer: Response;
-  try {
-    answer = await fetch(`/v1/groups/${encodeURIComponent(session.group)}/sessions`, init);
-  } catch {
-    throw new Error("connection");
-  }
-  const said = (await answer.json().catch(() => ({}))) as { watch_url?: string; code?: string };
-  if (!answer.ok || !said.watch_url) throw new Error(said.code ?? "error");
-  return new URL(said.watch_url, location.origin).href;
 }

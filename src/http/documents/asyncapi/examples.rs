@@ -126,7 +126,10 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
             ToVisitor::answer(15, |ok| {
                 let (user, members, settings) = (UserId(1), vec![agent()], Arc::default());
                 ok.epoch = Some(3);
-                ok.entered = Some(Entered { user, view: ViewState::Off, members, settings });
+                let (code, reference) = ("204816".parse().ok(), None);
+                let (view, grace_ms) = (ViewState::Off, 60_000);
+                ok.entered =
+                    Some(Entered { user, view, members, code, reference, grace_ms, settings });
             }),
         ),
         (

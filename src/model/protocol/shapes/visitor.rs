@@ -4,7 +4,7 @@ use super::Shape;
 use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
-    ids::{PageId, SessionId, SignalId, TabId, VisitorId},
+    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     protocol::visitor::{SessionEnd, Terms, VisitorKind},
@@ -52,7 +52,7 @@ impl VisitorKind {
                 r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
             ),
             Self::StartSession => Shape::of::<StartSessionFields>(
-                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true}"#,
+                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true,"reportingid":"visit-4711"}"#,
             ),
             Self::Enter => Shape::of::<EnterFields>(
                 r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket","agreed":false}"#,
@@ -69,7 +69,9 @@ impl VisitorKind {
             Self::Pause => {
                 Shape::of::<PauseFields>(r#"{"type":"pause","request":18,"paused":true}"#)
             }
-            Self::EndSession => Shape::bare(r#"{"type":"endsession","request":19}"#),
+            Self::EndSession => Shape::of::<EndSessionFields>(
+                r#"{"type":"endsession","request":19,"text":"the order is placed"}"#,
+            ),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -92,6 +94,20 @@ pub struct StartSessionFields {
     /// Whether he wants a code that leads agents to the session, which he can read out.
     #[schema(nullable = false)]
     pub withcode: Option<bool>,
+    /// What the session is called in another system, such as a chat: agents can find it by that while it runs.
+    #[schema(nullable = false)]
+    pub reference: Option<Reference>,
+    /// What the session is called in reports; kept with it in the history.
+    #[schema(nullable = false)]
+    pub reportingid: Option<Reference>,
+}
+
+/// Fields of `endsession`.
+#[derive(ToSchema)]
+pub struct EndSessionFields {
+    /// Why, in words of the page; at most 200 characters are kept.
+    #[schema(nullable = false, max_length = 800)]
+    pub text: Option<String>,
 }
 
 /// Fields of `enter`.

@@ -1,0 +1,125 @@
+/** The object `Cobrowse`, as pages know it. Nothing of it throws. */
+
+import type { EventSources } from "./events";
+import { DEFAULT_LANGUAGE, languageOf } from "./languages";
+import type { Link } from "./link";
+import type { Machine } from "./machine";
+import { isActive, Reasons, States, type State } from "./states";
+
+export interface Result {
+  readonly result: boolean;
+  /** Why not; empty when it is done. */
+  readonly description: string;
+}
+
+export interface StartParams {
+  /** An identifier from outside, such as a chat's; the session then has no access code. */
+  readonly SID?: string | number;
+}
+
+/** Which pieces of built-in interface there are; each is there by default. */
+export interface Switches {
+  liveExpertPanelEnabled: boolean;
+  escalationPopupEnabled: boolean;
+  sessionEndedPopupEnabled: boolean;
+  navigatingAwayPopupEnabled: boolean;
+}
+
+export interface ApiParts {
+  readonly machine: Machine;
+  readonly link: Link;
+  readonly sources: EventSources;
+  /** Whether this browser can show its page. */
+  readonly isAble: boolean;
+  readonly language: string | undefined;
+  /** Asks for what the visitor must accept, if there is such. */
+  agree(): Promise<boolean> | undefined;
+  /** A switch or the language changed. */
+  onChange(): void;
+}
+
+const done: Result = { result: true, description: "" };
+const refused = (description: string): Result => ({ result: false, description });
+const IDENTIFIER = /^[!-~]{1,128}$/;
+
+export function makeCobrowse({ machine, link, sources, isAble, language, agree, onChange }: ApiParts) {
+  let reportingId: string | undefined;
+  let lcid = language === undefined ? DEFAULT_LANGUAGE : languageOf(language);
+  const isIdle = (): boolean => machine.state === States.INIT || machine.state === States.READY;
+  const wrongState = (): Result => refused(`Invalid app state: ${machine.state}`);
+
+  const Session = {
+    start({ SID }: StartParams = {}): Result {
+      if (machine.state !== States.READY) return wrongState();
+      if (!isAble) return refused("Environment not supported");
+      if (SID !== undefined && !IDENTIFIER.test(String(SID))) return refused("SID must be 1 to 128 printable ASCII characters");
+      link.start({ SID: SID === undefined ? undefined : String(SID), reportingId, agreed: agree() });
+      return done;
+    },
+    stop({ reason }: { readonly reason?: unknown } = {}): Result {
+      if (!machine.hasSession) return wrongState();
+      link.stop(reason ? String(reason).slice(0, 200) : undefined, Reasons.user);
+      return done;
+    },
+    getState: (): State => machine.state,
+    /** There is no screen share to go over to. */
+    startAdvancedMode: (): Result => refused("Advanced mode is not available"),
+    get accessCode(): string | undefined {
+      return machine.accessCode;
+    },
+    get mode(): "ICB" | null {
+      return isActive(machine.state) ? "ICB" : null;
+    },
+    get previousState(): State | undefined {
+      return machine.previousState;
+    },
+  };
+
+  const DefaultUI = {
+    setLanguage(given: unknown): void {
+      lcid = languageOf(given);
+      onChange();
+    },
+    getLanguage: (): number => lcid,
+  };
+
+  const API = {
+    checkEnvironment: () => ({ ICB: isAble && isIdle(), ACB: false }),
+    setReportingId({ extKey }: { readonly extKey?: unknown } = {}): boolean {
+      const isTaken = isIdle() && IDENTIFIER.test(String(extKey ?? ""));
+      if (isTaken) reportingId = String(extKey);
+      return isTaken;
+    },
+    Session,
+    DefaultUI: withSwitches(DefaultUI, onChange),
+  };
+
+  return {
+    /** Calls back in a task of its own, or resolves, when all of this can be used: as soon as the script has run. */
+    ready(callback?: () => void): Promise<void> | undefined {
+      if (typeof callback !== "function") return Promise.resolve();
+      setTimeout(() => callback());
+      return undefined;
+    },
+    API,
+    Events: sources,
+    States,
+  };
+}
+
+export type Cobrowse = ReturnType<typeof makeCobrowse>;
+
+function withSwitches<Target extends object>(target: Target, onChange: () => void): Target & Switches {
+  for (const name of ["liveExpertPanelEnabled", "escalationPopupEnabled", "sessionEndedPopupEnabled", "navigatingAwayPopupEnabled"]) {
+    let value = true;
+    Object.defineProperty(target, name, {
+      enumerable: true,
+      get: () => value,
+      set(given: unknown) {
+        value = Boolean(given);
+        onChange();
+      },
+    });
+  }
+  return target as Target & Switches;
+}
