@@ -23,6 +23,8 @@ mod standing;
 mod tests;
 mod view;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -111,6 +113,9 @@ pub struct Visitor {
     activities: u64,
     /// When the last listening socket went; `None` while there is one, or if there never was.
     listened: Option<Timestamp>,
+    /// The network address of the page that connected last, where the group wants to see that.
+    #[serde(default)]
+    from: Option<IpAddr>,
     /// The code that leads here, and until when.
     unique: Option<(Code, Timestamp)>,
     /// His co-browse session.
@@ -165,6 +170,7 @@ impl Visitor {
             focus: None,
             activities: 0,
             listened: None,
+            from: None,
             unique: None,
             sharing: None,
             awaited: false,

@@ -105,7 +105,7 @@ pub struct UpscopeVisitor {
     /// The page that he is on.
     #[schema(required = true)]
     pub last_url: Option<String>,
-    /// Always `null`: addresses are not kept.
+    /// The network address that he comes from; `null` unless the group has `addresses = true`.
     #[schema(required = true)]
     pub ip_address: Option<String>,
     /// Always `null`.
