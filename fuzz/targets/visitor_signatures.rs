@@ -26,7 +26,8 @@ pub fn run(bytes: &[u8]) {
         let token = sign(header, claims, KEY.as_bytes());
         if check(&token).is_ok() {
             let (header, claims) = (fields(header), fields(claims));
-            let claim = |name: &str| claims.get(name).and_then(|value| value.get().parse::<Value>().ok());
+            let claim =
+                |name: &str| claims.get(name).and_then(|value| value.get().parse::<Value>().ok());
             assert_eq!(header.get("alg").map(|value| value.get()), Some("\"HS256\""));
             assert!(header.get("crit").is_none_or(|value| value.get() == "null"));
             assert_eq!(claim("sub"), Some(visitor.as_str().into()));
