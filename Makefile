@@ -25,7 +25,7 @@ check:
 # Unit and integration tests, the short soak, and whether the generated documents are up to date.
 rust:
 	@echo "== Rust tests"
-	cargo test
+	tests/with-postgres cargo test
 
 # Calls the server as its own OpenAPI document allows and forbids, for about a minute, each time the same.
 schema:

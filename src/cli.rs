@@ -12,7 +12,6 @@ use crate::{
         ids::{GroupId, VisitorId},
     },
     settings::{self, Group, Settings, SettingsError, Sources},
-    store::saved::StorageUrl,
     tls,
 };
 
@@ -249,14 +248,13 @@ fn group<'a>(settings: &'a Settings, id: &GroupId) -> Result<&'a Group, CliError
 
 fn summary(settings: &Settings) -> Vec<String> {
     let server = &settings.server;
-    let StorageUrl::Sqlite(storage) = &settings.storage;
     let mut lines = vec![
         "ok".to_owned(),
         format!("mode: {:?}", settings.mode).to_lowercase(),
         format!("listens on {} with {} workers", server.bind, server.workers),
     ];
     if settings.mode == Mode::Production {
-        lines.push(format!("storage: {}", storage.display()));
+        lines.push(format!("storage: {}", settings.storage.place()));
     }
     for group in settings.groups.iter() {
         let name = group.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();

@@ -2,14 +2,14 @@ import type { ConnectionState } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { VestibuleError } from "../core/errors";
 import { AgentConnection } from "./connection";
-import type { Accepted, AgentWelcome, SignalOutcome, VisitorRecord } from "./frames";
+import type { Accepted, AgentWelcome, SessionOffer, SignalOutcome, VisitorRecord } from "./frames";
 import type { VisitorList } from "./list";
 import type { ListQuery } from "./list-query";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
 import type { SessionOptions, StartedSession } from "./sessions";
 import { namesVisitor, type VisitorTarget, type Watch } from "./watch";
 
-const eventNames = ["connected", "disconnected", "outage", "outcome", "error"] as const;
+const eventNames = ["connected", "disconnected", "outage", "outcome", "sessionoffer", "error"] as const;
 
 /**
  * An agent of a group. Agents with the same server, group and token share one socket, which opens
@@ -75,6 +75,16 @@ export class Agent {
   /** Begins a co-browse session with the visitor, who is asked first; or joins the one that he has. Needs the scope `session`. */
   startSession(visitor: VisitorTarget, options?: SessionOptions): Promise<StartedSession> {
     return this.hold().startSession(visitor, options);
+  }
+
+  /** Takes a seat in a session that runs, as in one that `sessionoffer` told of. */
+  joinSession(session: string): Promise<StartedSession> {
+    return this.hold().joinSession(session);
+  }
+
+  /** The seats that other agents have handed to this one and that wait for him; `sessionoffer` tells of further ones. */
+  offers(): Promise<SessionOffer[]> {
+    return this.hold().offers();
   }
 
   /** Ends a session for everybody. */

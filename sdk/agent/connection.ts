@@ -12,9 +12,11 @@ import type {
   AcceptedAnswer,
   AgentWelcome,
   LookupAnswer,
+  OfferFrame,
   OutcomeFrame,
   RenewAnswer,
   RowsFrame,
+  SessionOffer,
   SignalOutcome,
   VisitorEvent,
   VisitorRecord,
@@ -25,7 +27,7 @@ import { Lists } from "./lists";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
 import { Outcomes } from "./outcomes";
 import { callRest, type RestHost } from "./rest";
-import { endSession, startSession, type SessionOptions, type StartedSession } from "./sessions";
+import { endSession, joinSession, startSession, waitingOffers, type SessionOptions, type StartedSession } from "./sessions";
 import { TokenKeeper } from "./token";
 import { targetFields, type Watch, type VisitorTarget } from "./watch";
 import { Watches } from "./watches";
@@ -160,6 +162,16 @@ export class AgentConnection {
     return startSession(this.rest, target, options);
   }
 
+  async joinSession(session: string): Promise<StartedSession> {
+    await this.connect();
+    return joinSession(this.rest, session);
+  }
+
+  async offers(): Promise<SessionOffer[]> {
+    await this.connect();
+    return waitingOffers(this.rest);
+  }
+
   async endSession(session: string): Promise<void> {
     await this.connect();
     return endSession(this.rest, session);
@@ -211,6 +223,9 @@ export class AgentConnection {
       const { data } = frame as OutcomeFrame;
       this.outcomes.settle(data);
       this.events.emit("outcome", data);
+    } else if (frame.type === "sessionoffer") {
+      const { visitorid, data } = frame as OfferFrame;
+      this.events.emit("sessionoffer", { visitorid, ...data });
     } else if (frame.type === "error") {
       const { code, msg, field } = frame as ErrorFrame;
       this.events.emit("error", new VestibuleError(code, msg, field));

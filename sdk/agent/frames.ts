@@ -140,3 +140,19 @@ export interface OutcomeFrame extends Frame {
   readonly type: "signaloutcome";
   readonly data: SignalOutcome;
 }
+
+/** Another agent hands this one his seat in a session. */
+export interface SessionOffer {
+  readonly visitorid: string;
+  readonly session: string;
+  /** What that agent is called. */
+  readonly from: string;
+  /** Until when it can be taken: Unix milliseconds on the server's clock. */
+  readonly until: number;
+}
+
+export interface OfferFrame extends Frame {
+  readonly type: "sessionoffer";
+  readonly visitorid: string;
+  readonly data: Omit<SessionOffer, "visitorid">;
+}

@@ -2,7 +2,7 @@
 
 import type { Environment } from "../core/environment";
 import type { VestibuleError } from "../core/errors";
-import type { AgentWelcome, SignalOutcome } from "./frames";
+import type { AgentWelcome, SessionOffer, SignalOutcome } from "./frames";
 import type { TokenSource } from "./token";
 
 export interface AgentOptions {
@@ -36,6 +36,8 @@ export interface AgentEvents {
   outage: undefined;
   /** A signal of this socket has its final outcome. */
   outcome: SignalOutcome;
+  /** Another agent hands this one his seat in a session; `joinSession` takes it. */
+  sessionoffer: SessionOffer;
   /** The connection ended for good. */
   error: VestibuleError;
 }

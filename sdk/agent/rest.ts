@@ -17,8 +17,8 @@ interface Problem {
 }
 
 /** Answers with the body of a success. Rejected with the server's code, or with `connection`. */
-export async function callRest<Answer>(host: RestHost, method: string, path: readonly string[], body?: unknown): Promise<Answer> {
-  const address = `${host.origin}/v1/${["groups", host.group, ...path].map(encodeURIComponent).join("/")}`;
+export async function callRest<Answer>(host: RestHost, method: string, path: readonly string[], body?: unknown, query = ""): Promise<Answer> {
+  const address = `${host.origin}/v1/${["groups", host.group, ...path].map(encodeURIComponent).join("/")}${query && `?${query}`}`;
   const headers: Record<string, string> = { Authorization: `Bearer ${host.token ?? ""}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const init: RequestInit = { method, headers, credentials: "omit" };

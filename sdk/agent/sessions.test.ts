@@ -56,4 +56,25 @@ describe("an agent's session", () => {
     await expect(refused).rejects.toMatchObject({ code: "scope", message: "the token lacks session" });
     await expect(agent.startSession("ada")).rejects.toMatchObject({ code: "connection" });
   });
+
+  test("may be handed to another agent, who hears of it, finds it later, and takes his seat", async () => {
+    const heard: unknown[] = [];
+    agent.on("sessionoffer", (offer) => heard.push(offer));
+    const connected = agent.connect();
+    const socket = await server.welcome();
+    await connected;
+    await socket.say({ type: "sessionoffer", visitorid: "ada", data: { session: "s1", from: "Ann", until: 5 } });
+    const offer = { visitorid: "ada", session: "s1", from: "Ann", until: 5 };
+    expect(heard).toEqual([offer]);
+
+    const members = [{ user: 2, name: "Ann" }];
+    const waiting = { session: "s1", visitorid: "ada", members, transfer: { from: 2, to: "bob", until: 5 } };
+    answers.push({ status: 200, body: { sessions: [waiting], next: null } }, { status: 201, body: { session: "s1", ticket: "t", watch_url: "/watch/#t" } });
+    await expect(agent.offers()).resolves.toEqual([offer]);
+    await expect(agent.joinSession("s1")).resolves.toEqual({ session: "s1", watchUrl: "https://help.test/watch/#t" });
+    expect(calls.map(({ method, address }) => [method, address.split("/v1")[1]])).toEqual([
+      ["GET", "/groups/12345/sessions?offered=true"],
+      ["POST", "/groups/12345/sessions/s1/tickets"],
+    ]);
+  });
 });

@@ -1,5 +1,6 @@
 /** Co-browse sessions, as an agent begins and ends them. */
 
+import type { SessionOffer } from "./frames";
 import { callRest, type RestHost } from "./rest";
 import { targetFields, type VisitorTarget } from "./watch";
 
@@ -26,6 +27,29 @@ export async function startSession(host: RestHost, visitor: VisitorTarget, optio
   const body = { ...targetFields(visitor), ...(whole && { permissions: whole }) };
   const { session, watch_url } = await callRest<TicketAnswer>(host, "POST", ["sessions"], body);
   return { session, watchUrl: new URL(watch_url, host.origin).href };
+}
+
+/** Takes a seat in a session that runs; one that was handed to this agent takes the place of the other's. */
+export async function joinSession(host: RestHost, session: string): Promise<StartedSession> {
+  const { watch_url } = await callRest<TicketAnswer>(host, "POST", ["sessions", session, "tickets"], {});
+  return { session, watchUrl: new URL(watch_url, host.origin).href };
+}
+
+interface RunningAnswer {
+  readonly session: string;
+  readonly visitorid: string;
+  readonly transfer: { readonly from: number; readonly until: number } | null;
+  readonly members: readonly { readonly user: number; readonly name: string }[];
+}
+
+/** The seats that wait for this agent, at most a hundred. */
+export async function waitingOffers(host: RestHost): Promise<SessionOffer[]> {
+  const { sessions } = await callRest<{ sessions: readonly RunningAnswer[] }>(host, "GET", ["sessions"], undefined, "offered=true");
+  return sessions.flatMap(({ session, visitorid, transfer, members }) => {
+    if (!transfer) return [];
+    const { name } = members.find(({ user }) => user === transfer.from) ?? { name: "" };
+    return [{ visitorid, session, from: name, until: transfer.until }];
+  });
 }
 
 export async function endSession(host: RestHost, session: string): Promise<void> {

@@ -33,11 +33,10 @@ use super::{
 use crate::{
     clock::Clock,
     model::{
-        cobrowse::{ConsentTo, EndReason, MemberView, PageSettings, SessionTold},
+        cobrowse::{ConsentTo, EndReason, MemberView, PageSettings, SessionOffer, SessionTold},
         error::{ErrorCode, Problem},
         ids::{
-            GroupId, NodeId, Reference, SessionId, SessionKey, SocketAddress, SocketId, VisitorId,
-            VisitorKey,
+            GroupId, NodeId, SessionId, SessionKey, SocketAddress, SocketId, VisitorId, VisitorKey,
         },
     },
     presence::handle::Presence,
@@ -60,6 +59,8 @@ pub trait Post: StreamPost {
     fn record(&self, to: SocketId, epoch: u32, ticket: Option<String>);
     /// To a page: ask the visitor.
     fn ask(&self, to: SocketId, consent: ConsentTo, agent: Option<MemberView>);
+    /// To the agent with this subject, wherever he is connected: a seat is handed to him.
+    fn offer(&self, group: &GroupId, to: &str, visitor: VisitorId, offer: SessionOffer);
 }
 
 /// How sessions go.
@@ -287,27 +288,21 @@ impl Cobrowse {
         self.engine.read(session, Box::new(reader));
     }
 
-    /// The sessions of a group that run, the newest first; at most `limit` of those that began before `before`.
-    /// Looks at every session of the service.
+    /// The sessions of a group that run and that are asked for, the newest first; at most `limit` of those that began
+    /// before `before`. Looks at every session of the service.
     #[must_use]
     pub fn running(
         &self,
         group: &GroupId,
-        visitor: Option<&VisitorId>,
-        reference: Option<&Reference>,
+        is_asked_for: impl Fn(&SessionView) -> bool,
         before: Option<SessionId>,
         limit: usize,
     ) -> Vec<(SessionId, SessionView)> {
         let mut found = Vec::new();
         self.engine.for_each(|key, session| {
-            let is_asked_for =
-                key.group == *group && before.is_none_or(|before| key.session < before);
-            if let Some(view) = is_asked_for.then(|| session.view()).flatten()
-                && visitor.is_none_or(|visitor| view.visitorid == *visitor)
-                && (reference.is_none() || view.labels.reference.as_ref() == reference)
-            {
-                found.push((key.session, view));
-            }
+            let is_there = key.group == *group && before.is_none_or(|before| key.session < before);
+            let view = is_there.then(|| session.view()).flatten();
+            found.extend(view.filter(&is_asked_for).map(|view| (key.session, view)));
         });
         found.sort_by_key(|(session, _)| std::cmp::Reverse(*session));
         found.truncate(limit);

@@ -1,15 +1,15 @@
 //! `/v1/groups/{group}/past-sessions` and the consent ledger: what remains of co-browse sessions.
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
     extract::{Bearer, parse, query as read_query},
     paging,
-    sessions::{SessionParams, session_key},
+    sessions::session_key,
     state::State,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     model::{
         cobrowse::ConsentEntry,
         error::{ErrorCode, Problem},
-        ids::{GroupId, SessionId, SessionKey},
+        ids::{GroupId, SessionId, SessionKey, VisitorId},
     },
     store::{history::PastQuery, saved::StorageError},
 };
@@ -53,6 +53,20 @@ pub struct PastLine {
     summary: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Which sessions that are over.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct PastParams {
+    /// At most so many: 1 to 1000; 100 when missing.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// The `next` of the list before.
+    cursor: Option<SessionId>,
+    /// Only those of this visitor.
+    visitorid: Option<VisitorId>,
+}
+
 /// The consent ledger of a session.
 #[derive(Serialize, ToSchema)]
 pub struct ConsentList {
@@ -63,7 +77,7 @@ pub struct ConsentList {
 
 /// Lists the sessions that are over.
 #[utoipa::path(tag = "sessions", operation_id = "list_past_sessions", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), SessionParams),
+    params(("group" = GroupId, Path, description = "The group"), PastParams),
     responses((status = 200, body = PastSessionList, description = "The sessions"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -75,7 +89,7 @@ pub async fn list(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
-    let SessionParams { limit, cursor, visitorid } = read_query(&request)?;
+    let PastParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let query = PastQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
     let found = state.cobrowse.ledger().store().await.sessions(query).await.map_err(stored)?;

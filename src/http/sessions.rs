@@ -162,25 +162,11 @@ pub struct SessionList {
     next: Option<SessionId>,
 }
 
-/// Which sessions.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct SessionParams {
-    /// At most so many: 1 to 1000; 100 when missing.
-    #[param(minimum = 1, maximum = 1000)]
-    pub(super) limit: Option<usize>,
-    /// The `next` of the list before.
-    pub(super) cursor: Option<SessionId>,
-    /// Only those of this visitor.
-    pub(super) visitorid: Option<VisitorId>,
-}
-
 /// Which sessions that run.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct RunningParams {
+pub struct SessionParams {
     /// At most so many: 1 to 1000; 100 when missing.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -188,6 +174,10 @@ pub struct RunningParams {
     cursor: Option<SessionId>,
     /// Only those of this visitor.
     visitorid: Option<VisitorId>,
+    /// Whether only those in which a seat is handed over to the caller.
+    #[serde(default)]
+    #[param(required = false)]
+    offered: bool,
     /// Only those that are called this elsewhere.
     reference: Option<Reference>,
 }
@@ -251,7 +241,8 @@ pub async fn begin(
             return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
         }
         (None, None, None, Some(reference)) => {
-            let found = state.cobrowse.running(&group, None, Some(&reference), None, 1).pop();
+            let is_called = |view: &SessionView| view.reference.as_ref() == Some(&reference);
+            let found = state.cobrowse.running(&group, is_called, None, 1).pop();
             let (session, _) = found.ok_or_else(unknown)?;
             let session = SessionKey { group, session };
             return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
@@ -307,7 +298,7 @@ pub async fn give_code(
 
 /// Lists the sessions that run.
 #[utoipa::path(tag = "sessions", operation_id = "list_sessions", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), RunningParams),
+    params(("group" = GroupId, Path, description = "The group"), SessionParams),
     responses((status = 200, body = SessionList, description = "The sessions"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -319,10 +310,14 @@ pub async fn list(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
-    let RunningParams { limit, cursor, visitorid, reference } = read_query(&request)?;
+    let SessionParams { limit, cursor, visitorid, offered, reference } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let (visitor, reference) = (visitorid.as_ref(), reference.as_ref());
-    let found = state.cobrowse.running(&parse(&group)?, visitor, reference, cursor, limit);
+    let is_asked_for = |view: &SessionView| {
+        visitorid.as_ref().is_none_or(|visitor| view.visitorid == *visitor)
+            && (reference.is_none() || view.reference == reference)
+            && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *bearer.0.subject))
+    };
+    let found = state.cobrowse.running(&parse(&group)?, is_asked_for, cursor, limit);
     let sessions: Vec<_> =
         found.into_iter().map(|(session, view)| RunningSession { session, view }).collect();
     let next = paging::next(&sessions, limit, |last| last.session);

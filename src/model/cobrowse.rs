@@ -153,6 +153,32 @@ pub struct MemberView {
     pub permissions: Option<Permissions>,
 }
 
+/// A seat that waits for the agent to whom it was handed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HandedOver {
+    /// Who hands it over.
+    pub from: UserId,
+    /// The subject of the agent who is to come.
+    #[schema(value_type = String)]
+    pub to: Box<str>,
+    /// Until when he may, in Unix milliseconds.
+    #[schema(value_type = u64)]
+    pub until: Timestamp,
+}
+
+/// An agent hands his seat in a session to the one who reads this.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SessionOffer {
+    /// The session.
+    pub session: SessionId,
+    /// What the agent is called who hands it over.
+    #[schema(value_type = String)]
+    pub from: Box<str>,
+    /// Until when it can be taken, in Unix milliseconds.
+    #[schema(value_type = u64)]
+    pub until: Timestamp,
+}
+
 /// A page of the visitor that is in the session now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PageView {
@@ -253,13 +279,11 @@ pub struct SessionTold {
 }
 
 /// What a session is called in other systems.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
     /// Its name there, such as a chat's, by which it can be found while it runs.
-    #[schema(required = true)]
     pub reference: Option<Reference>,
     /// Its name in reports; kept with it in the history.
-    #[schema(required = true)]
     pub reportingid: Option<Reference>,
 }
 

@@ -58,7 +58,7 @@ fn a_short_file_is_enough() {
     assert!(group.visitor_origins.allows(Some("https://shop.example.com"), settings.mode));
     assert!(!group.visitor_origins.allows(Some("http://localhost"), settings.mode));
     assert_eq!(settings.facades.default_group, None);
-    assert_eq!(settings.storage, StorageUrl::Sqlite(folder.path().join("vestibule.db")));
+    assert_eq!(*settings.storage.place(), *folder.path().join("vestibule.db").to_str().unwrap());
 }
 
 #[test]
@@ -157,7 +157,8 @@ fn what_is_wrong_is_named() {
         ("[server.tls]\nmin_version = \"1.1\"", "server.tls.min_version: must be \"1.2\" or"),
         ("[server.tls]\nmax_handshakes = 0", "server.tls.max_handshakes: must be 1 to"),
         ("[presence]\nunique_id_digits = 3", "presence.unique_id_digits: must be 4 to 12"),
-        ("[storage]\nurl = \"postgres://db\"", "storage.url: only SQLite is supported"),
+        ("[storage]\nurl = \"mysql://db\"", "storage.url: write sqlite:"),
+        ("[storage]\nurl = \"postgres://db\"", "storage.url: name a server and a database"),
         ("[storage]\nurl = \"sqlite::memory:\"", "storage.url: name a file"),
         ("[log]\nformat = \"xml\"", "log.format: must be `text` or `json`"),
         ("[log]\nfilter = \"a=loud\"", "log.filter: not a log filter"),
@@ -365,7 +366,7 @@ fn without_settings_it_is_development_mode() {
     let group = settings.groups.get(&"12345".parse().unwrap()).unwrap();
     assert!(group.api_keys.accept(made_up.api_key.expose()));
     let folder = made_up.folder.path().to_owned();
-    assert_eq!(settings.storage, StorageUrl::Sqlite(folder.join("vestibule.db")));
+    assert_eq!(*settings.storage.place(), *folder.join("vestibule.db").to_str().unwrap());
     assert!(folder.is_dir());
     drop(settings);
     assert!(!folder.exists());

@@ -6,6 +6,7 @@ use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 use actix::{Actor, Context};
 
 use super::{
+    bearers::Borne,
     lease::Lease,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
@@ -42,6 +43,8 @@ pub struct AgentSocket {
     traffic: Traffic,
     agent: Option<Rc<Agent>>,
     watching: Option<Watching>,
+    /// The agent's subject leads to this socket, as long as he may have sessions.
+    borne: Option<Borne>,
     _place: Place<IpAddr>,
 }
 
@@ -97,9 +100,9 @@ impl AgentSocket {
         let entry = service.enter(line, SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (agent, watching, traffic) = (None, None, Traffic::default());
+        let (agent, watching, borne, traffic) = (None, None, None, Traffic::default());
         let socket =
-            Self { service, caller, lease, entry, traffic, agent, watching, _place: place };
+            Self { service, caller, lease, entry, traffic, agent, watching, borne, _place: place };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -157,6 +160,9 @@ impl AgentSocket {
         self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
         let agent = Rc::new(agent);
         self.lease.borne_by(Rc::clone(&agent));
+        let may_have_sessions = agent.require(Scope::SESSION).is_ok();
+        self.borne =
+            may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
         self.agent = Some(agent);
     }
 
@@ -195,6 +201,7 @@ impl AgentSocket {
             }
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
+            AgentMessage::Help { .. } => Some(Scope::SESSION),
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
@@ -262,6 +269,20 @@ impl AgentSocket {
                         Err(problem) => refuse(&outbox, request, problem),
                     });
                 });
+            }
+            AgentMessage::Help { visitor, help, comes } => {
+                let visitorid = Some(visitor.clone());
+                let key = VisitorKey { group, visitor };
+                let answered = move |done: Result<(), Problem>| match done {
+                    Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
+                    Err(problem) => refuse(&outbox, request, problem),
+                };
+                if comes {
+                    let claimed = move |told: Result<_, Problem>| answered(told.map(|_| ()));
+                    presence.claim_help(key, help, (&**agent).into(), claimed);
+                } else {
+                    presence.decline_help(key, help, answered);
+                }
             }
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
@@ -382,6 +403,7 @@ impl Endpoint for AgentSocket {
 
     fn ended(&mut self) {
         self.watching = None;
+        self.borne = None;
     }
 }
 

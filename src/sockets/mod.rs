@@ -6,6 +6,8 @@
 pub mod admission;
 /// The actor of an agent's socket.
 pub mod agent;
+/// Which agent sockets belong to whom.
+pub mod bearers;
 /// File descriptors: whether there are enough for the sockets that are allowed.
 pub mod descriptors;
 /// The words in which a visitor's socket speaks.

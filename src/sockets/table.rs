@@ -12,6 +12,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 
 use super::{
+    bearers::{Bearers, Borne},
     dialect::{Dialect, NATIVE},
     framing::Frame,
     outbox::{Class, LatestKey, Outbox, Pushed},
@@ -20,9 +21,10 @@ use crate::{
     cobrowse,
     model::{
         close::CloseCode,
-        cobrowse::{ConsentTo, MemberView, SessionTold},
+        cobrowse::{ConsentTo, MemberView, SessionOffer, SessionTold},
         event::Event,
-        ids::{SignalId, SocketId},
+        help::HelpStatus,
+        ids::{GroupId, SignalId, SocketId, VisitorId},
         protocol::{
             agent::ToAgent,
             stream::{Mark, MarkOf, ToStream},
@@ -33,7 +35,7 @@ use crate::{
     presence::{handle::Post, visitor::command::ToPage},
     telemetry::{
         Metrics,
-        labels::{SignalEnd, SocketKind},
+        labels::{HelpState, SignalEnd, SocketKind},
     },
 };
 
@@ -86,6 +88,7 @@ impl Line {
 /// The lines to all open sockets. Bounded by the limit on sockets.
 pub struct Sockets {
     lines: DashMap<SocketId, Arc<Line>>,
+    bearers: Arc<Bearers>,
     next: AtomicU64,
     metrics: Metrics,
     emptied: Notify,
@@ -95,7 +98,8 @@ impl Sockets {
     /// No sockets.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        Self { lines: DashMap::new(), next: AtomicU64::new(1), metrics, emptied: Notify::new() }
+        let (lines, bearers, next) = (DashMap::new(), Arc::default(), AtomicU64::new(1));
+        Self { lines, bearers, next, metrics, emptied: Notify::new() }
     }
 
     /// Enters a socket; it is taken out when the entry is dropped.
@@ -151,6 +155,14 @@ pub struct Entry {
     kind: SocketKind,
 }
 
+impl Entry {
+    /// The socket is this agent's from now on, until what is given back is dropped.
+    #[must_use]
+    pub fn borne_by(&self, group: GroupId, subject: &str) -> Borne {
+        self.sockets.bearers.enter(group, subject.into(), self.id)
+    }
+}
+
 impl Drop for Entry {
     fn drop(&mut self) {
         self.sockets.lines.remove(&self.id);
@@ -188,6 +200,7 @@ impl Post for Sockets {
             ToPage::Session(session) => {
                 line.page(Class::Latest(SESSION), &ToVisitor::Session { session });
             }
+            ToPage::Help(told) => line.page(Class::Reliable, &ToVisitor::Help(told)),
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
@@ -214,6 +227,16 @@ impl Post for Sockets {
             Outcome::Held => return,
         };
         self.metrics.signals.of(end).inc();
+    }
+
+    fn helped(&self, status: HelpStatus) {
+        let state = match status {
+            HelpStatus::Pending => HelpState::Pending,
+            HelpStatus::Accepted => HelpState::Accepted,
+            HelpStatus::Unavailable => HelpState::Unavailable,
+            HelpStatus::Canceled => HelpState::Canceled,
+        };
+        self.metrics.help_requests.of(state).inc();
     }
 }
 
@@ -244,6 +267,13 @@ impl cobrowse::handle::Post for Sockets {
     fn ask(&self, to: SocketId, consent: ConsentTo, agent: Option<MemberView>) {
         if let Some(line) = self.lines.get(&to) {
             line.page(Class::Reliable, &ToVisitor::Ask { to: consent, agent });
+        }
+    }
+
+    fn offer(&self, group: &GroupId, to: &str, visitorid: VisitorId, data: SessionOffer) {
+        let frame = text(&ToAgent::SessionOffer { visitorid, data });
+        for socket in self.bearers.of(group, to) {
+            self.push(socket, Class::Reliable, frame.clone());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Events that could not be delivered, kept on disk until somebody sends them again or throws them away.
 
-use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 
 use super::saved::{SavedState, StorageError};
 use crate::clock::Timestamp;
@@ -71,11 +71,11 @@ impl DeadLetters {
         most: u64,
     ) -> Result<u64, StorageError> {
         let bury = async {
-            let mut transaction = self.0.pool().begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.0.database().begin().await?;
             for letter in letters {
                 sqlx::query(
                     "INSERT INTO dead_letters (group_id, endpoint, event, body, cause, error, tries, died)
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                 )
                 .bind(&mailbox.group)
                 .bind(&mailbox.endpoint)
@@ -83,14 +83,14 @@ impl DeadLetters {
                 .bind(letter.body)
                 .bind(letter.cause)
                 .bind(letter.error)
-                .bind(letter.tries)
+                .bind(i64::from(letter.tries))
                 .bind(signed(letter.died.0))
                 .execute(&mut *transaction)
                 .await?;
             }
             let gone = sqlx::query(
-                "DELETE FROM dead_letters WHERE group_id = ?1 AND endpoint = ?2 AND id NOT IN
-                 (SELECT id FROM dead_letters WHERE group_id = ?1 AND endpoint = ?2 ORDER BY id DESC LIMIT ?3)",
+                "DELETE FROM dead_letters WHERE group_id = $1 AND endpoint = $2 AND id NOT IN
+                 (SELECT id FROM dead_letters WHERE group_id = $1 AND endpoint = $2 ORDER BY id DESC LIMIT $3)",
             )
             .bind(&mailbox.group)
             .bind(&mailbox.endpoint)
@@ -100,7 +100,7 @@ impl DeadLetters {
             transaction.commit().await?;
             Ok(gone.rows_affected())
         };
-        bury.await.map_err(self.0.failed("dead letters could not be kept"))
+        bury.await.map_err(self.0.database().failed("dead letters could not be kept"))
     }
 
     /// Reads letters in their order, at most `limit` after the one with the number `after`.
@@ -115,15 +115,15 @@ impl DeadLetters {
     ) -> Result<Vec<Letter>, StorageError> {
         let rows = sqlx::query(
             "SELECT id, event, body, cause, error, tries, died FROM dead_letters
-             WHERE group_id = ? AND endpoint = ? AND id > ? ORDER BY id LIMIT ?",
+             WHERE group_id = $1 AND endpoint = $2 AND id > $3 ORDER BY id LIMIT $4",
         )
         .bind(&mailbox.group)
         .bind(&mailbox.endpoint)
         .bind(signed(after))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(self.0.pool());
+        .fetch_all(self.0.database().pool());
         let letters = async { rows.await?.iter().map(letter).collect::<Result<Vec<_>, _>>() };
-        letters.await.map_err(self.0.failed("dead letters could not be read"))
+        letters.await.map_err(self.0.database().failed("dead letters could not be read"))
     }
 
     /// How many letters the mailbox holds.
@@ -132,15 +132,15 @@ impl DeadLetters {
     /// The storage cannot be read.
     pub async fn count(&self, mailbox: &Mailbox) -> Result<u64, StorageError> {
         let count = sqlx::query_scalar::<_, i64>(
-            "SELECT COUNT(*) FROM dead_letters WHERE group_id = ? AND endpoint = ?",
+            "SELECT COUNT(*) FROM dead_letters WHERE group_id = $1 AND endpoint = $2",
         )
         .bind(&mailbox.group)
         .bind(&mailbox.endpoint)
-        .fetch_one(self.0.pool())
+        .fetch_one(self.0.database().pool())
         .await;
         count
             .map(|count| u64::try_from(count).unwrap_or_default())
-            .map_err(self.0.failed("dead letters could not be counted"))
+            .map_err(self.0.database().failed("dead letters could not be counted"))
     }
 
     /// Takes letters out, in their order.
@@ -149,28 +149,30 @@ impl DeadLetters {
     /// The storage cannot be written; then they are all still there.
     pub async fn take(&self, mailbox: &Mailbox, which: Which) -> Result<Vec<Letter>, StorageError> {
         let take = async {
-            let mut query =
-                QueryBuilder::<Sqlite>::new("DELETE FROM dead_letters WHERE group_id = ");
-            query.push_bind(&mailbox.group).push(" AND endpoint = ").push_bind(&mailbox.endpoint);
-            match which {
-                Which::One(id) => query.push(" AND id = ").push_bind(signed(id)),
-                Which::Oldest(limit) => query
-                    .push(" AND id IN (SELECT id FROM dead_letters WHERE group_id = ")
-                    .push_bind(&mailbox.group)
-                    .push(" AND endpoint = ")
-                    .push_bind(&mailbox.endpoint)
-                    .push(" ORDER BY id LIMIT ")
-                    .push_bind(limit)
-                    .push(")"),
+            let of_mailbox = match which {
+                Which::One(id) => sqlx::query(
+                    "DELETE FROM dead_letters WHERE group_id = $1 AND endpoint = $2 AND id = $3
+                     RETURNING id, event, body, cause, error, tries, died",
+                )
+                .bind(&mailbox.group)
+                .bind(&mailbox.endpoint)
+                .bind(signed(id)),
+                Which::Oldest(limit) => sqlx::query(
+                    "DELETE FROM dead_letters WHERE group_id = $1 AND endpoint = $2 AND id IN
+                     (SELECT id FROM dead_letters WHERE group_id = $1 AND endpoint = $2 ORDER BY id LIMIT $3)
+                     RETURNING id, event, body, cause, error, tries, died",
+                )
+                .bind(&mailbox.group)
+                .bind(&mailbox.endpoint)
+                .bind(i64::from(limit)),
             };
-            query.push(" RETURNING id, event, body, cause, error, tries, died");
-            let rows = query.build().fetch_all(self.0.pool()).await?;
+            let rows = of_mailbox.fetch_all(self.0.database().pool()).await?;
             let mut letters = rows.iter().map(letter).collect::<Result<Vec<_>, _>>()?;
             // The order of what RETURNING gives is not defined.
             letters.sort_by_key(|letter| letter.id);
             Ok(letters)
         };
-        take.await.map_err(self.0.failed("dead letters could not be taken out"))
+        take.await.map_err(self.0.database().failed("dead letters could not be taken out"))
     }
 
     /// Throws all letters of the mailbox away; gives their number.
@@ -178,18 +180,18 @@ impl DeadLetters {
     /// # Errors
     /// The storage cannot be written.
     pub async fn clear(&self, mailbox: &Mailbox) -> Result<u64, StorageError> {
-        let cleared = sqlx::query("DELETE FROM dead_letters WHERE group_id = ? AND endpoint = ?")
+        let cleared = sqlx::query("DELETE FROM dead_letters WHERE group_id = $1 AND endpoint = $2")
             .bind(&mailbox.group)
             .bind(&mailbox.endpoint)
-            .execute(self.0.pool())
+            .execute(self.0.database().pool())
             .await;
         cleared
             .map(|cleared| cleared.rows_affected())
-            .map_err(self.0.failed("dead letters could not be thrown away"))
+            .map_err(self.0.database().failed("dead letters could not be thrown away"))
     }
 }
 
-fn letter(row: &SqliteRow) -> Result<Letter, sqlx::Error> {
+fn letter(row: &AnyRow) -> Result<Letter, sqlx::Error> {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or_default();
     Ok(Letter {
         id: unsigned(row.try_get("id")?),
@@ -198,27 +200,24 @@ fn letter(row: &SqliteRow) -> Result<Letter, sqlx::Error> {
             body: row.try_get("body")?,
             cause: row.try_get("cause")?,
             error: row.try_get("error")?,
-            tries: row.try_get("tries")?,
+            tries: u32::try_from(row.try_get::<i64, _>("tries")?).unwrap_or(u32::MAX),
             died: Timestamp(unsigned(row.try_get("died")?)),
         },
     })
 }
 
-/// SQLite's whole numbers have a sign.
+/// Whole numbers of databases have a sign.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use tempfile::TempDir;
-
     use super::*;
-    use crate::store::saved::StorageUrl;
+    use crate::store::database::testing::Place;
 
-    async fn open(folder: &TempDir) -> DeadLetters {
-        let url = StorageUrl::Sqlite(folder.path().join("vestibule.db"));
-        DeadLetters::new(SavedState::open(&url).await.unwrap())
+    async fn open(place: &Place) -> DeadLetters {
+        DeadLetters::new(place.open().await)
     }
 
     fn mailbox(endpoint: &str) -> Mailbox {
@@ -242,35 +241,39 @@ mod tests {
 
     #[actix_rt::test]
     async fn letters_are_kept_in_their_order_and_within_the_bound() {
-        let folder = TempDir::new().unwrap();
-        let letters = open(&folder).await;
-        let (one, other) = (mailbox("one"), mailbox("other"));
-        assert_eq!(letters.bury(&one, (0..3).map(new).collect(), 4).await.unwrap(), 0);
-        assert_eq!(letters.bury(&other, vec![new(9)], 4).await.unwrap(), 0);
-        assert_eq!(letters.bury(&one, (3..6).map(new).collect(), 4).await.unwrap(), 2);
-        let letters = open(&folder).await;
-        let all = letters.list(&one, 0, 100).await.unwrap();
-        assert_eq!(events(&all), ["2", "3", "4", "5"]);
-        assert_eq!(all[0].letter, new(2));
-        let rest = letters.list(&one, all[0].id, 2).await.unwrap();
-        assert_eq!(events(&rest), ["3", "4"]);
-        assert_eq!(letters.count(&one).await.unwrap(), 4);
-        assert_eq!(letters.count(&other).await.unwrap(), 1);
+        for place in Place::all().await {
+            let letters = open(&place).await;
+            let (one, other) = (mailbox("one"), mailbox("other"));
+            assert_eq!(letters.bury(&one, (0..3).map(new).collect(), 4).await.unwrap(), 0);
+            assert_eq!(letters.bury(&other, vec![new(9)], 4).await.unwrap(), 0);
+            assert_eq!(letters.bury(&one, (3..6).map(new).collect(), 4).await.unwrap(), 2);
+            let letters = open(&place).await;
+            let all = letters.list(&one, 0, 100).await.unwrap();
+            assert_eq!(events(&all), ["2", "3", "4", "5"]);
+            assert_eq!(all[0].letter, new(2));
+            let rest = letters.list(&one, all[0].id, 2).await.unwrap();
+            assert_eq!(events(&rest), ["3", "4"]);
+            assert_eq!(letters.count(&one).await.unwrap(), 4);
+            assert_eq!(letters.count(&other).await.unwrap(), 1);
+            place.remove().await;
+        }
     }
 
     #[actix_rt::test]
     async fn letters_are_taken_out_once() {
-        let folder = TempDir::new().unwrap();
-        let (letters, one) = (open(&folder).await, mailbox("one"));
-        letters.bury(&one, (0..5).map(new).collect(), 10).await.unwrap();
-        let second = letters.list(&one, 0, 2).await.unwrap()[1].id;
-        assert!(letters.take(&mailbox("other"), Which::One(second)).await.unwrap().is_empty());
-        let taken = letters.take(&one, Which::One(second)).await.unwrap();
-        assert_eq!(events(&taken), ["1"]);
-        assert!(letters.take(&one, Which::One(second)).await.unwrap().is_empty());
-        let taken = letters.take(&one, Which::Oldest(2)).await.unwrap();
-        assert_eq!(events(&taken), ["0", "2"]);
-        assert_eq!(letters.clear(&one).await.unwrap(), 2);
-        assert_eq!(letters.count(&one).await.unwrap(), 0);
+        for place in Place::all().await {
+            let (letters, one) = (open(&place).await, mailbox("one"));
+            letters.bury(&one, (0..5).map(new).collect(), 10).await.unwrap();
+            let second = letters.list(&one, 0, 2).await.unwrap()[1].id;
+            assert!(letters.take(&mailbox("other"), Which::One(second)).await.unwrap().is_empty());
+            let taken = letters.take(&one, Which::One(second)).await.unwrap();
+            assert_eq!(events(&taken), ["1"]);
+            assert!(letters.take(&one, Which::One(second)).await.unwrap().is_empty());
+            let taken = letters.take(&one, Which::Oldest(2)).await.unwrap();
+            assert_eq!(events(&taken), ["0", "2"]);
+            assert_eq!(letters.clear(&one).await.unwrap(), 2);
+            assert_eq!(letters.count(&one).await.unwrap(), 0);
+            place.remove().await;
+        }
     }
 }

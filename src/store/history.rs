@@ -2,7 +2,7 @@
 //! and [`MemoryHistory`], and one suite for both.
 
 use parking_lot::Mutex;
-use sqlx::Row as _;
+use sqlx::{Row as _, any::AnyRow};
 
 use super::{
     revoked::Answer,
@@ -121,13 +121,13 @@ fn broken(what: &str) -> sqlx::Error {
     sqlx::Error::Decode(format!("a line of the history has a bad {what}").into())
 }
 
-fn time(row: &sqlx::sqlite::SqliteRow, column: &str) -> Result<Timestamp, sqlx::Error> {
+fn time(row: &AnyRow, column: &str) -> Result<Timestamp, sqlx::Error> {
     Ok(Timestamp(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default()))
 }
 
 type Ids = (GroupId, SessionId, VisitorId);
 
-fn ids(row: &sqlx::sqlite::SqliteRow) -> Result<Ids, sqlx::Error> {
+fn ids(row: &AnyRow) -> Result<Ids, sqlx::Error> {
     let text = |column: &str| row.try_get::<String, _>(column);
     Ok((
         text("group_id")?.parse().map_err(|_| broken("group"))?,
@@ -136,13 +136,13 @@ fn ids(row: &sqlx::sqlite::SqliteRow) -> Result<Ids, sqlx::Error> {
     ))
 }
 
-fn past(row: &sqlx::sqlite::SqliteRow) -> Result<PastSession, sqlx::Error> {
+fn past(row: &AnyRow) -> Result<PastSession, sqlx::Error> {
     let (group, session, visitor) = ids(row)?;
     let (ended, summary) = (time(row, "ended")?, row.try_get("summary")?);
     Ok(PastSession { group, session, visitor, ended, summary })
 }
 
-fn consent(row: &sqlx::sqlite::SqliteRow) -> Result<ConsentLine, sqlx::Error> {
+fn consent(row: &AnyRow) -> Result<ConsentLine, sqlx::Error> {
     let (group, session, visitor) = ids(row)?;
     let (time, entry) = (time(row, "time")?, row.try_get("entry")?);
     Ok(ConsentLine { group, session, visitor, time, entry })
@@ -152,12 +152,13 @@ impl HistoryStore for History {
     fn put(&self, lines: Vec<Line>) -> Answer<'_, ()> {
         Box::pin(async move {
             let put = async {
-                let mut transaction = self.0.pool().begin_with("BEGIN IMMEDIATE").await?;
+                let mut transaction = self.0.database().begin().await?;
                 for line in &lines {
                     let statement = match line {
                         Line::Session(past) => sqlx::query(
-                            "INSERT OR REPLACE INTO past_sessions (group_id, session, visitor, ended, summary)
-                             VALUES (?, ?, ?, ?, ?)",
+                            "INSERT INTO past_sessions (group_id, session, visitor, ended, summary)
+                             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (group_id, session)
+                             DO UPDATE SET visitor = $3, ended = $4, summary = $5",
                         )
                         .bind(past.group.as_str())
                         .bind(past.session.to_string())
@@ -165,7 +166,7 @@ impl HistoryStore for History {
                         .bind(number(past.ended))
                         .bind(&past.summary),
                         Line::Consent(line) => sqlx::query(
-                            "INSERT INTO consents (group_id, session, visitor, time, entry) VALUES (?, ?, ?, ?, ?)",
+                            "INSERT INTO consents (group_id, session, visitor, time, entry) VALUES ($1, $2, $3, $4, $5)",
                         )
                         .bind(line.group.as_str())
                         .bind(line.session.to_string())
@@ -177,7 +178,7 @@ impl HistoryStore for History {
                 }
                 transaction.commit().await
             };
-            put.await.map_err(self.0.failed("the history could not be written"))
+            put.await.map_err(self.0.database().failed("the history could not be written"))
         })
     }
 
@@ -189,14 +190,14 @@ impl HistoryStore for History {
         Box::pin(async move {
             let read = async {
                 let row =
-                    sqlx::query("SELECT * FROM past_sessions WHERE group_id = ? AND session = ?")
+                    sqlx::query("SELECT * FROM past_sessions WHERE group_id = $1 AND session = $2")
                         .bind(group.as_str())
                         .bind(session.to_string())
-                        .fetch_optional(self.0.pool())
+                        .fetch_optional(self.0.database().pool())
                         .await?;
                 row.as_ref().map(past).transpose()
             };
-            read.await.map_err(self.0.failed("the history could not be read"))
+            read.await.map_err(self.0.database().failed("the history could not be read"))
         })
     }
 
@@ -207,18 +208,18 @@ impl HistoryStore for History {
                 let visitor = query.visitor.as_ref().map(VisitorId::as_str);
                 let before = query.before.map(|before| before.to_string());
                 let rows = sqlx::query(
-                    "SELECT * FROM past_sessions WHERE group_id = ?1 AND (?2 IS NULL OR visitor = ?2)
-                     AND (?3 IS NULL OR session < ?3) ORDER BY session DESC LIMIT ?4",
+                    "SELECT * FROM past_sessions WHERE group_id = $1 AND ($2 IS NULL OR visitor = $2)
+                     AND ($3 IS NULL OR session < $3) ORDER BY session DESC LIMIT $4",
                 )
                 .bind(query.group.as_str())
                 .bind(visitor)
                 .bind(before)
                 .bind(i64::try_from(query.limit).unwrap_or(i64::MAX))
-                .fetch_all(self.0.pool())
+                .fetch_all(self.0.database().pool())
                 .await?;
                 rows.iter().map(past).collect::<Result<_, _>>()
             };
-            read.await.map_err(self.0.failed("the history could not be read"))
+            read.await.map_err(self.0.database().failed("the history could not be read"))
         })
     }
 
@@ -230,31 +231,34 @@ impl HistoryStore for History {
         Box::pin(async move {
             let read = async {
                 let select =
-                    "SELECT * FROM consents WHERE group_id = ? AND session = ? ORDER BY id";
+                    "SELECT * FROM consents WHERE group_id = $1 AND session = $2 ORDER BY id";
                 let rows = sqlx::query(select)
                     .bind(group.as_str())
                     .bind(session.to_string())
-                    .fetch_all(self.0.pool())
+                    .fetch_all(self.0.database().pool())
                     .await?;
                 rows.iter().map(consent).collect::<Result<_, _>>()
             };
-            read.await.map_err(self.0.failed("the consent ledger could not be read"))
+            read.await.map_err(self.0.database().failed("the consent ledger could not be read"))
         })
     }
 
     fn forget_before(&self, sessions: Timestamp, consents: Timestamp) -> Answer<'_, ()> {
         Box::pin(async move {
             let forget = async {
-                sqlx::query("DELETE FROM past_sessions WHERE ended < ?")
+                sqlx::query("DELETE FROM past_sessions WHERE ended < $1")
                     .bind(number(sessions))
-                    .execute(self.0.pool())
+                    .execute(self.0.database().pool())
                     .await?;
-                sqlx::query("DELETE FROM consents WHERE time < ?")
+                sqlx::query("DELETE FROM consents WHERE time < $1")
                     .bind(number(consents))
-                    .execute(self.0.pool())
+                    .execute(self.0.database().pool())
                     .await
             };
-            forget.await.map(drop).map_err(self.0.failed("old history could not be dropped"))
+            forget
+                .await
+                .map(drop)
+                .map_err(self.0.database().failed("old history could not be dropped"))
         })
     }
 }
@@ -338,7 +342,7 @@ impl HistoryStore for MemoryHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::saved::StorageUrl;
+    use crate::store::database::testing::Place;
 
     fn past(session: u128, visitor: &str, ended: u64) -> PastSession {
         PastSession {
@@ -391,11 +395,11 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn both_sides_pass_the_suite() {
+    async fn all_sides_pass_the_suite() {
         suite(&MemoryHistory::default()).await;
-        let folder = tempfile::tempdir().unwrap();
-        let url = StorageUrl::Sqlite(folder.path().join("history.db"));
-        let storage = SavedState::open(&url).await.unwrap();
-        suite(&History::of(&storage)).await;
+        for place in Place::all().await {
+            suite(&History::of(&place.open().await)).await;
+            place.remove().await;
+        }
     }
 }

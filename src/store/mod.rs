@@ -6,9 +6,10 @@
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
 //! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what
-//! outlives it, among that [`dead_letters`], what could not be delivered, [`revoked`], the
+//! outlives it, in a [`database`], among that [`dead_letters`], what could not be delivered, [`revoked`], the
 //! revocations, and [`history`], past sessions and consents.
 
+pub mod database;
 pub mod dead_letters;
 pub mod history;
 pub mod memory;

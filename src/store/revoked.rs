@@ -4,7 +4,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use parking_lot::Mutex;
-use sqlx::{Row as _, sqlite::SqliteRow};
+use sqlx::{Row as _, any::AnyRow};
 
 use super::saved::{SavedState, StorageError};
 use crate::{
@@ -48,7 +48,7 @@ fn columns(target: &Target) -> (&'static str, &str) {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<Revocation, sqlx::Error> {
+fn read(row: &AnyRow) -> Result<Revocation, sqlx::Error> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let broken = |what: &str| sqlx::Error::Decode(format!("a revocation has a bad {what}").into());
     let value: Arc<str> = text("value")?.into();
@@ -76,17 +76,18 @@ impl RevokedStore for Revoked {
     fn put<'a>(&'a self, revocation: &'a Revocation, needless: &'a [Revocation]) -> Answer<'a, ()> {
         Box::pin(async move {
             let put = async {
-                let mut transaction = self.0.pool().begin_with("BEGIN IMMEDIATE").await?;
+                let mut transaction = self.0.database().begin().await?;
                 for former in needless {
-                    sqlx::query("DELETE FROM revocations WHERE id = ?")
+                    sqlx::query("DELETE FROM revocations WHERE id = $1")
                         .bind(&*former.id)
                         .execute(&mut *transaction)
                         .await?;
                 }
                 let (kind, value) = columns(&revocation.target);
                 sqlx::query(
-                    "INSERT OR REPLACE INTO revocations (id, group_id, kind, value, made, made_by, reason)
-                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO revocations (id, group_id, kind, value, made, made_by, reason)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (group_id, kind, value)
+                     DO UPDATE SET id = $1, made = $5, made_by = $6, reason = $7",
                 )
                 .bind(&*revocation.id)
                 .bind(revocation.group.as_str())
@@ -99,23 +100,27 @@ impl RevokedStore for Revoked {
                 .await?;
                 transaction.commit().await
             };
-            put.await.map_err(self.0.failed("a revocation could not be kept"))
+            put.await.map_err(self.0.database().failed("a revocation could not be kept"))
         })
     }
 
     fn remove<'a>(&'a self, id: &'a str) -> Answer<'a, ()> {
         Box::pin(async move {
-            let remove = sqlx::query("DELETE FROM revocations WHERE id = ?").bind(id);
-            let removed = remove.execute(self.0.pool()).await;
-            removed.map(drop).map_err(self.0.failed("a revocation could not be taken back"))
+            let remove = sqlx::query("DELETE FROM revocations WHERE id = $1").bind(id);
+            let removed = remove.execute(self.0.database().pool()).await;
+            removed
+                .map(drop)
+                .map_err(self.0.database().failed("a revocation could not be taken back"))
         })
     }
 
     fn forget_before(&self, made: Timestamp) -> Answer<'_, ()> {
         Box::pin(async move {
-            let forget = sqlx::query("DELETE FROM revocations WHERE made < ?").bind(number(made));
-            let forgot = forget.execute(self.0.pool()).await;
-            forgot.map(drop).map_err(self.0.failed("old revocations could not be dropped"))
+            let forget = sqlx::query("DELETE FROM revocations WHERE made < $1").bind(number(made));
+            let forgot = forget.execute(self.0.database().pool()).await;
+            forgot
+                .map(drop)
+                .map_err(self.0.database().failed("old revocations could not be dropped"))
         })
     }
 
@@ -123,11 +128,11 @@ impl RevokedStore for Revoked {
         Box::pin(async move {
             let all = async {
                 let rows = sqlx::query("SELECT * FROM revocations ORDER BY made, id")
-                    .fetch_all(self.0.pool())
+                    .fetch_all(self.0.database().pool())
                     .await?;
                 rows.iter().map(read).collect::<Result<Vec<_>, sqlx::Error>>()
             };
-            all.await.map_err(self.0.failed("revocations could not be read"))
+            all.await.map_err(self.0.database().failed("revocations could not be read"))
         })
     }
 }
@@ -166,10 +171,8 @@ impl RevokedStore for MemoryRevoked {
 
 #[cfg(test)]
 mod tests {
-    use tempfile::TempDir;
-
     use super::*;
-    use crate::store::saved::StorageUrl;
+    use crate::store::database::testing::Place;
 
     fn revocation(id: &str, group: &str, target: Target, made: u64) -> Revocation {
         Revocation {
@@ -217,20 +220,21 @@ mod tests {
 
     #[actix_rt::test]
     async fn the_storage_passes_the_suite() {
-        let folder = TempDir::new().unwrap();
-        let url = StorageUrl::Sqlite(folder.path().join("vestibule.db"));
-        suite(&Revoked::of(&SavedState::open(&url).await.unwrap())).await;
+        for place in Place::all().await {
+            suite(&Revoked::of(&place.open().await)).await;
+            place.remove().await;
+        }
     }
 
     #[actix_rt::test]
     async fn the_storage_keeps_them_without_a_farewell() {
-        let folder = TempDir::new().unwrap();
-        let url = StorageUrl::Sqlite(folder.path().join("vestibule.db"));
-        let kept = revocation("a", "1", Target::Group, 1);
-        let storage = SavedState::open(&url).await.unwrap();
-        Revoked::of(&storage).put(&kept, &[]).await.unwrap();
-        drop(storage);
-        let next = Revoked::of(&SavedState::open(&url).await.unwrap());
-        assert_eq!(next.all().await.unwrap(), [kept]);
+        for place in Place::all().await {
+            let kept = revocation("a", "1", Target::Group, 1);
+            let storage = place.open().await;
+            Revoked::of(&storage).put(&kept, &[]).await.unwrap();
+            drop(storage);
+            assert_eq!(Revoked::of(&place.open().await).all().await.unwrap(), [kept]);
+            place.remove().await;
+        }
     }
 }

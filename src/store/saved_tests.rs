@@ -1,6 +1,7 @@
 use tempfile::TempDir;
 
 use super::*;
+use crate::store::database::testing::Place;
 
 async fn open(folder: &TempDir) -> SavedState {
     SavedState::open(&url(folder)).await.unwrap()
@@ -14,75 +15,67 @@ fn rows(pairs: &[(&str, &str)]) -> Vec<(String, Vec<u8>)> {
     pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
 }
 
-#[test]
-fn urls_name_a_file() {
-    let parse = |text| StorageUrl::parse(text, Path::new("/etc/vestibule"));
-    let at = |path: &str| Ok(StorageUrl::Sqlite(path.into()));
-    assert_eq!(parse("sqlite:vestibule.db"), at("/etc/vestibule/vestibule.db"));
-    assert_eq!(parse("sqlite://vestibule.db"), at("/etc/vestibule/vestibule.db"));
-    assert_eq!(parse("sqlite:/var/lib/v.db"), at("/var/lib/v.db"));
-    assert_eq!(parse("sqlite:///var/lib/v.db"), at("/var/lib/v.db"));
-    for text in ["sqlite:", "sqlite://", "sqlite::memory:", "sqlite:a/", "sqlite:a?mode=ro"] {
-        assert_eq!(parse(text), Err(InvalidStorageUrl::File), "{text}");
-    }
-    for text in ["", "vestibule.db", "postgres://db", "SQLITE:a"] {
-        assert_eq!(parse(text), Err(InvalidStorageUrl::Scheme), "{text}");
-    }
-}
-
 #[actix_rt::test]
 async fn what_is_saved_is_taken_once_by_the_next_process() {
-    let folder = TempDir::new().unwrap();
-    let first = open(&folder).await;
-    let saved = rows(&[("b", "2"), ("a", "1")]);
-    assert_eq!(first.save_all("records", saved).await.unwrap(), 2);
-    assert_eq!(first.save_all("codes", rows(&[("a", "code")])).await.unwrap(), 1);
-    first.close().await;
+    for place in Place::all().await {
+        let first = place.open().await;
+        let saved = rows(&[("b", "2"), ("a", "1")]);
+        assert_eq!(first.save_all("records", saved).await.unwrap(), 2);
+        assert_eq!(first.save_all("codes", rows(&[("a", "code")])).await.unwrap(), 1);
+        first.close().await;
 
-    let second = open(&folder).await;
-    assert_eq!(second.take_all("records").await.unwrap(), rows(&[("a", "1"), ("b", "2")]));
-    assert_eq!(second.take_all("records").await.unwrap(), []);
-    // No close: as if killed.
-    drop(second);
-    let third = open(&folder).await;
-    assert_eq!(third.take_all("records").await.unwrap(), []);
-    assert_eq!(third.take_all("codes").await.unwrap(), rows(&[("a", "code")]));
+        let second = place.open().await;
+        assert_eq!(second.take_all("records").await.unwrap(), rows(&[("a", "1"), ("b", "2")]));
+        assert_eq!(second.take_all("records").await.unwrap(), []);
+        // No close: as if killed.
+        drop(second);
+        let third = place.open().await;
+        assert_eq!(third.take_all("records").await.unwrap(), []);
+        assert_eq!(third.take_all("codes").await.unwrap(), rows(&[("a", "code")]));
+        place.remove().await;
+    }
 }
 
 #[actix_rt::test]
 async fn saving_replaces_the_kind_and_nothing_else() {
-    let folder = TempDir::new().unwrap();
-    let state = open(&folder).await;
-    state.save_all("records", rows(&[("a", "old"), ("b", "old")])).await.unwrap();
-    state.save_all("codes", rows(&[("a", "code")])).await.unwrap();
-    state.save_all("records", rows(&[("a", "first"), ("a", "last")])).await.unwrap();
-    assert_eq!(state.take_all("records").await.unwrap(), rows(&[("a", "last")]));
-    assert_eq!(state.take_all("codes").await.unwrap(), rows(&[("a", "code")]));
+    for place in Place::all().await {
+        let state = place.open().await;
+        state.save_all("records", rows(&[("a", "old"), ("b", "old")])).await.unwrap();
+        state.save_all("codes", rows(&[("a", "code")])).await.unwrap();
+        state.save_all("records", rows(&[("a", "first"), ("a", "last")])).await.unwrap();
+        assert_eq!(state.take_all("records").await.unwrap(), rows(&[("a", "last")]));
+        assert_eq!(state.take_all("codes").await.unwrap(), rows(&[("a", "code")]));
+        place.remove().await;
+    }
 }
 
 #[actix_rt::test]
 async fn many_rows_pass_in_batches() {
-    let folder = TempDir::new().unwrap();
-    let state = open(&folder).await;
-    let many = (0..1_234).map(|n| (format!("{n:06}"), vec![b'x'; 300]));
-    assert_eq!(state.save_all("records", many).await.unwrap(), 1_234);
-    assert_eq!(state.take_all("records").await.unwrap().len(), 1_234);
+    for place in Place::all().await {
+        let state = place.open().await;
+        let many = (0..1_234).map(|n| (format!("{n:06}"), vec![b'x'; 300]));
+        assert_eq!(state.save_all("records", many).await.unwrap(), 1_234);
+        assert_eq!(state.take_all("records").await.unwrap().len(), 1_234);
+        place.remove().await;
+    }
 }
 
 #[actix_rt::test]
 async fn a_start_knows_how_the_last_process_ended() {
-    let folder = TempDir::new().unwrap();
-    let state = open(&folder).await;
-    assert_eq!(state.begin().await.unwrap(), Boot { clean: true, incarnation: 1 });
-    drop(state);
-    let state = open(&folder).await;
-    assert_eq!(state.begin().await.unwrap(), Boot { clean: false, incarnation: 2 });
-    state.end(1).await.unwrap();
-    assert_eq!(state.begin().await.unwrap(), Boot { clean: false, incarnation: 3 });
-    state.end(3).await.unwrap();
-    state.close().await;
-    let state = open(&folder).await;
-    assert_eq!(state.begin().await.unwrap(), Boot { clean: true, incarnation: 4 });
+    for place in Place::all().await {
+        let state = place.open().await;
+        assert_eq!(state.begin().await.unwrap(), Boot { clean: true, incarnation: 1 });
+        drop(state);
+        let state = place.open().await;
+        assert_eq!(state.begin().await.unwrap(), Boot { clean: false, incarnation: 2 });
+        state.end(1).await.unwrap();
+        assert_eq!(state.begin().await.unwrap(), Boot { clean: false, incarnation: 3 });
+        state.end(3).await.unwrap();
+        state.close().await;
+        let state = place.open().await;
+        assert_eq!(state.begin().await.unwrap(), Boot { clean: true, incarnation: 4 });
+        place.remove().await;
+    }
 }
 
 #[actix_rt::test]

@@ -210,8 +210,8 @@ mod tests {
 
     impl RevokedStore for Full {
         fn put<'a>(&'a self, _: &'a Revocation, _: &'a [Revocation]) -> Answer<'a, ()> {
-            let (path, reason) = ("vestibule.db".into(), "the disk is full".into());
-            Box::pin(async { Err(StorageError { path, doing: "cannot be written", reason }) })
+            let (place, reason) = ("vestibule.db".into(), "the disk is full".into());
+            Box::pin(async { Err(StorageError { place, doing: "cannot be written", reason }) })
         }
         fn remove<'a>(&'a self, _: &'a str) -> Answer<'a, ()> {
             Box::pin(async { Ok(()) })

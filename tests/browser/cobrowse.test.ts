@@ -1,9 +1,11 @@
 /** An agent sees the visitor's page as it is: consent, page changes, reloads, tabs, several agents, pause and stop. */
 
 import { expect, test } from "vitest";
-import { barSays, press, Showing } from "./support/cobrowse";
+import { barSays, press, Showing, Watching } from "./support/cobrowse";
+import { DemoPage } from "./support/demo";
 import { eventually } from "./support/journal";
 import { setVisibility, travel } from "./support/page";
+import { API_KEY } from "./support/settings";
 import { useStage } from "./support/stage";
 
 const stage = useStage();
@@ -57,6 +59,37 @@ test("a page change and a reload are followed, without asking again", async () =
   await tab.evaluate(() => (document.querySelector("p")!.textContent = "After the reload"));
   await agent.until(`document.querySelector("p").textContent === "After the reload"`);
   expect(await barSays(tab)).toContain("sees this page");
+});
+
+test("an agent hands over to another, who is told at his desk and sees it at once", async () => {
+  const { agent, tab } = await shown();
+  const desk = await DemoPage.open(stage, "bob", "/demo/agent");
+  await desk.signIn("key", "bob", API_KEY);
+  await desk.has("body[data-session=ready]");
+
+  const { page } = agent;
+  await page.click("#hand-over");
+  await page.keyboard.press("Enter");
+  expect(await page.textContent("#handing-error")).toBe("Say to whom.");
+  await page.keyboard.type("bob");
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: `${process.env.SCREENSHOTS}/hand-over.png` });
+  await page.keyboard.press("Enter");
+  await eventually(() => page.textContent("#waiting"), (words) => words === "Waiting for bob to take over");
+  await agent.standing("live");
+
+  await desk.has(".offer", "over to you");
+  if (process.env.SCREENSHOTS) await desk.page.screenshot({ path: `${process.env.SCREENSHOTS}/offer.png` });
+  // An offer waits for one who was not at his desk.
+  await desk.page.reload();
+  await desk.signIn("key", "bob", API_KEY);
+  const opened = desk.context.waitForEvent("page");
+  await desk.click("[data-action=take-over]");
+  const second = new Watching(await opened, desk.diary.errors);
+  await second.sees("#one");
+  await agent.standing("handed");
+  expect(await agent.picture("html")).toBeUndefined();
+  await desk.page.locator(".offer").waitFor({ state: "detached" });
+  expect(await barSays(tab)).toBe("An agent sees this page");
 });
 
 test("an agent's reload, and a second agent, see it at once", async () => {

@@ -270,13 +270,6 @@ describe("without settings", () => {
 describe("with settings", () => {
   const stage = useStage();
 
-  async function signIn(agent: DemoPage, way: "partner" | "key", user: string, secret: string): Promise<void> {
-    await agent.click(`label:has(input[name=way][value=${way}])`);
-    await agent.page.fill("#user", user);
-    await agent.page.fill("#secret", secret);
-    await agent.click("[data-testid=sign-in]");
-  }
-
   function loginKey(user: string): string {
     const expiry = Math.floor(Date.now() / 1000) + 600;
     const signature = createHmac("sha256", PARTNER_KEY).update(`${GROUP}${user}1${expiry}`).digest("base64url");
@@ -287,9 +280,9 @@ describe("with settings", () => {
     const agent = await DemoPage.open(stage, "desk", "/demo/agent");
     await agent.has("body[data-session=asking]");
     await agent.picture("desk-sign-in");
-    await signIn(agent, "partner", "grace", "$1$1$wrong");
+    await agent.signIn("partner", "grace", "$1$1$wrong");
     await agent.has("#sign-in-error", "does not accept this key");
-    await signIn(agent, "partner", "grace", loginKey("grace"));
+    await agent.signIn("partner", "grace", loginKey("grace"));
     await agent.has("body[data-session=ready]");
     const visitor = await DemoPage.open(stage, "shop", "/demo/");
     await visitor.has(BADGE);
@@ -298,7 +291,7 @@ describe("with settings", () => {
     await agent.has(`[data-panel="${id}"][data-standing=connected]`);
     await agent.click("#sign-out");
     await agent.has("body[data-session=asking]");
-    await signIn(agent, "key", "Grace", API_KEY);
+    await agent.signIn("key", "Grace", API_KEY);
     await agent.has("body[data-session=ready]");
     await agent.click(`#roster [data-visitor="${id}"] button`);
     const panel = `[data-panel="${id}"]`;

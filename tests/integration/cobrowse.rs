@@ -17,6 +17,11 @@ fn token_of_bob() -> String {
     Signing::of_the_tests().sign(&claims(json!({"sub": "bob", "scope": "session", "jti": "b"})))
 }
 
+/// A token of his that allows no sessions.
+fn other_of_bob() -> String {
+    Signing::of_the_tests().sign(&claims(json!({"sub": "bob", "scope": "read", "jti": "r"})))
+}
+
 #[tokio::test]
 async fn an_agent_sees_a_visitors_page_once_he_has_agreed() {
     let server = Server::start();
@@ -347,8 +352,26 @@ async fn an_agent_hands_his_seat_over_to_another() {
     let mut early = server.opens_stream(ticket, "b").await;
     assert_eq!(early.hear_a("error").await["code"], "toomany");
     assert_eq!(early.closed().await.code, 4007);
+    let mut of_bobs = server.agent_with(&of_bob).await;
+    let mut without_sessions = server.agent_with(&other_of_bob()).await;
+    let mut of_ann = server.agent().await;
     first.ok(json!({"type": "transfer", "to": "bob"})).await;
+    let offer = of_bobs.hear_a("sessionoffer").await;
+    assert_eq!(offer["visitorid"], "ada");
+    assert_eq!(offer["data"]["session"], session);
+    let waits = &server.session(&session).await["running"]["transfer"];
+    assert_eq!((&waits["to"], &waits["until"]), (&json!("bob"), &offer["data"]["until"]));
+    let offered = "/v1/groups/12345/sessions?offered=true";
+    let of_his = server.rest_as(&of_bob, "GET", offered, None, &[]).await.1;
+    assert_eq!(of_his["sessions"][0]["session"], session, "{of_his}");
+    assert_eq!(server.rest("GET", offered, None).await.1["sessions"], json!([]), "not ann's");
+    for other in [&mut without_sessions, &mut of_ann] {
+        other.ok(json!({"type": "unwatch", "visitorid": "ada"})).await;
+        // It is bob's, and only where his token allows sessions.
+        other.hears_nothing_for(1).await;
+    }
     let mut second = server.views(ticket, "b").await;
+    assert_eq!(server.session(&session).await["running"]["transfer"], Value::Null);
     assert_eq!(first.told("left").await["reason"], "transferred");
     assert_eq!(first.closed().await.code, 4508);
     assert_eq!(second.sees().await, Part::key_frame(1, PICTURE), "nobody is asked again");

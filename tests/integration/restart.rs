@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::{
     Raw, Server, Stop,
+    postgres::Database,
     raw::{TEXT, frame, hello},
     soon,
 };
@@ -44,6 +45,29 @@ async fn sigterm_and_a_restart_are_a_page_change() {
     let path = format!("/v1/groups/12345/visitors/bob/signals/{held}");
     assert_eq!(server.rest("GET", &path, None).await.1["outcome"], "delivered");
     agent.hears_nothing_for(1_700).await;
+}
+
+#[tokio::test]
+async fn postgresql_carries_it_over_as_well() {
+    let Some(database) = Database::create().await else { return };
+    let server = Server::with(&[("storage.url", &database.url)]);
+    let mut agent = server.agent().await;
+    let page = server.page("ada", "t").telling(json!({"cart": 1})).opens().await;
+    let epoch = page.welcome["epoch"].clone();
+    let session = server.begins_session("ada").await.session;
+    let path = format!("/v1/groups/12345/sessions/{session}");
+    assert_eq!(server.rest("DELETE", &path, None).await.0, 204);
+    let _unread = agent.signal("ada", json!("sent")).await;
+    drop((agent, page));
+    let server = server.restarted(Stop::Terminate);
+    let mut ada = server.page("ada", "t").opens().await;
+    assert_eq!(ada.welcome["epoch"], epoch, "the same presence goes on");
+    ada.gets(json!("sent")).await;
+    let (_, past) = server.rest("GET", "/v1/groups/12345/past-sessions", None).await;
+    assert_eq!(past["sessions"][0]["session"], session, "{past}");
+    ada.leave().await;
+    drop(server);
+    database.remove().await;
 }
 
 #[tokio::test]

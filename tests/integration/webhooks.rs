@@ -28,7 +28,7 @@ fn posting_to(url: &str, more: &[(&str, &str)]) -> Server {
         ("groups.0.webhooks.0.secrets", secrets.as_str()),
         ("events.webhook_retry_first_ms", "20"),
         ("events.webhook_retry_most_ms", "100"),
-        ("events.webhook_timeout_ms", "400"),
+        ("events.webhook_timeout_ms", "5000"),
     ];
     Server::with(&[&own[..], more].concat())
 }
@@ -102,7 +102,7 @@ async fn what_fails_comes_again_and_each_visitors_events_stay_in_order() {
             _ => status(200),
         })
         .await;
-    let server = posting_to(&receiver.url(), &[]);
+    let server = posting_to(&receiver.url(), &[("events.webhook_timeout_ms", "400")]);
     let mut pages = Vec::new();
     for visitor in ["ada", "bob", "eve"] {
         pages.push(server.page(visitor, "t").opens().await);

@@ -5,6 +5,7 @@ pub mod cobrowse;
 pub mod issuer;
 pub mod list;
 pub mod mint;
+pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod routes;

@@ -49,7 +49,7 @@ export class Seat {
   end: { readonly reason?: EndReason; readonly text?: string } | undefined;
   private readonly stream: Stream;
   private wasHere = false;
-  private refused: "badlink" | "superseded" | undefined;
+  private refused: "badlink" | "superseded" | "handed" | undefined;
 
   constructor(
     private ticket: string | undefined,
@@ -130,6 +130,7 @@ export class Seat {
     if (event.what === "view") this.view = event.state;
     if (event.what === "consent" && event.to === "view") this.consent = event.state;
     if (event.what === "pages") this.pages = event.pages;
+    if (event.what === "left" && event.user === this.user && event.reason === "transferred") this.refused = "handed";
     if (event.what === "ended") this.end = { reason: event.reason, ...(event.text && { text: event.text }) };
     this.events.emit("changed", undefined);
   }
@@ -137,7 +138,7 @@ export class Seat {
   private stateChanged(state: ConnectionState, ending?: Ending): void {
     // The welcome says how it stands.
     if (state === "connected") return;
-    if (state === "closed" && !this.end) {
+    if (state === "closed" && !this.end && !this.refused) {
       const { number, code } = ending ?? { number: 0, code: "" };
       // 4508: the session is over; who comes after that hears nothing else.
       if (number === 4508 && this.wasHere) this.end = {};

@@ -2,6 +2,7 @@
 
 import { pageIdentity } from "../../core/identity";
 import { byId, findAll, redraw, setText, h } from "../shared/dom";
+import { wireHandOver } from "./hand-over";
 import { forgetTicket, keepTicket, takeTicket } from "./link";
 import { Screen } from "./screen";
 import { Seat } from "./seat";
@@ -46,7 +47,7 @@ function draw(): void {
   }
   // What was seen before the visitor paused or stopped is not to be seen on. Between two pages it is.
   if (!["live", "reconnecting", "connecting", "absent"].includes(standing) && screen.size) screen.clear();
-  if (standing === "ended" || standing === "badlink") forgetTicket(window);
+  if (["ended", "badlink", "handed"].includes(standing)) forgetTicket(window);
   setText(byId("visitor"), seat.visitorid.startsWith("~") ? "A visitor" : seat.visitorid || "A visitor");
   document.title = `${notice.short} · ${byId("visitor").textContent}`;
   drawPages();
@@ -67,8 +68,9 @@ function drawPages(): void {
 }
 
 function drawTools(): void {
-  const isOver = ["ended", "badlink", "superseded"].includes(seat.standing);
+  const isOver = ["ended", "badlink", "superseded", "handed"].includes(seat.standing);
   byId("tools").hidden = isOver;
+  if (isOver) setText(byId("waiting"), "");
   for (const input of findAll<HTMLInputElement>("input[name=mode]")) {
     input.disabled = input.value === "draw" ? !seat.permissions.draw : !seat.permissions.point;
   }
@@ -123,6 +125,7 @@ ending.addEventListener("close", () => {
   if (ending.returnValue === "end") void seat.ask({ type: "end" }).catch(() => {});
   ending.returnValue = "";
 });
+wireHandOver(seat);
 new ResizeObserver(layOut).observe(stage);
 window.addEventListener("pagehide", () => seat.suspend());
 window.addEventListener("pageshow", (event) => {

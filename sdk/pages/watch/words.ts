@@ -2,7 +2,7 @@
 
 import type { EndReason } from "../../cobrowse/frames";
 
-export type Standing = "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "badlink" | "superseded";
+export type Standing = "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "handed" | "badlink" | "superseded";
 
 export interface Notice {
   /** One word or two, always seen. */
@@ -20,6 +20,7 @@ export const notices: Readonly<Record<Standing, Notice>> = {
   paused: { short: "Paused", title: "The visitor has paused", text: "Nothing is shown until the visitor goes on." },
   live: { short: "Live", title: "", text: "" },
   ended: { short: "Ended", title: "The session has ended", text: "You can close this page." },
+  handed: { short: "Handed over", title: "You handed this session over", text: "The other agent sees the visitor’s page now. You can close this page." },
   badlink: { short: "No access", title: "This link is no longer good", text: "A link is good for a few minutes, and then only in the tab in which it was opened. Get a new one from your desk." },
   superseded: { short: "Elsewhere", title: "This session is open in another tab", text: "Go on there, or reload this page to see it here." },
 };

@@ -11,7 +11,8 @@ use crate::{
     codes::Lead,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, SessionTold,
+            ConsentEntry, ConsentState, ConsentTo, EndReason, SessionEventKind, SessionOffer,
+            SessionTold,
         },
         event::SessionEndReason,
         ids::{SessionKey, SocketAddress, VisitorId, VisitorKey},
@@ -60,6 +61,10 @@ impl Deliver<Session, SessionEngine> for Delivery {
                     if let Some(socket) = here(socket) {
                         shared.post.ask(socket, to, agent);
                     }
+                }
+                Effect::Offer { to, visitor, from, until } => {
+                    let offer = SessionOffer { session: key.session, from, until };
+                    shared.post.offer(&key.group, &to, visitor, offer);
                 }
                 Effect::Consent(entry) => self.consent(key, entry),
                 Effect::Ended(summary) => self.ended(key, &summary),

@@ -30,6 +30,7 @@ impl Post for Nowhere {
     fn told(&self, _: &[SocketId], _: SessionTold) {}
     fn record(&self, _: SocketId, _: u32, _: Option<String>) {}
     fn ask(&self, _: SocketId, _: ConsentTo, _: Option<MemberView>) {}
+    fn offer(&self, _: &GroupId, _: &str, _: VisitorId, _: SessionOffer) {}
 }
 
 struct Bench {

@@ -227,6 +227,17 @@ pub enum Effect {
         /// The agent for whom, if it is for one.
         agent: Option<MemberView>,
     },
+    /// An agent is to be told that a seat is handed to him.
+    Offer {
+        /// His subject.
+        to: Box<str>,
+        /// Whose pages he would see.
+        visitor: VisitorId,
+        /// What the agent is called who hands it over.
+        from: Box<str>,
+        /// Until when he may come.
+        until: Timestamp,
+    },
     /// For the ledger.
     Consent(ConsentEntry),
     /// For the history: how it was.

@@ -8,7 +8,7 @@ use super::{
     End, MAX_TEXT, Policy, Step,
     command::{Command, Create, Effect, Reply, SessionEvent},
     refused,
-    seats::{Member, Transfer},
+    seats::Member,
     view::{Part, Summary},
     visitor::{Control, Page},
 };
@@ -16,8 +16,8 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, ConsentTo, EndReason, Labels, SessionEventKind, UserId,
-            ViewState, Visit,
+            ConsentEntry, ConsentState, ConsentTo, EndReason, HandedOver, Labels, SessionEventKind,
+            UserId, ViewState, Visit,
         },
         error::ErrorCode,
         ids::{Code, SocketAddress, TabId, VisitorId},
@@ -55,7 +55,7 @@ pub(super) struct Open {
     pub(super) users: u32,
     /// Links that were opened, and in which tab; the newest first.
     pub(super) links: VecDeque<(u64, TabId)>,
-    pub(super) transfer: Option<Transfer>,
+    pub(super) transfer: Option<HandedOver>,
     pub(super) view: ConsentState,
     pub(super) control: Option<Control>,
     pub(super) questions: u32,

@@ -216,6 +216,7 @@ impl Scene {
             Effect::Ask { socket, to, .. } => {
                 format!("{}: ask {to:?}", name(socket)).to_lowercase()
             }
+            Effect::Offer { to, .. } => format!("{to}: offer"),
             Effect::Consent(_) | Effect::Ended(_) | Effect::Lost { .. } => return None,
         })
     }

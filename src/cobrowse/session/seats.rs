@@ -4,14 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     End, MAX_LINKS, MAX_PARTS, Open, Step,
-    command::{Join, Reply, Seated},
+    command::{Effect, Join, Reply, Seated},
     refused,
     view::Part,
 };
 use crate::{
     clock::Timestamp,
     model::{
-        cobrowse::{EndReason, LeaveReason, Permissions, Role, SessionEventKind, UserId},
+        cobrowse::{
+            EndReason, HandedOver, LeaveReason, Permissions, Role, SessionEventKind, UserId,
+        },
         error::ErrorCode,
         ids::{SocketAddress, TabId},
     },
@@ -59,15 +61,6 @@ impl Member {
             *time = until;
         }
     }
-}
-
-/// An agent hands his seat over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Transfer {
-    from: UserId,
-    /// The subject of the agent who is to come.
-    to: Box<str>,
-    pub(super) until: Timestamp,
 }
 
 impl Open {
@@ -173,16 +166,18 @@ impl Open {
         }
     }
 
-    pub(super) fn hand_over(&mut self, user: UserId, to: Box<str>, step: &Step<'_>) -> Reply {
+    pub(super) fn hand_over(&mut self, user: UserId, to: Box<str>, step: &mut Step<'_>) -> Reply {
         let agent = self.members.iter().find(|member| member.user == user);
         match agent.filter(|member| member.role == Seated::Agent) {
             None => refused(ErrorCode::NotFound, "no agent in the session has this number"),
             Some(member) if member.subject == to => {
                 refused(ErrorCode::BadRequest, "the seat is that agent's already")
             }
-            Some(_) => {
+            Some(member) => {
                 let until = step.now + self.policy.join_ms;
-                self.transfer = Some(Transfer { from: user, to, until });
+                let (visitor, from) = (self.visitor.clone(), member.name.clone());
+                step.effects.push(Effect::Offer { to: to.clone(), visitor, from, until });
+                self.transfer = Some(HandedOver { from: user, to, until });
                 Reply::Done
             }
         }

@@ -8,10 +8,10 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, EndReason, Labels, MemberView, PageView, Permissions, Role,
-            UserId, ViewState, Visit,
+            ConsentEntry, ConsentState, EndReason, HandedOver, MemberView, PageView, Permissions,
+            Role, UserId, ViewState, Visit,
         },
-        ids::{Code, VisitorId},
+        ids::{Code, Reference, VisitorId},
     },
 };
 
@@ -23,10 +23,12 @@ pub struct SessionView {
     /// The code that leads here, if there is one.
     #[schema(required = true)]
     pub code: Option<Code>,
-    /// What it is called elsewhere.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub labels: Labels,
+    /// What it is called in another system, such as a chat, by which it can be found while it runs.
+    #[schema(required = true)]
+    pub reference: Option<Reference>,
+    /// What it is called in reports.
+    #[schema(required = true)]
+    pub reportingid: Option<Reference>,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -42,6 +44,9 @@ pub struct SessionView {
     /// The agent who works on the visitor's page.
     #[schema(required = true)]
     pub control: Option<UserId>,
+    /// A seat that waits for the agent to whom it was handed.
+    #[schema(required = true)]
+    pub transfer: Option<HandedOver>,
     /// Who is there.
     pub members: Vec<MemberView>,
     /// The visitor's pages.
@@ -88,10 +93,14 @@ pub struct Summary {
     /// The code that led here, if there was one.
     #[schema(required = true)]
     pub code: Option<Code>,
-    /// What it was called elsewhere.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub labels: Labels,
+    /// What it was called in another system.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reference: Option<Reference>,
+    /// What it is called in reports.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reportingid: Option<Reference>,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -143,13 +152,15 @@ impl Open {
         SessionView {
             visitorid: self.visitor.clone(),
             code: self.code.clone(),
-            labels: self.labels.clone(),
+            reference: self.labels.reference.clone(),
+            reportingid: self.labels.reportingid.clone(),
             created: self.created,
             activated: self.activated,
             active: self.is_active(),
             view: self.seen,
             consent: self.view,
             control: controlling.map(|control| control.user),
+            transfer: self.transfer.clone(),
             members: self
                 .customer_view()
                 .into_iter()
@@ -204,7 +215,8 @@ impl Open {
         Summary {
             visitorid: self.visitor,
             code: self.code,
-            labels: self.labels,
+            reference: self.labels.reference,
+            reportingid: self.labels.reportingid,
             created: self.created,
             activated: self.activated,
             ended,

@@ -48,6 +48,14 @@ export class DemoPage {
     await (await this.has(selector)).click();
   }
 
+  /** Signs in to a desk that asks for a key. */
+  async signIn(way: "partner" | "key", user: string, secret: string): Promise<void> {
+    await this.click(`label:has(input[name=way][value=${way}])`);
+    await this.page.fill("#user", user);
+    await this.page.fill("#secret", secret);
+    await this.click("[data-testid=sign-in]");
+  }
+
   count(selector: string): Promise<number> {
     return this.page.locator(selector).count();
   }

@@ -67,7 +67,7 @@ async fn rule_4_7_a_client_that_does_not_read_is_ended_and_others_notice_nothing
         others[0].ok(json!({"type": "presence", "data": url})).await;
         agent.event("presence", url).await;
     }
-    assert!(rounds >= 3 && slowest < Duration::from_millis(500), "{rounds} rounds, {slowest:?}");
+    assert!(rounds >= 3 && slowest < Duration::from_secs(1), "{rounds} rounds, {slowest:?}");
     // All of the thousand are still there.
     let mut asked = JoinSet::new();
     for mut other in others {

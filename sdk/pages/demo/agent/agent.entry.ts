@@ -4,6 +4,7 @@ import { byId, setText } from "../../shared/dom";
 import { closeAll, wireDesk } from "./desk";
 import { wireJoin } from "./join";
 import { wireLog } from "./log";
+import { wireOffers } from "./offers";
 import { explain } from "./reasons";
 import { wireRoster } from "./roster";
 import { session, signOut, startSession, type SessionState } from "./session";
@@ -58,6 +59,7 @@ byId("sign-out").addEventListener("click", () => {
 wireLog();
 wireSignIn();
 wireDesk();
+wireOffers();
 wireRoster();
 wireJoin();
 void startSession();

@@ -1,10 +1,11 @@
 /** The desk's own agent object, for what the panels' interface does not tell: the list, and all of a visitor's record. */
 
-import { Agent, type ListQuery, type VisitorList, type VisitorRecord } from "../../../agent";
+import { Agent, type ListQuery, type SessionOffer, type StartedSession, type VisitorList, type VisitorRecord } from "../../../agent";
 import { explain } from "./reasons";
 import { refused, session } from "./session";
 
 let agent: Agent | undefined;
+let offered: (offer: SessionOffer) => void = () => undefined;
 
 /** A live list; nothing while nobody is signed in. */
 export function watchList(query: ListQuery): VisitorList | undefined {
@@ -14,6 +15,16 @@ export function watchList(query: ListQuery): VisitorList | undefined {
 /** A visitor as the server holds him, whether the list shows him or not. */
 export async function recordOf(visitorid: string): Promise<VisitorRecord | null> {
   return (await agent?.lookup(visitorid)) ?? null;
+}
+
+/** Takes a seat in a session. */
+export function joinSession(session: string): Promise<StartedSession> {
+  return agent?.joinSession(session) ?? Promise.reject(new Error("authorization"));
+}
+
+/** Hears of seats that are handed to this agent, also of those that waited for him. */
+export function onOffer(handler: (offer: SessionOffer) => void): void {
+  offered = handler;
 }
 
 export function tell(text: string): void {
@@ -31,7 +42,12 @@ export function wireNative(begun: () => void, ended: () => void): void {
     if (session.state === "ready" && session.token) {
       if (agent) return void agent.renewToken();
       agent = new Agent({ server: location.origin, group: session.group, token: () => session.token, outageMs: 2000 });
-      agent.on("connected", () => tell(""));
+      agent.on("connected", () => {
+        tell("");
+        // A token without that scope has none.
+        agent?.offers().then((offers) => offers.forEach(offered), () => undefined);
+      });
+      agent.on("sessionoffer", (offer) => offered(offer));
       agent.on("outage", () => tell("The server does not answer. Trying again; what you see may be old."));
       agent.on("error", ({ code }) => {
         leave();
