@@ -6,6 +6,7 @@
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
  *   DIR/facades/glance/Terms.js           module that the visitor's one loads for the terms
+ *   DIR/facades/upscope/upscope.js        classic script, global `Upscope`
  *   DIR/facades/oracle/launcher.js        classic script, global `Cobrowse`; the server fills in the site
  *   DIR/facades/oracle/panel.js           module that it loads when there is something to see
  *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
@@ -68,6 +69,7 @@ export async function build(out) {
       outdir: join(out, "facades/glance"),
     }),
     bundle({ ...module, entryPoints: ["facades/glance/Terms.ts"], outdir: join(out, "facades/glance") }),
+    bundle({ ...classic, entryPoints: ["facades/upscope/upscope.ts"], outdir: join(out, "facades/upscope") }),
     bundle({ ...classic, entryPoints: ["facades/oracle/launcher.ts"], outdir: join(out, "facades/oracle") }),
     bundle({ ...module, entryPoints: ["facades/oracle/panel.ts"], outdir: join(out, "facades/oracle") }),
     bundlePages(bundle, module, pages, out),

@@ -16,7 +16,7 @@ afterAll(() => rm(out, { recursive: true }));
 
 const gzipped = async (file: string): Promise<number> => gzipSync(await readFile(join(out, file))).length;
 
-test.each(["facades/glance/PresenceVisitor.js", "sdk/visitor.classic.js"])("%s is at most 12 KB, gzipped", async (file) => {
+test.each(["facades/glance/PresenceVisitor.js", "facades/upscope/upscope.js", "sdk/visitor.classic.js"])("%s is at most 12 KB, gzipped", async (file) => {
   expect(await gzipped(file)).toBeLessThanOrEqual(12 * 1024);
 });
 

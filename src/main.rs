@@ -7,6 +7,7 @@ use vestibule::{
     app,
     cli::{Cli, CliError, Command, ServeArguments},
     clock::Clock,
+    settings::Facades,
     telemetry,
 };
 
@@ -21,8 +22,12 @@ fn main() -> ExitCode {
         Command::Loginkey(arguments) => print(arguments.run(now)),
         Command::Visitorsignature(arguments) => print(arguments.run()),
         Command::Check(arguments) => print(arguments.check(now)),
-        Command::Openapi => print(Ok(app::documents(None, true).openapi.trim_end().to_owned())),
-        Command::Asyncapi => print(Ok(app::documents(None, true).asyncapi.trim_end().to_owned())),
+        Command::Openapi => {
+            print(Ok(app::documents(None, &Facades::ALL).openapi.trim_end().to_owned()))
+        }
+        Command::Asyncapi => {
+            print(Ok(app::documents(None, &Facades::ALL).asyncapi.trim_end().to_owned()))
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         | VisitorMessage::Visibility(_)
         | VisitorMessage::Activity
         | VisitorMessage::Report(_)
-        | VisitorMessage::Unique
+        | VisitorMessage::Unique { .. }
         | VisitorMessage::ExtendUnique
         | VisitorMessage::StartSession { .. }
         | VisitorMessage::Consent { .. }
@@ -73,7 +73,7 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::Report(EventKind::VisitorSessionEnd { .. }) => VisitorKind::SessionEnd,
         VisitorMessage::Report(EventKind::VisitorError(_)) => VisitorKind::Error,
         VisitorMessage::Report(other) => panic!("pages do not report {other:?}"),
-        VisitorMessage::Unique => VisitorKind::Unique,
+        VisitorMessage::Unique { .. } => VisitorKind::Unique,
         VisitorMessage::ExtendUnique => VisitorKind::ExtendUnique,
         VisitorMessage::Identify { .. } => VisitorKind::Identify,
         VisitorMessage::StartSession { .. } => VisitorKind::StartSession,

@@ -35,6 +35,7 @@ beforeEach(() => {
       group: "12345",
       tab: () => "tab",
       events: new Emitter<VisitorEvents>(),
+      sharing: {},
       problem: (code) => problems.push(code),
       connection: {
         send: (frame) => sent.push(frame) > 0,

@@ -17,6 +17,7 @@ import { Overlay } from "./ui/overlay";
 import { openRoot, type UiRoot } from "./ui/root";
 import { wordsIn, type Words } from "./ui/texts";
 import type { GuestHost, SessionGuest } from "../visitor/session-host";
+import type { SharingOptions } from "../visitor/sharing";
 import { watchPage } from "./page";
 
 /** How long the bar's last words stay, in milliseconds. */
@@ -94,7 +95,8 @@ export class Guest implements SessionGuest {
     if (this.entering || this.over) return;
     this.entering = true;
     try {
-      const answer = await this.host.connection.request<EnterAnswer>({ type: "enter", session: this.session, ...this.place() });
+      const { agreed = false } = this.host.sharing;
+      const answer = await this.host.connection.request<EnterAnswer>({ type: "enter", session: this.session, ...this.place(), ...(agreed && { agreed }) });
       if (this.over) return;
       this.members = answer.members;
       this.view = answer.view;
@@ -118,10 +120,11 @@ export class Guest implements SessionGuest {
   }
 
   private settle(settings: CobrowseSettings): void {
-    const text = JSON.stringify(settings);
+    const own = this.host.sharing;
+    const text = JSON.stringify([settings, own.mask, own.block]);
     if (this.settled !== text) {
       try {
-        this.rules = compileRules(settings, isSelector);
+        this.rules = compileRules(settings, isSelector, own);
         this.secrecy = new Secrecy(this.rules);
         this.settled = text;
       } catch (error) {
@@ -131,7 +134,7 @@ export class Guest implements SessionGuest {
       }
     }
     const { document, navigator } = this.page;
-    this.words = wordsIn([settings.language, document.documentElement.lang, navigator.language], settings.texts);
+    this.words = wordsIn([settings.language, document.documentElement.lang, navigator.language], { ...own.texts, ...settings.texts });
   }
 
   /** Address and title as they may be told: the settings say it once they are known. */
@@ -181,17 +184,24 @@ export class Guest implements SessionGuest {
 
   private asked({ to, agent }: AskFrame): void {
     this.takeBackQuestion();
-    const names = [agent?.name ?? ""];
-    const open = ask(this.root(), {
-      title: this.words(`${to}.title`, names),
-      text: this.words(`${to}.text`, names),
-      accept: this.words(`${to}.accept`),
-      decline: this.words(`${to}.decline`),
-    });
+    const { sharing } = this.host;
+    if (to === "control" && sharing.control === false) return this.tell({ type: "consent", to, given: false });
+    const name = agent?.name ?? "";
+    const open = asksItself(sharing, to, name) ?? this.openDialog(to, name);
     this.question = { to, open };
     void open.answer.then((given) => {
       if (this.question?.open === open) this.question = undefined;
       if (given !== undefined && !this.over) this.tell({ type: "consent", to, given });
+    });
+  }
+
+  private openDialog(to: ConsentTo, name: string): OpenQuestion {
+    const own = this.host.sharing.question?.(to, name);
+    return ask(this.root(), {
+      title: own?.title ?? this.words(`${to}.title`, [name]),
+      text: own?.text ?? this.words(`${to}.text`, [name]),
+      accept: own?.accept ?? this.words(`${to}.accept`),
+      decline: own?.decline ?? this.words(`${to}.decline`),
     });
   }
 
@@ -246,6 +256,15 @@ export class Guest implements SessionGuest {
   private root(): UiRoot {
     return (this.ui ??= openRoot(this.page));
   }
+}
+
+/** The page's own way to ask; one that fails has not agreed. */
+function asksItself(sharing: SharingOptions, to: ConsentTo, agent: string): OpenQuestion | undefined {
+  const given = sharing.ask?.(to, agent);
+  if (!given) return undefined;
+  let takeBack!: () => void;
+  const takenBack = new Promise<undefined>((resolve) => (takeBack = () => resolve(undefined)));
+  return { answer: Promise.race([given.then((agreed) => agreed === true, () => false), takenBack]), takeBack };
 }
 
 /** At most `most` bytes, as the protocol says. */

@@ -1,6 +1,7 @@
 /** What a group says of its sessions, as the server sends it when a page enters one. */
 
 import { VestibuleError } from "../core/errors";
+import type { SharingOptions } from "../visitor/sharing";
 
 export interface CobrowseSettings {
   /** Selectors of what is blotted out always. */
@@ -47,15 +48,15 @@ const UNMASK = "[data-vestibule-unmask],.data-vestibule-unmask";
  * Throws `masking` for a selector or pattern that this browser does not understand: whoever cannot mask as the group
  * wants must not record.
  */
-export function compileRules(settings: CobrowseSettings, isSelector: (selector: string) => boolean): Rules {
+export function compileRules(settings: CobrowseSettings, isSelector: (selector: string) => boolean, own: Pick<SharingOptions, "mask" | "block"> = {}): Rules {
   const join = (always: string, selectors: readonly string[]): string => {
     const wrong = selectors.find((selector) => !isSelector(selector));
     if (wrong !== undefined) throw new VestibuleError("masking", `${wrong} is no selector`);
     return [always, ...selectors].join(",");
   };
   return {
-    maskSelector: join(MASK, settings.mask),
-    blockSelector: BLOCK,
+    maskSelector: join(MASK, [...settings.mask, ...(own.mask ?? [])]),
+    blockSelector: join(BLOCK, own.block ?? []),
     openSelector: join(UNMASK, settings.allow),
     isPrivate: settings.private,
     patterns: settings.patterns.map(compilePattern),

@@ -6,4 +6,5 @@ export type { HelpNews, SessionEndReason, TermsStatus, VisitorProblem } from "..
 export type { PresenceData } from "../core/limits";
 export type { UniqueId } from "./frames";
 export type { SessionWish, VisitorEvents, VisitorOptions } from "./options";
+export type { QuestionWords, SharingOptions } from "./sharing";
 export { Visitor } from "./visitor";

@@ -6,6 +6,7 @@ import type { HelpNews, TermsStatus } from "../core/frames";
 import type { Identity } from "../core/identity";
 import type { Entrance, SessionNews } from "../cobrowse/frames";
 import type { UniqueId } from "./frames";
+import type { SharingOptions } from "./sharing";
 
 export interface VisitorOptions {
   /** Host, `host:port` or address of the server; without a scheme, https is taken. */
@@ -23,6 +24,8 @@ export interface VisitorOptions {
   readonly storeAnonymousId?: boolean;
   /** How often a changed page is reported, in milliseconds; 60,000 by default. */
   readonly updateMs?: number;
+  /** What this page says of itself for co-browse sessions. */
+  readonly sharing?: SharingOptions;
   /** Clock, randomness and sockets; the browser's by default. */
   readonly environment?: Environment;
   /** The window; the current one by default. */

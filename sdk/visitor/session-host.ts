@@ -5,6 +5,7 @@ import type { Emitter } from "../core/emitter";
 import type { Environment } from "../core/environment";
 import type { Frame } from "../core/frames";
 import type { VisitorEvents } from "./options";
+import type { SharingOptions } from "./sharing";
 
 /** What a session needs of the visitor's connection and page. */
 export interface GuestHost {
@@ -17,6 +18,8 @@ export interface GuestHost {
   tab(): string;
   readonly connection: Pick<Connection, "send" | "request">;
   readonly events: Emitter<VisitorEvents>;
+  /** What the page says of itself. */
+  readonly sharing: SharingOptions;
   /** Something went wrong on this page. */
   problem(code: string, message: string): void;
 }

@@ -84,6 +84,7 @@ export class Visitor {
         tab: () => this.tab,
         connection: this.connection,
         events: this.events,
+        sharing: options.sharing ?? {},
         problem: (code, msg) => this.reportError({ code, msg }),
       });
     }
@@ -151,6 +152,13 @@ export class Visitor {
   async extendUnique(): Promise<UniqueId> {
     if (!this.unique) throw new VestibuleError("badrequest", "there is no unique id");
     return this.askUnique("extendunique");
+  }
+
+  /** A short code for an hour, by which agents find the visitor; the living one where there is one. */
+  async lookupCode(): Promise<UniqueId> {
+    await this.whenConnected();
+    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>({ type: "unique", lookup: true }));
+    return { uniqueid, seconds };
   }
 
   /**

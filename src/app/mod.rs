@@ -21,7 +21,7 @@ use crate::{
     clock::Clock,
     cobrowse, events, facades, http,
     presence::saving,
-    settings::Settings,
+    settings::{Facades, Settings},
     sockets::{
         descriptors::{self, Descriptors},
         service::SocketService,
@@ -136,8 +136,10 @@ fn warn_of_few_descriptors(settings: &Settings) {
 
 /// The interfaces in machine form, of a server that is reached at `public_url`.
 #[must_use]
-pub fn documents(public_url: Option<&str>, glance: bool) -> http::documents::Documents {
-    http::documents::Documents::new(public_url, glance.then(facades::glance::document))
+pub fn documents(public_url: Option<&str>, served: &Facades) -> http::documents::Documents {
+    let glance = served.glance.then(facades::glance::document);
+    let upscope = served.upscope.then(facades::upscope::document);
+    http::documents::Documents::new(public_url, glance.into_iter().chain(upscope))
 }
 
 /// The words that the server starts with: where to look.

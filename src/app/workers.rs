@@ -37,8 +37,7 @@ pub(super) struct Blueprint {
 impl Blueprint {
     pub(super) fn new(service: &SocketService, ending: GracefulShutdownSignal) -> Self {
         let settings = &service.settings;
-        let documents =
-            super::documents(settings.server.public_url.as_deref(), settings.facades.glance);
+        let documents = super::documents(settings.server.public_url.as_deref(), &settings.facades);
         Self {
             service: service.clone(),
             documents: web::Data::new(documents),
@@ -60,7 +59,7 @@ impl Blueprint {
         let service = &self.service;
         keep_shards(service, self.started.fetch_add(1, Ordering::SeqCst));
         let (upgrades, ending) = (service.clone(), self.ending.clone());
-        let (glance, oracle) = (service.settings.facades.glance, service.settings.facades.oracle);
+        let served = service.settings.facades.clone();
         let app = App::new()
             .app_data(web::Data::new(service.clone()))
             .app_data(self.documents.clone())
@@ -68,15 +67,19 @@ impl Blueprint {
             .wrap(middleware::from_fn(http::guard::guard))
             .wrap(http::cors::cors(service))
             .wrap(middleware::from_fn(http::headers::headers))
-            .configure(http::routes::routes)
+            // First: an address of theirs may lie among our own.
             .configure(|routes| {
-                if glance {
+                if served.glance {
                     facades::glance::routes(routes);
                 }
-                if oracle {
+                if served.upscope {
+                    facades::upscope::routes(routes);
+                }
+                if served.oracle {
                     facades::oracle::routes(routes);
                 }
             })
+            .configure(http::routes::routes)
             .default_service(web::to(http::guard::no_route));
         HttpService::build()
             .keep_alive(KeepAlive::Timeout(service.settings.server.keep_alive))

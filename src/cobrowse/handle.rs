@@ -3,6 +3,7 @@
 mod begin;
 mod code;
 mod delivery;
+mod link;
 mod seat;
 #[cfg(test)]
 mod tests;
@@ -13,16 +14,19 @@ use std::{
 };
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use self::delivery::Delivery;
 pub use self::{
     begin::Start,
+    link::NewLink,
     seat::{PagePass, ViewerSeat},
 };
 use super::{
     assets::AssetLimits,
     channel::{Channel, StreamPost},
     ledger::Ledger,
+    link::OpenedLinks,
     relay::RelayLimits,
     session::{
         Policy, Session, SessionView, Summary,
@@ -114,6 +118,7 @@ struct Shared {
     code_digits: u32,
     groups: HashMap<GroupId, GroupCobrowse>,
     tickets: Tickets,
+    opened: Mutex<OpenedLinks>,
     ledger: Ledger,
     /// The streams of the sessions that run. One goes with its session.
     channels: DashMap<SessionKey, Arc<Channel>>,
@@ -155,6 +160,7 @@ impl Cobrowse {
             code_digits,
             groups,
             tickets,
+            opened: Mutex::default(),
             ledger,
             channels: DashMap::new(),
             by_secret: DashMap::new(),

@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
+use super::link::LinkTicket;
 use crate::{
     auth::{Agent, Secret},
     clock::Timestamp,
@@ -33,6 +34,8 @@ pub enum Ticket {
     },
     /// Take an agent's seat.
     Seat(Box<SeatTicket>),
+    /// Begin a session with a visitor, or join the one that he has, and take an agent's seat there.
+    Link(Box<LinkTicket>),
 }
 
 /// Whose seat.
@@ -83,11 +86,23 @@ impl Tickets {
         format!("{text}.{seal}")
     }
 
-    /// Reads a ticket.
+    /// Reads a ticket, and until when it can be used.
     ///
     /// # Errors
     /// `authorization`: it is not one of ours, or its time is over.
-    pub fn read(&self, text: &str, wall: Timestamp) -> Result<Ticket, Problem> {
+    pub fn read(&self, text: &str, wall: Timestamp) -> Result<(Ticket, Timestamp), Problem> {
+        let (ticket, until) = self.read_late(text)?;
+        if wall >= until {
+            return Err(Problem::new(ErrorCode::Authorization, "the ticket's time is over"));
+        }
+        Ok((ticket, until))
+    }
+
+    /// Reads a ticket whose time may be over, and until when it could be used. It opens nothing.
+    ///
+    /// # Errors
+    /// `authorization`: it is not one of ours.
+    pub fn read_late(&self, text: &str) -> Result<(Ticket, Timestamp), Problem> {
         let bad = || Problem::new(ErrorCode::Authorization, "the ticket is not valid");
         let (body, seal) = text.split_once('.').ok_or_else(bad)?;
         let seal = URL_SAFE_NO_PAD.decode(seal).map_err(|_| bad())?;
@@ -95,10 +110,7 @@ impl Tickets {
         self.mac(body).verify_slice(&seal).map_err(|_| bad())?;
         let json = URL_SAFE_NO_PAD.decode(body).map_err(|_| bad())?;
         let Signed { ticket, until } = serde_json::from_slice(&json).map_err(|_| bad())?;
-        if wall >= until {
-            return Err(Problem::new(ErrorCode::Authorization, "the ticket's time is over"));
-        }
-        Ok(ticket)
+        Ok((ticket, until))
     }
 
     fn mac(&self, text: &str) -> Hmac<Sha256> {
@@ -128,7 +140,8 @@ mod tests {
     fn a_ticket_is_good_until_its_time() {
         let tickets = Tickets::new(Secret::generate());
         let text = tickets.write(ticket(), NOW + 1_000);
-        assert_eq!(tickets.read(&text, NOW + 999), Ok(ticket()));
+        assert_eq!(tickets.read(&text, NOW + 999), Ok((ticket(), NOW + 1_000)));
+        assert_eq!(tickets.read_late(&text), Ok((ticket(), NOW + 1_000)));
         assert_eq!(tickets.read(&text, NOW + 1_000).unwrap_err().code, ErrorCode::Authorization);
     }
 

@@ -2,3 +2,4 @@
 
 pub mod glance;
 pub mod oracle;
+pub mod upscope;

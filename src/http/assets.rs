@@ -47,7 +47,7 @@ pub async fn put_asset(
     let bad = || Problem::new(ErrorCode::Authorization, "a page's ticket is needed");
     let header =
         text(&request, header::AUTHORIZATION).and_then(|text| text.strip_prefix("Ticket "));
-    let Ticket::Page { session, .. } = state.cobrowse.ticket(header.ok_or_else(bad)?)? else {
+    let (Ticket::Page { session, .. }, _) = state.cobrowse.ticket(header.ok_or_else(bad)?)? else {
         return Err(bad().into());
     };
     let group = group(&state, &session.group)?;

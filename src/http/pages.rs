@@ -24,13 +24,7 @@ use crate::{
 struct Files;
 
 /// Pages may run what this server serves, and nothing else. Sockets to this server count as `'self'`.
-const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; \
-    form-action 'self'; frame-ancestors 'none'; object-src 'none'";
-
-/// What the visitor's page brings is shown, and can do nothing: its frame has this policy too (design section 7).
-const WATCH_POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; \
-    img-src 'self' data: blob:; font-src 'self' data: blob:; media-src 'self' data: blob:; frame-src 'self' data: blob:; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+pub const PAGE_RULES: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; object-src 'none'";
 
 /// An embedded file as it is, with its validator.
 #[must_use]
@@ -85,17 +79,39 @@ fn not_found() -> HttpResponse {
 /// A page, with the group that its scripts serve.
 #[must_use]
 pub fn page(state: &State, path: &str) -> HttpResponse {
+    page_with(state, path, &format!("{PAGE_RULES}; frame-ancestors 'none'"), "")
+}
+
+/// A page under this policy; its script reads `facts` in an attribute of the page.
+#[must_use]
+pub fn page_with(state: &State, path: &str, policy: &str, facts: &str) -> HttpResponse {
     let Some(file) = Files::get(&format!("pages/{path}")) else { return not_found() };
     let group = state.default_group().map(ToString::to_string).unwrap_or_default();
     let html = String::from_utf8_lossy(&file.data)
         .replace("{{group}}", &group)
-        .replace("{{version}}", env!("CARGO_PKG_VERSION"));
+        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+        .replace("{{facts}}", &in_attribute(facts));
     HttpResponse::Ok()
         .content_type(ContentType::html())
-        .insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY))
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         // Stored pages come back from the back-forward cache; `no-store` would shut them out of it.
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .body(html)
+}
+
+/// Text as it may stand between the quotes of an attribute.
+fn in_attribute(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '"' => safe.push_str("&quot;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            other => safe.push(other),
+        }
+    }
+    safe
 }
 
 /// What is here.
@@ -132,15 +148,6 @@ pub async fn shop_page(state: State, name: web::Path<String>) -> HttpResponse {
         return not_found();
     }
     page(&state, &format!("demo/{name}.html"))
-}
-
-/// The page in which an agent sees a visitor's page.
-#[get("/watch/")]
-pub async fn watch(state: State) -> HttpResponse {
-    let mut response = page(&state, "watch/index.html");
-    let policy = header::HeaderValue::from_static(WATCH_POLICY);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
 }
 
 /// The shop's form: a real post and redirect, as shops do it.

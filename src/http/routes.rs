@@ -3,8 +3,8 @@
 use actix_web::web::ServiceConfig;
 
 use super::{
-    assets, documents, events, explain, help, keys, operations, pages, past_sessions, revocations,
-    sessions, signals, tokens, visitors, webhooks,
+    assets, documents, events, explain, help, keys, links, operations, pages, past_sessions,
+    revocations, sessions, signals, tokens, visitors, watch, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -33,6 +33,7 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(sessions::end)
         .service(sessions::create_ticket)
         .service(sessions::give_code)
+        .service(links::create)
         .service(assets::put_asset)
         .service(assets::read_asset)
         .service(events::read)
@@ -56,7 +57,8 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(pages::desk)
         .service(pages::desk_config)
         .service(pages::desk_token)
-        .service(pages::watch)
+        .service(watch::watch)
+        .service(watch::link)
         .service(pages::checkout)
         .service(pages::shop_page)
         .service(pages::asset)

@@ -166,7 +166,7 @@ pub struct SessionList {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-pub struct SessionParams {
+pub struct RunningParams {
     /// At most so many: 1 to 1000; 100 when missing.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -174,12 +174,12 @@ pub struct SessionParams {
     cursor: Option<SessionId>,
     /// Only those of this visitor.
     visitorid: Option<VisitorId>,
+    /// Only those that are called this elsewhere.
+    reference: Option<Reference>,
     /// Whether only those in which a seat is handed over to the caller.
     #[serde(default)]
     #[param(required = false)]
     offered: bool,
-    /// Only those that are called this elsewhere.
-    reference: Option<Reference>,
 }
 
 /// How to end a session.
@@ -298,7 +298,7 @@ pub async fn give_code(
 
 /// Lists the sessions that run.
 #[utoipa::path(tag = "sessions", operation_id = "list_sessions", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), SessionParams),
+    params(("group" = GroupId, Path, description = "The group"), RunningParams),
     responses((status = 200, body = SessionList, description = "The sessions"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -310,7 +310,7 @@ pub async fn list(
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
-    let SessionParams { limit, cursor, visitorid, offered, reference } = read_query(&request)?;
+    let RunningParams { limit, cursor, visitorid, reference, offered } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let is_asked_for = |view: &SessionView| {
         visitorid.as_ref().is_none_or(|visitor| view.visitorid == *visitor)

@@ -53,6 +53,14 @@ pub struct Place<K: Eq + Hash> {
     key: K,
 }
 
+impl<K: Eq + Hash> Place<K> {
+    /// Whose place it is.
+    #[must_use]
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+}
+
 impl<K: Eq + Hash> Drop for Place<K> {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();

@@ -15,3 +15,4 @@ pub mod protocol;
 pub mod signal;
 pub mod timeline;
 pub mod view;
+pub mod watch;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    ids::{GroupId, PageId, TabId},
+    ids::{Code, GroupId, PageId, TabId},
     list::Row,
 };
 
@@ -22,6 +22,9 @@ pub struct VisitorView {
     pub tabs: Vec<TabView>,
     /// Signals that wait for him.
     pub held: usize,
+    /// The code that leads to him, if one lives.
+    #[schema(required = true)]
+    pub uniqueid: Option<Code>,
 }
 
 /// One of a visitor's pages.

@@ -18,6 +18,7 @@ use std::sync::{
 use dashmap::DashMap;
 
 use self::delivery::{CodeDelivery, VisitorDelivery};
+pub use self::unique::UniqueKind;
 use super::{
     timeline::Timelines,
     visitor::{

@@ -266,7 +266,7 @@ impl Visitor {
             }
             Command::UniqueGiven { socket, code, until } => {
                 self.unique = Some((code, until));
-                if let Some(socket) = self.sockets.iter_mut().find(|s| s.address == socket) {
+                if let Some(socket) = self.sockets.iter_mut().find(|s| Some(s.address) == socket) {
                     socket.by_unique = true;
                 }
                 Reply::Done

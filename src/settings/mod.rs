@@ -454,6 +454,13 @@ pub struct Facades {
     pub glance: bool,
     /// Whether the interface compatible with Oracle's Cobrowse is served.
     pub oracle: bool,
+    /// Whether the Upscope interfaces are served.
+    pub upscope: bool,
+}
+
+impl Facades {
+    /// All of them, for no group in particular.
+    pub const ALL: Self = Self { default_group: None, glance: true, oracle: true, upscope: true };
 }
 
 /// The log.

@@ -278,7 +278,7 @@ fn presence(wire: &wire::Presence) -> Checked<Presence> {
 }
 
 fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
-    let default_group = match wire.default_group {
+    let default_group = match &wire.default_group {
         Some(text) => {
             let named = text.parse().ok().and_then(|id| groups.get(&id));
             let group = named.ok_or_else(|| {
@@ -289,7 +289,8 @@ fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
         None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
         None => None,
     };
-    Ok(Facades { default_group, glance: wire.glance, oracle: wire.oracle })
+    let wire::Facades { glance, oracle, upscope, .. } = wire;
+    Ok(Facades { default_group, glance, oracle, upscope })
 }
 
 fn log(wire: wire::Log) -> Checked<Log> {

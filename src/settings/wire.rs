@@ -371,6 +371,8 @@ sections! {
         glance: bool = true,
         /// Whether the interface compatible with Oracle's Cobrowse is served. Default true.
         oracle: bool = true,
+        /// Whether the Upscope interfaces are served. Default true.
+        upscope: bool = true,
     }
 
     /// `[storage]`

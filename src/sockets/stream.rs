@@ -16,10 +16,11 @@ use super::{
     traffic::{Excess, Traffic},
 };
 use crate::{
+    auth::Agent,
     cobrowse::{
         handle::{PagePass, ViewerSeat},
         session::command::Command,
-        ticket::{SeatTicket, Ticket},
+        ticket::Ticket,
     },
     limits::Place,
     model::{
@@ -30,7 +31,7 @@ use crate::{
         json::is_too_deep,
         protocol::{
             Numbered,
-            stream::{StreamMessage, StreamWelcome, ToStream},
+            stream::{Seat, StreamMessage, StreamWelcome, ToStream},
         },
     },
     telemetry::labels::{Limited, SocketKind},
@@ -88,8 +89,21 @@ impl StreamSocket {
 
     fn hello(&mut self, ticket: &str, tab: TabId, context: &Context<Self>) -> ControlFlow<Close> {
         let opened = match self.service.cobrowse.ticket(ticket) {
-            Ok(Ticket::Page { session, epoch }) => self.open_page(session, epoch),
-            Ok(Ticket::Seat(ticket)) => self.open_seat(*ticket, tab, context),
+            Ok((Ticket::Page { session, epoch }, _)) => self.open_page(session, epoch),
+            Ok((Ticket::Seat(ticket), _)) => {
+                let bearer = ticket.agent.clone();
+                self.admit(bearer).map(|()| {
+                    let answer = self.coming(context);
+                    self.service.cobrowse.open_seat(*ticket, tab, self.address(), answer);
+                })
+            }
+            Ok((Ticket::Link(link), until)) => {
+                let bearer = link.agent.clone();
+                self.admit(bearer).map(|()| {
+                    let answer = self.coming(context);
+                    self.service.cobrowse.open_link(*link, until, tab, self.address(), answer);
+                })
+            }
             Err(problem) => Err(problem),
         };
         match opened {
@@ -122,29 +136,32 @@ impl StreamSocket {
         Ok(())
     }
 
-    fn open_seat(
-        &mut self,
-        ticket: SeatTicket,
-        tab: TabId,
-        context: &Context<Self>,
-    ) -> Result<(), Problem> {
+    /// An agent comes, who bore this when his ticket was made.
+    fn admit(&mut self, bearer: Agent) -> Result<(), Problem> {
         let groups = &self.service.settings.groups;
-        let group = groups.get(&ticket.session.group).ok_or_else(|| Problem::from(NoGroup))?;
+        let group = groups.get(&bearer.group).ok_or_else(|| Problem::from(NoGroup))?;
         if !self.service.allows_agent(group, &self.origin) {
             let sentence = "the page's origin is not in the group's agent_origins";
             return Err(Problem::new(ErrorCode::Origin, sentence));
         }
-        let bearer = Rc::new(ticket.agent.clone());
+        let bearer = Rc::new(bearer);
         if !self.service.tokens.still_believes(&bearer) {
             let sentence = "the token under the ticket is believed no longer";
             return Err(Problem::new(ErrorCode::Authorization, sentence));
         }
         self.lease.borne_by(bearer);
         self.part = StreamPart::Coming;
+        Ok(())
+    }
+
+    /// Takes his seat, or what is wrong with it.
+    fn coming(
+        &self,
+        context: &Context<Self>,
+    ) -> impl FnOnce(Result<(Seat, ViewerSeat), Problem>) + Send + use<> {
         let address = context.address();
-        let (socket, cobrowse) = (self.address(), &self.service.cobrowse);
         let outbox = Arc::clone(&self.lease.outbox);
-        cobrowse.open_seat(ticket, tab, socket, move |came| {
+        move |came| {
             // Here and not in the actor: the welcome comes before all that the session tells from now on.
             let came = came.map(|(seat, viewer)| {
                 let welcome = StreamWelcome {
@@ -160,8 +177,7 @@ impl StreamSocket {
             });
             // An actor that is gone drops the seat, which tells the session.
             address.do_send(Came(came));
-        });
-        Ok(())
+        }
     }
 
     fn after_hello(&mut self, message: StreamMessage, request: Option<u64>) -> ControlFlow<Close> {

@@ -37,7 +37,10 @@ use crate::{
             visitor::{Hello, Signature, ToVisitor, VisitorMessage},
         },
     },
-    presence::visitor::command::{Command, Departure},
+    presence::{
+        handle::UniqueKind,
+        visitor::command::{Command, Departure},
+    },
     telemetry::labels::{Limited, SocketKind},
 };
 
@@ -56,7 +59,7 @@ pub struct VisitorSocket {
     sharing: Option<Box<Sharing>>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
-    _place: Place<IpAddr>,
+    place: Place<IpAddr>,
 }
 
 impl VisitorSocket {
@@ -78,7 +81,7 @@ impl VisitorSocket {
             page: None,
             sharing: None,
             identity: None,
-            _place: place,
+            place,
         };
         Self::create(|context| {
             pump.run(context);
@@ -131,8 +134,10 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Unique => {
-                presence.unique(key, socket, unique_answer(voice, request));
+            VisitorMessage::Unique { lookup } => {
+                let address = *self.place.key();
+                let kind = if lookup { UniqueKind::Lookup { address } } else { UniqueKind::Usual };
+                presence.unique(key, socket, kind, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
             VisitorMessage::ExtendUnique => {
@@ -147,8 +152,8 @@ impl VisitorSocket {
                 self.start_session(key, *wish, request);
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Enter { session, page } => {
-                self.enter_session(key, session, page, request);
+            VisitorMessage::Enter { session, page, agreed } => {
+                self.enter_session(key, session, (page, agreed), request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Navigate(page) => {

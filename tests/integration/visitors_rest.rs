@@ -29,6 +29,7 @@ async fn a_visitor_reads_as_the_protocol_says() {
         "data",
         "tabs",
         "held",
+        "uniqueid",
     ];
     expected.sort_unstable();
     assert_eq!(keys, expected);

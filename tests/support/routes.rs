@@ -15,7 +15,11 @@ pub fn of_the_sources() -> Vec<(String, String)> {
             }
             let text = fs::read_to_string(&path).unwrap();
             for line in text.lines() {
-                let attribute = line.strip_prefix("#[").and_then(|line| line.split_once("(\""));
+                // Where one function serves several addresses, the one that is documented.
+                let described = line.strip_prefix("#[utoipa::path(");
+                let described = described.and_then(|line| line.split_once(", path = \""));
+                let attribute = || line.strip_prefix("#[").and_then(|line| line.split_once("(\""));
+                let attribute = described.or_else(attribute);
                 if let Some((method, rest)) = attribute
                     && ["get", "post", "put", "patch", "delete"].contains(&method)
                 {

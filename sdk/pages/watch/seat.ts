@@ -5,7 +5,7 @@ import type { Ending } from "../../core/codes";
 import type { ConnectionState } from "../../core/connection-options";
 import { Emitter } from "../../core/emitter";
 import { browserEnvironment, type Environment } from "../../core/environment";
-import type { ClientFrame, Frame } from "../../core/frames";
+import type { ClientFrame, ErrorFrame, Frame } from "../../core/frames";
 import { Stream } from "../../core/stream";
 import { membersAfter, type ConsentState, type EndReason, type Member, type Permissions, type SessionEventFrame, type SessionPage, type ViewState } from "../../cobrowse/frames";
 import type { Standing } from "./words";
@@ -49,7 +49,9 @@ export class Seat {
   end: { readonly reason?: EndReason; readonly text?: string } | undefined;
   private readonly stream: Stream;
   private wasHere = false;
-  private refused: "badlink" | "superseded" | "handed" | undefined;
+  /** The word for what the server refused last, before it gave a seat. */
+  private problem = "";
+  private refused: "badlink" | "nobody" | "superseded" | "handed" | undefined;
 
   constructor(
     private ticket: string | undefined,
@@ -124,6 +126,7 @@ export class Seat {
 
   private receive(frame: Frame): void {
     if (frame.type === "gap") return this.events.emit("gap", undefined);
+    if (frame.type === "error") this.problem = (frame as ErrorFrame).code;
     if (frame.type !== "sessionevent") return;
     const { event } = frame as SessionEventFrame;
     this.members = membersAfter(this.members, event);
@@ -142,7 +145,8 @@ export class Seat {
       const { number, code } = ending ?? { number: 0, code: "" };
       // 4508: the session is over; who comes after that hears nothing else.
       if (number === 4508 && this.wasHere) this.end = {};
-      else this.refused = code === "superseded" ? "superseded" : "badlink";
+      else if (code === "superseded") this.refused = "superseded";
+      else this.refused = this.problem === "visitornotpresent" ? "nobody" : "badlink";
     }
     this.events.emit("changed", undefined);
   }

@@ -3,7 +3,9 @@
 import { pageIdentity } from "../../core/identity";
 import { byId, findAll, redraw, setText, h } from "../shared/dom";
 import { wireHandOver } from "./hand-over";
+import { KeptLink } from "./kept-link";
 import { forgetTicket, keepTicket, takeTicket } from "./link";
+import { LinkPage } from "./link-page";
 import { Screen } from "./screen";
 import { Seat } from "./seat";
 import { Tools, type Mode } from "./tools";
@@ -12,7 +14,8 @@ import { ended, notices } from "./words";
 const stage = byId("stage");
 const frame = byId("frame");
 const surface = byId("surface");
-const seat = new Seat(takeTicket(window), pageIdentity().tab, location.origin);
+const link = KeptLink.of(window, pageIdentity().tab);
+const seat = link ? new Seat(link.ticket, link.tab, location.origin) : new Seat(takeTicket(window), pageIdentity().tab, location.origin);
 const screen = new Screen(byId("pictures"), {
   lost: () => seat.tell({ type: "keyframe" }),
   shown: () => layOut(),
@@ -29,14 +32,14 @@ const tools = new Tools({
 });
 
 seat.events.on("bytes", (bytes) => screen.receive(bytes));
-seat.events.on("ticket", (ticket) => keepTicket(window, ticket));
+seat.events.on("ticket", (ticket) => (link ? link.keep({ ticket }) : keepTicket(window, ticket)));
 seat.events.on("changed", () => draw());
 
 function draw(): void {
   const { standing } = seat;
   document.body.dataset.standing = standing;
   screen.assets = `${location.origin}/watch/assets/${seat.assets}`;
-  const notice = seat.end ? ended(seat.end.reason, seat.end.text) : notices[standing];
+  const notice = seat.end ? ended(seat.end.reason, seat.end.text, window.parent === window) : notices[standing];
   setText(byId("state"), notice.short);
   setText(byId("notice-title"), notice.title);
   setText(byId("notice-text"), notice.text);
@@ -47,11 +50,12 @@ function draw(): void {
   }
   // What was seen before the visitor paused or stopped is not to be seen on. Between two pages it is.
   if (!["live", "reconnecting", "connecting", "absent"].includes(standing) && screen.size) screen.clear();
-  if (["ended", "badlink", "handed"].includes(standing)) forgetTicket(window);
+  if (!link && ["ended", "badlink", "handed"].includes(standing)) forgetTicket(window);
   setText(byId("visitor"), seat.visitorid.startsWith("~") ? "A visitor" : seat.visitorid || "A visitor");
   document.title = `${notice.short} · ${byId("visitor").textContent}`;
   drawPages();
   drawTools();
+  linkPage?.follow(standing === "live" && screen.size !== undefined);
 }
 
 function drawPages(): void {
@@ -68,7 +72,7 @@ function drawPages(): void {
 }
 
 function drawTools(): void {
-  const isOver = ["ended", "badlink", "superseded", "handed"].includes(seat.standing);
+  const isOver = ["ended", "badlink", "nobody", "superseded", "handed"].includes(seat.standing);
   byId("tools").hidden = isOver;
   if (isOver) setText(byId("waiting"), "");
   for (const input of findAll<HTMLInputElement>("input[name=mode]")) {
@@ -91,6 +95,7 @@ function layOut(): void {
   const { size } = screen;
   frame.hidden = !size;
   byId("notice").hidden = seat.standing === "live" && size !== undefined;
+  linkPage?.follow(seat.standing === "live" && size !== undefined);
   if (!size) return;
   const { paddingLeft, paddingTop } = getComputedStyle(stage);
   const room = { width: stage.clientWidth - 2 * parseFloat(paddingLeft), height: stage.clientHeight - 2 * parseFloat(paddingTop) };
@@ -103,15 +108,21 @@ function layOut(): void {
   setText(byId("zoom"), `${Math.round(scale * 100)} %`);
 }
 
-for (const input of findAll<HTMLInputElement>("input[name=mode]")) {
-  input.addEventListener("change", () => {
-    tools.choose(input.value as Mode);
-    surface.dataset.mode = input.value;
-  });
+/** Chooses a tool, as the radio buttons show it. */
+function choose(mode: Mode): void {
+  tools.choose(mode);
+  surface.dataset.mode = mode;
+  for (const input of findAll<HTMLInputElement>("input[name=mode]")) input.checked = input.value === mode;
 }
-for (const input of findAll<HTMLInputElement>("input[name=colour]")) {
-  input.addEventListener("change", () => (tools.colour = input.value));
+
+function dye(colour: string): void {
+  tools.colour = colour;
+  for (const input of findAll<HTMLInputElement>("input[name=colour]")) input.checked = input.value === colour;
 }
+
+for (const input of findAll<HTMLInputElement>("input[name=mode]")) input.addEventListener("change", () => choose(input.value as Mode));
+for (const input of findAll<HTMLInputElement>("input[name=colour]")) input.addEventListener("change", () => dye(input.value));
+const linkPage = link && new LinkPage(link, { seat, choose, dye, colour: () => tools.colour });
 const fit = byId("fit");
 fit.addEventListener("click", () => {
   isFitted = !isFitted;

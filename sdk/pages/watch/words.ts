@@ -2,7 +2,7 @@
 
 import type { EndReason } from "../../cobrowse/frames";
 
-export type Standing = "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "handed" | "badlink" | "superseded";
+export type Standing = "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "handed" | "badlink" | "nobody" | "superseded";
 
 export interface Notice {
   /** One word or two, always seen. */
@@ -22,6 +22,7 @@ export const notices: Readonly<Record<Standing, Notice>> = {
   ended: { short: "Ended", title: "The session has ended", text: "You can close this page." },
   handed: { short: "Handed over", title: "You handed this session over", text: "The other agent sees the visitor’s page now. You can close this page." },
   badlink: { short: "No access", title: "This link is no longer good", text: "A link is good for a few minutes, and then only in the tab in which it was opened. Get a new one from your desk." },
+  nobody: { short: "Not there", title: "The visitor is not on the site", text: "The page has been left. The link stays good for a few minutes: reload this page when the visitor is back." },
   superseded: { short: "Elsewhere", title: "This session is open in another tab", text: "Go on there, or reload this page to see it here." },
 };
 
@@ -36,8 +37,10 @@ const reasons: Readonly<Record<EndReason, string>> = {
   toolong: "It reached the longest time that a session may last.",
 };
 
-/** Why a session ended, and the words that somebody gave on the way. */
-export function ended(reason: EndReason | undefined, text: string | undefined): Notice {
-  const why = [reason && reasons[reason], text && `“${text}”`, notices.ended.text].filter(Boolean).join(" ");
+/** Why a session ended, and the words that somebody gave on the way; `stands` tells whether the page has a window of its own. */
+export function ended(reason: EndReason | undefined, text: string | undefined, stands = true): Notice {
+  // A frame is not the agent's to close.
+  const next = stands && notices.ended.text;
+  const why = [reason && reasons[reason], text && `“${text}”`, next].filter(Boolean).join(" ");
   return { ...notices.ended, text: why };
 }

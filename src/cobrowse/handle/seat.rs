@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{Cobrowse, Shared, over, plain, unexpected};
 use crate::{
     auth::Agent,
+    clock::Timestamp,
     cobrowse::{
         channel::{Channel, Part},
         envelope::Envelope,
@@ -64,11 +65,11 @@ impl Cobrowse {
         self.shared.tickets.write(Ticket::Seat(Box::new(ticket)), until)
     }
 
-    /// Reads a ticket.
+    /// Reads a ticket, and until when it can be used, by the wall clock.
     ///
     /// # Errors
     /// `authorization`.
-    pub fn ticket(&self, text: &str) -> Result<Ticket, Problem> {
+    pub fn ticket(&self, text: &str) -> Result<(Ticket, Timestamp), Problem> {
         self.shared.tickets.read(text, self.shared.clock.wall())
     }
 

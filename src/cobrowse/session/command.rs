@@ -12,6 +12,7 @@ use crate::{
         },
         error::Problem,
         ids::{Code, Reference, SocketAddress, TabId, VisitorId},
+        watch::Metadata,
     },
 };
 
@@ -43,6 +44,8 @@ pub struct Enter {
     pub title: Box<str>,
     /// Whether it can be seen.
     pub visible: bool,
+    /// Whether the site has settled with the visitor that he need not be asked.
+    pub agreed: bool,
 }
 
 /// An agent or controller who comes in, or back.
@@ -80,6 +83,8 @@ pub enum Command {
     Create(Box<Create>),
     /// A code leads to it from now on, unless it has one.
     Code(Code),
+    /// Back ends find this with it from now on, in the place of what was there.
+    Describe(Metadata),
     /// A page of the visitor comes in.
     Enter(Box<Enter>),
     /// A page of the visitor goes to another address without a load.

@@ -242,7 +242,14 @@ impl Life {
                 self.pages.insert(tab, socket);
                 let url = format!("https://shop.example/{}", self.sockets).into();
                 let tab = format!("t{tab}").parse().unwrap();
-                Command::Enter(Box::new(Enter { socket, tab, url, title: "".into(), visible }))
+                Command::Enter(Box::new(Enter {
+                    socket,
+                    tab,
+                    url,
+                    title: "".into(),
+                    visible,
+                    agreed: false,
+                }))
             }
             Happening::PageGone { tab } => gone(self.pages.remove(&tab)),
             Happening::Navigate { tab } => Command::Navigate {

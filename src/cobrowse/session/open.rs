@@ -21,6 +21,7 @@ use crate::{
         },
         error::ErrorCode,
         ids::{Code, SocketAddress, TabId, VisitorId},
+        watch::Metadata,
     },
 };
 
@@ -30,6 +31,8 @@ pub(super) struct Open {
     pub(super) visitor: VisitorId,
     pub(super) policy: Policy,
     pub(super) code: Option<Code>,
+    #[serde(default)]
+    pub(super) metadata: Metadata,
     /// What it is called elsewhere.
     #[serde(default)]
     pub(super) labels: Labels,
@@ -97,6 +100,7 @@ impl Open {
             visitor,
             policy,
             code,
+            metadata: Metadata::default(),
             labels,
             created: now,
             activated: None,
@@ -141,7 +145,19 @@ impl Open {
                     Reply::Done
                 }
             },
-            Command::Enter(enter) => self.enter(*enter, step),
+            Command::Describe(metadata) => {
+                self.metadata = metadata;
+                Reply::Done
+            }
+            Command::Enter(enter) => {
+                let agreed = enter.agreed;
+                let reply = self.enter(*enter, step);
+                let is_in = matches!(reply, Reply::Entered { .. });
+                if is_in && agreed && self.view == ConsentState::Unasked {
+                    self.consent_to_view(true, step)?;
+                }
+                reply
+            }
             Command::Navigate { socket, url, title } => self.navigate(socket, url, title, step),
             Command::Visibility { socket, visible } => self.touch(socket, step, |page| {
                 let before = std::mem::replace(&mut page.visible, visible);

@@ -73,6 +73,7 @@ impl Scene {
             url: format!("https://shop.example/{page}").into(),
             title: page.into(),
             visible: true,
+            agreed: false,
         };
         let reply = self.apply(Command::Enter(Box::new(enter)));
         if let Reply::Entered(entrance) = &reply {

@@ -12,6 +12,7 @@ use crate::{
             Role, UserId, ViewState, Visit,
         },
         ids::{Code, Reference, VisitorId},
+        watch::Metadata,
     },
 };
 
@@ -29,6 +30,8 @@ pub struct SessionView {
     /// What it is called in reports.
     #[schema(required = true)]
     pub reportingid: Option<Reference>,
+    /// What the links by which agents came carry for their back ends.
+    pub metadata: Metadata,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -101,6 +104,10 @@ pub struct Summary {
     #[serde(default)]
     #[schema(required = true)]
     pub reportingid: Option<Reference>,
+    /// What the links by which agents came carried for their back ends.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub metadata: Metadata,
     /// When it was made, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub created: Timestamp,
@@ -154,6 +161,7 @@ impl Open {
             code: self.code.clone(),
             reference: self.labels.reference.clone(),
             reportingid: self.labels.reportingid.clone(),
+            metadata: self.metadata.clone(),
             created: self.created,
             activated: self.activated,
             active: self.is_active(),
@@ -217,6 +225,7 @@ impl Open {
             code: self.code,
             reference: self.labels.reference,
             reportingid: self.labels.reportingid,
+            metadata: self.metadata,
             created: self.created,
             activated: self.activated,
             ended,

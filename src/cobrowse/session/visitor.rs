@@ -60,7 +60,7 @@ impl Open {
         self.epochs += 1;
         self.activities += 1;
         self.active = step.now;
-        let Enter { socket, tab, url, title, visible } = enter;
+        let Enter { socket, tab, url, title, visible, .. } = enter;
         let visit = self.visit(&url, step.now);
         let (epoch, activity) = (self.epochs, self.activities);
         let recording = false;

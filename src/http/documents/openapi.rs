@@ -67,6 +67,7 @@ use crate::{
         http::sessions::end,
         http::sessions::create_ticket,
         http::sessions::give_code,
+        http::links::create,
         http::assets::put_asset,
         http::assets::read_asset,
         http::events::read,

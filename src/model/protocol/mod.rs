@@ -110,6 +110,7 @@ struct Fields<'a> {
     title: Option<Cow<'a, str>>,
     agreed: Option<bool>,
     withcode: Option<bool>,
+    lookup: Option<bool>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
     given: Option<bool>,

@@ -41,7 +41,7 @@ kinds! {
 }
 
 /// Longest ticket, in bytes.
-pub const MAX_TICKET_BYTES: usize = 4_096;
+pub const MAX_TICKET_BYTES: usize = 8_192;
 /// Longest subject of a token, in bytes.
 pub const MAX_SUBJECT_BYTES: usize = 256;
 /// Most points of one message.

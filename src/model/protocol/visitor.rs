@@ -46,7 +46,8 @@ kinds! {
         /// The page reports an error.
         Error = "visitorerror",
         /// Asks for a unique id: a code by which an agent of the group can reach this visitor. Asked again, it gives
-        /// the living one. `ok` carries `uniqueid` and `seconds`, the life that is left.
+        /// the living one. `ok` carries `uniqueid` and `seconds`, the life that is left. One for `lookup` has 4 digits and
+        /// lives for an hour, and the page stays when it ends.
         Unique = "unique",
         /// Gives the unique id its whole life again; `ok` as for `unique`.
         ExtendUnique = "extendunique",
@@ -150,7 +151,10 @@ pub enum VisitorMessage {
     /// Something for the watchers: terms, session start and end, errors.
     Report(EventKind),
     /// Asks for a unique id.
-    Unique,
+    Unique {
+        /// Whether it is a short one to be found by, which the page outlives.
+        lookup: bool,
+    },
     /// Gives the unique id its whole life again.
     ExtendUnique,
     /// Goes on under another visitor id.
@@ -168,6 +172,8 @@ pub enum VisitorMessage {
         session: SessionId,
         /// The page's address and title.
         page: PageTitle,
+        /// Whether the visitor need not be asked there.
+        agreed: bool,
     },
     /// It has another address or title.
     Navigate(PageTitle),
@@ -292,7 +298,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             error.check()?;
             VisitorMessage::Report(EventKind::VisitorError(error))
         }
-        VisitorKind::Unique => VisitorMessage::Unique,
+        VisitorKind::Unique => VisitorMessage::Unique { lookup: fields.lookup.unwrap_or_default() },
         VisitorKind::ExtendUnique => VisitorMessage::ExtendUnique,
         VisitorKind::Identify => {
             let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;
@@ -309,6 +315,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::Enter => VisitorMessage::Enter {
             session: Fields::parsed(fields.session.as_ref(), "session")?,
             page: page(&fields)?,
+            agreed: fields.agreed.unwrap_or_default(),
         },
         VisitorKind::Navigate => VisitorMessage::Navigate(page(&fields)?),
         VisitorKind::Consent => VisitorMessage::Consent {

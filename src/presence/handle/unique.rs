@@ -13,6 +13,22 @@ use crate::{
     presence::visitor::command::Command,
 };
 
+/// Digits and life of a code that is there to be found by.
+const LOOKUP_DIGITS: u32 = 4;
+const LOOKUP_LIFE_MS: u64 = 3_600_000;
+
+/// Which unique id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UniqueKind {
+    /// As the settings say; the page that asked for it goes when its life ends.
+    Usual,
+    /// A short one that the page outlives. So few are there that a fresh one counts as a guess of its address.
+    Lookup {
+        /// Where the page is.
+        address: IpAddr,
+    },
+}
+
 type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
 
 impl Presence {
@@ -41,6 +57,7 @@ impl Presence {
         &self,
         key: VisitorKey,
         socket: SocketAddress,
+        kind: UniqueKind,
         answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
     ) {
         let presence = self.clone();
@@ -52,23 +69,39 @@ impl Presence {
                 let now = presence.clock().now();
                 match living.map(|living| living.filter(|(_, until)| *until > now)) {
                     Ok(Some((code, until))) => {
-                        presence.give(of, socket, code, until, Box::new(answer));
+                        let goes = (kind == UniqueKind::Usual).then_some(socket);
+                        presence.give(of, goes, code, until, Box::new(answer));
                     }
-                    Ok(None) => presence.claim(of, socket, Box::new(answer)),
+                    Ok(None) => presence.claim(of, socket, kind, Box::new(answer)),
                     Err(problem) => answer(Err(problem)),
                 }
             },
         );
     }
 
-    fn claim(&self, key: VisitorKey, socket: SocketAddress, answer: Answer<(Code, u64)>) {
+    fn claim(
+        &self,
+        key: VisitorKey,
+        socket: SocketAddress,
+        kind: UniqueKind,
+        answer: Answer<(Code, u64)>,
+    ) {
         let presence = self.clone();
-        let (digits, life) = (self.unique_digits, self.unique_life_ms);
+        let (digits, life, goes) = match kind {
+            UniqueKind::Usual => (self.unique_digits, self.unique_life_ms, Some(socket)),
+            UniqueKind::Lookup { address } => {
+                let now = self.clock().now();
+                if let Err(problem) = self.codes.guesses().admit(address, &key.group, now) {
+                    return answer(Err(problem));
+                }
+                (LOOKUP_DIGITS, LOOKUP_LIFE_MS, None)
+            }
+        };
         let lead = Lead::Visitor(key.visitor.clone());
         self.codes.claim(key.group.clone(), lead, digits, life, move |claimed| match claimed {
             Ok(code) => {
                 let until = presence.clock().now() + life;
-                presence.give(key, socket, code, until, answer);
+                presence.give(key, goes, code, until, answer);
             }
             Err(problem) => answer(Err(problem)),
         });
@@ -77,7 +110,7 @@ impl Presence {
     fn give(
         &self,
         key: VisitorKey,
-        socket: SocketAddress,
+        socket: Option<SocketAddress>,
         code: Code,
         until: Timestamp,
         answer: Answer<(Code, u64)>,
@@ -112,7 +145,7 @@ impl Presence {
                 codes.extend(group, code.clone(), lead, life, move |extended| match extended {
                     Ok(true) => {
                         let until = presence.clock().now() + life;
-                        presence.give(of, socket, code, until, Box::new(answer));
+                        presence.give(of, Some(socket), code, until, Box::new(answer));
                     }
                     Ok(false) => {
                         let sentence = "the unique id's life has ended";

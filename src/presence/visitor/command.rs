@@ -216,8 +216,8 @@ pub enum Command {
     },
     /// A page that asked for a unique id has one.
     UniqueGiven {
-        /// Its socket.
-        socket: SocketAddress,
+        /// Its socket, if the page goes when the code's life ends.
+        socket: Option<SocketAddress>,
         /// The code.
         code: Code,
         /// When its life ends.

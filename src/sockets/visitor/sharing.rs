@@ -68,7 +68,7 @@ impl VisitorSocket {
         &mut self,
         visitor: VisitorKey,
         session: SessionId,
-        page: PageTitle,
+        (page, agreed): (PageTitle, bool),
         request: Option<u64>,
     ) {
         let (Door::Group(group), Some(hello)) = (&self.door, &self.identity) else { return };
@@ -76,7 +76,7 @@ impl VisitorSocket {
         let PageTitle { url, title } = shown(group, page);
         let socket = self.address();
         let (tab, visible) = (hello.tab.clone(), hello.visible);
-        let enter = Enter { socket, tab, url, title, visible };
+        let enter = Enter { socket, tab, url, title, visible, agreed };
         let settings = cobrowse.page_settings(&group.id);
         let of = SessionKey { group: visitor.group.clone(), session };
         let is_same = self.sharing.as_ref().is_some_and(|sharing| sharing.session == of);

@@ -43,7 +43,9 @@ impl VisitorKind {
             Self::Error => Shape::of::<ErrorFields>(
                 r#"{"type":"visitorerror","request":10,"data":{"code":"conndrop","msg":"Connection lost","params":{"tries":3}}}"#,
             ),
-            Self::Unique => Shape::bare(r#"{"type":"unique","request":11}"#),
+            Self::Unique => {
+                Shape::of::<UniqueFields>(r#"{"type":"unique","request":11,"lookup":true}"#)
+            }
             Self::ExtendUnique => Shape::bare(r#"{"type":"extendunique","request":12}"#),
             Self::Identify => Shape::of::<IdentifyFields>(
                 r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
@@ -52,7 +54,7 @@ impl VisitorKind {
                 r#"{"type":"startsession","request":14,"agreed":true,"withcode":true,"reportingid":"visit-4711"}"#,
             ),
             Self::Enter => Shape::of::<EnterFields>(
-                r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket"}"#,
+                r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket","agreed":false}"#,
             ),
             Self::Navigate => Shape::of::<NavigateFields>(
                 r#"{"type":"navigate","request":16,"url":"https://shop.example.com/cart/address","title":"Address"}"#,
@@ -73,6 +75,14 @@ impl VisitorKind {
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
+}
+
+/// Fields of `unique`.
+#[derive(ToSchema)]
+pub struct UniqueFields {
+    /// Whether it is a short one to be found by: 4 digits, for an hour, and the page stays when it ends.
+    #[schema(nullable = false)]
+    pub lookup: Option<bool>,
 }
 
 /// Fields of `startsession`.
@@ -119,6 +129,9 @@ pub struct EnterFields {
     /// The page's title.
     #[schema(max_length = 512)]
     pub title: String,
+    /// Whether the site has settled with the visitor that he need not be asked before agents see its pages.
+    #[schema(nullable = false)]
+    pub agreed: Option<bool>,
 }
 
 /// Fields of `navigate`.

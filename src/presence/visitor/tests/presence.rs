@@ -125,7 +125,7 @@ fn rule_2_2_a_unique_id_that_ends_closes_its_pages_and_is_a_leave() {
     let until = scene.now + 300_000;
     let pages: Vec<_> = scene.visitor.sockets().collect();
     for socket in pages {
-        scene.apply(Command::UniqueGiven { socket, code: code.clone(), until });
+        scene.apply(Command::UniqueGiven { socket: Some(socket), code: code.clone(), until });
     }
     scene.apply(Command::UniqueExpired { code: "000000".parse().unwrap() });
     assert!(scene.told().is_empty(), "another code's end is nothing to him");
