@@ -51,8 +51,13 @@ use vestibule::{
     telemetry::Metrics,
 };
 
-const RULES: Rules =
-    Rules { grace_ms: 5_000, signal_window_ms: 5_000, ack_ms: 5_000, unknown_until: Timestamp(0) };
+const RULES: Rules = Rules {
+    grace_ms: 5_000,
+    signal_window_ms: 5_000,
+    ack_ms: 5_000,
+    help_ms: 60_000,
+    unknown_until: Timestamp(0),
+};
 /// Longer than a record remembers outcomes.
 const LATER_MS: u64 = 61_000;
 
@@ -355,6 +360,7 @@ fn row(number: usize, updated: u64) -> (VisitorId, Option<Arc<Row>>) {
         sockets: 1,
         visibility: Some(Visibility::Visible),
         terms: None,
+        help: None,
         data: serde_json::from_str(&data).unwrap(),
     };
     (row.visitorid.clone(), Some(Arc::new(row)))

@@ -59,6 +59,11 @@ pub fn run(bytes: &[u8]) {
             };
             to_whom(to, kind, said.as_ref())
         }
+        AgentMessage::Help { visitor: whom, help, comes } => {
+            visitor(whom, said.as_ref());
+            assert!(said.as_ref().is_none_or(|said| said["help"] == help.to_string()));
+            if *comes { AgentKind::ClaimHelp } else { AgentKind::DeclineHelp }
+        }
         AgentMessage::Disconnect => AgentKind::Disconnect,
     };
     if let Some(said) = &said {

@@ -54,6 +54,8 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         | VisitorMessage::Consent { .. }
         | VisitorMessage::Pause { .. }
         | VisitorMessage::EndSession { .. }
+        | VisitorMessage::AskHelp { .. }
+        | VisitorMessage::CancelHelp
         | VisitorMessage::Disconnect => {}
     }
 }
@@ -82,6 +84,8 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::Consent { .. } => VisitorKind::Consent,
         VisitorMessage::Pause { .. } => VisitorKind::Pause,
         VisitorMessage::EndSession { .. } => VisitorKind::EndSession,
+        VisitorMessage::AskHelp { .. } => VisitorKind::AskHelp,
+        VisitorMessage::CancelHelp => VisitorKind::CancelHelp,
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }

@@ -330,3 +330,16 @@ test("an outage is told once, and retried on", async () => {
   await server.clock.pass(14_000);
   expect(outages).toBe(1);
 });
+
+test("one agent takes a visitor's wish for help, another hears that it is taken", async () => {
+  const one = agent();
+  const claimed = one.claimHelp("ada", "h1");
+  const socket = await server.welcome();
+  expect(socket.last("claimhelp")).toMatchObject({ visitorid: "ada", help: "h1" });
+  await socket.ok("claimhelp", { visitorid: "ada" });
+  await claimed;
+  const declined = one.declineHelp("ada", "h1");
+  await settle();
+  await socket.refuse("declinehelp", "taken");
+  await expect(declined).rejects.toMatchObject({ code: "taken" });
+});

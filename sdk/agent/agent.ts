@@ -72,6 +72,19 @@ export class Agent {
     return this.hold().invoke(visitor, func, args, options);
   }
 
+  /**
+   * Takes a visitor's wish for help, as a list's row or `helprequest` names it. Rejected with `taken` when another agent has
+   * it, and with `notfound` when the visitor does not ask any more. Needs the scope `session`.
+   */
+  claimHelp(visitorid: string, help: string): Promise<void> {
+    return this.hold().answerHelp("claimhelp", visitorid, help);
+  }
+
+  /** Tells the visitor that nobody comes. Rejected like a claim. */
+  declineHelp(visitorid: string, help: string): Promise<void> {
+    return this.hold().answerHelp("declinehelp", visitorid, help);
+  }
+
   /** Begins a co-browse session with the visitor, who is asked first; or joins the one that he has. Needs the scope `session`. */
   startSession(visitor: VisitorTarget, options?: SessionOptions): Promise<StartedSession> {
     return this.hold().startSession(visitor, options);

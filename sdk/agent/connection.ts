@@ -177,6 +177,12 @@ export class AgentConnection {
     return endSession(this.rest, session);
   }
 
+  async answerHelp(type: "claimhelp" | "declinehelp", visitorid: string, help: string): Promise<void> {
+    this.connect().catch(() => {});
+    // To claim what one has is no mistake, so it may be asked again on the next socket.
+    await this.connection.request({ type, visitorid, help }, { repeat: true });
+  }
+
   /** The token source has a fresh token: the socket goes on under it. */
   async renewToken(): Promise<void> {
     if (this.state === "connected") await this.token.attempt();

@@ -1,6 +1,6 @@
 /** Frames of the agent's socket, and what they tell of a visitor. */
 
-import type { Frame, OkFrame, SessionEndReason, TermsStatus, Visibility, VisitorProblem, WelcomeFrame } from "../core/frames";
+import type { Frame, HelpNews, OkFrame, SessionEndReason, TermsStatus, Visibility, VisitorProblem, WelcomeFrame } from "../core/frames";
 import type { PresenceData } from "../core/limits";
 
 export interface AgentWelcome extends WelcomeFrame {
@@ -28,6 +28,16 @@ export interface VisitorEventData {
   visitorerror: VisitorProblem;
   /** The anonymous visitor is known from now on under this id; the watch goes on there. */
   visitorjoined: { readonly visitorid: string };
+  /** The visitor asks for help, or it stands otherwise with that. */
+  helprequest: HelpNews & { readonly text?: string };
+}
+
+/** A wish for help that waits, or that an agent has. */
+export interface HelpWish extends HelpNews {
+  /** When he asked, Unix milliseconds. */
+  readonly asked: number;
+  /** His words; may be empty. */
+  readonly text: string;
 }
 
 export type VisitorEventName = keyof VisitorEventData;
@@ -65,6 +75,8 @@ export interface VisitorRow {
   readonly sockets: number;
   readonly visibility: Visibility | null;
   readonly terms: TermsStatus | null;
+  /** His wish for help, while it waits or an agent has it. */
+  readonly help: HelpWish | null;
   readonly data: PresenceData;
 }
 
@@ -120,6 +132,7 @@ export interface VisitorRecord {
   readonly sockets: number;
   readonly visibility: Visibility;
   readonly terms: TermsStatus | null;
+  readonly help: HelpWish | null;
   readonly data: PresenceData;
   readonly tabs: readonly {
     readonly tab: string;

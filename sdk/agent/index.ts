@@ -2,7 +2,7 @@
 
 export type { ConnectionState } from "../core/connection";
 export { VestibuleError } from "../core/errors";
-export type { SessionEndReason, TermsStatus, Visibility, VisitorProblem } from "../core/frames";
+export type { HelpNews, SessionEndReason, TermsStatus, Visibility, VisitorProblem } from "../core/frames";
 export type { PresenceData } from "../core/limits";
 export { Agent } from "./agent";
 export { AgentConnection } from "./connection";

@@ -36,6 +36,8 @@ export interface ListFilter {
   readonly transit?: boolean;
   readonly visibility?: Visibility;
   readonly terms?: TermsStatus | "none";
+  /** How it stands with the visitor's wish for help. */
+  readonly help?: "none" | "pending" | "accepted";
   /** When the visitor became connected. */
   readonly since?: TimeClause;
   /** When the visitor was last heard of. */
@@ -44,7 +46,7 @@ export interface ListFilter {
   readonly [key: `data.${string}`]: DataClause;
 }
 
-type SortField = "visitorid" | "since" | "updated" | `data.${string}`;
+type SortField = "visitorid" | "since" | "updated" | "help" | `data.${string}`;
 
 /** The order; with `-` the greatest come first. Visitors without a value come last. */
 export type ListSort = SortField | `-${SortField}`;

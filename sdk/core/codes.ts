@@ -51,6 +51,7 @@ export type ServerErrorCode =
   | "forbiddenfunction"
   | "visitornotpresent"
   | "notfound"
+  | "taken"
   | "method"
   | "toolarge"
   | "toomany"

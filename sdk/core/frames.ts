@@ -59,3 +59,13 @@ export function parseFrame(data: unknown): Frame | undefined {
     return undefined;
   }
 }
+
+/** How it stands with the visitor's wish for help. */
+export interface HelpNews {
+  /** Names the wish. */
+  readonly help: string;
+  /** `unavailable`: an agent said so, or nobody came in time. */
+  readonly status: "pending" | "accepted" | "unavailable" | "canceled";
+  /** The agent who comes, if he has a name. */
+  readonly agent?: string;
+}

@@ -1,6 +1,6 @@
 /** Frames of the visitor's socket. */
 
-import type { ErrorFrame, Frame, OkFrame, TermsStatus, WelcomeFrame } from "../core/frames";
+import type { ErrorFrame, Frame, HelpNews, OkFrame, TermsStatus, WelcomeFrame } from "../core/frames";
 
 export interface VisitorWelcome extends WelcomeFrame {
   readonly visitorid: string;
@@ -9,7 +9,15 @@ export interface VisitorWelcome extends WelcomeFrame {
   readonly terms: TermsStatus | null;
   /** The co-browse session that the visitor is in. */
   readonly session?: string;
+  /** His wish for help, while it waits or an agent has it. */
+  readonly help?: HelpNews;
 }
+
+export interface HelpFrame extends Frame, HelpNews {
+  readonly type: "help";
+}
+
+export interface HelpAnswer extends OkFrame, HelpNews {}
 
 export interface SignalFrame extends Frame {
   readonly type: "signal";
@@ -37,7 +45,7 @@ export interface SessionFrame extends Frame {
   readonly session: string | null;
 }
 
-export type VisitorFrame = SignalFrame | InvokeFrame | FocusFrame | ErrorFrame;
+export type VisitorFrame = SignalFrame | InvokeFrame | FocusFrame | HelpFrame | ErrorFrame;
 
 export interface SessionAnswer extends OkFrame {
   readonly session: string;

@@ -2,7 +2,7 @@
 
 import type { Emitter } from "../core/emitter";
 import { VestibuleError } from "../core/errors";
-import type { ClientFrame } from "../core/frames";
+import type { ClientFrame, HelpNews } from "../core/frames";
 import type { InvokeFrame, VisitorFrame } from "./frames";
 import { callFunction } from "./functions";
 import type { Inbox } from "./inbox";
@@ -11,6 +11,8 @@ import type { VisitorEvents } from "./options";
 export class Incoming {
   /** Whether this page gets the visitor's signals. */
   focused = false;
+  /** The visitor's wish for help, while it waits or an agent has it. */
+  help: HelpNews | undefined;
 
   constructor(
     private readonly inbox: Inbox,
@@ -29,9 +31,22 @@ export class Incoming {
       case "focus":
       case "blur":
         return this.focus(frame.type === "focus");
+      case "help":
+        return this.helped(frame);
       case "error":
         this.events.emit("error", new VestibuleError(frame.code, frame.msg, frame.field, frame.retry_ms));
     }
+  }
+
+  /** It stands so; without news there is no wish any more. */
+  helped(news: HelpNews | undefined): void {
+    const before = this.help;
+    // One that ended while this page was away.
+    const { help, status, agent } = news ?? { ...before, status: "unavailable" as const };
+    if (help === undefined || (before?.help === help && before.status === status)) return;
+    const now = { help, status, ...(agent && { agent }) };
+    this.help = status === "pending" || status === "accepted" ? now : undefined;
+    this.events.emit("help", now);
   }
 
   focus(focused: boolean): void {

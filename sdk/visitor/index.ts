@@ -2,7 +2,7 @@
 
 export type { ConnectionState } from "../core/connection";
 export { VestibuleError } from "../core/errors";
-export type { SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
+export type { HelpNews, SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
 export type { PresenceData } from "../core/limits";
 export type { UniqueId } from "./frames";
 export type { SessionWish, VisitorEvents, VisitorOptions } from "./options";

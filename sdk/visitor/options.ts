@@ -2,7 +2,7 @@
 
 import type { Environment } from "../core/environment";
 import type { VestibuleError } from "../core/errors";
-import type { TermsStatus } from "../core/frames";
+import type { HelpNews, TermsStatus } from "../core/frames";
 import type { Identity } from "../core/identity";
 import type { Entrance, SessionNews } from "../cobrowse/frames";
 import type { UniqueId } from "./frames";
@@ -59,6 +59,8 @@ export interface VisitorEvents {
   uniqueid: UniqueId;
   /** The unique id's life ended, and the connection with it. */
   close: undefined;
+  /** The visitor asked for help, or it stands otherwise with that; also told to a page that comes later. */
+  help: HelpNews;
   /** A co-browse session of the visitor runs, and this page takes part; `continued` when it began before the page was there. */
   sessionstart: { readonly session: string; readonly continued: boolean };
   /** This page came into it, or back into it: the code that leads agents there, who is there. */

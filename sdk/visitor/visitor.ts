@@ -4,13 +4,13 @@ import { Connection, type ConnectionState } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { browserEnvironment, type Environment } from "../core/environment";
 import { codeOf, VestibuleError } from "../core/errors";
-import type { ClientFrame, SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
+import type { ClientFrame, HelpNews, SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
 import { pageIdentity, type Identity } from "../core/identity";
 import { currentPage } from "../core/lifecycle";
 import { checkVisitorId, type PresenceData } from "../core/limits";
 import { SeenSignals } from "../core/seen";
 import { Attendance } from "./attendance";
-import type { SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
+import type { HelpAnswer, SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
 import { Inbox } from "./inbox";
 import { Incoming } from "./incoming";
 import type { SessionWish, VisitorEvents, VisitorOptions } from "./options";
@@ -209,6 +209,24 @@ export class Visitor {
     await this.connection.request({ type: "message", data });
   }
 
+  /** The visitor's wish for help, while it waits or an agent has it; `help` tells of each change. */
+  get help(): HelpNews | undefined {
+    return this.incoming.help;
+  }
+
+  /** Asks for an agent, in at most 500 bytes of words. A wish that waits already stays as it is. */
+  async askHelp(text = ""): Promise<HelpNews> {
+    await this.whenConnected();
+    const news = await this.connection.persist(() => this.connection.request<HelpAnswer>({ type: "askhelp", text }));
+    this.incoming.helped(news);
+    return news;
+  }
+
+  /** The visitor wants no help any more. */
+  async cancelHelp(): Promise<void> {
+    await this.connection.persist(() => this.connection.request({ type: "cancelhelp" }));
+  }
+
   /** Ends this page's presence at once and forgets its data. */
   disconnect(): void {
     this.wants.signals = this.wants.presence = false;
@@ -258,6 +276,7 @@ export class Visitor {
     this.inbox.welcomed(frame.now);
     this.incoming.focus(frame.focus);
     this.events.emit("connected", { visitorid: frame.visitorid, epoch: frame.epoch, terms: frame.terms });
+    this.incoming.helped(frame.help);
     this.sharing?.welcomed(frame.session);
     if (this.unique) this.askUnique("unique").catch(() => {});
   }
@@ -302,6 +321,7 @@ export class Visitor {
     this.attendance?.end();
     this.attendance = undefined;
     this.incoming.focused = false;
+    this.incoming.help = undefined;
   }
 
   private async listen(): Promise<void> {

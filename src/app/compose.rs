@@ -147,6 +147,7 @@ fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
             grace_ms: presence.grace_ms,
             signal_window_ms: presence.signal_window_ms,
             ack_ms: presence.ack_ms,
+            help_ms: presence.help_ms,
             unknown_until,
         },
         shards: settings.server.workers,
@@ -163,6 +164,7 @@ fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
         },
         most_records: limits.max_records,
         timeline_entries: presence.timeline_entries,
+        most_help: presence.help_requests,
         clock,
     }
 }

@@ -20,8 +20,13 @@ use crate::{
     },
 };
 
-const RULES: Rules =
-    Rules { grace_ms: 50, signal_window_ms: 50, ack_ms: 50, unknown_until: Timestamp(0) };
+const RULES: Rules = Rules {
+    grace_ms: 50,
+    signal_window_ms: 50,
+    ack_ms: 50,
+    help_ms: 60_000,
+    unknown_until: Timestamp(0),
+};
 
 /// A visitor's fields: the newest value of each, with the epoch and sequence of its event.
 type Fields = BTreeMap<(String, String), (u64, u64, Value)>;

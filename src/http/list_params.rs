@@ -79,9 +79,9 @@ impl IntoParams for ListParams {
             ),
             parameter(
                 "sort",
-                "The order: `visitorid`, `since`, `updated` or `data.KEY`, with `-` before it for the greatest first; visitors \
+                "The order: `visitorid`, `since`, `updated`, `help` or `data.KEY`, with `-` before it for the greatest first; visitors \
                  without a value come last. `visitorid` when missing.",
-                pattern(&format!(r"^-?(visitorid|since|updated|data\.{})$", key())).into(),
+                pattern(&format!(r"^-?(visitorid|since|updated|help|data\.{})$", key())).into(),
             ),
             parameter(
                 "uniqueid",
@@ -115,6 +115,8 @@ fn clauses() -> Vec<Parameter> {
     ));
     let terms = words(&["none", "displayed", "accepted", "declined"]);
     all.push(parameter("terms", "Only visitors who stand so with the terms.", terms));
+    let help = words(&["none", "pending", "accepted"]);
+    all.push(parameter("help", "Only visitors whose wish for help stands so.", help));
     for (field, what) in [("since", "became connected"), ("updated", "were last heard of")] {
         for operator in ["before", "after"] {
             let description =

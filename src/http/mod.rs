@@ -11,6 +11,7 @@ pub mod explain;
 pub mod extract;
 pub mod guard;
 pub mod headers;
+pub mod help;
 pub mod keys;
 pub mod links;
 pub mod list_params;

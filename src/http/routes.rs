@@ -3,8 +3,8 @@
 use actix_web::web::ServiceConfig;
 
 use super::{
-    assets, documents, events, explain, keys, links, operations, pages, past_sessions, revocations,
-    sessions, signals, tokens, visitors, watch, webhooks,
+    assets, documents, events, explain, help, keys, links, operations, pages, past_sessions,
+    revocations, sessions, signals, tokens, visitors, watch, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -19,6 +19,9 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(visitors::list)
         .service(visitors::one)
         .service(explain::explain)
+        .service(help::list)
+        .service(help::claim)
+        .service(help::decline)
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)

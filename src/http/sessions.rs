@@ -241,7 +241,7 @@ pub async fn begin(
             return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
         }
         (None, None, None, Some(reference)) => {
-            let is_called = |view: &SessionView| view.labels.reference.as_ref() == Some(&reference);
+            let is_called = |view: &SessionView| view.reference.as_ref() == Some(&reference);
             let found = state.cobrowse.running(&group, is_called, None, 1).pop();
             let (session, _) = found.ok_or_else(unknown)?;
             let session = SessionKey { group, session };
@@ -314,7 +314,7 @@ pub async fn list(
     let limit = paging::limit(limit, paging::USUAL)?;
     let is_asked_for = |view: &SessionView| {
         visitorid.as_ref().is_none_or(|visitor| view.visitorid == *visitor)
-            && (reference.is_none() || view.labels.reference == reference)
+            && (reference.is_none() || view.reference == reference)
             && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *bearer.0.subject))
     };
     let found = state.cobrowse.running(&parse(&group)?, is_asked_for, cursor, limit);

@@ -22,6 +22,7 @@ pub fn row(id: &str) -> Row {
         sockets: 1,
         visibility: None,
         terms: None,
+        help: None,
         data: PresenceData::EMPTY,
     }
 }

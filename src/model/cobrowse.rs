@@ -288,13 +288,11 @@ pub struct SessionTold {
 }
 
 /// What a session is called in other systems.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
     /// Its name there, such as a chat's, by which it can be found while it runs.
-    #[schema(required = true)]
     pub reference: Option<Reference>,
     /// Its name in reports; kept with it in the history.
-    #[schema(required = true)]
     pub reportingid: Option<Reference>,
 }
 

@@ -54,6 +54,8 @@ error_codes! {
     VisitorNotPresent = "visitornotpresent", 404;
     /// No such thing.
     NotFound = "notfound", 404;
+    /// Somebody else has it already.
+    Taken = "taken", 409;
     /// The address takes other methods only; `Allow` names them.
     Method = "method", 405;
     /// A body, frame or record over its limit.

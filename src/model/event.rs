@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::{
     error::Problem,
+    help::HelpNews,
     ids::{GroupId, InvalidId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
@@ -128,6 +129,8 @@ pub enum EventKind {
         /// The id under which the visitor is known from now on.
         visitorid: VisitorId,
     },
+    /// The visitor asks for help, or it stands otherwise with that.
+    HelpRequest(HelpNews),
 }
 
 /// A place in the order of one visitor's events.
@@ -146,7 +149,7 @@ impl Position {
 
 impl EventKind {
     /// The words in `type`; the one at place `n` belongs to the kind with the index `n`.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         "visitorconn",
         "visitorsock",
         "presence",
@@ -156,6 +159,7 @@ impl EventKind {
         "visitorsessionend",
         "visitorerror",
         "visitorjoined",
+        "helprequest",
     ];
 
     /// The kind's place in [`EventKind::NAMES`].
@@ -171,6 +175,7 @@ impl EventKind {
             Self::VisitorSessionEnd { .. } => 6,
             Self::VisitorError(_) => 7,
             Self::VisitorJoined { .. } => 8,
+            Self::HelpRequest(_) => 9,
         }
     }
 }
@@ -282,6 +287,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::{help::HelpStatus, ids::HelpId};
 
     #[test]
     fn an_event_id_is_one_of_its_own_and_holds_no_full_stop() {
@@ -311,6 +317,12 @@ mod tests {
                 params: None,
             }),
             EventKind::VisitorJoined { visitorid: "ada".parse().unwrap() },
+            EventKind::HelpRequest(HelpNews {
+                help: HelpId::from_u128(7),
+                status: HelpStatus::Pending,
+                agent: None,
+                text: None,
+            }),
         ];
         for (place, kind) in kinds.iter().enumerate() {
             assert_eq!(kind.index(), place);

@@ -292,6 +292,11 @@ time_id!(
     SessionId
 );
 
+time_id!(
+    /// Names one visitor's wish for help, for ever. Written as 32 hexadecimal digits; sorts by time.
+    HelpId
+);
+
 /// Names one co-browse session in the whole service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionKey {

@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 use super::{
     error::Problem,
     event::{TermsStatus, Visibility},
+    help::HelpView,
     ids::VisitorId,
     json::Json,
     presence::{PresenceData, PresenceUpdate},
@@ -51,6 +52,9 @@ pub struct Row {
     /// Where he stands with the terms.
     #[schema(required = true)]
     pub terms: Option<TermsStatus>,
+    /// What he wants of agents: his wish for help, while it waits or an agent has it.
+    #[schema(required = true)]
+    pub help: Option<Box<HelpView>>,
     /// The merged presence data.
     #[schema(value_type = PresenceUpdate)]
     pub data: PresenceData,

@@ -5,6 +5,7 @@ pub mod cobrowse;
 pub mod error;
 pub mod event;
 pub mod explain;
+pub mod help;
 pub mod ids;
 pub mod json;
 pub mod list;

@@ -6,7 +6,8 @@ use utoipa::ToSchema;
 use super::{
     close::CloseCode,
     error::ErrorCode,
-    ids::{InvalidId, SignalId, SocketAddress, TabId, VisitorId, as_text},
+    help::HelpStatus,
+    ids::{HelpId, InvalidId, SignalId, SocketAddress, TabId, VisitorId, as_text},
     signal::Outcome,
 };
 use crate::clock::Timestamp;
@@ -119,6 +120,13 @@ pub enum Note {
         /// Why.
         cause: ErrorCode,
     },
+    /// He asked for help, or it stands otherwise with that.
+    Help {
+        /// Which wish.
+        help: HelpId,
+        /// How it stands.
+        status: HelpStatus,
+    },
     /// The function that a signal named did not run to its end.
     InvokeFailed {
         /// The signal.
@@ -146,7 +154,8 @@ impl Note {
             | Self::Transit { .. }
             | Self::Returned
             | Self::Left { .. }
-            | Self::Joined { .. } => None,
+            | Self::Joined { .. }
+            | Self::Help { .. } => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod explain;
+mod help;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -13,6 +14,8 @@ use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},
 };
+
+use dashmap::DashMap;
 
 use self::delivery::{CodeDelivery, VisitorDelivery};
 pub use self::unique::UniqueKind;
@@ -30,6 +33,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         event::{Event, EventKind, Position},
+        help::HelpStatus,
         ids::{GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
         list::Row,
         protocol::agent::ToAgent,
@@ -58,6 +62,8 @@ pub trait Post: Send + Sync {
     fn agent(&self, to: SocketId, message: &ToAgent);
     /// A signal ended so.
     fn settled(&self, outcome: Outcome);
+    /// A wish for help stands so.
+    fn helped(&self, _status: HelpStatus) {}
 }
 
 /// Hears what is told of every visitor, once, whoever watches; of one visitor in its order. Called by the thread that
@@ -90,6 +96,8 @@ pub struct Options {
     pub most_records: usize,
     /// What happened to visitors: entries that are remembered for `explain`.
     pub timeline_entries: usize,
+    /// Wishes for help of one group that may wait at a time.
+    pub most_help: usize,
     /// The clock.
     pub clock: Clock,
 }
@@ -113,6 +121,7 @@ struct Shared {
     post: Arc<dyn Post>,
     taps: Box<[Arc<dyn Tap>]>,
     figures: Figures,
+    most_help: usize,
 }
 
 /// Sums over all visitors, kept up with every change.
@@ -121,10 +130,17 @@ pub struct Figures {
     connected: AtomicI64,
     in_transit: AtomicI64,
     held: AtomicI64,
+    asking: AtomicI64,
+    /// Of each group: wishes for help that wait.
+    asking_by_group: DashMap<GroupId, i64>,
 }
 
 impl Figures {
-    fn add(&self, share: Share) {
+    fn add(&self, group: &GroupId, share: Share) {
+        self.asking.fetch_add(share.asking, Ordering::Relaxed);
+        if share.asking != 0 {
+            *self.asking_by_group.entry(group.clone()).or_default() += share.asking;
+        }
         self.connected.fetch_add(share.connected, Ordering::Relaxed);
         self.in_transit.fetch_add(share.in_transit, Ordering::Relaxed);
         self.held.fetch_add(share.held, Ordering::Relaxed);
@@ -137,6 +153,7 @@ impl Figures {
             connected: self.connected.load(Ordering::Relaxed),
             in_transit: self.in_transit.load(Ordering::Relaxed),
             held: self.held.load(Ordering::Relaxed),
+            asking: self.asking.load(Ordering::Relaxed),
         }
     }
 }
@@ -146,6 +163,7 @@ impl Presence {
     pub fn new(options: Options, post: Arc<dyn Post>, taps: Vec<Arc<dyn Tap>>) -> Self {
         let Options { node, rules, shards, unique_life_ms, unique_digits, most_records, .. } =
             options;
+        let most_help = options.most_help;
         let clock = options.clock;
         let (watchers, taps) = (Watchers::new(options.watches), taps.into());
         let timelines = Timelines::new(shards, options.timeline_entries);
@@ -157,6 +175,7 @@ impl Presence {
             post,
             taps,
             figures: Figures::default(),
+            most_help,
         });
         let delivery = VisitorDelivery(Arc::clone(&shared));
         let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
@@ -207,7 +226,7 @@ impl Presence {
     pub(super) fn count_restored(&self) {
         let Shared { taps, figures, .. } = &*self.shared;
         self.visitors.for_each(|key, visitor| {
-            figures.add(visitor.share());
+            figures.add(&key.group, visitor.share());
             if let Some(row) = visitor.row(&key.visitor).map(Arc::new) {
                 taps.iter().for_each(|tap| tap.listed(key, Some(&row)));
             }
@@ -403,14 +422,15 @@ impl Presence {
         let left = key.clone();
         let command = Command::Join { page, known: known.visitor.clone() };
         self.submit(key, command, move |reply| match reply {
-            Ok(Reply::Joined { data, terms, sharing }) => {
+            Ok(Reply::Joined { data, terms, sharing, help }) => {
                 // A turn of that record later: by then its watchers have gone over, and hear what is inherited.
                 let (anonymous, next) = (left, presence.clone());
                 presence.read(
                     anonymous,
                     |_| (),
                     move |_| {
-                        next.submit(known, Command::Inherit { data, terms, sharing }, |_| done());
+                        let inherit = Command::Inherit { data, terms, sharing, help };
+                        next.submit(known, inherit, |_| done());
                     },
                 );
             }

@@ -5,6 +5,7 @@
 //! * [`command`] names what can happen and what follows from it,
 //! * `pages`: connecting, leaving, grace, focus, visibility,
 //! * `held`: the signals that wait, and their outcomes,
+//! * `help`: his wish for help, and who takes it,
 //! * `identity`: anonymous visitors who become known, and unique ids,
 //! * `sharing`: the co-browse session that he has,
 //! * `view`: what readers and watchers see,
@@ -12,6 +13,7 @@
 
 pub mod command;
 mod held;
+pub mod help;
 mod identity;
 #[cfg(test)]
 mod model_test;
@@ -30,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     command::{Command, Effect, Reply},
     held::Signals,
+    help::Help,
     sharing::Sharing,
 };
 use crate::{
@@ -57,6 +60,8 @@ pub struct Rules {
     pub signal_window_ms: u64,
     /// How long a live page has to acknowledge a signal, in ms.
     pub ack_ms: u64,
+    /// How long a visitor waits for help before nobody comes, in ms.
+    pub help_ms: u64,
     /// Until this moment a visitor without a record may be in transit, because this service lost its records
     /// (design section 2.8). Zero when it lost none.
     pub unknown_until: Timestamp,
@@ -121,6 +126,9 @@ pub struct Visitor {
     /// His co-browse session.
     #[serde(default)]
     sharing: Option<Sharing>,
+    /// His wish for help.
+    #[serde(default)]
+    help: Option<Box<Help>>,
     /// A watcher waits for the state that is unknown yet.
     awaited: bool,
     signals: Signals,
@@ -173,6 +181,7 @@ impl Visitor {
             from: None,
             unique: None,
             sharing: None,
+            help: None,
             awaited: false,
             signals: Signals::default(),
         }
@@ -242,9 +251,16 @@ impl Visitor {
             }
             Command::Signal(submission) => self.signal(*submission, &mut step),
             Command::Join { page, known } => self.join(page, known, &mut step),
-            Command::Inherit { data, terms, sharing } => {
-                self.inherit(&data, terms, sharing, &mut step)
+            Command::Inherit { data, terms, sharing, help } => {
+                self.take_session_along(sharing, &mut step);
+                let reply = self.inherit(&data, terms, &mut step);
+                self.take_help_along(help, &mut step);
+                reply
             }
+            Command::AskHelp { id, text } => self.ask_help(id, text, &mut step),
+            Command::CancelHelp => self.cancel_help(&mut step),
+            Command::ClaimHelp { id, helper } => self.claim_help(id, helper, &mut step),
+            Command::DeclineHelp { id } => self.decline_help(id, &mut step),
             Command::SessionBegins { session } => self.session_begins(session, &mut step),
             Command::SessionStarted { session } => self.session_started(session, &mut step),
             Command::SessionOver { session, reason } => {
@@ -294,7 +310,7 @@ impl Visitor {
             _ => None,
         };
         let signals = self.signals.deadline(self.is_listening());
-        [phase, window, signals].into_iter().flatten().min()
+        [phase, window, signals, self.help_deadline()].into_iter().flatten().min()
     }
 
     /// Whether the record says no more than no record at all.
@@ -314,6 +330,7 @@ impl Visitor {
     }
 
     fn let_time_pass(&mut self, step: &mut Step<'_>) {
+        self.help_expires(step);
         match self.phase {
             Phase::Transit { until } if until <= step.now => self.leave(LeaveCause::Grace, step),
             Phase::Unknown { until } if until <= step.now => {

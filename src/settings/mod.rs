@@ -403,6 +403,10 @@ pub struct Presence {
     pub unique_id_seconds: u64,
     /// Length of a unique id, digits.
     pub unique_id_digits: u8,
+    /// How long a visitor waits for help.
+    pub help_ms: u64,
+    /// Visitors of one group who may wait for help at a time.
+    pub help_requests: usize,
     /// Things that happened that are remembered for `explain`, in all.
     pub timeline_entries: usize,
 }

@@ -268,6 +268,8 @@ fn presence(wire: &wire::Presence) -> Checked<Presence> {
         ack_ms: within("ack_ms", wire.ack_ms, 100..=HOUR_MS)?,
         unique_id_seconds: within("unique_id_seconds", wire.unique_id_seconds, 1..=86_400)?,
         unique_id_digits: number("presence.unique_id_digits", wire.unique_id_digits, 4..=12)?,
+        help_ms: within("help_seconds", wire.help_seconds, 1..=86_400)? * 1_000,
+        help_requests: number("presence.help_requests", wire.help_requests, 0..=1_000_000)?,
         timeline_entries: number(
             "presence.timeline_entries",
             wire.timeline_entries,

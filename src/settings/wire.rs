@@ -284,6 +284,10 @@ sections! {
         unique_id_seconds: u64 = 300,
         /// Length of a unique id, digits, 4 to 12. Default 6.
         unique_id_digits: u64 = 6,
+        /// How long a visitor who asks for help waits before he is told that nobody comes, seconds. Default 300.
+        help_seconds: u64 = 300,
+        /// Visitors of one group who may wait for help at a time. Default 1000.
+        help_requests: u64 = 1_000,
         /// Things that happened to visitors that are remembered for `explain`, in all. Default 65536.
         timeline_entries: u64 = 65_536,
     }

@@ -201,6 +201,7 @@ impl AgentSocket {
             }
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
+            AgentMessage::Help { .. } => Some(Scope::SESSION),
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
@@ -268,6 +269,20 @@ impl AgentSocket {
                         Err(problem) => refuse(&outbox, request, problem),
                     });
                 });
+            }
+            AgentMessage::Help { visitor, help, comes } => {
+                let visitorid = Some(visitor.clone());
+                let key = VisitorKey { group, visitor };
+                let answered = move |done: Result<(), Problem>| match done {
+                    Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
+                    Err(problem) => refuse(&outbox, request, problem),
+                };
+                if comes {
+                    let claimed = move |told: Result<_, Problem>| answered(told.map(|_| ()));
+                    presence.claim_help(key, help, (&**agent).into(), claimed);
+                } else {
+                    presence.decline_help(key, help, answered);
+                }
             }
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());

@@ -191,10 +191,11 @@ impl SocketService {
     pub fn refresh_metrics(&self) {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let visitors = self.presence.visitors();
-        let Share { connected, in_transit, held } = self.presence.figures().sums();
+        let Share { connected, in_transit, held, asking } = self.presence.figures().sums();
         self.metrics.visitors_connected.set(connected);
         self.metrics.visitors_in_transit.set(in_transit);
         self.metrics.signals_held.set(held);
+        self.metrics.help_waiting.set(asking);
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
         self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
@@ -347,6 +348,7 @@ pub fn close_of(problem: &Problem) -> Close {
         | ErrorCode::ForbiddenFunction
         | ErrorCode::VisitorNotPresent
         | ErrorCode::NotFound
+        | ErrorCode::Taken
         | ErrorCode::Method => CloseCode::BadRequest,
     };
     Close { code, retry_ms: problem.retry_ms }

@@ -23,6 +23,7 @@ use crate::{
         close::CloseCode,
         cobrowse::{ConsentTo, MemberView, SessionOffer, SessionTold},
         event::Event,
+        help::HelpStatus,
         ids::{GroupId, SignalId, SocketId, VisitorId},
         protocol::{
             agent::ToAgent,
@@ -34,7 +35,7 @@ use crate::{
     presence::{handle::Post, visitor::command::ToPage},
     telemetry::{
         Metrics,
-        labels::{SignalEnd, SocketKind},
+        labels::{HelpState, SignalEnd, SocketKind},
     },
 };
 
@@ -199,6 +200,7 @@ impl Post for Sockets {
             ToPage::Session(session) => {
                 line.page(Class::Latest(SESSION), &ToVisitor::Session { session });
             }
+            ToPage::Help(told) => line.page(Class::Reliable, &ToVisitor::Help(told)),
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
@@ -225,6 +227,16 @@ impl Post for Sockets {
             Outcome::Held => return,
         };
         self.metrics.signals.of(end).inc();
+    }
+
+    fn helped(&self, status: HelpStatus) {
+        let state = match status {
+            HelpStatus::Pending => HelpState::Pending,
+            HelpStatus::Accepted => HelpState::Accepted,
+            HelpStatus::Unavailable => HelpState::Unavailable,
+            HelpStatus::Canceled => HelpState::Canceled,
+        };
+        self.metrics.help_requests.of(state).inc();
     }
 }
 

@@ -176,6 +176,23 @@ impl VisitorSocket {
                 self.end_session(key, text, request);
                 return ControlFlow::Continue(());
             }
+            VisitorMessage::AskHelp { text } => {
+                presence.ask_help(key, text, move |asked| match (asked, request) {
+                    (Ok(told), Some(request)) => {
+                        voice.say(&ToVisitor::answer(request, |ok| ok.help = Some(told)));
+                    }
+                    (Ok(_), None) => {}
+                    (Err(problem), _) => voice.refuse(request, problem),
+                });
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::CancelHelp => {
+                presence.cancel_help(key, move |done| match done {
+                    Ok(()) => voice.done(request),
+                    Err(problem) => voice.refuse(request, problem),
+                });
+                return ControlFlow::Continue(());
+            }
             VisitorMessage::Disconnect => {
                 voice.done(request);
                 self.page.iter_mut().for_each(|page| page.departure = Departure::Disconnect);

@@ -155,6 +155,18 @@ labels! {
         Refused = "refused",
     }
 
+    /// How a visitor's wish for help stood.
+    HelpState, "status" {
+        /// He asked.
+        Pending = "pending",
+        /// An agent took it.
+        Accepted = "accepted",
+        /// Nobody came.
+        Unavailable = "unavailable",
+        /// He wanted it no more, or left.
+        Canceled = "canceled",
+    }
+
     /// What came of asking an issuer for his keys.
     FetchResult, "result" {
         /// His keys are known.
@@ -296,6 +308,7 @@ mod tests {
         check::<Limiter>();
         check::<Limited>();
         check::<SignalEnd>();
+        check::<HelpState>();
         check::<FetchResult>();
         check::<TlsHandshake>();
         check::<StreamEnd>();

@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    FetchResult, HandshakeResult, Label, Limited, Limiter, OutboxClass, ReloadResult, SignalEnd,
-    SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
+    FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter, OutboxClass, ReloadResult,
+    SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -143,6 +143,8 @@ figures! {
     list_duration_seconds: Histogram = "Time of one round of work on a group's lists";
     signals: Labelled<SignalEnd, Counter> = "Signals by outcome";
     signals_held: Gauge = "Signals that wait for an acknowledgement";
+    help_requests: Labelled<HelpState, Counter> = "Visitors' wishes for help, by what became of them";
+    help_waiting: Gauge = "Visitors who wait for help";
     events_published: Counter = "Events of groups whose events are kept";
     events_kept: Gauge = "Events kept for readers who come back";
     events_kept_bytes: Gauge = "Bytes that they take";

@@ -11,7 +11,7 @@ import { useStage } from "./support/stage";
 
 const stage = useStage();
 
-const EVENTS = ["connection", "connectionReset", "sessionRequest", "sessionStart", "sessionContinue", "sessionEnd", "newObserver", "observerUpdate", "observerGone", "observersCount"];
+const EVENTS = ["connection", "connectionReset", "sessionRequest", "sessionStart", "sessionContinue", "sessionEnd", "newObserver", "observerUpdate", "observerGone", "observersCount", "agentRequestUpdate"];
 
 /** What pages put before the script: a function that keeps calls until it is there. */
 const stub = (origin: string): string => `(function (page) {
@@ -122,6 +122,26 @@ test("an agent who views is asked for, told of, and gone again; the visitor ends
   await desktop.status("terminated");
   await visitor.journal.next("sessionEnd");
   expect(visitor.journal.all("sessionStart")).toHaveLength(1);
+});
+
+test("a visitor asks for an agent, changes his mind, asks again, and one comes", async () => {
+  const visitor = await ScriptedVisitor.open("{}");
+  const visitorid = await visitor.connected();
+  const becomes = async (status: string): Promise<void> => expect(await visitor.journal.next("agentRequestUpdate")).toEqual([status]);
+  await visitor.call("requestAgent");
+  await becomes("pending");
+  await visitor.call("cancelRequestAgent");
+  await becomes("canceled");
+  await visitor.call("requestAgent");
+  await becomes("pending");
+  // The next page knows of it, and the visitor is still the same.
+  await visitor.page.reload();
+  await becomes("pending");
+  const token = await stage.token();
+  const requests = await stage.server.rest("GET", `/groups/${GROUP}/requests`, token);
+  const wish = requests.body.requests.find((request: { visitorid: string }) => request.visitorid === visitorid);
+  expect((await stage.server.rest("POST", `/groups/${GROUP}/requests/claim`, token, { visitorid, help: wish.help })).status).toBe(200);
+  await becomes("accepted");
 });
 
 test("what the page says reaches the desktop, and nobody else's secret with it", async () => {

@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod explain;
 mod guesses;
+mod help;
 mod issuers;
 mod keys;
 mod limits;

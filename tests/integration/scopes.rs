@@ -71,6 +71,17 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
             Scope("operate"),
             Value::Null,
         ),
+        ("GET /v1/groups/{group}/requests", Scope("read"), Value::Null),
+        (
+            "POST /v1/groups/{group}/requests/claim",
+            Scope("session"),
+            json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
+        ),
+        (
+            "POST /v1/groups/{group}/requests/decline",
+            Scope("session"),
+            json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
+        ),
         ("POST /v1/groups/{group}/sessions", Scope("session"), json!({"visitorid": "ada"})),
         ("GET /v1/groups/{group}/sessions", Scope("session"), Value::Null),
         ("GET /v1/groups/{group}/past-sessions", Scope("session"), Value::Null),
@@ -142,6 +153,16 @@ fn messages() -> Vec<(&'static str, Option<&'static str>, Value)> {
             "invoke",
             Some("invoke"),
             json!({"visitorid": "ada", "func": "GLANCE.Test.run", "args": {}}),
+        ),
+        (
+            "claimhelp",
+            Some("session"),
+            json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
+        ),
+        (
+            "declinehelp",
+            Some("session"),
+            json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
         ),
         ("disconnect", None, json!({})),
     ]
@@ -244,9 +265,12 @@ async fn a_route_wants_its_scope_and_no_other() {
 #[tokio::test]
 async fn a_message_wants_its_scope_and_no_other() {
     let server = Server::start();
-    let _page = server.page("ada", "t").opens().await;
+    let mut page = server.page("ada", "t").opens().await;
     for (kind, needs, mut message) in messages() {
         message["type"] = kind.into();
+        if kind.ends_with("help") {
+            message["help"] = page.ok(json!({"type": "askhelp"})).await["help"].clone();
+        }
         let word = async |token: &str| {
             let mut agent = server.agent_with(token).await;
             let answer = agent.ask(message.clone()).await;

@@ -25,6 +25,7 @@ async fn a_visitor_reads_as_the_protocol_says() {
         "sockets",
         "visibility",
         "terms",
+        "help",
         "data",
         "tabs",
         "held",

@@ -18,6 +18,7 @@ export const EVENTS = [
   "sessionStart",
   "sessionContinue",
   "sessionEnd",
+  "agentRequestUpdate",
   "newObserver",
   "observerUpdate",
   "observerGone",
@@ -99,6 +100,15 @@ export class Client {
     this.visitor?.message(message).catch((error: Error) => warn(error));
   }
 
+  /** Asks for an agent, until one comes, nobody can, or he wants none any more. */
+  requestAgent(): void {
+    this.present().askHelp().catch((error: Error) => warn(error));
+  }
+
+  cancelAgentRequest(): void {
+    this.visitor?.cancelHelp().catch((error: Error) => warn(error));
+  }
+
   get shortId(): string {
     return this.present().visitorid;
   }
@@ -124,6 +134,8 @@ export class Client {
       this.config.onConnection?.();
     });
     visitor.on("error", (error) => warn(error));
+    // The core has the same words for it.
+    visitor.on("help", ({ status }) => this.emit("agentRequestUpdate", status));
     visitor.on("sessionstart", ({ continued }) => {
       this.continued = continued;
       this.isShown = false;

@@ -1,5 +1,6 @@
 /** Every page of the shop loads this; `data-page` of the body says which page it is. */
 
+import { offerHelp } from "./ask-help";
 import { showAccount } from "./account-page";
 import { showBadge } from "./badge";
 import { emptyCart, wireCart } from "./cart";
@@ -30,4 +31,5 @@ void startPresence(showNote, (visitor) => {
   offerFunctions();
   if (page === "help") openWithCode(visitor);
   else visitor.connect();
+  if (visitor.core) offerHelp(visitor.core);
 });

@@ -9,11 +9,22 @@ export interface Failure {
   msg?: string;
 }
 
+/** How it stands with a visitor's wish for help. */
+export interface HelpNews {
+  help: string;
+  status: "pending" | "accepted" | "unavailable" | "canceled";
+  agent?: string;
+}
+
 /** The connection below a visitor object: Vestibule's own, beyond the original interface. */
 export interface VisitorCore {
   readonly visitorid: string;
   on(event: "connected", handler: () => void): unknown;
   on(event: "disconnected", handler: (end: { code: string; retrying: boolean }) => void): unknown;
+  on(event: "help", handler: (news: HelpNews) => void): unknown;
+  readonly help?: HelpNews | undefined;
+  askHelp(text?: string): Promise<HelpNews>;
+  cancelHelp(): Promise<void>;
 }
 
 export interface VisitorObject {

@@ -363,7 +363,9 @@ impl Life {
                 Effect::Lost { .. } => unreachable!("nothing panics here"),
                 Effect::Ended(summary) => {
                     self.ends += 1;
-                    assert_eq!((&summary.code, &summary.labels), (&Some(code()), &labels()));
+                    assert_eq!(summary.code, Some(code()));
+                    assert_eq!(summary.reference, labels().reference);
+                    assert_eq!(summary.reportingid, labels().reportingid);
                     assert!(summary.created <= summary.ended);
                     assert!(summary.pages.iter().all(|visit| visit.left >= Some(visit.entered)));
                     assert!(summary.parts.iter().all(|part| part.left >= Some(part.joined)));

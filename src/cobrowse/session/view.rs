@@ -8,10 +8,10 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, EndReason, HandedOver, Labels, MemberView, PageView,
-            Permissions, Role, UserId, ViewState, Visit,
+            ConsentEntry, ConsentState, EndReason, HandedOver, MemberView, PageView, Permissions,
+            Role, UserId, ViewState, Visit,
         },
-        ids::{Code, VisitorId},
+        ids::{Code, Reference, VisitorId},
         watch::Metadata,
     },
 };
@@ -24,10 +24,12 @@ pub struct SessionView {
     /// The code that leads here, if there is one.
     #[schema(required = true)]
     pub code: Option<Code>,
-    /// What it is called elsewhere.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub labels: Labels,
+    /// What it is called in another system, such as a chat, by which it can be found while it runs.
+    #[schema(required = true)]
+    pub reference: Option<Reference>,
+    /// What it is called in reports.
+    #[schema(required = true)]
+    pub reportingid: Option<Reference>,
     /// What the links by which agents came carry for their back ends.
     pub metadata: Metadata,
     /// When it was made, in Unix milliseconds.
@@ -94,10 +96,14 @@ pub struct Summary {
     /// The code that led here, if there was one.
     #[schema(required = true)]
     pub code: Option<Code>,
-    /// What it was called elsewhere.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub labels: Labels,
+    /// What it was called in another system.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reference: Option<Reference>,
+    /// What it is called in reports.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reportingid: Option<Reference>,
     /// What the links by which agents came carried for their back ends.
     #[serde(default)]
     #[schema(required = true)]
@@ -153,8 +159,9 @@ impl Open {
         SessionView {
             visitorid: self.visitor.clone(),
             code: self.code.clone(),
+            reference: self.labels.reference.clone(),
+            reportingid: self.labels.reportingid.clone(),
             metadata: self.metadata.clone(),
-            labels: self.labels.clone(),
             created: self.created,
             activated: self.activated,
             active: self.is_active(),
@@ -216,8 +223,9 @@ impl Open {
         Summary {
             visitorid: self.visitor,
             code: self.code,
+            reference: self.labels.reference,
+            reportingid: self.labels.reportingid,
             metadata: self.metadata,
-            labels: self.labels,
             created: self.created,
             activated: self.activated,
             ended,

@@ -153,6 +153,7 @@ mod tests {
             sockets: 1,
             visibility: None,
             terms: None,
+            help: None,
             data,
         };
         let group = "12345".parse().unwrap();

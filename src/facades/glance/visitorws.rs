@@ -149,6 +149,7 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
         | ToVisitor::SessionEvent(_)
+        | ToVisitor::Help(_)
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))

@@ -180,6 +180,7 @@ mod tests {
             sockets: 1,
             visibility: None,
             terms: None,
+            help: None,
             data,
         };
         let group = "12345".parse().unwrap();

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::Facts;
 use crate::model::{
     event::{TermsStatus, Visibility},
+    help::{HelpStatus, HelpView},
     presence::Scalar,
 };
 
@@ -29,6 +30,8 @@ enum Clause {
     Transit(bool),
     Visible(bool),
     Terms(Terms),
+    /// No wish for help; or one, and whether an agent has it.
+    Help(Option<bool>),
     Since(Bound),
     Updated(Bound),
 }
@@ -84,6 +87,12 @@ impl Filter {
     /// Everybody.
     pub const ALL: Self = Self(Vec::new());
 
+    /// Those who wait for help.
+    #[must_use]
+    pub fn waiting_for_help() -> Self {
+        Self(vec![Clause::Help(Some(false))])
+    }
+
     /// Whether it lets everybody pass.
     #[must_use]
     pub fn is_all(&self) -> bool {
@@ -121,6 +130,10 @@ impl Clause {
                         Some(TermsStatus::Accepted) => Terms::Accepted,
                         Some(TermsStatus::Declined) => Terms::Declined,
                     }
+            }
+            Self::Help(wanted) => {
+                let accepted = |help: &HelpView| help.status == HelpStatus::Accepted;
+                *wanted == row.help.as_deref().map(accepted)
             }
             Self::Since(bound) => bound.holds(row.since.0),
             Self::Updated(bound) => bound.holds(row.updated.0),

@@ -6,7 +6,7 @@ use crate::model::{
     presence::{MAX_KEY_CHARACTERS, Scalar},
 };
 
-/// The order of a list: `since`, `updated`, `visitorid` or `data.KEY`, with `-` before it for the greatest first. Rows
+/// The order of a list: `since`, `updated`, `help` (when it was asked for), `visitorid` or `data.KEY`, with `-` before it for the greatest first. Rows
 /// without a value come last either way; rows with equal values are in the order of their visitor ids.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sort {
@@ -19,6 +19,7 @@ enum By {
     Visitor,
     Since,
     Updated,
+    Help,
     Data(Box<str>),
 }
 
@@ -47,6 +48,8 @@ pub struct Place {
 impl Sort {
     /// By visitor id, the least first.
     pub const BY_VISITOR: Self = Self { by: By::Visitor, descending: false };
+    /// By the time of asking for help, the earliest first.
+    pub const LONGEST_WAITING: Self = Self { by: By::Help, descending: false };
     /// By the time of becoming connected, the latest first.
     pub const NEWEST_FIRST: Self = Self { by: By::Since, descending: true };
 
@@ -57,6 +60,7 @@ impl Sort {
             By::Visitor => Rank::Missing,
             By::Since => Rank::Time(row.since.0),
             By::Updated => Rank::Time(row.updated.0),
+            By::Help => row.help.as_ref().map_or(Rank::Missing, |help| Rank::Time(help.asked.0)),
             By::Data(key) => match facts.value(key) {
                 Some(Scalar::Text(text)) => Rank::Text(text.clone()),
                 Some(Scalar::Number(number)) => number.as_f64().map_or(Rank::Missing, Rank::Number),
@@ -136,12 +140,13 @@ impl FromStr for Sort {
             "visitorid" => By::Visitor,
             "since" => By::Since,
             "updated" => By::Updated,
+            "help" => By::Help,
             _ => match name.strip_prefix("data.") {
                 Some(key) if (1..=MAX_KEY_CHARACTERS).contains(&key.chars().count()) => {
                     By::Data(key.into())
                 }
                 _ => {
-                    let rule = "must be visitorid, since, updated or data.KEY, with - before it \
+                    let rule = "must be visitorid, since, updated, help or data.KEY, with - before it \
                         for the greatest first";
                     return Err(Problem::field("sort", rule));
                 }
@@ -160,6 +165,7 @@ impl fmt::Display for Sort {
             By::Visitor => f.write_str("visitorid"),
             By::Since => f.write_str("since"),
             By::Updated => f.write_str("updated"),
+            By::Help => f.write_str("help"),
             By::Data(key) => write!(f, "data.{key}"),
         }
     }

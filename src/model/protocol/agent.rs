@@ -12,7 +12,7 @@ use crate::{
         cobrowse::SessionOffer,
         error::Problem,
         event::Position,
-        ids::{Code, IdempotencyKey, SignalId, VisitorId},
+        ids::{Code, HelpId, IdempotencyKey, SignalId, VisitorId},
         list::{ListQuery, Row},
         signal::{InvokeFailure, Message, Outcome, Target},
         view::VisitorView,
@@ -43,6 +43,11 @@ kinds! {
         Signal = "signal",
         /// Calls a function of the visitor's page (scope `invoke`). `ok` as for `signal`.
         Invoke = "invoke",
+        /// Takes a visitor's wish for help (scope `session`), and exactly one agent does; the others are refused with
+        /// `taken`, and with `notfound` when the visitor does not ask any more. `ok` carries `visitorid`.
+        ClaimHelp = "claimhelp",
+        /// Says that nobody comes (scope `session`). Refused like a claim.
+        DeclineHelp = "declinehelp",
         /// Leaves; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -101,6 +106,15 @@ pub enum AgentMessage {
         /// The sender's retry key.
         key: Option<IdempotencyKey>,
     },
+    /// Takes a wish for help, or says that nobody comes.
+    Help {
+        /// Whose.
+        visitor: VisitorId,
+        /// Which.
+        help: HelpId,
+        /// Which of the two.
+        comes: bool,
+    },
     /// Leaves.
     Disconnect,
 }
@@ -147,6 +161,11 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             };
             AgentMessage::Send { to, message, target: fields.target.unwrap_or_default(), key }
         }
+        AgentKind::ClaimHelp | AgentKind::DeclineHelp => AgentMessage::Help {
+            visitor: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
+            help: Fields::parsed(fields.help.as_ref(), "help")?,
+            comes: kind == AgentKind::ClaimHelp,
+        },
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
 }

@@ -128,6 +128,8 @@ struct Fields<'a> {
     text: Option<Cow<'a, str>>,
     asset: Option<u32>,
     #[serde(borrow)]
+    help: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     reference: Option<Cow<'a, str>>,
     #[serde(borrow)]
     reportingid: Option<Cow<'a, str>>,

@@ -13,6 +13,7 @@ use crate::model::{
     cobrowse::{ConsentTo, Labels},
     error::Problem,
     event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
+    help::MAX_HELP_BYTES,
     ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
@@ -68,6 +69,11 @@ kinds! {
         Pause = "pause",
         /// The visitor ends the session.
         EndSession = "endsession",
+        /// The visitor asks for help: agents of the group see it, and one may take it. `ok` carries `help` and `status`; while
+        /// he waits already, those of that wish.
+        AskHelp = "askhelp",
+        /// The visitor wants no help any more.
+        CancelHelp = "cancelhelp",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -194,6 +200,13 @@ pub enum VisitorMessage {
         /// Why, in words of the page.
         text: Option<Box<str>>,
     },
+    /// He asks for help, in these words.
+    AskHelp {
+        /// His words; may be empty.
+        text: Box<str>,
+    },
+    /// He wants no help any more.
+    CancelHelp,
     /// The visitor leaves.
     Disconnect,
 }
@@ -335,6 +348,12 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             let text = text.map(|text| Fields::text(Some(text), "text", MAX_END_BYTES));
             VisitorMessage::EndSession { text: text.transpose()? }
         }
+        VisitorKind::AskHelp => {
+            let text = fields.text.as_ref();
+            let text = text.map(|text| Fields::text(Some(text), "text", MAX_HELP_BYTES));
+            VisitorMessage::AskHelp { text: text.transpose()?.unwrap_or_default() }
+        }
+        VisitorKind::CancelHelp => VisitorMessage::CancelHelp,
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }

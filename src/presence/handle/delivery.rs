@@ -36,8 +36,12 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                 Effect::Publish(event) => {
                     watchers.with(key, |watchers| post.event(watchers, &event));
                     taps.iter().for_each(|tap| tap.heard(key, &event));
-                    if let EventKind::VisitorJoined { visitorid } = event.kind {
-                        self.follow(engine, key, visitorid);
+                    match event.kind {
+                        EventKind::VisitorJoined { visitorid } => {
+                            self.follow(engine, key, visitorid);
+                        }
+                        EventKind::HelpRequest(news) => post.helped(news.status),
+                        _ => {}
                     }
                 }
                 Effect::Present { to, event } => {
@@ -68,7 +72,7 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                 Effect::Listed(row) => {
                     taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
                 }
-                Effect::Counted(share) => figures.add(share),
+                Effect::Counted(share) => figures.add(&key.group, share),
             }
         }
     }

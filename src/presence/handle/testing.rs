@@ -59,6 +59,7 @@ pub(crate) fn options() -> Options {
         grace_ms: 5_000,
         signal_window_ms: 5_000,
         ack_ms: 5_000,
+        help_ms: 60_000,
         unknown_until: Timestamp(0),
     };
     Options {
@@ -75,6 +76,7 @@ pub(crate) fn options() -> Options {
         watches: WatchLimits::default(),
         most_records: usize::MAX,
         timeline_entries: 1_000,
+        most_help: 2,
         clock: Clock::manual(START),
     }
 }

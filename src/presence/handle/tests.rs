@@ -133,7 +133,10 @@ fn lists_and_figures_are_told_of_every_change() {
     let key = Bench::key();
     let row = || listing.0.lock().get("ada").cloned();
     let sums = |connected, in_transit, held| {
-        assert_eq!(bench.presence.figures().sums(), Share { connected, in_transit, held });
+        assert_eq!(
+            bench.presence.figures().sums(),
+            Share { connected, in_transit, held, asking: 0 }
+        );
     };
     bench.connect(1);
     assert_eq!(row().unwrap().sockets, 1);

@@ -6,14 +6,21 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::sharing::Sharing;
+use super::{
+    help::{Help, Helper},
+    sharing::Sharing,
+};
 use crate::{
     clock::Timestamp,
     model::{
         close::CloseCode,
         error::Problem,
         event::{Event, EventKind, Position, SessionEndReason, TermsStatus},
-        ids::{Code, IdempotencyKey, PageId, SessionId, SignalId, SocketAddress, TabId, VisitorId},
+        help::HelpTold,
+        ids::{
+            Code, HelpId, IdempotencyKey, PageId, SessionId, SignalId, SocketAddress, TabId,
+            VisitorId,
+        },
         list::Row,
         presence::PresenceUpdate,
         signal::{InvokeFailure, Message, Outcome, Target},
@@ -83,7 +90,8 @@ impl Report {
             | EventKind::VisitorSock { .. }
             | EventKind::Presence(_)
             | EventKind::Visibility { .. }
-            | EventKind::VisitorJoined { .. } => None,
+            | EventKind::VisitorJoined { .. }
+            | EventKind::HelpRequest(_) => None,
         }
     }
 }
@@ -162,6 +170,29 @@ pub enum Command {
         terms: Option<TermsStatus>,
         /// His co-browse session.
         sharing: Option<Sharing>,
+        /// His wish for help.
+        help: Option<Box<Help>>,
+    },
+    /// He asks for help, unless he waits for it already.
+    AskHelp {
+        /// Names the wish, if it is a new one.
+        id: HelpId,
+        /// His words.
+        text: Box<str>,
+    },
+    /// He wants no help any more.
+    CancelHelp,
+    /// An agent takes his wish for help.
+    ClaimHelp {
+        /// Which.
+        id: HelpId,
+        /// Who.
+        helper: Helper,
+    },
+    /// An agent says that nobody comes.
+    DeclineHelp {
+        /// To which wish.
+        id: HelpId,
     },
     /// A co-browse session of his begins, unless he has one.
     SessionBegins {
@@ -237,7 +268,11 @@ pub enum Reply {
         terms: Option<TermsStatus>,
         /// His co-browse session, if he has one.
         sharing: Option<Sharing>,
+        /// His wish for help, if he has one.
+        help: Option<Box<Help>>,
     },
+    /// How it stands with his wish for help.
+    Help(HelpTold),
     /// The co-browse session that he has now.
     Session {
         /// Which.
@@ -263,6 +298,8 @@ pub struct Welcome {
     pub terms: Option<TermsStatus>,
     /// His co-browse session, which the page is to enter.
     pub session: Option<SessionId>,
+    /// How it stands with his wish for help.
+    pub help: Option<HelpTold>,
     /// Why the presence data that came along was not taken.
     pub refused_data: Option<Problem>,
 }
@@ -285,6 +322,8 @@ pub enum ToPage {
     Blur,
     /// The visitor's co-browse session: one began, or is over.
     Session(Option<SessionId>),
+    /// How it stands with the visitor's wish for help.
+    Help(HelpTold),
     /// The socket is to be closed.
     Close(CloseCode),
 }
@@ -352,6 +391,8 @@ pub struct Share {
     pub in_transit: i64,
     /// Signals that wait.
     pub held: i64,
+    /// Wishes for help that wait.
+    pub asking: i64,
 }
 
 impl std::ops::Sub for Share {
@@ -361,6 +402,7 @@ impl std::ops::Sub for Share {
             connected: self.connected - other.connected,
             in_transit: self.in_transit - other.in_transit,
             held: self.held - other.held,
+            asking: self.asking - other.asking,
         }
     }
 }

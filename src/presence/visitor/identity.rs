@@ -3,7 +3,6 @@
 use super::{
     JOIN_MEMORY_MS, Phase, Step, Visitor,
     command::{Departure, Effect, Reply, ToPage},
-    sharing::Sharing,
 };
 use crate::model::{
     close::CloseCode,
@@ -22,10 +21,8 @@ impl Visitor {
         &mut self,
         data: &PresenceUpdate,
         terms: Option<TermsStatus>,
-        sharing: Option<Sharing>,
         step: &mut Step<'_>,
     ) -> Reply {
-        self.take_session_along(sharing, step);
         if !self.is_connected() {
             return Reply::Done;
         }
@@ -57,8 +54,8 @@ impl Visitor {
             if let Some(address) = page {
                 self.close(address, Departure::Gone, PageEnd::Identified, step);
             }
-            // His other pages are in the session still.
-            return Reply::Joined { data, terms, sharing: None };
+            // His other pages are in the session still, and wait for help.
+            return Reply::Joined { data, terms, sharing: None, help: None };
         }
         for socket in std::mem::take(&mut self.sockets) {
             let (socket, cause) = (socket.address, PageEnd::Identified);
@@ -69,7 +66,8 @@ impl Visitor {
         self.focus = None;
         self.signals.forward_all(&known, step);
         self.phase = Phase::Joined { to: known, until: step.now + JOIN_MEMORY_MS };
-        Reply::Joined { data, terms, sharing: self.sharing.take() }
+        let (sharing, help) = (self.sharing.take(), self.help.take());
+        Reply::Joined { data, terms, sharing, help }
     }
 
     pub(super) fn unique_expired(&mut self, step: &mut Step<'_>) {

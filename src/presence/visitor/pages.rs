@@ -10,6 +10,7 @@ use crate::{
         close::CloseCode,
         error::{ErrorCode, Problem},
         event::{EventKind, Visibility},
+        help::HelpStatus,
         ids::SocketAddress,
         presence::PresenceData,
         timeline::{LeaveCause, Note, PageEnd},
@@ -81,8 +82,8 @@ impl Visitor {
 
     pub(super) fn welcome(&self, socket: SocketAddress, refused_data: Option<Problem>) -> Welcome {
         let focus = self.focus == Some(socket);
-        let session = self.session();
-        Welcome { epoch: self.epoch, focus, terms: self.terms, session, refused_data }
+        let (session, help) = (self.session(), self.help_told());
+        Welcome { epoch: self.epoch, focus, terms: self.terms, session, help, refused_data }
     }
 
     pub(super) fn close(
@@ -157,6 +158,7 @@ impl Visitor {
         // A record made anew at `now` has the epoch `now - 1`, and must come after this one.
         let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
         self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
+        self.end_help(HelpStatus::Canceled, step);
         step.note(Note::Left { cause });
         self.publish(EventKind::VisitorConn { connected: false }, step);
     }

@@ -56,6 +56,7 @@ impl Record for Visitor {
             sockets: self.sockets.clone(),
             unique: self.unique.clone(),
             data: self.data.clone(),
+            help: self.help.clone(),
             signals: self.signals.checkpoint(),
             ..*self
         }

@@ -35,6 +35,7 @@ impl Visitor {
             sockets: u32::try_from(self.sockets.len()).unwrap_or(u32::MAX),
             visibility: self.visibility,
             terms: self.terms,
+            help: self.help_view(),
             data: self.data.clone(),
         })
     }
@@ -46,6 +47,7 @@ impl Visitor {
             connected: i64::from(self.is_connected()),
             in_transit: i64::from(matches!(self.phase, Phase::Transit { .. })),
             held: i64::try_from(self.signals.waiting()).unwrap_or(i64::MAX),
+            asking: i64::from(self.help_deadline().is_some()),
         }
     }
 

@@ -136,6 +136,7 @@ impl VisitorSocket {
                 focus: welcome.focus,
                 terms: welcome.terms,
                 session: welcome.session,
+                help: welcome.help,
             };
             voice.say(&message);
             if let Some(problem) = welcome.refused_data {

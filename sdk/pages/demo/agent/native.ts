@@ -22,6 +22,16 @@ export function joinSession(session: string): Promise<StartedSession> {
   return agent?.joinSession(session) ?? Promise.reject(new Error("authorization"));
 }
 
+/** Takes a visitor's wish for help, or tells him that nobody comes; rejected with the code as message. */
+export async function answerHelp(comes: boolean, visitorid: string, help: string): Promise<void> {
+  if (!agent) throw new Error("authorization");
+  try {
+    await (comes ? agent.claimHelp(visitorid, help) : agent.declineHelp(visitorid, help));
+  } catch (error) {
+    throw new Error((error as { code?: string }).code ?? "error");
+  }
+}
+
 /** Hears of seats that are handed to this agent, also of those that waited for him. */
 export function onOffer(handler: (offer: SessionOffer) => void): void {
   offered = handler;
@@ -37,6 +47,7 @@ export function wireNative(begun: () => void, ended: () => void): void {
     agent?.disconnect();
     agent = undefined;
     ended();
+    document.dispatchEvent(new CustomEvent("nativechange"));
   };
   document.addEventListener("sessionchange", () => {
     if (session.state === "ready" && session.token) {
@@ -55,6 +66,7 @@ export function wireNative(begun: () => void, ended: () => void): void {
         else tell(explain(code));
       });
       begun();
+      document.dispatchEvent(new CustomEvent("nativechange"));
     } else if (session.state === "asking") leave();
   });
 }

@@ -14,7 +14,8 @@ use crate::{
         },
         error::{ErrorCode, Problem},
         event::{Event, EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
-        ids::{InvalidId, SessionId, SignalId},
+        help::{HelpNews, HelpStatus, HelpTold},
+        ids::{HelpId, InvalidId, SessionId, SignalId},
         json::Json,
         list::Row,
         presence::{PresenceData, PresenceUpdate},
@@ -35,6 +36,7 @@ use crate::{
 const EPOCH: u64 = 1_700_000_000_000;
 const NOW: Timestamp = Timestamp(EPOCH + 2_345);
 const SESSION: SessionId = SessionId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c5);
+const HELP: HelpId = HelpId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c6);
 const SIGNAL: SignalId = SignalId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c4);
 
 /// A message as it is sent.
@@ -79,6 +81,7 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
                 now: NOW,
                 focus: true,
                 terms: None,
+                help: None,
                 session: None,
             },
         ),
@@ -101,6 +104,7 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
         ),
         (None, ToVisitor::Focus),
         (None, ToVisitor::Blur),
+        (None, ToVisitor::Help(comes())),
         (None, ToVisitor::Session { session: Some(SESSION) }),
         (
             Some("on"),
@@ -118,6 +122,12 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
             Some("unique"),
             ToVisitor::answer(11, |ok| {
                 (ok.uniqueid, ok.seconds) = (Some("123456".to_owned()), Some(300));
+            }),
+        ),
+        (
+            Some("askhelp"),
+            ToVisitor::answer(20, |ok| {
+                ok.help = Some(HelpTold { status: HelpStatus::Pending, agent: None, ..comes() });
             }),
         ),
         (Some("startsession"), ToVisitor::answer(14, |ok| ok.session = Some(SESSION))),
@@ -307,6 +317,10 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
     Ok(messages.iter().filter_map(|(name, message)| example(*name, message)).collect())
 }
 
+fn comes() -> HelpTold {
+    HelpTold { help: HELP, status: HelpStatus::Accepted, agent: Some("Ann".into()) }
+}
+
 fn data() -> PresenceData {
     let mut data = PresenceData::EMPTY;
     // Two short texts are within every limit.
@@ -325,6 +339,7 @@ fn row() -> Result<Row, InvalidId> {
         sockets: 1,
         visibility: Some(Visibility::Visible),
         terms: None,
+        help: None,
         data: data(),
     })
 }
@@ -377,6 +392,16 @@ fn events_checked() -> Result<Vec<Example>, InvalidId> {
             }),
         ),
         (None, false, EventKind::VisitorJoined { visitorid: "ada".parse()? }),
+        (
+            None,
+            false,
+            EventKind::HelpRequest(HelpNews {
+                help: HELP,
+                status: HelpStatus::Pending,
+                agent: None,
+                text: Some("Which size fits a narrow hall?".into()),
+            }),
+        ),
     ];
     let mut examples = Vec::new();
     for (sequence, (name, present, kind)) in (1..).zip(kinds) {

@@ -98,6 +98,12 @@ fn clause(
             "declined" => Terms::Declined,
             _ => return Err(operand.broken("must be none, displayed, accepted or declined")),
         }),
+        "help" => Clause::Help(match operand.equal_text()? {
+            "none" => None,
+            "pending" => Some(false),
+            "accepted" => Some(true),
+            _ => return Err(operand.broken("must be none, pending or accepted")),
+        }),
         "since" => Clause::Since(operand.bound()?),
         "updated" => Clause::Updated(operand.bound()?),
         _ => match field.strip_prefix("data.") {
@@ -106,7 +112,7 @@ fn clause(
             }
             _ => {
                 let rule = "is no field of a filter; there are visitorid, url, data.KEY, text, anonymous, \
-                    transit, visibility, terms, since, updated";
+                    transit, visibility, terms, help, since, updated";
                 return Err(Problem::field(format!("{before}{shown}"), rule));
             }
         },

@@ -20,6 +20,7 @@ fn row(id: &str, data: &Value) -> Row {
         sockets: 1,
         visibility: Some(Visibility::Visible),
         terms: None,
+        help: None,
         data: serde_json::from_value(data.clone()).unwrap(),
     }
 }

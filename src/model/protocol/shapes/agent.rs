@@ -3,7 +3,7 @@ use utoipa::ToSchema;
 use super::Shape;
 use crate::model::{
     event::Position,
-    ids::{Code, IdempotencyKey, VisitorId},
+    ids::{Code, HelpId, IdempotencyKey, VisitorId},
     json::Json,
     list::Window,
     protocol::agent::AgentKind,
@@ -40,6 +40,12 @@ impl AgentKind {
             Self::Invoke => Shape::of::<InvokeFields>(
                 r#"{"type":"invoke","request":6,"visitorid":"ada","func":"GLANCE.Cobrowse.Visitor.showTerms","args":{"sessionKey":"ada"},"target":"focus","key":"k-2"}"#,
             ),
+            Self::ClaimHelp => Shape::of::<HelpFields>(
+                r#"{"type":"claimhelp","request":9,"visitorid":"ada","help":"0190163d8694739b8a8c1e7ee7a2b3c6"}"#,
+            ),
+            Self::DeclineHelp => Shape::of::<HelpFields>(
+                r#"{"type":"declinehelp","request":10,"visitorid":"ada","help":"0190163d8694739b8a8c1e7ee7a2b3c6"}"#,
+            ),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -50,6 +56,15 @@ impl AgentKind {
 pub struct TokenFields {
     /// The agent's token: a JWT for one group, of at most 4 KiB.
     pub token: String,
+}
+
+/// Fields of `claimhelp` and `declinehelp`.
+#[derive(ToSchema)]
+pub struct HelpFields {
+    /// The visitor who asks.
+    pub visitorid: VisitorId,
+    /// Which of his wishes, as lists and events name it.
+    pub help: HelpId,
 }
 
 /// Fields of `watch`.

@@ -72,6 +72,10 @@ impl VisitorKind {
             Self::EndSession => Shape::of::<EndSessionFields>(
                 r#"{"type":"endsession","request":19,"text":"the order is placed"}"#,
             ),
+            Self::AskHelp => Shape::of::<AskHelpFields>(
+                r#"{"type":"askhelp","request":20,"text":"Which size fits a narrow hall?"}"#,
+            ),
+            Self::CancelHelp => Shape::bare(r#"{"type":"cancelhelp","request":21}"#),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -107,6 +111,14 @@ pub struct StartSessionFields {
 pub struct EndSessionFields {
     /// Why, in words of the page; at most 200 characters are kept.
     #[schema(nullable = false, max_length = 800)]
+    pub text: Option<String>,
+}
+
+/// Fields of `askhelp`.
+#[derive(ToSchema)]
+pub struct AskHelpFields {
+    /// What it is about, in the visitor's words.
+    #[schema(nullable = false, max_length = 500)]
     pub text: Option<String>,
 }
 

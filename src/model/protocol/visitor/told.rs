@@ -8,6 +8,7 @@ use crate::{
     model::{
         cobrowse::{ConsentTo, Entered, MemberView, SessionTold},
         event::TermsStatus,
+        help::HelpTold,
         ids::{Code, SessionId, SignalId, VisitorId},
         json::Json,
     },
@@ -37,7 +38,13 @@ pub enum ToVisitor {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         session: Option<SessionId>,
+        /// How it stands with his wish for help, while it waits or an agent has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        help: Option<HelpTold>,
     },
+    /// It stands otherwise with the visitor's wish for help.
+    Help(HelpTold),
     /// The visitor's co-browse session: one began, which the page is to `enter`; or `null`: it is over.
     Session {
         /// Which.
@@ -128,6 +135,10 @@ pub struct VisitorOk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub code: Option<Code>,
+    /// How it stands with his wish for help, after `askhelp`.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub help: Option<HelpTold>,
     /// What the page comes into, after `enter`.
     #[serde(flatten)]
     #[schema(inline)]

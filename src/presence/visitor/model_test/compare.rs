@@ -72,8 +72,10 @@ impl Harness {
                 Effect::Settled { to, id, outcome } => {
                     told.settled.extend(to.map(|to| (to, id, outcome)));
                 }
-                // No session begins here.
-                Effect::Page { message: ToPage::Session(_), .. } => unreachable!(),
+                // No session begins here, and nobody asks for help.
+                Effect::Page { message: ToPage::Session(_) | ToPage::Help(_), .. } => {
+                    unreachable!()
+                }
                 Effect::InvokeFailed { .. } => {}
                 Effect::Note(entry) => self.replay.hear(&entry),
                 Effect::Forward { submission, .. } => told.forwarded.push(submission.id),

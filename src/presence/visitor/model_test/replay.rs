@@ -52,7 +52,7 @@ impl Replay {
             Note::SignalSettled { signal, .. } => {
                 assert!(self.waiting.remove(signal).is_some(), "{entry:?} is told twice");
             }
-            Note::InvokeFailed { .. } => {}
+            Note::InvokeFailed { .. } | Note::Help { .. } => {}
             Note::SignalRefused { .. } => panic!("refusals are told by the handle"),
         }
     }

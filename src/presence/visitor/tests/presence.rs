@@ -421,7 +421,7 @@ fn what_was_known_of_the_anonymous_visitor_goes_on_in_the_known_record() {
     scene.told();
     let data = [("cart", "1"), ("seen", "tent")].into_iter().collect();
     let terms = Some(TermsStatus::Accepted);
-    scene.apply(Command::Inherit { data, terms, sharing: None });
+    scene.apply(Command::Inherit { data, terms, sharing: None, help: None });
     assert_eq!(scene.told(), ["presence"], "of the whole");
     let view = scene.view().unwrap();
     assert_eq!(view.row.terms, terms);

@@ -45,6 +45,7 @@ impl Scene {
             grace_ms: 5_000,
             signal_window_ms: 5_000,
             ack_ms: 5_000,
+            help_ms: 60_000,
             unknown_until: Timestamp(0),
         })
     }
@@ -185,6 +186,9 @@ impl Scene {
                     Some(_) => format!("{}: session", name(to)),
                     None => format!("{}: no session", name(to)),
                 },
+                ToPage::Help(told) => {
+                    format!("{}: help {:?}", name(to), told.status).to_lowercase()
+                }
                 ToPage::Close(code) => format!("{}: close {}", name(to), code.as_str()),
             },
             Effect::Settled { to, id, outcome } => {
@@ -211,6 +215,7 @@ fn kind(kind: &EventKind) -> String {
         EventKind::Terms { status } => format!("terms {status:?}").to_lowercase(),
         EventKind::VisitorJoined { visitorid } => format!("visitorjoined {visitorid}"),
         EventKind::Presence(_) => "presence".into(),
+        EventKind::HelpRequest(news) => format!("help {:?}", news.status).to_lowercase(),
         other => format!("{other:?}"),
     }
 }
