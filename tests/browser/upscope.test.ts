@@ -164,7 +164,7 @@ test("a link that opens nothing says so, and shows where another try begins", as
   expect(await again.getAttribute("href")).toBe(retry_url);
 });
 
-test("messages go to the origin that the link names, and to no other", async () => {
+test("messages reach the page around at the origin that the link names", async () => {
   const { showing, tab } = await visitor();
   const named = await Desktop.on(stage, showing.visitorid, { parent_origin: stage.site.origin });
   await named.status("pendingRequest");
