@@ -81,6 +81,7 @@ fn connect(number: u64) -> Command {
         listening: hello.listen,
         seen: Vec::new(),
         data: hello.data.take(),
+        from: None,
     }))
 }
 

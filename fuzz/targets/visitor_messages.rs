@@ -50,6 +50,7 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         | VisitorMessage::Unique { .. }
         | VisitorMessage::ExtendUnique
         | VisitorMessage::StartSession { .. }
+        | VisitorMessage::Message(_)
         | VisitorMessage::Consent { .. }
         | VisitorMessage::Pause { .. }
         | VisitorMessage::EndSession { .. }
@@ -78,6 +79,7 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::Identify { .. } => VisitorKind::Identify,
         VisitorMessage::StartSession { .. } => VisitorKind::StartSession,
         VisitorMessage::Enter { .. } => VisitorKind::Enter,
+        VisitorMessage::Message(_) => VisitorKind::Message,
         VisitorMessage::Navigate(_) => VisitorKind::Navigate,
         VisitorMessage::Consent { .. } => VisitorKind::Consent,
         VisitorMessage::Pause { .. } => VisitorKind::Pause,

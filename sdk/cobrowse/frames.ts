@@ -54,6 +54,7 @@ export type SessionEvent =
   | { readonly what: "view"; readonly state: ViewState }
   | { readonly what: "consent"; readonly to: ConsentTo; readonly state: ConsentState; readonly user?: number }
   | { readonly what: "pages"; readonly pages: readonly SessionPage[] }
+  | { readonly what: "message"; readonly data: unknown }
   | { readonly what: "ended"; readonly reason: EndReason; readonly text?: string };
 
 /** What happened, and who is in the session now. */

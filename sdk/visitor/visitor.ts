@@ -222,6 +222,11 @@ export class Visitor {
     await this.connection.persist(() => this.connection.request({ type: "cancelhelp" }));
   }
 
+  /** Says something to the agents who view this page: any JSON of at most 5,000 bytes. Rejected with `notfound` while nobody does. */
+  async message(data: unknown): Promise<void> {
+    await this.connection.request({ type: "message", data });
+  }
+
   /** Ends this page's presence at once and forgets its data. */
   disconnect(): void {
     this.wants.signals = this.wants.presence = false;

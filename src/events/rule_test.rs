@@ -127,6 +127,7 @@ impl Life {
                     listening: true,
                     seen: Vec::new(),
                     data: Some(update(data)),
+                    from: None,
                 })));
             }
             Act::Close { tab, bye } => {

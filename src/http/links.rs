@@ -28,10 +28,8 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct NewWatchLink {
     /// Whose page: this or `uniqueid`.
-    #[schema(nullable = false)]
     visitorid: Option<VisitorId>,
     /// Whose page, by the code that he read out.
-    #[schema(nullable = false)]
     uniqueid: Option<Code>,
     /// What the link's holder may do; everything when missing. Narrows what there is to do.
     #[serde(default)]
@@ -47,7 +45,6 @@ pub struct NewWatchLink {
     metadata: Value,
     /// The origin of the page in whose frame it is to stand, one of the group's `agent_origins`; any of them when missing. The
     /// page sends its messages to this one only.
-    #[schema(nullable = false)]
     parent_origin: Option<String>,
 }
 

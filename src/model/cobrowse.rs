@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{Code, Reference, SessionId, TabId, VisitorId};
+use super::{
+    ids::{Code, Reference, SessionId, TabId, VisitorId},
+    json::Json,
+};
 use crate::clock::Timestamp;
 
 /// What somebody is in a session.
@@ -252,6 +255,12 @@ pub enum SessionEventKind {
     Pages {
         /// All of them, in the order in which they came.
         pages: Vec<PageView>,
+    },
+    /// A page of the visitor says something to those who view it.
+    Message {
+        /// What.
+        #[schema(value_type = Value)]
+        data: Json,
     },
     /// The session ended.
     Ended {

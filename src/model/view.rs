@@ -1,5 +1,7 @@
 //! A visitor as agents and back ends read him.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,6 +24,9 @@ pub struct VisitorView {
     pub tabs: Vec<TabView>,
     /// Signals that wait for him.
     pub held: usize,
+    /// The network address that he comes from; `null` where the group does not want to see that.
+    #[schema(required = true, value_type = Option<String>)]
+    pub address: Option<IpAddr>,
     /// The code that leads to him, if one lives.
     #[schema(required = true)]
     pub uniqueid: Option<Code>,

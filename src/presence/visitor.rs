@@ -25,6 +25,8 @@ mod standing;
 mod tests;
 mod view;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use self::{
@@ -116,6 +118,9 @@ pub struct Visitor {
     activities: u64,
     /// When the last listening socket went; `None` while there is one, or if there never was.
     listened: Option<Timestamp>,
+    /// The network address of the page that connected last, where the group wants to see that.
+    #[serde(default)]
+    from: Option<IpAddr>,
     /// The code that leads here, and until when.
     unique: Option<(Code, Timestamp)>,
     /// His co-browse session.
@@ -173,6 +178,7 @@ impl Visitor {
             focus: None,
             activities: 0,
             listened: None,
+            from: None,
             unique: None,
             sharing: None,
             help: None,

@@ -253,6 +253,8 @@ pub struct Group {
     pub native_visitors: bool,
     /// Whether `url` and `referrer` of presence lose their query strings.
     pub strip_query: bool,
+    /// Whether agents and back ends see the network addresses that visitors come from.
+    pub addresses: bool,
     /// Whether its events are kept and can be read.
     pub events: bool,
     /// Where its events are posted.

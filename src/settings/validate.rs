@@ -242,6 +242,7 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         visitor_signatures: VisitorSignatures::new(wire.visitor_keys, wire.require_signed_visitors),
         native_visitors: wire.native_visitors,
         strip_query: wire.strip_query,
+        addresses: wire.addresses,
         events: wire.events,
         webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,

@@ -229,6 +229,8 @@ sections! {
         native_visitors: bool = false,
         /// Whether `url` and `referrer` of presence lose their query strings. Default false.
         strip_query: bool = false,
+        /// Whether agents and back ends see the network addresses that visitors come from. Default false.
+        addresses: bool = false,
         /// Whether its events are kept and can be read. Default true.
         events: bool = true,
         /// `[[groups.webhooks]]`. Default none.

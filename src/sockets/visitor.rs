@@ -160,6 +160,10 @@ impl VisitorSocket {
                 self.navigate(page, request);
                 return ControlFlow::Continue(());
             }
+            VisitorMessage::Message(data) => {
+                self.say(&data, request);
+                return ControlFlow::Continue(());
+            }
             VisitorMessage::Consent { to, given } => {
                 self.tell_session(InSession::Consent { to, given }, request);
                 return ControlFlow::Continue(());

@@ -124,6 +124,16 @@ test("an agent who views is asked for, told of, and gone again; the visitor ends
   expect(visitor.journal.all("sessionStart")).toHaveLength(1);
 });
 
+test("what the page says reaches the desktop, and nobody else's secret with it", async () => {
+  const visitor = await ScriptedVisitor.open(`{ requireAuthorizationForSession: false }`);
+  const desktop = await Desktop.on(stage, await visitor.connected());
+  await desktop.status("viewerReady");
+  await visitor.call("customMessage", { step: "paid", card: "4111 1111 1111 1111" });
+  const { message, ...rest } = await desktop.journal.next("customMessage");
+  expect([rest, message.step]).toEqual([{ type: "customMessage" }, "paid"]);
+  expect(message.card).not.toContain("4111");
+});
+
 test("a page that needs no authorization has nobody asked, and the bar still says who sees it", async () => {
   const visitor = await ScriptedVisitor.open(`{ requireAuthorizationForSession: false, translationsStopSession: "Enough" }`);
   const desktop = await Desktop.on(stage, await visitor.connected());

@@ -76,6 +76,18 @@ test("a visitor who has agreed already is not asked", async () => {
   expect(desktop.statuses).toEqual(ALL.filter((status) => status !== "pendingRequest"));
 });
 
+test("an agent who goes and comes again by another link sees it at once, and nobody is asked again", async () => {
+  const { showing, tab } = await visitor();
+  const first = await Desktop.on(stage, showing.visitorid);
+  await agree(tab);
+  await first.status("viewerReady");
+  await first.page.close();
+  const second = await Desktop.on(stage, showing.visitorid);
+  await second.status("viewerReady");
+  await second.sees("#one");
+  expect(second.statuses).toEqual(ALL.filter((status) => status !== "pendingRequest"));
+});
+
 test("the agent's tool and colour follow the instructions, and unknown ones change nothing", async () => {
   const { showing, tab } = await visitor();
   const desktop = await Desktop.on(stage, showing.visitorid);

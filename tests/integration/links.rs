@@ -74,6 +74,24 @@ async fn a_link_begins_the_session_when_it_is_opened_and_carries_what_belongs_to
 }
 
 #[tokio::test]
+async fn what_a_page_says_reaches_those_who_view_it_and_nobody_before() {
+    let server = Server::start();
+    let crate::support::cobrowse::Shown { mut page, mut viewer, .. } = server.shown("ada").await;
+    let message = json!({"type": "message", "data": {"step": 2, "card": "4111 1111 1111 1111"}});
+    page.ok(message.clone()).await;
+    let said = viewer.told("message").await["data"].clone();
+    assert_eq!(said["step"], 2);
+    assert!(!said.to_string().contains("4111"), "{said}");
+    let long = json!({"type": "message", "data": "x".repeat(5_000)});
+    page.refused(long, "badrequest").await;
+    page.refused(json!({"type": "message"}), "badrequest").await;
+    page.ok(json!({"type": "pause", "paused": true})).await;
+    page.refused(message.clone(), "notfound").await;
+    let mut stranger = server.page("eve", "t").opens().await;
+    stranger.refused(message, "notfound").await;
+}
+
+#[tokio::test]
 async fn a_site_that_has_settled_it_with_the_visitor_has_him_not_asked_again() {
     let server = Server::start();
     let mut page = server.page("ada", "t").opens().await;

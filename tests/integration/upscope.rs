@@ -167,7 +167,6 @@ async fn each_word_of_a_search_finds_what_it_means() {
         ("lovelace", vec!["ada"]),
         ("LOVELACE cart", vec!["ada"]),
         ("customer-7", vec!["bob", "ada"]),
-        ("ip:127.0.0.1", vec![]),
         ("nobody", vec![]),
     ] {
         assert_eq!(server.finds(search).await, found, "{search}");
@@ -188,6 +187,19 @@ async fn each_word_of_a_search_finds_what_it_means() {
     }
     let (_, list) = server.upscope("GET", "/api/visitors/list/search?q=%23VIP", None).await;
     assert_eq!(list["visitors"][0]["short_id"], "ada");
+}
+
+#[tokio::test]
+async fn addresses_are_shown_and_found_where_the_group_wants_that_only() {
+    for (wanted, found) in [("false", vec![]), ("true", vec!["ada"])] {
+        let server = Server::with(&[("groups.0.addresses", wanted)]);
+        let _page = server.page("ada", "t").opens().await;
+        assert_eq!(server.finds("ip:127.0.0.1").await, found);
+        assert_eq!(server.finds("ip:127.0.0.2").await, [""; 0]);
+        let (_, visitor) = server.upscope("GET", "/v1.3/visitors/ada", None).await;
+        let address = found.first().map(|_| "127.0.0.1");
+        assert_eq!(visitor["visitor"]["ip_address"], json!(address), "{visitor}");
+    }
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ async fn a_visitor_reads_as_the_protocol_says() {
         "tabs",
         "held",
         "uniqueid",
+        "address",
     ];
     expected.sort_unstable();
     assert_eq!(keys, expected);

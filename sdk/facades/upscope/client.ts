@@ -94,6 +94,11 @@ export class Client {
     });
   }
 
+  /** To the agents who view; nobody hears it while nobody does. */
+  say(message: unknown): void {
+    this.visitor?.message(message).catch((error: Error) => warn(error));
+  }
+
   get shortId(): string {
     return this.present().visitorid;
   }

@@ -23,6 +23,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   getShortId: (client, [callback]) => answered(callback, Promise.resolve(client.shortId)),
   getWatchLink: (client, [callback]) => answered(callback, Promise.resolve(client.watchLink)),
   getLookupCode: (client, [callback]) => answered(callback, client.lookupCode()),
+  customMessage: (client, [message]) => client.say(message),
   on: (client, call) => {
     const listener = call[call.length - 1];
     if (typeof listener !== "function") throw new Error("the last argument of on must be a function");

@@ -36,6 +36,8 @@ export function embeddedIn(page: Window, parent: string | null, steering: Steeri
   return {
     stage: (stage) => post({ type: "sessionStatusUpdate", sessionStatus: STATUSES[stage] }),
     colour: (color) => post({ type: "currentColor", color }),
+    // Of the later generations of the contract; a page that goes by `type` passes over what it does not know.
+    message: (message) => post({ type: "customMessage", message }),
   };
 }
 

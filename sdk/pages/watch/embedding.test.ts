@@ -88,6 +88,8 @@ describe("the page around", () => {
       ...statuses.map((sessionStatus) => [{ type: "sessionStatusUpdate", sessionStatus }, "https://desk.test"]),
       [{ type: "currentColor", color: "#e4572e" }, "https://desk.test"],
     ]);
+    embedding.message({ step: 2 });
+    expect(around.postMessage).toHaveBeenLastCalledWith({ type: "customMessage", message: { step: 2 } }, "https://desk.test");
     embeddedIn(frame, null, steering)!.colour("#000000");
     expect(around.postMessage).toHaveBeenLastCalledWith({ type: "currentColor", color: "#000000" }, "*");
   });

@@ -23,6 +23,8 @@ export interface Embedding {
   stage(stage: Stage): void;
   /** `#` and six hexadecimal digits. */
   colour(colour: string): void;
+  /** What the visitor's page says. */
+  message(data: unknown): void;
 }
 
 /** Tells each stage once and in order, whatever a session leaves out; after a reload the one at which it stood. */

@@ -47,6 +47,7 @@ export class LinkPage {
       this.embedding?.stage(stage);
     }, link.stage);
     this.embedding?.colour(host.colour());
+    host.seat.events.on("message", (data) => this.embedding?.message(data));
     host.seat.events.on("bytes", () => {
       this.hasPicture = true;
       this.follow(false);

@@ -32,6 +32,8 @@ interface SeatEvents {
   ticket: string;
   /** A message of the stream. */
   bytes: Uint8Array;
+  /** The visitor's page says something. */
+  message: unknown;
   /** The server let go of parts that were on their way: a key frame follows. */
   gap: undefined;
 }
@@ -129,6 +131,7 @@ export class Seat {
     if (frame.type === "error") this.problem = (frame as ErrorFrame).code;
     if (frame.type !== "sessionevent") return;
     const { event } = frame as SessionEventFrame;
+    if (event.what === "message") return this.events.emit("message", event.data);
     this.members = membersAfter(this.members, event);
     if (event.what === "view") this.view = event.state;
     if (event.what === "consent" && event.to === "view") this.consent = event.state;

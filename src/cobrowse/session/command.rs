@@ -12,6 +12,7 @@ use crate::{
         },
         error::Problem,
         ids::{Code, Reference, SocketAddress, TabId, VisitorId},
+        json::Json,
         watch::Metadata,
     },
 };
@@ -95,6 +96,13 @@ pub enum Command {
         url: Box<str>,
         /// Its title now.
         title: Box<str>,
+    },
+    /// A page of the visitor says something to those who view it.
+    Message {
+        /// Its socket.
+        socket: SocketAddress,
+        /// What.
+        data: Json,
     },
     /// A page of the visitor was shown or hidden.
     Visibility {

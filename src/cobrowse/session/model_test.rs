@@ -30,6 +30,7 @@ enum Happening {
     PageGone { tab: u8 },
     Navigate { tab: u8 },
     Visibility { tab: u8, visible: bool },
+    Message { tab: u8 },
     Activity { tab: u8 },
     Consent { to: ConsentTo, given: bool },
     Pause { paused: bool },
@@ -53,6 +54,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         6 => tab.clone().prop_map(|tab| Happening::PageGone { tab }),
         2 => tab.clone().prop_map(|tab| Happening::Navigate { tab }),
         2 => (tab.clone(), either).prop_map(|(tab, visible)| Happening::Visibility { tab, visible }),
+        2 => tab.clone().prop_map(|tab| Happening::Message { tab }),
         2 => tab.prop_map(|tab| Happening::Activity { tab }),
         5 => (to, prop::bool::weighted(0.8)).prop_map(|(to, given)| Happening::Consent { to, given }),
         3 => either.prop_map(|paused| Happening::Pause { paused }),
@@ -117,6 +119,7 @@ impl Heard {
                 assert!(allowed, "{state:?} after {before:?}");
             }
             SessionEventKind::Pages { pages } => self.pages.clone_from(pages),
+            SessionEventKind::Message { .. } => assert_eq!(self.view, ViewState::On, "{event:?}"),
             SessionEventKind::Ended { reason, .. } => self.ended = Some(*reason),
         }
     }
@@ -260,6 +263,10 @@ impl Life {
             Happening::Visibility { tab, visible } => {
                 Command::Visibility { socket: page(self, &tab).unwrap_or(nowhere), visible }
             }
+            Happening::Message { tab } => Command::Message {
+                socket: page(self, &tab).unwrap_or(nowhere),
+                data: serde_json::from_str("7").unwrap(),
+            },
             Happening::Activity { tab } => {
                 Command::Activity { socket: page(self, &tab).unwrap_or(nowhere) }
             }

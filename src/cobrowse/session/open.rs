@@ -159,6 +159,7 @@ impl Open {
                 reply
             }
             Command::Navigate { socket, url, title } => self.navigate(socket, url, title, step),
+            Command::Message { socket, data } => self.message(socket, data, step),
             Command::Visibility { socket, visible } => self.touch(socket, step, |page| {
                 let before = std::mem::replace(&mut page.visible, visible);
                 visible && !before

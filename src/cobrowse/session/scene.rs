@@ -205,6 +205,7 @@ impl Scene {
                         let shown = shown.map(|page| page.title.to_string()).unwrap_or_default();
                         format!("{} pages, {shown}", pages.len())
                     }
+                    SessionEventKind::Message { data } => format!("message {}", data.text()),
                     SessionEventKind::Ended { reason, .. } => {
                         format!("ended {reason:?}").to_lowercase()
                     }

@@ -12,10 +12,12 @@ use crate::{
     clock::Timestamp,
     model::{
         cobrowse::{
-            ConsentEntry, ConsentState, ConsentTo, EndReason, Role, SessionEventKind, UserId, Visit,
+            ConsentEntry, ConsentState, ConsentTo, EndReason, Role, SessionEventKind, UserId,
+            ViewState, Visit,
         },
         error::ErrorCode,
         ids::{SocketAddress, TabId},
+        json::Json,
     },
 };
 
@@ -130,6 +132,24 @@ impl Open {
             (page.url, page.title, page.visit) = (url, title, visit);
         }
         self.stale = true;
+        Reply::Done
+    }
+
+    /// A page says something to those who view it. Agents who are not shown the pages hear nothing either.
+    pub(super) fn message(
+        &mut self,
+        socket: SocketAddress,
+        data: Json,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        if self.page(socket).is_none() {
+            return unknown_page();
+        }
+        if self.seen != ViewState::On {
+            return refused(ErrorCode::NotFound, "nobody sees the visitor's pages now");
+        }
+        self.active = step.now;
+        self.tell_but(Some(socket), SessionEventKind::Message { data }, step);
         Reply::Done
     }
 

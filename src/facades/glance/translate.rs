@@ -157,7 +157,15 @@ mod tests {
             data,
         };
         let group = "12345".parse().unwrap();
-        VisitorView { row, group, connected: true, tabs: Vec::new(), held: 0, uniqueid: None }
+        VisitorView {
+            row,
+            group,
+            connected: true,
+            tabs: Vec::new(),
+            held: 0,
+            address: None,
+            uniqueid: None,
+        }
     }
 
     /// The example of the interface's documentation (`glance.md` 4.2).

@@ -1,5 +1,7 @@
 //! What a search means (`upscope.md` 4): words that must all fit, some of them with a meaning of their own. No I/O.
 
+use std::net::IpAddr;
+
 use crate::model::{
     error::Problem,
     ids::Code,
@@ -28,8 +30,8 @@ enum Word {
     Online,
     /// `-online`: only who is not there.
     Offline,
-    /// `ip:`: no address is kept, so nobody has one.
-    Address,
+    /// `ip:`: who comes from this network address; `None` for what is none.
+    Address(Option<IpAddr>),
     /// `id:`: whom the site calls this.
     Id(String),
     /// `#tag`.
@@ -71,7 +73,7 @@ impl Search {
     /// Whether it asks for people of whom nothing is kept, so that nobody fits.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
-        self.words.iter().any(|word| matches!(word, Word::Offline | Word::Address))
+        self.words.iter().any(|word| matches!(word, Word::Offline | Word::Address(None)))
     }
 
     /// Whom the lists are asked for: those who fit, and perhaps some more.
@@ -80,7 +82,7 @@ impl Search {
     /// Never, for what [`Search::read`] took.
     pub fn filter(&self) -> Result<Filter, Problem> {
         Filter::from_query(self.words.iter().filter_map(|word| match word {
-            Word::Online | Word::Offline | Word::Address => None,
+            Word::Online | Word::Offline | Word::Address(_) => None,
             Word::Id(text)
             | Word::Tag(text)
             | Word::Integration(text)
@@ -97,7 +99,8 @@ impl Search {
         self.words.iter().all(|word| match word {
             // The lists looked for text in all that there is.
             Word::Online | Word::Text(_) => true,
-            Word::Offline | Word::Address => false,
+            Word::Offline => false,
+            Word::Address(address) => address.is_some() && known.address == *address,
             Word::Id(id) => known.unique_id.as_ref() == Some(id),
             Word::Tag(tag) => has(&known.tags, tag),
             Word::Integration(id) => known.integrations.iter().any(|known| known == id),
@@ -118,8 +121,8 @@ impl Word {
             Self::Online
         } else if word.eq_ignore_ascii_case("-online") {
             Self::Offline
-        } else if after("ip:").is_some() {
-            Self::Address
+        } else if let Some(address) = after("ip:") {
+            Self::Address(address.parse().ok().map(|address: IpAddr| address.to_canonical()))
         } else if let Some(id) = after("id:") {
             Self::Id(id)
         } else if let Some(id) = after("integration_id:") {
@@ -153,6 +156,7 @@ mod tests {
             identities: texts(&["Ada Lovelace", "Ada@Example.com"]),
             tags: texts(&["#VIP", "#beta"]),
             integrations: texts(&["crm:42"]),
+            address: "10.0.0.7".parse().ok(),
         }
     }
 
@@ -169,12 +173,15 @@ mod tests {
             "ada@example.com",
             "anything else",
             "ONLINE #vip id:customer-7",
+            "ip:10.0.0.7",
+            "ip:::ffff:10.0.0.7 #vip",
         ] {
             assert!(fits(good), "{good}");
         }
         for bad in [
             "-online",
-            "ip:127.0.0.1",
+            "ip:10.0.0.8",
+            "ip:nonsense",
             "id:customer-8",
             "id:Customer-7",
             "#vi",

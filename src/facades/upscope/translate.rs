@@ -1,5 +1,7 @@
 //! Our visitors and sessions in their words; no I/O.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -26,6 +28,8 @@ pub struct Known {
     pub tags: Vec<String>,
     /// The names and ids of other systems that know him.
     pub integrations: Vec<String>,
+    /// The network address that he comes from.
+    pub address: Option<IpAddr>,
 }
 
 fn data(view: &VisitorView) -> Map<String, Value> {
@@ -59,6 +63,7 @@ fn known_by(view: &VisitorView, data: &Map<String, Value>) -> Known {
         identities: list(data, "identities"),
         tags: list(data, "tags"),
         integrations: list(data, "integrationIds"),
+        address: view.address,
     }
 }
 
@@ -66,7 +71,7 @@ fn known_by(view: &VisitorView, data: &Map<String, Value>) -> Known {
 #[must_use]
 pub fn visitor(view: &VisitorView, is_in_session: bool) -> UpscopeVisitor {
     let data = data(view);
-    let Known { unique_id, identities, tags, integrations } = known_by(view, &data);
+    let Known { unique_id, identities, tags, integrations, address } = known_by(view, &data);
     let names = identities.iter().chain(&unique_id);
     // Codes of another length are not what their searches take.
     let code = view.uniqueid.as_ref().filter(|code| code.as_str().len() == CODE_DIGITS);
@@ -88,6 +93,7 @@ pub fn visitor(view: &VisitorView, is_in_session: bool) -> UpscopeVisitor {
         first_seen_at: came,
         last_seen_at: view.row.updated.to_rfc3339(),
         last_url: text(&data, "url"),
+        ip_address: address.map(|address| address.to_string()),
         browser_name: text(&data, "browser").filter(|browser| browser != "Unknown"),
         device_type: platform.as_deref().map(device_type),
         device_name: platform,
@@ -178,7 +184,15 @@ mod tests {
             data,
         };
         let group = "12345".parse().unwrap();
-        VisitorView { row, group, connected: true, tabs: Vec::new(), held: 0, uniqueid: None }
+        VisitorView {
+            row,
+            group,
+            connected: true,
+            tabs: Vec::new(),
+            held: 0,
+            address: None,
+            uniqueid: None,
+        }
     }
 
     #[test]

@@ -36,8 +36,8 @@ pub struct ListQuery {
     /// The same under the name of the on-premise edition.
     #[param(max_length = 256)]
     pub q: Option<String>,
-    /// At most so many: 1 to 200; 50 when missing.
-    #[param(minimum = 1, maximum = 200)]
+    /// At most so many, and never more than 200; 50 when missing.
+    #[param(minimum = 1)]
     pub max_results: Option<usize>,
 }
 
@@ -105,7 +105,7 @@ pub struct UpscopeVisitor {
     /// The page that he is on.
     #[schema(required = true)]
     pub last_url: Option<String>,
-    /// Always `null`: addresses are not kept.
+    /// The network address that he comes from; `null` unless the group has `addresses = true`.
     #[schema(required = true)]
     pub ip_address: Option<String>,
     /// Always `null`.
@@ -199,7 +199,6 @@ pub struct WatchUrlBody {
     #[schema(required = false)]
     pub permissions: PermissionsBody,
     /// The origin of the page in whose frame it is to stand: ours.
-    #[schema(nullable = false)]
     pub parent_origin: Option<String>,
 }
 

@@ -61,6 +61,8 @@ kinds! {
         Enter = "enter",
         /// The page in the session has another address or title, without a load.
         Navigate = "navigate",
+        /// The page in the session says something to those who view it.
+        Message = "message",
         /// The visitor answers what he was asked, or takes back what he agreed to.
         Consent = "consent",
         /// The visitor pauses what agents see, or goes on.
@@ -81,6 +83,8 @@ kinds! {
 pub const MAX_FAILURE_BYTES: usize = 1_000;
 /// Longest address of a page in a session, in bytes.
 pub const MAX_URL_BYTES: usize = 2_048;
+/// Longest message of a page to those who view it, in bytes of JSON.
+pub const MAX_MESSAGE_BYTES: usize = 5_000;
 /// Longest title of a page in a session, in bytes.
 pub const MAX_TITLE_BYTES: usize = 512;
 
@@ -177,6 +181,8 @@ pub enum VisitorMessage {
     },
     /// It has another address or title.
     Navigate(PageTitle),
+    /// It says something to those who view it.
+    Message(Json),
     /// He answers, or takes back what he agreed to.
     Consent {
         /// To what.
@@ -318,6 +324,14 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             agreed: fields.agreed.unwrap_or_default(),
         },
         VisitorKind::Navigate => VisitorMessage::Navigate(page(&fields)?),
+        VisitorKind::Message => {
+            let data = Fields::required(fields.data, "data")?;
+            if data.text().len() > MAX_MESSAGE_BYTES {
+                let rule = format!("must have at most {MAX_MESSAGE_BYTES} bytes");
+                return Err(Problem::field("data", rule));
+            }
+            VisitorMessage::Message(data)
+        }
         VisitorKind::Consent => VisitorMessage::Consent {
             to: match Fields::required(fields.to.as_deref(), "to")? {
                 "view" => ConsentTo::View,

@@ -91,5 +91,6 @@ pub(crate) fn page(socket: SocketAddress) -> Connect {
         listening: true,
         seen: Vec::new(),
         data: None,
+        from: None,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -52,6 +54,8 @@ pub struct Connect {
     pub seen: Vec<SignalId>,
     /// Presence data that comes with it.
     pub data: Option<PresenceUpdate>,
+    /// The network address that it comes from, where the group wants to see that.
+    pub from: Option<IpAddr>,
 }
 
 /// A signal on its way in.

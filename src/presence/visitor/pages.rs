@@ -52,6 +52,7 @@ impl Visitor {
         } else if matches!(before, Phase::Transit { .. }) {
             step.note(Note::Returned);
         }
+        self.from = connect.from;
         self.sockets.push(Socket {
             address: connect.socket,
             tab: connect.tab,

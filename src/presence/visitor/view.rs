@@ -30,6 +30,7 @@ impl Visitor {
             connected: true,
             tabs: tabs.collect(),
             held: self.signals.waiting(),
+            address: self.from,
             uniqueid: self.unique.as_ref().map(|(code, _)| code.clone()),
         })
     }

@@ -150,6 +150,10 @@ impl VisitorSocket {
     }
 
     fn connect(&self, hello: &Hello, seen: Vec<SignalId>, data: Option<PresenceUpdate>) -> Connect {
+        let from = match &self.door {
+            Door::Group(group) if group.addresses => Some(self.place.key().to_canonical()),
+            _ => None,
+        };
         Connect {
             socket: self.address(),
             tab: hello.tab.clone(),
@@ -158,6 +162,7 @@ impl VisitorSocket {
             listening: hello.listen,
             seen,
             data,
+            from,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
         cobrowse::{EndReason, Entered},
         error::{ErrorCode, Problem},
         ids::{SessionId, SessionKey, SocketAddress, VisitorKey},
+        json::Json,
         protocol::visitor::{PageTitle, StartSession, ToVisitor},
     },
     settings::Group,
@@ -123,6 +124,18 @@ impl VisitorSocket {
             Ok(()) => voice.done(request),
             Err(problem) => voice.refuse(request, problem),
         });
+    }
+
+    /// What the page says to those who view it, less what they may not see.
+    pub(super) fn say(&self, data: &Json, request: Option<u64>) {
+        let Door::Group(group) = &self.door else { return };
+        let masked = group.cobrowse.masking.json(data.text());
+        let Ok(data) = serde_json::from_str(&masked) else {
+            let problem = Problem::field("data", "could not be read once it was blotted out");
+            return self.voice.refuse(request, problem);
+        };
+        let socket = self.address();
+        self.tell_session(Command::Message { socket, data }, request);
     }
 
     /// A command of the visitor to the session that the page is in.

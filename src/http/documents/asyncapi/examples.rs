@@ -357,6 +357,7 @@ fn view() -> Result<VisitorView, InvalidId> {
             listening: true,
         }],
         held: 0,
+        address: None,
         uniqueid: None,
     })
 }

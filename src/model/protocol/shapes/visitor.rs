@@ -5,6 +5,7 @@ use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
     ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
+    json::Json,
     presence::PresenceUpdate,
     protocol::visitor::{SessionEnd, Terms, VisitorKind},
 };
@@ -58,6 +59,9 @@ impl VisitorKind {
             ),
             Self::Navigate => Shape::of::<NavigateFields>(
                 r#"{"type":"navigate","request":16,"url":"https://shop.example.com/cart/address","title":"Address"}"#,
+            ),
+            Self::Message => Shape::of::<MessageFields>(
+                r#"{"type":"message","request":20,"data":{"step":"paid"}}"#,
             ),
             Self::Consent => Shape::of::<ConsentFields>(
                 r#"{"type":"consent","request":17,"to":"view","given":true}"#,
@@ -143,6 +147,14 @@ pub struct NavigateFields {
     /// The page's title now.
     #[schema(max_length = 512)]
     pub title: String,
+}
+
+/// Fields of `message`.
+#[derive(ToSchema)]
+pub struct MessageFields {
+    /// Any JSON of at most 5,000 bytes.
+    #[schema(value_type = Value)]
+    pub data: Json,
 }
 
 /// Fields of `consent`.

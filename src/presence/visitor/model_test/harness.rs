@@ -134,6 +134,7 @@ impl Harness {
                     listening,
                     seen,
                     data: data.map(|(key, value)| update(key, value)),
+                    from: None,
                 };
                 let Reply::Welcome(welcome) = self.apply(Command::Connect(Box::new(connect)))
                 else {

@@ -183,6 +183,7 @@ proptest! {
                         listening: false,
                         seen: Vec::new(),
                         data: None,
+                        from: None,
                     }))
                 }
                 Happening::Gone | Happening::Disconnect => {

@@ -90,6 +90,7 @@ impl Scene {
             listening: true,
             seen: Vec::new(),
             data: None,
+            from: None,
         };
         Page { scene: self, connect }
     }
