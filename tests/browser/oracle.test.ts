@@ -422,13 +422,14 @@ describe("at the desk", () => {
 });
 
 describe("time", () => {
-  const short = useStage({ settings: { cobrowse, sessions: { join_seconds: 1, visitor_grace_ms: 1_000 } } });
+  const short = useStage({ settings: { cobrowse, sessions: { join_seconds: 1 } } });
+  const lost = useStage({ settings: { cobrowse, sessions: { visitor_grace_ms: 1_000 } } });
 
   test("nobody comes: USER_TIMEOUT, and the code leads nowhere", async () => {
     const shopper = await Shopper.come(short);
     const page = await shopper.open("/one", {});
     await page.start();
-    const code = await page.code();
+    const { accessCode: code } = await shopper.journal.next("SessionStarted");
     expect(await shopper.journal.next("SessionEnded")).toMatchObject({ reason: "USER_TIMEOUT", accessCode: code, agentCount: 0 });
     await page.is("READY");
     await eventually(() => page.drawn("text"), (text) => text === "No agent joined in time.");
@@ -436,15 +437,15 @@ describe("time", () => {
   });
 
   test("the connection does not come back: NETWORK_TIMEOUT, and a new session is possible when it does", async () => {
-    const shopper = await Shopper.come(short);
+    const shopper = await Shopper.come(lost);
     const page = await shopper.open("/one", {});
     await page.start();
-    const ann = await joins(short, { code: await page.code() });
+    const ann = await joins(lost, { code: await page.code() });
     await ann.sees("#page");
-    await short.server.stop("SIGKILL");
+    await lost.server.stop("SIGKILL");
     expect(await shopper.journal.next("SessionEnded")).toMatchObject({ reason: "NETWORK_TIMEOUT", agentCount: 1 });
     await page.is("READY");
-    await short.server.launch();
+    await lost.server.launch();
     await eventually(async () => (await page.start(), await page.session()), ({ accessCode }) => accessCode !== undefined, 20_000);
   });
 });
