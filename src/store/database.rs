@@ -16,8 +16,10 @@ use url::Url;
 
 use crate::auth::Secret;
 
-/// How long another process may hold a SQLite file, or a PostgreSQL server may be away, before we give up.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a start waits for a database to let us in.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one who writes waits for those before him, on a disk that may be busy.
+const TURN: Duration = Duration::from_secs(30);
 /// What a SQLite connection begins with. A lost power supply must not bring back rows that were taken, so every commit
 /// is on the disk. The cache is 256 KiB: rows go through from end to end, and are not looked at again.
 const SQLITE: &str =
@@ -153,13 +155,18 @@ impl Database {
         let open = async {
             let options: AnyConnectOptions = address.parse()?;
             // A pool tries again until its time is over, and then only says that; this says what is wrong.
-            let mut first = options.connect().await?;
-            prepare(kind, &mut first).await?;
-            first.close().await?;
+            let first = async {
+                let mut first = options.connect().await?;
+                prepare(kind, &mut first).await?;
+                first.close().await
+            };
+            tokio::time::timeout(PATIENCE, first)
+                .await
+                .map_err(|_| sqlx::Error::PoolTimedOut)??;
             // One connection: SQLite has one writer anyway, and ours come one after the other.
             let pool = AnyPoolOptions::new()
                 .max_connections(1)
-                .acquire_timeout(PATIENCE)
+                .acquire_timeout(TURN)
                 .after_connect(move |connection, _| Box::pin(prepare(kind, connection)))
                 .connect_with(options)
                 .await?;

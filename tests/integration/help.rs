@@ -81,6 +81,37 @@ async fn agents_see_who_waits_and_one_of_them_comes() {
 }
 
 #[tokio::test]
+async fn who_has_waited_longest_comes_first() {
+    let server = Server::start();
+    let mut agent = server.agent().await;
+    let mut all = List::open(&mut agent, json!({"sort": "help"})).await;
+    let mut pages = Vec::new();
+    for visitor in ["ada", "bob", "carl"] {
+        pages.push(server.page(visitor, "t").opens().await);
+    }
+    // Carl asks first; Ada does not ask.
+    let first = asks(&mut pages[2], "first").await;
+    all.hear_until(&mut agent, |list| list.ids() == ["carl", "ada", "bob"]).await;
+    asks(&mut pages[1], "second").await;
+    all.hear_until(&mut agent, |list| list.ids() == ["carl", "bob", "ada"]).await;
+    let page = async |path: &str| {
+        let (status, list) = server.rest("GET", path, None).await;
+        assert_eq!(status, 200, "{list}");
+        let ids = list["requests"].as_array().unwrap().iter().map(|it| it["text"].clone());
+        (ids.collect::<Vec<_>>(), list["next"].clone())
+    };
+    let (texts, next) = page("/v1/groups/12345/requests?limit=1").await;
+    assert_eq!(texts, ["first"]);
+    let rest = format!("/v1/groups/12345/requests?limit=1&cursor={}", next.as_str().unwrap());
+    assert_eq!(page(&rest).await, (vec![json!("second")], Value::Null));
+    let claim = json!({"visitorid": "carl", "help": first});
+    let (status, told) = server.rest("POST", "/v1/groups/12345/requests/claim", Some(claim)).await;
+    assert_eq!((status, &told["status"]), (200, &json!("accepted")), "{told}");
+    let (_, taken) = server.rest("GET", "/v1/groups/12345/visitors?help=accepted", None).await;
+    assert_eq!((&taken["count"], &taken["visitors"][0]["visitorid"]), (&json!(1), &json!("carl")));
+}
+
+#[tokio::test]
 async fn a_wish_survives_page_changes_a_restart_and_a_name() {
     let server = Server::start();
     let anonymous = format!("~{:032x}", 7);

@@ -110,6 +110,7 @@ mod tests {
     fn what_is_documented_of_a_page_is_what_the_parser_reads() {
         let read: Read = |text| VisitorMessage::read(text).map(|_| ());
         for kind in VisitorKind::ALL {
+            // What a page says to agents may be anything.
             let anything: &[&str] = if *kind == VisitorKind::Message { &["data"] } else { &[] };
             check(kind.as_str(), kind.shape(), read, anything, &[]);
         }

@@ -91,11 +91,11 @@ pub struct ListFields {
     /// Who is in it: an object of at most 32 clauses, all of which must hold; everybody when missing. A clause is a field
     /// with the value that it equals, or with an object of operators: `visitorid`, `url`, `data.KEY` (`eq`, `prefix`,
     /// `contains`; of `data.KEY` also `exists`, `lt`, `lte`, `gt`, `gte`), `text` (in the id or any value), `anonymous`,
-    /// `transit`, `visibility`, `terms`, `since` and `updated` (`before`, `after`).
+    /// `transit`, `visibility`, `terms`, `help`, `since` and `updated` (`before`, `after`).
     #[schema(value_type = Object, nullable = false, required = false)]
     pub filter: Option<Json>,
-    /// The order: `since`, `updated`, `visitorid` or `data.KEY`, with `-` before it for the greatest first; `-since` when
-    /// missing.
+    /// The order: `since`, `updated`, `help` (when it was asked for), `visitorid` or `data.KEY`, with `-` before it for the
+    /// greatest first; `-since` when missing.
     #[schema(nullable = false)]
     pub sort: Option<String>,
     /// Which part is looked at: the first 50 when missing.
