@@ -61,7 +61,7 @@ describe("a link in the path", () => {
   });
 
   test("is none where the server believes nothing of it, or where there is none", () => {
-    expect(open("/watch/forged.link")).toBeUndefined();
+    for (const path of ["/watch/forged.link", "/watch/%E0%A4%A"]) expect(open(path)).toBeUndefined();
     expect(open("/watch/")).toBeUndefined();
     expect(open("/watch/12345")).toBeUndefined();
   });

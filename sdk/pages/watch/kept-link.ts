@@ -40,7 +40,8 @@ export class KeptLink {
   /** The link of this page, if it came by one. `tab` is what this tab is called, unless it took the seat under another name. */
   static of(page: Window, tab: string): KeptLink | undefined {
     const told = readTerms(page.document.body.dataset["link"]);
-    const last = decodeURIComponent(page.location.pathname.split("/").pop() ?? "");
+    // Made of letters that no address has to quote.
+    const last = page.location.pathname.split("/").pop() ?? "";
     if (told && last.includes(".")) {
       // The seal alone opens nothing, and no other link has it.
       const key = PREFIX + last.slice(-24);
