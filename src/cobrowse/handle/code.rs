@@ -60,19 +60,29 @@ impl Cobrowse {
         answer: impl FnOnce(Result<SessionKey, Problem>) + Send + 'static,
     ) {
         let now = self.shared.clock.now();
-        let of = group.clone();
-        self.shared.presence.codes().resolve(group, code, address, now, move |lead| {
-            answer(match lead {
-                Ok(Lead::Session(session)) => Ok(SessionKey { group: of, session }),
-                Ok(Lead::Visitor(_)) => {
-                    let sentence = "the code leads to a visitor, not to a session";
-                    Err(Problem::new(ErrorCode::NotFound, sentence))
-                }
-                Err(problem) if problem.code == ErrorCode::VisitorNotPresent => {
-                    Err(Problem::new(ErrorCode::NotFound, "the code leads to no session"))
-                }
-                Err(problem) => Err(problem),
-            });
+        let (cobrowse, of) = (self.clone(), group.clone());
+        self.shared.presence.codes().resolve(group, code, address, now, move |lead| match lead {
+            Ok(Lead::Session(session)) => {
+                let session = SessionKey { group: of, session };
+                // A session that just ended is about to give its code back.
+                cobrowse.look_up(session.clone(), move |standing| {
+                    answer(match standing {
+                        Ok(Some(Standing::Running(_))) => Ok(session),
+                        Ok(_) => Err(nowhere()),
+                        Err(problem) => Err(problem),
+                    });
+                });
+            }
+            Ok(Lead::Visitor(_)) => {
+                let sentence = "the code leads to a visitor, not to a session";
+                answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+            }
+            Err(problem) if problem.code == ErrorCode::VisitorNotPresent => answer(Err(nowhere())),
+            Err(problem) => answer(Err(problem)),
         });
     }
+}
+
+fn nowhere() -> Problem {
+    Problem::new(ErrorCode::NotFound, "the code leads to no session")
 }
