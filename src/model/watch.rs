@@ -158,10 +158,6 @@ impl Metadata {
     /// # Errors
     /// `badrequest` or `toolarge`, with key and rule.
     pub fn from_json(value: Value, field: &str) -> Result<Self, Problem> {
-        let too_large = |field: String, rule: String| {
-            let problem = Problem::field(field, rule);
-            Problem { code: ErrorCode::TooLarge, ..problem }
-        };
         let object = match value {
             Value::Null => return Ok(Self::default()),
             Value::Object(object) => object,
@@ -169,13 +165,13 @@ impl Metadata {
         };
         if object.len() > MAX_METADATA_KEYS {
             let rule = format!("must have at most {MAX_METADATA_KEYS} keys");
-            return Err(too_large(field.to_owned(), rule));
+            return Err(Problem::field(field, rule));
         }
         let mut flat = BTreeMap::new();
         for (key, value) in object {
             if key.is_empty() || key.chars().count() > MAX_METADATA_KEY {
                 let rule = format!("keys must have 1 to {MAX_METADATA_KEY} characters");
-                return Err(too_large(field.to_owned(), rule));
+                return Err(Problem::field(field, rule));
             }
             if !matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)) {
                 let rule = "must be a string, a number, true or false";
@@ -187,7 +183,7 @@ impl Metadata {
         if serde_json::to_vec(&metadata).map_or(usize::MAX, |json| json.len()) > MAX_METADATA_BYTES
         {
             let rule = format!("must take at most {MAX_METADATA_BYTES} bytes");
-            return Err(too_large(field.to_owned(), rule));
+            return Err(Problem { code: ErrorCode::TooLarge, ..Problem::field(field, rule) });
         }
         Ok(metadata)
     }
@@ -286,8 +282,10 @@ mod tests {
         assert_eq!(read(json!([])).unwrap_err().code, ErrorCode::BadRequest);
         let many: serde_json::Map<_, _> = (0..33).map(|key| (key.to_string(), json!(1))).collect();
         let key = serde_json::Map::from_iter([("k".repeat(65), json!(1))]);
-        for large in [Value::Object(many), json!({"text": "x".repeat(2_048)}), Value::Object(key)] {
-            assert_eq!(read(large).unwrap_err().code, ErrorCode::TooLarge);
+        for bad in [Value::Object(many), Value::Object(key), json!({"": 1})] {
+            assert_eq!(read(bad).unwrap_err().code, ErrorCode::BadRequest);
         }
+        let large = json!({"text": "x".repeat(2_048)});
+        assert_eq!(read(large).unwrap_err().code, ErrorCode::TooLarge);
     }
 }
