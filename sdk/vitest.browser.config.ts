@@ -15,6 +15,8 @@ export default defineConfig({
     environment: "node",
     // A server and a browser a file: more at a time would only slow each other down.
     fileParallelism: false,
+    // A machine that others share may starve a browser: then one more try, which the report names.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 30_000,
     hookTimeout: 40_000,
     teardownTimeout: 15_000,

@@ -98,6 +98,7 @@ test("a session survives a page load: the state alone tells of it", async () => 
   await page.is("ACTIVE:ACTIVE");
   shopper.journal.clear();
   await page.tab.click("a");
+  await page.tab.waitForURL("**/two");
   await page.leaves("INIT");
   expect(await page.session()).toEqual({ state: "ACTIVE:ACTIVE", accessCode: code, mode: "ICB", previousState: "INIT" });
   await ann.sees("#second");
@@ -305,6 +306,7 @@ describe("the site's own way", () => {
     await eventually(() => page.drawn("explanation"), (text) => text === terms);
     await page.tab.keyboard.press("Enter");
     expect(await shopper.journal.next("SessionEnded")).toMatchObject({ reason: "USER_INITIATED", agentCount: 0 });
+    await page.is("READY");
     expect(shopper.story).toEqual(["READY", "SessionStarting", "STARTING", "DISCONNECTING", "SessionEnded", "READY"]);
     await page.tab.click("#help");
     await press(page.tab, "yes", "launcherRoot");

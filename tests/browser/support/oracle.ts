@@ -68,11 +68,13 @@ export class ShopPage {
     return this.tab.evaluate((given) => (window as any).Cobrowse.API.Session.stop(given), params);
   }
 
-  /** What a page reads off the session. */
+  /** What a page reads off the session. The journal has by then what listeners were to be told of it, each in a task of its own. */
   session(): Promise<{ state: string; accessCode: string | undefined; mode: string | null; previousState: string | undefined }> {
-    return this.tab.evaluate(() => {
+    return this.tab.evaluate(async () => {
       const { Session } = (window as any).Cobrowse.API;
-      return { state: Session.getState(), accessCode: Session.accessCode, mode: Session.mode, previousState: Session.previousState };
+      const read = { state: Session.getState(), accessCode: Session.accessCode, mode: Session.mode, previousState: Session.previousState };
+      await new Promise((resolve) => setTimeout(() => setTimeout(resolve)));
+      return read;
     });
   }
 
