@@ -20,7 +20,6 @@ use vestibule::{
     model::{close::CloseCode, error::ErrorCode},
     settings::{Sources, load},
     sockets::service::SocketService,
-    telemetry::labels::StatusClass,
 };
 
 use super::frames;
@@ -155,7 +154,6 @@ impl World {
             judge(&answer);
         }
         let metrics = &self.service.metrics;
-        assert_eq!(metrics.http_requests.of(StatusClass::ServerError).get(), 0, "{said:?}");
         assert_eq!(metrics.closes.of(CloseCode::Internal).get(), 0);
         assert_eq!(PANICS.get(), 0, "something panicked and was caught");
     }
@@ -195,6 +193,8 @@ fn judge(mut answers: &[u8]) {
     while let Some(end) = position(answers, b"\r\n\r\n") {
         let head = std::str::from_utf8(&answers[..end]).expect("the head of an answer is text");
         let status: u16 = head.get(9..12).and_then(|it| it.parse().ok()).expect("a status");
+        // More may be asked at a time than waits in a queue; nothing else is the server's fault.
+        assert!(status < 500 || status == 503, "{head}");
         let header = |name: &str| {
             head.lines()
                 .skip(1)
