@@ -15,7 +15,7 @@ function signedIn(): Record<string, string> {
 }
 
 async function viewer(query: Record<string, string>): Promise<Watching> {
-  const { context, diary } = await stage.person("viewer");
+  const { context, diary } = await stage.person("viewer", "elsewhere");
   const page = await context.newPage();
   const tap = new Tap(page, "received");
   await page.goto(address(query));

@@ -95,7 +95,7 @@ export class Showing {
 
   /** An agent opens the watch page. */
   async watch(link?: string, viewport = { width: 1400, height: 1000 }): Promise<Watching> {
-    const { context, diary } = await this.stage.person(`agent ${(this.count += 1)}`);
+    const { context, diary } = await this.stage.person(`agent ${(this.count += 1)}`, "elsewhere");
     const page = await context.newPage();
     const tap = new Tap(page, "received");
     await page.setViewportSize(viewport);

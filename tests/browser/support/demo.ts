@@ -24,7 +24,7 @@ export class DemoPage {
   ) {}
 
   static async open(stage: Stage, person: string, path: string): Promise<DemoPage> {
-    const { context, diary } = await stage.person(person);
+    const { context, diary } = await stage.person(person, path.startsWith("/demo/agent") ? "elsewhere" : "here");
     const page = await context.newPage();
     await page.setViewportSize({ width: 1280, height: 860 });
     const demo = new DemoPage(page, context, diary, stage.server.origin);

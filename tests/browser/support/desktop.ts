@@ -48,7 +48,7 @@ export class Desktop {
   /** Opens a desktop whose frame shows this address. */
   static async open(stage: Stage, address: string, options: { readonly dark?: boolean; readonly size?: { width: number; height: number } } = {}): Promise<Desktop> {
     const name = `desktop-${(desktops += 1)}`;
-    const { context, diary } = await stage.person(name);
+    const { context, diary } = await stage.person(name, "elsewhere");
     const page = await context.newPage();
     if (options.dark) await page.emulateMedia({ colorScheme: "dark" });
     await page.setViewportSize(options.size ?? { width: 1200, height: 900 });

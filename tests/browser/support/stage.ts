@@ -19,6 +19,8 @@ export class Stage {
   server!: Server;
   site!: Site;
   browser!: Browser;
+  /** The agents' own, where the two sides look at one page. */
+  private agents: Promise<Browser> | undefined;
   private people: { readonly context: BrowserContext; readonly diary: Diary }[] = [];
   private pages = 0;
 
@@ -32,12 +34,13 @@ export class Stage {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([this.browser?.close(), this.server?.dispose(), this.site?.stop()]);
+    await Promise.allSettled([this.browser?.close(), this.agents?.then((browser) => browser.close()), this.server?.dispose(), this.site?.stop()]);
   }
 
-  /** A browser profile of its own. */
-  async person(name: string): Promise<{ context: BrowserContext; diary: Diary }> {
-    const context = await this.browser.newContext();
+  /** A browser profile of its own; an agent's at another machine is in a browser of its own too. */
+  async person(name: string, side: "here" | "elsewhere" = "here"): Promise<{ context: BrowserContext; diary: Diary }> {
+    const browser = side === "here" ? this.browser : await (this.agents ??= openBrowser());
+    const context = await browser.newContext();
     const diary = new Diary(name, context);
     const person = { context, diary };
     this.people.push(person);
