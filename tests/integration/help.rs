@@ -1,5 +1,7 @@
 //! Visitors ask for help, agents answer: over both sockets and over REST.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -7,6 +9,7 @@ use crate::support::{
     client::Socket,
     list::List,
     mint::{Signing, claims},
+    soon,
 };
 
 fn waiting() -> Value {
@@ -25,6 +28,16 @@ async fn hears(page: &mut Socket, status: &str) -> Value {
     let told = page.waits_for("help").await;
     assert_eq!(told["status"], status, "{told}");
     told
+}
+
+/// Waits until a list is so: lists follow the records, and no event tells when they have.
+async fn lists(server: &Server, path: &str, is_so: impl Fn(&Value) -> bool) {
+    soon("the list", async {
+        while !is_so(&server.rest("GET", path, None).await.1) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -107,8 +120,9 @@ async fn who_has_waited_longest_comes_first() {
     let claim = json!({"visitorid": "carl", "help": first});
     let (status, told) = server.rest("POST", "/v1/groups/12345/requests/claim", Some(claim)).await;
     assert_eq!((status, &told["status"]), (200, &json!("accepted")), "{told}");
-    let (_, taken) = server.rest("GET", "/v1/groups/12345/visitors?help=accepted", None).await;
-    assert_eq!((&taken["count"], &taken["visitors"][0]["visitorid"]), (&json!(1), &json!("carl")));
+    let taken = "/v1/groups/12345/visitors?help=accepted";
+    lists(&server, taken, |list| list["count"] == 1 && list["visitors"][0]["visitorid"] == "carl")
+        .await;
 }
 
 #[tokio::test]
@@ -125,8 +139,8 @@ async fn a_wish_survives_page_changes_a_restart_and_a_name() {
     // He signs in; the wish goes along, and is found under either name.
     page.ok(json!({"type": "identify", "visitorid": "ada"})).await;
     assert_eq!(hears(&mut page, "pending").await["help"], help);
-    let (_, list) = server.rest("GET", "/v1/groups/12345/requests", None).await;
-    assert_eq!(list["requests"][0]["visitorid"], "ada", "{list}");
+    let waiting = "/v1/groups/12345/requests";
+    lists(&server, waiting, |list| list["requests"][0]["visitorid"] == "ada").await;
     let decline = json!({"visitorid": anonymous, "help": help});
     let path = "/v1/groups/12345/requests/decline";
     assert_eq!(server.rest("POST", path, Some(decline.clone())).await.0, 204);
