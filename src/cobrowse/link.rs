@@ -64,7 +64,8 @@ pub struct OpenedLinks {
 /// An opened link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Opened {
-    tab: TabId,
+    /// Whose it is; `None`: it led nowhere, and is anybody's again.
+    tab: Option<TabId>,
     session: Option<SessionId>,
 }
 
@@ -83,8 +84,11 @@ impl OpenedLinks {
         while let Some((_, old)) = self.oldest.pop_front_if(|(until, _)| *until <= now) {
             self.by_number.remove(&old);
         }
-        match self.by_number.get(&number) {
-            Some(opened) if opened.tab == *tab => Ok(opened.session),
+        match self.by_number.get_mut(&number) {
+            Some(opened) if opened.tab.as_ref().is_none_or(|by| by == tab) => {
+                opened.tab = Some(tab.clone());
+                Ok(opened.session)
+            }
             Some(_) => {
                 let sentence = "the link was opened in another tab";
                 Err(Problem::new(ErrorCode::Authorization, sentence))
@@ -94,7 +98,8 @@ impl OpenedLinks {
                 Err(Problem::new(ErrorCode::Unready, sentence).retry_in(10_000))
             }
             None => {
-                self.by_number.insert(number, Opened { tab: tab.clone(), session: None });
+                let tab = Some(tab.clone());
+                self.by_number.insert(number, Opened { tab, session: None });
                 self.oldest.push_back((until, number));
                 Ok(None)
             }
@@ -108,9 +113,12 @@ impl OpenedLinks {
         }
     }
 
-    /// An opened link led nowhere, so it can be opened again.
+    /// An opened link led nowhere, so it can be opened again. It keeps its place: however often that happens, one link takes
+    /// one.
     pub fn led_nowhere(&mut self, number: u64) {
-        self.by_number.remove(&number);
+        if let Some(opened) = self.by_number.get_mut(&number) {
+            opened.tab = None;
+        }
     }
 }
 
@@ -142,6 +150,11 @@ mod tests {
         links.open(1, &tab("a"), UNTIL, Timestamp(0)).unwrap();
         links.led_nowhere(1);
         assert_eq!(links.open(1, &tab("b"), UNTIL, Timestamp(0)), Ok(None));
+        assert!(
+            links.open(1, &tab("a"), UNTIL, Timestamp(0)).is_err(),
+            "it is the other tab's now"
+        );
+        assert_eq!(links.oldest.len(), 1, "nobody fills the memory with one link");
     }
 
     #[test]
