@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { byteLength } from "../core/limits";
 import { FakePage } from "../core/testing";
-import { describeBrowser, describePage } from "./page";
+import { describeBrowser, describePage, placeOf } from "./page";
 
 const browser = (userAgent: string, userAgentData?: object) =>
   describeBrowser({ userAgent, userAgentData } as unknown as Parameters<typeof describeBrowser>[0]);
