@@ -3,10 +3,13 @@
 import { expect, test } from "vitest";
 import { ConnectPage, uses } from "./support/connect";
 import { eventually } from "./support/journal";
+import { travel } from "./support/page";
 import { GROUP } from "./support/settings";
 import { useStage } from "./support/stage";
 
 const stage = useStage();
+/** Has room for one socket. */
+const busy = useStage({ settings: { limits: { max_sockets: 1 } } });
 
 test.each(Object.keys(uses) as (keyof typeof uses)[])("the %s use shows the code, and ready brings it", async (use) => {
   const script = `listen("~/site_connect/#"); ${use === "started" ? `site_connect.start("${GROUP}");` : ""}`;
@@ -51,11 +54,16 @@ test("start is idempotent, fills in what the page draws anew, and the frame outl
   expect(visitor.visitor.diary.errors).toEqual([]);
 });
 
-test("the code and the visitor stay over page changes, also where the frame's own storage is empty", async () => {
+test("the code and the visitor stay over page changes, whatever becomes of the frame's own storage", async () => {
   const visitor = await ConnectPage.open(stage);
   const code = await visitor.code();
   const kept = await visitor.page.evaluate((group) => localStorage.getItem(`vestibule.anonymous.${group}`), GROUP);
   expect(kept).toMatch(/^~[0-9a-f]{32}$/);
+  const frame = await visitor.frame();
+  await frame.evaluate(() => {
+    localStorage.clear();
+    sessionStorage.clear();
+  });
   await visitor.page.goto(ConnectPage.put(stage, { path: "/second" }));
   expect(await visitor.code()).toBe(code);
   await visitor.page.reload();
@@ -124,4 +132,105 @@ test("a page of another origin gets no frame: it is told to try again, and then 
   expect(visitor.journal.all("~/site_connect/error")).toEqual([{ reason: "frame" }]);
   expect(visitor.journal.names).not.toContain("~/site_connect/ready");
   expect(warned.some((text) => text.includes("frame-ancestors"))).toBe(true);
+});
+
+test("while the server is too busy the page hears retry, and ready once there is room", async () => {
+  const first = await ConnectPage.open(busy);
+  await first.code();
+  const second = await ConnectPage.open(busy, { script: `listen("~/site_connect/#");` });
+  for (let time = 0; time < 2; time += 1) expect(await second.journal.next("~/site_connect/retry")).toEqual({ reason: "unready" });
+  await first.page.close();
+  const code = await second.code();
+  expect(await second.journal.next("~/site_connect/ready")).toEqual({ code });
+  expect(second.journal.names).not.toContain("~/site_connect/error");
+});
+
+test("a server that stays away is an error; a fresh start tries again, and a server that is back is noticed by itself", async () => {
+  const visitor = await ConnectPage.open(busy, { use: "started", script: `listen("~/site_connect/#");` }, (page) => page.clock.install());
+  await busy.server.stop();
+  await visitor.call("start", GROUP);
+  await waitOut(visitor);
+  expect(visitor.journal.all("~/site_connect/retry")).toHaveLength(5);
+  expect(visitor.journal.all("~/site_connect/error")).toEqual([{ reason: "frame" }]);
+  await busy.server.launch();
+  await visitor.call("start", GROUP);
+  await visitor.page.clock.resume();
+  const code = await visitor.code();
+  expect(await visitor.journal.next("~/site_connect/ready")).toEqual({ code });
+
+  // Killed, it remembers nothing: there is another code, without a word of trouble.
+  await busy.server.stop("SIGKILL");
+  await busy.server.launch();
+  const fresh = await visitor.code(code);
+  expect(await visitor.journal.next("~/site_connect/new_code")).toEqual({ code: fresh });
+  expect(visitor.journal.all("~/site_connect/error")).toHaveLength(1);
+});
+
+test("what others post to the page or to the frame changes nothing", async () => {
+  const visitor = await ConnectPage.open(stage, { script: `listen("~/site_connect/#"); listen("~pagesession/#");` });
+  const code = await visitor.code();
+  await visitor.journal.next("ack:~pagesession/#");
+  const frame = await visitor.frame();
+  const channel = "vestibule.site_connect.1";
+  const says = { channel, say: "code", code: "000000", place: { url: "https://evil.example/", title: "", referrer: "" }, kept: {} };
+  const before = visitor.journal.entries.length;
+  // To the page: by itself, by another frame in it, of the same origin as ours or not.
+  await visitor.page.evaluate(async ({ says, origin }) => {
+    postMessage(says, "*", [new MessageChannel().port1]);
+    const other = document.createElement("iframe");
+    other.src = `${origin}/site_connect/frame?partner=12345`;
+    other.name = "other";
+    await new Promise((loaded) => {
+      other.onload = loaded;
+      document.body.append(other);
+    });
+  }, { says, origin: stage.server.origin });
+  const other = visitor.page.frames().find((one) => one.name() === "other")!;
+  await other.evaluate((says) => parent.postMessage(says, "*", [new MessageChannel().port1]), says);
+  // To the frame: by another frame, and by the page that it speaks with already.
+  await visitor.page.evaluate((says) => {
+    for (const target of [...document.querySelectorAll("iframe")]) target.contentWindow!.postMessage({ ...says, say: "stop" }, "*", [new MessageChannel().port1]);
+  }, says);
+  await other.evaluate((says) => (parent[0] as Window).postMessage(says, "*", [new MessageChannel().port1]), says);
+  await visitor.publish("~pagesession/own", "still here");
+  expect(await visitor.journal.next("~pagesession/own")).toBe("still here");
+  expect(visitor.journal.entries.slice(before).map(({ name }) => name)).toEqual(["~pagesession/own"]);
+  expect(await visitor.code()).toBe(code);
+  expect(frame.isDetached()).toBe(false);
+});
+
+test("nothing under ~/ is ever said to the frame, and what cannot be copied is told to the developer", async () => {
+  const visitor = await ConnectPage.open(stage, {
+    script: `
+      const { postMessage } = MessagePort.prototype;
+      MessagePort.prototype.postMessage = function (message, ...rest) {
+        note("port", "sent", JSON.stringify(message));
+        return postMessage.call(this, message, ...rest);
+      };
+      listen("~/#");`,
+  });
+  await visitor.code();
+  await visitor.publish("~/secret/topic", { very: "secret" });
+  expect(await visitor.journal.next("~/secret/topic")).toEqual({ very: "secret" });
+  await visitor.listen("#");
+  await visitor.publish("~pagesession/said", "in the open");
+  await visitor.journal.next("~pagesession/said");
+  const sent = visitor.visitor.diary.journal("port").all("sent").join("\n");
+  expect(sent).toContain("in the open");
+  expect(sent).not.toContain("~/");
+  expect(sent).not.toContain("secret");
+  await visitor.page.evaluate(() => (window as any).site_connect.publish("~pagesession/said", () => {}));
+  expect(visitor.warnings.at(-1)).toBe("site_connect: cannot publish to ~pagesession/said: the message cannot be copied");
+});
+
+test("a page with site_connect comes back from the back-forward cache, and is connected again", async () => {
+  const visitor = await ConnectPage.open(stage, { script: `addEventListener("pageshow", ({ persisted }) => persisted && note("connect", "restored", null)); listen("~/site_connect/#");` });
+  const code = await visitor.code();
+  await visitor.page.goto(stage.site.page("/elsewhere", "<title>Elsewhere</title>"));
+  await travel(visitor.page, -1);
+  await visitor.journal.next("restored");
+  await visitor.listen("~pagesession/show_frame");
+  const connected = async (): Promise<number> => (await stage.server.rest("GET", `/groups/${GROUP}/visitors?uniqueid=${code}`, await stage.token())).body.visitors?.[0]?.sockets;
+  await eventually(connected, (sockets) => sockets === 1);
+  expect(await visitor.code()).toBe(code);
 });
