@@ -1,10 +1,9 @@
 /** What the page knows of its chat buttons: which somebody answers. */
 
 import type { Broker } from "./broker";
+import { ofButton } from "./topics";
 
 const OF_A_BUTTON = /^~\/site_connect\/chat_button\/([^/+#]+)\/(enabled|disabled|[+#])$/;
-
-const topicOf = (button: string, enabled: boolean): string => `~/site_connect/chat_button/${button}/${enabled ? "enabled" : "disabled"}`;
 
 export class Buttons {
   private readonly enabledByButton = new Map<string, boolean>();
@@ -22,8 +21,8 @@ export class Buttons {
   change(button: string, enabled: boolean): void {
     if (this.enabledByButton.get(button) === enabled) return;
     this.enabledByButton.set(button, enabled);
-    this.broker.forget(topicOf(button, !enabled));
-    this.broker.announce(topicOf(button, enabled), undefined, true);
+    this.broker.forget(ofButton(button, !enabled));
+    this.broker.announce(ofButton(button, enabled), undefined, true);
   }
 
   /** Somebody is about to subscribe: a button that nobody has heard of is one that nobody answers. */
@@ -31,12 +30,12 @@ export class Buttons {
     const button = typeof filter === "string" ? OF_A_BUTTON.exec(filter)?.[1] : undefined;
     if (!this.isKnown || button === undefined || this.enabledByButton.has(button)) return;
     this.enabledByButton.set(button, false);
-    this.broker.retain(topicOf(button, false), undefined);
+    this.broker.retain(ofButton(button, false), undefined);
   }
 
   /** Nothing is known any more. */
   clear(): void {
-    for (const [button, enabled] of this.enabledByButton) this.broker.forget(topicOf(button, enabled));
+    for (const [button, enabled] of this.enabledByButton) this.broker.forget(ofButton(button, enabled));
     this.enabledByButton.clear();
     this.isKnown = false;
   }

@@ -11,14 +11,9 @@ import { FrameLink } from "./frame-link";
 import { Kept } from "./kept";
 import type { ToFrame, ToPage } from "./messages";
 import { PageSession } from "./page-session";
+import { topics } from "./topics";
 
 const { clock, random } = browserEnvironment;
-
-/** The topics that the script itself speaks under. */
-export const READY = "~/site_connect/ready";
-export const RETRY = "~/site_connect/retry";
-export const ERROR = "~/site_connect/error";
-export const NEW_CODE = "~/site_connect/new_code";
 
 export interface ConnectOptions {
   readonly page: Window;
@@ -67,10 +62,10 @@ export class Connect {
         if (this.link.isConnected) this.link.send({ say: "again" });
         else this.link.load();
       },
-      retries: (reason) => broker.announce(RETRY, { reason }, false),
+      retries: (reason) => broker.announce(topics.retry, { reason }, false),
       givesUp: (reason) => {
         warn(`no contact code: ${reason}`);
-        broker.announce(ERROR, { reason }, false);
+        broker.announce(topics.error, { reason }, false);
       },
     });
     const place = (): void => this.link.send({ say: "place", place: placeOf(page) });
@@ -100,7 +95,7 @@ export class Connect {
     this.buttons.clear();
     this.link.remove();
     for (const end of this.endings) end();
-    for (const topic of [READY, NEW_CODE]) this.options.broker.forget(topic);
+    for (const topic of [topics.ready, topics.newCode]) this.options.broker.forget(topic);
   }
 
   private receive(message: ToPage): void {
@@ -135,8 +130,8 @@ export class Connect {
     this.code = code;
     shown(code);
     // Whoever comes late hears the code that is good now.
-    if (before === undefined) return broker.announce(READY, { code }, true);
-    broker.retain(READY, { code });
-    broker.announce(NEW_CODE, { code }, true);
+    if (before === undefined) return broker.announce(topics.ready, { code }, true);
+    broker.retain(topics.ready, { code });
+    broker.announce(topics.newCode, { code }, true);
   }
 }

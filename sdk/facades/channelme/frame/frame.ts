@@ -7,21 +7,16 @@ import type { Store } from "../../../core/storage";
 import type { PagePlace } from "../../../visitor/page";
 import { Visitor } from "../../../visitor/visitor";
 import type { Greeting, KeptName, Layout, ToFrame, ToPage } from "../messages";
+import { topics } from "../topics";
 import { Contact, watched } from "./contact";
 import type { Given } from "./facts";
 import { Relay } from "./relay";
 import { Tree, type ServerTopics } from "./tree";
 
-export const START = "~pagesession/cobrowsing/start";
-export const STOP = "~pagesession/cobrowsing/stop";
-export const SHOW = "~pagesession/show_frame";
-export const MINIMIZE = "~pagesession/minimize_frame";
-export const HIDE = "~pagesession/hide_frame";
-
 const LAYOUTS: readonly (readonly [string, Layout])[] = [
-  [SHOW, "open"],
-  [MINIMIZE, "minimized"],
-  [HIDE, "hidden"],
+  [topics.show, "open"],
+  [topics.minimize, "minimized"],
+  [topics.hide, "hidden"],
 ];
 
 export class Frame {
@@ -42,7 +37,7 @@ export class Frame {
     private readonly facts: Given,
     private readonly port: Pick<MessagePort, "postMessage" | "onmessage">,
     { place, kept }: Greeting,
-    topics: (visitor: Visitor) => ServerTopics,
+    topicsOf: (visitor: Visitor) => ServerTopics,
     /** Something has changed that is to be seen. */
     private readonly draw: () => void = () => {},
   ) {
@@ -60,7 +55,7 @@ export class Frame {
       place: () => this.place,
       guest: this.relay.join,
     });
-    this.tree = new Tree(topics(this.visitor), (message) => this.send(message));
+    this.tree = new Tree(topicsOf(this.visitor), (message) => this.send(message));
     this.contact = new Contact(this.visitor, browserEnvironment.clock, {
       code: (code) => {
         this.code = code;
@@ -121,14 +116,14 @@ export class Frame {
   private started(session: string): void {
     if (this.kept.cobrowsing === session) return;
     this.keep("cobrowsing", session);
-    this.tree.publish(START);
+    this.tree.publish(topics.start);
   }
 
   /** Once a session, and only of one that was seen to start. */
   private stopped(session: string): void {
     if (this.isStopping || this.kept.cobrowsing !== session) return;
     this.keep("cobrowsing", undefined);
-    this.tree.publish(STOP);
+    this.tree.publish(topics.stop);
   }
 
   /** Nothing of the page leaves it from now on, then the agents are told, then the page is. */
