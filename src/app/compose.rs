@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use crate::{
-    auth::TokenService,
+    auth::{FrameTickets, TokenService},
     clock::{Clock, Timestamp},
     cobrowse::{
         self,
@@ -44,6 +44,7 @@ pub(super) struct Trusted {
     tokens: Arc<TokenService>,
     revoker: Arc<Revoker>,
     tickets: Tickets,
+    frames: FrameTickets,
 }
 
 impl Trusted {
@@ -57,7 +58,8 @@ impl Trusted {
         let store = Box::new(Revoked::of(storage));
         let revoker = Revoker::load(revocations, store, clock.wall()).await?;
         let tickets = Tickets::new(storage.secret("tickets").await?);
-        Ok(Self { tokens, revoker: Arc::new(revoker), tickets })
+        let frames = FrameTickets::new(storage.secret("frames").await?);
+        Ok(Self { tokens, revoker: Arc::new(revoker), tickets, frames })
     }
 }
 
@@ -93,6 +95,7 @@ pub(super) fn compose(
         lists,
         letters: DeadLetters::new(storage.clone()),
         tokens: trusted.tokens,
+        frames: trusted.frames,
         revoker: trusted.revoker,
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
         admission: Arc::new(Admission::new(

@@ -75,6 +75,9 @@ impl Blueprint {
                 if served.upscope {
                     facades::upscope::routes(routes);
                 }
+                if served.channelme {
+                    facades::channelme::routes(routes);
+                }
                 if served.oracle {
                     facades::oracle::routes(routes);
                 }

@@ -299,11 +299,14 @@ pub struct Facades {
     pub oracle: bool,
     /// Whether the Upscope interfaces are served.
     pub upscope: bool,
+    /// Whether the interface compatible with Channel.me is served.
+    pub channelme: bool,
 }
 
 impl Facades {
     /// All of them, for no group in particular.
-    pub const ALL: Self = Self { default_group: None, glance: true, oracle: true, upscope: true };
+    pub const ALL: Self =
+        Self { default_group: None, glance: true, oracle: true, upscope: true, channelme: true };
 }
 
 /// The log.

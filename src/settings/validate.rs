@@ -290,8 +290,8 @@ fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
         None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
         None => None,
     };
-    let wire::Facades { glance, oracle, upscope, .. } = wire;
-    Ok(Facades { default_group, glance, oracle, upscope })
+    let wire::Facades { glance, oracle, upscope, channelme, .. } = wire;
+    Ok(Facades { default_group, glance, oracle, upscope, channelme })
 }
 
 fn log(wire: wire::Log) -> Checked<Log> {

@@ -375,6 +375,8 @@ sections! {
         oracle: bool = true,
         /// Whether the Upscope interfaces are served. Default true.
         upscope: bool = true,
+        /// Whether the interface compatible with Channel.me is served. Default true.
+        channelme: bool = true,
     }
 
     /// `[storage]`

@@ -22,7 +22,7 @@ use super::{
     table::{Entry, Line, Sockets, text},
 };
 use crate::{
-    auth::{TokenService, is_own_origin},
+    auth::{FrameTickets, TokenService, is_own_origin},
     clock::{Clock, Timestamp},
     cobrowse::handle::Cobrowse,
     events::hub::Hub,
@@ -111,6 +111,8 @@ pub struct Parts {
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
     pub tokens: Arc<TokenService>,
+    /// What frames of ours show in place of an origin.
+    pub frames: FrameTickets,
     /// Who calls tokens back.
     pub revoker: Arc<Revoker>,
     /// Who may come in, and how fast.

@@ -34,7 +34,7 @@ use crate::{
         json::is_too_deep,
         protocol::{
             Numbered,
-            visitor::{Hello, Signature, ToVisitor, VisitorMessage},
+            visitor::{CodePurpose, Hello, Signature, ToVisitor, VisitorMessage},
         },
     },
     presence::{
@@ -134,9 +134,12 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Unique { lookup } => {
-                let address = *self.place.key();
-                let kind = if lookup { UniqueKind::Lookup { address } } else { UniqueKind::Usual };
+            VisitorMessage::Unique { purpose } => {
+                let kind = match purpose {
+                    CodePurpose::Reach => UniqueKind::Usual,
+                    CodePurpose::Lookup => UniqueKind::Lookup { address: *self.place.key() },
+                    CodePurpose::Contact => UniqueKind::Contact,
+                };
                 presence.unique(key, socket, kind, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }

@@ -135,6 +135,10 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /cobrowse/launcher.js", Nothing, Value::Null),
         ("GET /cobrowse/panel.js", Nothing, Value::Null),
         ("GET /agentjoin/AgentView.aspx", Nothing, Value::Null),
+        ("GET /site_connect.js", Nothing, Value::Null),
+        ("GET /siteconnect.js", Nothing, Value::Null),
+        ("GET /site_connect/frame", Nothing, Value::Null),
+        ("GET /site_connect/ticket", Nothing, Value::Null),
     ]
 }
 

@@ -103,6 +103,7 @@ fn hello(envelope: &Envelope<'_>) -> Result<Hello, Problem> {
     let visitorid = visitorid.ok_or_else(|| Problem::field("visitorid", "is missing"))?.parse()?;
     let page = format!("app-{:016x}", rand::random::<u64>());
     Ok(Hello {
+        ticket: None,
         visitorid,
         signature: envelope.signature.as_deref().map(Signature::from),
         from: None,

@@ -111,6 +111,7 @@ struct Fields<'a> {
     agreed: Option<bool>,
     withcode: Option<bool>,
     lookup: Option<bool>,
+    contact: Option<bool>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
     given: Option<bool>,

@@ -47,7 +47,8 @@ kinds! {
         Error = "visitorerror",
         /// Asks for a unique id: a code by which an agent of the group can reach this visitor. Asked again, it gives
         /// the living one. `ok` carries `uniqueid` and `seconds`, the life that is left. One for `lookup` has 4 digits and
-        /// lives for an hour, and the page stays when it ends.
+        /// lives for an hour, and the page stays when it ends. One for `contact` is good for one session, and ends with that or
+        /// when the visitor leaves; asked for again, it lives for another day.
         Unique = "unique",
         /// Gives the unique id its whole life again; `ok` as for `unique`.
         ExtendUnique = "extendunique",
@@ -119,6 +120,8 @@ pub struct Hello {
     pub visitorid: VisitorId,
     /// The site's word that he is.
     pub signature: Option<Signature>,
+    /// What one of our own frames has in place of an origin that the group lists.
+    pub ticket: Option<Box<str>>,
     /// Who he was before he became known: his anonymous id.
     pub from: Option<VisitorId>,
     /// The tab that shows the page.
@@ -156,8 +159,8 @@ pub enum VisitorMessage {
     Report(EventKind),
     /// Asks for a unique id.
     Unique {
-        /// Whether it is a short one to be found by, which the page outlives.
-        lookup: bool,
+        /// What for.
+        purpose: CodePurpose,
     },
     /// Gives the unique id its whole life again.
     ExtendUnique,
@@ -211,6 +214,17 @@ pub enum VisitorMessage {
     Disconnect,
 }
 
+/// What a code that leads to a visitor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodePurpose {
+    /// To be reached by, for a few minutes; the page goes with it.
+    Reach,
+    /// To be found by: short, for an hour. The page outlives it.
+    Lookup,
+    /// For one session. The page outlives it.
+    Contact,
+}
+
 /// A session that the visitor begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StartSession {
@@ -247,6 +261,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::Hello => VisitorMessage::Hello(Box::new(Hello {
             visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
             signature: signature(&fields),
+            ticket: fields.ticket.as_deref().map(Into::into),
             from: from(&fields)?,
             tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
             page: Fields::parsed(fields.page.as_ref(), "page")?,
@@ -304,7 +319,17 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             error.check()?;
             VisitorMessage::Report(EventKind::VisitorError(error))
         }
-        VisitorKind::Unique => VisitorMessage::Unique { lookup: fields.lookup.unwrap_or_default() },
+        VisitorKind::Unique => {
+            let purpose = match (fields.lookup.unwrap_or(false), fields.contact.unwrap_or(false)) {
+                (true, true) => {
+                    return Err(Problem::field("contact", "must not stand beside lookup"));
+                }
+                (true, false) => CodePurpose::Lookup,
+                (false, true) => CodePurpose::Contact,
+                (false, false) => CodePurpose::Reach,
+            };
+            VisitorMessage::Unique { purpose }
+        }
         VisitorKind::ExtendUnique => VisitorMessage::ExtendUnique,
         VisitorKind::Identify => {
             let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;

@@ -76,6 +76,8 @@ impl Harness {
                 Effect::Page { message: ToPage::Session(_) | ToPage::Help(_), .. } => {
                     unreachable!()
                 }
+                // Codes are for pages to be reached by.
+                Effect::CodeSpent(_) => unreachable!(),
                 Effect::InvokeFailed { .. } => {}
                 Effect::Note(entry) => self.replay.hear(&entry),
                 Effect::Forward { submission, .. } => told.forwarded.push(submission.id),
