@@ -5,8 +5,12 @@
 //! goes back to wait when that agent is lost. `running` is a chat that is not over.
 
 pub mod command;
+#[cfg(test)]
+mod model_test;
 mod record;
 pub mod running;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

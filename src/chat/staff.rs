@@ -5,6 +5,9 @@
 //! the last socket goes he is waited for; after the grace he is available for nothing, and *lost*: his chats go back to
 //! wait. A button is enabled while somebody is available for it.
 
+#[cfg(test)]
+mod model_test;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
