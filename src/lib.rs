@@ -34,6 +34,8 @@ pub mod events;
 
 pub mod cobrowse;
 
+pub mod chat;
+
 pub mod sockets;
 
 pub mod http;

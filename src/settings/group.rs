@@ -4,7 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     auth::{ApiKeys, OriginList, OutsideAddress, Partner, Signer, VisitorSignatures},
-    model::{cobrowse::PageSettings, event::Kinds, ids::GroupId, masking::Masking},
+    model::{
+        cobrowse::PageSettings,
+        event::Kinds,
+        ids::{ButtonId, GroupId},
+        masking::Masking,
+    },
 };
 
 /// One tenant.
@@ -36,6 +41,8 @@ pub struct Group {
     pub webhooks: Vec<Webhook>,
     /// What it wants of its co-browse sessions.
     pub cobrowse: GroupCobrowse,
+    /// Its chat buttons; none: agents may be available for any.
+    pub buttons: Vec<ButtonId>,
 }
 
 /// What a group wants of its co-browse sessions.

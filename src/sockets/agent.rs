@@ -1,6 +1,9 @@
 //! The actor of an agent's socket. Thin: it checks the token and its scopes, hands requests to presence, and passes
 //! answers back.
 
+/// The agent's chats.
+mod chatting;
+
 use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use actix::{Actor, Context};
@@ -17,6 +20,7 @@ use super::{
 };
 use crate::{
     auth::{Agent, Scope},
+    chat::handle::Desk,
     limits::Place,
     lists::{Lists, Reader},
     model::{
@@ -45,6 +49,8 @@ pub struct AgentSocket {
     watching: Option<Watching>,
     /// The agent's subject leads to this socket, as long as he may have sessions.
     borne: Option<Borne>,
+    /// He works with chats here.
+    desk: Option<Desk>,
     _place: Place<IpAddr>,
 }
 
@@ -100,9 +106,18 @@ impl AgentSocket {
         let entry = service.enter(line, SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (agent, watching, borne, traffic) = (None, None, None, Traffic::default());
-        let socket =
-            Self { service, caller, lease, entry, traffic, agent, watching, borne, _place: place };
+        let socket = Self {
+            service,
+            caller,
+            lease,
+            entry,
+            traffic: Traffic::default(),
+            agent: None,
+            watching: None,
+            borne: None,
+            desk: None,
+            _place: place,
+        };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -161,6 +176,9 @@ impl AgentSocket {
         let agent = Rc::new(agent);
         self.lease.borne_by(Rc::clone(&agent));
         let may_have_sessions = agent.require(Scope::SESSION).is_ok();
+        if !may_have_sessions {
+            self.desk = None;
+        }
         self.borne =
             may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
         self.agent = Some(agent);
@@ -201,7 +219,7 @@ impl AgentSocket {
             }
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
-            AgentMessage::Help { .. } => Some(Scope::SESSION),
+            AgentMessage::Help { .. } | AgentMessage::Chat(_) => Some(Scope::SESSION),
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
@@ -284,8 +302,10 @@ impl AgentSocket {
                     presence.decline_help(key, help, answered);
                 }
             }
+            AgentMessage::Chat(asked) => self.chat(asked, request),
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
+                self.desk.iter_mut().for_each(|desk| desk.leaves = true);
                 return ControlFlow::Break(CloseCode::Normal.into());
             }
         }
@@ -404,6 +424,10 @@ impl Endpoint for AgentSocket {
     fn ended(&mut self) {
         self.watching = None;
         self.borne = None;
+        if let Some(mut desk) = self.desk.take() {
+            // Who is believed no longer keeps nothing.
+            desk.leaves |= self.lease.outbox.close_code() == Some(CloseCode::Revoked);
+        }
     }
 }
 

@@ -145,12 +145,16 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        // Their pages are not shown by us.
+        // Their pages are not shown by us, and do not chat.
         ToVisitor::Session { .. }
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
         | ToVisitor::SessionEvent(_)
         | ToVisitor::Help(_)
+        | ToVisitor::Button { .. }
+        | ToVisitor::Chat { .. }
+        | ToVisitor::ChatMessage { .. }
+        | ToVisitor::Typing { .. }
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))
