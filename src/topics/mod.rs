@@ -1,0 +1,14 @@
+//! Topics of a group: messages that are published, and those who subscribed to them.
+//!
+//! ```text
+//! publish ─▶ kept? ─ no ─────────────────────────────────▶ hub ─ trie ─▶ outboxes of the subscribed sockets
+//!              └─ yes ▶ engine (the group's record) ─ effect ─▶ ┘
+//! subscribe ─▶ engine ─ what is retained, or was missed, page by page ─▶ outbox; then live
+//! ```
+//!
+//! * [`record`] is what is kept of a group's messages: retained values and history, pure, in one order,
+//! * [`trie`] finds the subscriptions that choose a topic,
+//! * [`hub`] knows the subscriptions of this node and hands messages on; [`client`] is one who publishes and subscribes.
+
+pub mod record;
+pub mod trie;
