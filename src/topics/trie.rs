@@ -130,6 +130,11 @@ impl<T> Trie<T> {
         self.values.get(index(place.0)).map(|value| &value.value)
     }
 
+    /// All values.
+    pub fn values(&self) -> impl Iterator<Item = &T> {
+        self.values.iter().map(|(_, value)| &value.value)
+    }
+
     /// Calls `found` with every value whose filter chooses `topic`, each once, in no particular order.
     pub fn matches<'a>(&'a self, topic: &Topic, mut found: impl FnMut(&'a T)) {
         // A level that no filter names can only be met by a wildcard.

@@ -63,7 +63,7 @@ impl GroupTopics {
         most_bytes: usize,
         most: usize,
     ) -> Page {
-        let missed = self.has_dropped(filter, reading.after.max(reading.retained_to));
+        let missed = self.misses(filter, reading);
         let mut page = Page { messages: Vec::new(), missed, more: None, position: self.position() };
         let mut bytes = 0;
         for (offset, kept) in self.row.range(reading.after + 1..) {
@@ -81,6 +81,18 @@ impl GroupTopics {
             page.messages.push((Arc::clone(&kept.message), is_retained));
         }
         page
+    }
+
+    /// The place behind which all is news for this reader.
+    #[must_use]
+    pub fn start_of(&self, reading: Reading) -> Position {
+        Position { offset: reading.retained_to, ..self.position() }
+    }
+
+    /// Whether messages that he has not read left the row.
+    #[must_use]
+    pub fn misses(&self, filter: &TopicFilter, reading: Reading) -> bool {
+        self.has_dropped(filter, reading.after.max(reading.retained_to))
     }
 
     /// Whether messages behind `after` that the filter chooses left the row.
