@@ -6,6 +6,7 @@
 
 mod message;
 mod rights;
+mod wish;
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -14,7 +15,8 @@ use utoipa::ToSchema;
 
 pub use self::{
     message::{Epoch, Message, Position, TopicMessage},
-    rights::{Rights, RightsWish},
+    rights::{MAX_FILTERS, Rights, RightsWish},
+    wish::{MAX_EXPIRY_SECONDS, PublishWish, SubscribeWish, TopicAnswer, TopicCall, expiry_ms},
 };
 use super::ids::InvalidId;
 

@@ -16,43 +16,11 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, SocketId},
-        json::Json,
-        topic::{Message, Position, Rights, Topic, TopicFilter},
+        topic::{Message, Position, PublishWish, Rights, SubscribeWish},
     },
     store::{Applied, Engine as _, Expect, Refusal},
     telemetry::labels::Limited,
 };
-
-/// Longest life of a message that a publisher may ask for, in seconds: a year.
-pub const MAX_EXPIRY_SECONDS: u64 = 365 * 24 * 60 * 60;
-
-/// What somebody wants to publish.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublishWish {
-    /// Where to.
-    pub topic: Topic,
-    /// Any JSON.
-    pub data: Json,
-    /// Whether it becomes the topic's retained value; `null` takes the value away.
-    pub retain: bool,
-    /// How long it is kept at most, in ms.
-    pub expiry_ms: Option<u64>,
-}
-
-/// What somebody wants to subscribe to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubscribeWish {
-    /// Which topics.
-    pub filter: TopicFilter,
-    /// Whether his own messages are left out.
-    pub no_local: bool,
-    /// Whether of each topic only the newest unsent message counts.
-    pub latest: bool,
-    /// Whether retained values are left out at the beginning.
-    pub no_retained: bool,
-    /// What he knows of an earlier subscription.
-    pub resume: Option<Position>,
-}
 
 /// A subscription that is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,12 +153,12 @@ impl Client {
         };
         let group = self.topics.shared.hub.group(&self.group);
         let keeps = group.is_ok_and(|group| group.rules.history > 0);
-        let SubscribeWish { resume, no_retained, .. } = wish;
+        let SubscribeWish { resume, retained, .. } = wish;
         let (topics, reader) = (self.topics.clone(), Arc::clone(&subscription));
         let look = move |record: &GroupTopics| {
             let (reading, anew) = match resume {
                 Some(position) => record.resume(position),
-                None => (record.begin(!no_retained), false),
+                None => (record.begin(retained), false),
             };
             let page = topics.page_of(&reader, reading)(record);
             (record.start_of(reading), anew, page)

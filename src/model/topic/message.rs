@@ -115,7 +115,7 @@ struct Body<'a> {
 }
 
 /// A message of a topic, once for each of the socket's subscriptions that choose it.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TopicMessage {
     /// For which subscription.
     pub subscription: u32,

@@ -21,6 +21,13 @@ pub struct Rights {
 }
 
 impl Rights {
+    /// Everything but topics that begin with `$`.
+    #[must_use]
+    pub fn all() -> Self {
+        let all: Arc<[TopicFilter]> = "#".parse().into_iter().collect();
+        Self { publish: Arc::clone(&all), subscribe: all }
+    }
+
     /// Whether there is nothing that he may.
     #[must_use]
     pub fn is_empty(&self) -> bool {
