@@ -7,9 +7,10 @@ use vestibule::model::{
         agent::{Addressee, AgentKind, AgentMessage},
     },
     signal::{FUNCTION_NAMESPACE, Message},
+    topic::TopicCall,
 };
 
-use super::messages::{numbered, passed_on, refused, reread, visitor};
+use super::messages::{numbered, passed_on, refused, reread, topic_call, visitor};
 
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -63,6 +64,14 @@ pub fn run(bytes: &[u8]) {
             visitor(whom, said.as_ref());
             assert!(said.as_ref().is_none_or(|said| said["help"] == help.to_string()));
             if *comes { AgentKind::ClaimHelp } else { AgentKind::DeclineHelp }
+        }
+        AgentMessage::Topics(call) => {
+            topic_call(call, said.as_ref());
+            match **call {
+                TopicCall::Publish(_) => AgentKind::Publish,
+                TopicCall::Subscribe(_) => AgentKind::Subscribe,
+                TopicCall::Unsubscribe(_) => AgentKind::Unsubscribe,
+            }
         }
         AgentMessage::Disconnect => AgentKind::Disconnect,
     };

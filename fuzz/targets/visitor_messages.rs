@@ -6,9 +6,10 @@ use vestibule::model::{
         MAX_IDS, Numbered,
         visitor::{MAX_FAILURE_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES, VisitorKind, VisitorMessage},
     },
+    topic::TopicCall,
 };
 
-use super::messages::{numbered, refused, reread, update, visitor};
+use super::messages::{numbered, refused, reread, topic_call, update, visitor};
 
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -43,6 +44,7 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         VisitorMessage::Enter { page, .. } | VisitorMessage::Navigate(page) => {
             assert!(page.url.len() <= MAX_URL_BYTES && page.title.len() <= MAX_TITLE_BYTES);
         }
+        VisitorMessage::Topics(call) => topic_call(call, said),
         VisitorMessage::Listen
         | VisitorMessage::Visibility(_)
         | VisitorMessage::Activity
@@ -86,6 +88,11 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::EndSession { .. } => VisitorKind::EndSession,
         VisitorMessage::AskHelp { .. } => VisitorKind::AskHelp,
         VisitorMessage::CancelHelp => VisitorKind::CancelHelp,
+        VisitorMessage::Topics(call) => match **call {
+            TopicCall::Publish(_) => VisitorKind::Publish,
+            TopicCall::Subscribe(_) => VisitorKind::Subscribe,
+            TopicCall::Unsubscribe(_) => VisitorKind::Unsubscribe,
+        },
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }
