@@ -145,7 +145,7 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        // Their pages are not shown by us, and do not chat.
+        // Their pages are not shown by us, do not chat, and subscribe to nothing.
         ToVisitor::Session { .. }
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
@@ -155,6 +155,8 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         | ToVisitor::Chat { .. }
         | ToVisitor::ChatMessage { .. }
         | ToVisitor::Typing { .. }
+        | ToVisitor::TopicMessage(_)
+        | ToVisitor::Missed { .. }
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::told::{ToVisitor, VisitorOk};
-use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES};
+use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES, topics};
 use crate::model::{
     cobrowse::{ConsentTo, Labels},
     error::Problem,
@@ -18,6 +18,7 @@ use crate::model::{
     json::Json,
     presence::PresenceUpdate,
     signal::InvokeFailure,
+    topic::TopicCall,
 };
 
 kinds! {
@@ -89,6 +90,14 @@ kinds! {
         AnswerInvitation = "answerinvitation",
         /// The visitor is typing; told to the agent at most every 3 s.
         Typing = "typing",
+        /// Publishes a message to a topic, for which the group must let visitors. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -247,6 +256,8 @@ pub enum VisitorMessage {
     },
     /// He is typing.
     Typing,
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// The visitor leaves.
     Disconnect,
 }
@@ -434,6 +445,9 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             accepted: Fields::required(fields.accepted, "accepted")?,
         },
         VisitorKind::Typing => VisitorMessage::Typing,
+        VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
+        VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
+        VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }

@@ -1,6 +1,6 @@
 use utoipa::ToSchema;
 
-use super::Shape;
+use super::{Shape, topics};
 use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
@@ -88,6 +88,9 @@ impl VisitorKind {
                 r#"{"type":"answerinvitation","request":26,"accepted":true}"#,
             ),
             Self::Typing => Shape::bare(r#"{"type":"typing"}"#),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
