@@ -10,6 +10,7 @@
  *   DIR/facades/upscope/upscope.js        classic script, global `Upscope`
  *   DIR/facades/oracle/launcher.js        classic script, global `Cobrowse`; the server fills in the site
  *   DIR/facades/oracle/panel.js           module that it loads when there is something to see
+ *   DIR/facades/channelme/site_connect.js classic script, global `site_connect`
  *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
  *   DIR/types/**                          declarations, with --types
  *
@@ -71,6 +72,7 @@ export async function build(out) {
     }),
     bundle({ ...module, entryPoints: ["facades/glance/Terms.ts"], outdir: join(out, "facades/glance") }),
     bundle({ ...classic, entryPoints: ["facades/upscope/upscope.ts"], outdir: join(out, "facades/upscope") }),
+    bundle({ ...classic, entryPoints: ["facades/channelme/site_connect.ts"], outdir: join(out, "facades/channelme") }),
     bundle({ ...classic, entryPoints: ["facades/oracle/launcher.ts"], outdir: join(out, "facades/oracle") }),
     bundle({ ...module, entryPoints: ["facades/oracle/panel.ts"], outdir: join(out, "facades/oracle") }),
     bundlePages(bundle, module, pages, out),

@@ -24,6 +24,10 @@ test.each([["launcher", 13.5], ["panel", 5]] as const)("facades/oracle/%s.js is 
   expect(await gzipped(`facades/oracle/${name}.js`)).toBeLessThanOrEqual(most * 1024);
 });
 
+test.each([["facades/channelme/site_connect.js", 6.5], ["pages/connect/connect.js", 24]] as const)("%s is at most %d KB, gzipped", async (file, most) => {
+  expect(await gzipped(file)).toBeLessThanOrEqual(most * 1024);
+});
+
 test("what a page loads for a session is at most 48 KB, gzipped", async () => {
   expect(await gzipped("sdk/cobrowse.js")).toBeLessThanOrEqual(48 * 1024);
 });

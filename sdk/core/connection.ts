@@ -51,7 +51,8 @@ export class Connection {
   /** A part takes part in this connection, and in each later one. */
   attach(part: Part): void {
     this.parts.push(part);
-    if (this.current === "connected") part.welcomed();
+    // Once the part has been given the connection.
+    if (this.current === "connected") void Promise.resolve().then(() => part.welcomed());
   }
 
   /** Wants a connection from now on. */

@@ -1,7 +1,12 @@
 use std::sync::Arc;
 
 use crate::{
-    auth::TokenService,
+    auth::{FrameTickets, TokenService},
+    chat::{
+        self, conversation,
+        handle::{Arrivals, Chat},
+        staff,
+    },
     clock::{Clock, Timestamp},
     cobrowse::{
         self,
@@ -50,6 +55,7 @@ pub(super) struct Trusted {
     tokens: Arc<TokenService>,
     revoker: Arc<Revoker>,
     tickets: Tickets,
+    frames: FrameTickets,
 }
 
 impl Trusted {
@@ -63,7 +69,8 @@ impl Trusted {
         let store = Box::new(Revoked::of(storage));
         let revoker = Revoker::load(revocations, store, clock.wall()).await?;
         let tickets = Tickets::new(storage.secret("tickets").await?);
-        Ok(Self { tokens, revoker: Arc::new(revoker), tickets })
+        let frames = FrameTickets::new(storage.secret("frames").await?);
+        Ok(Self { tokens, revoker: Arc::new(revoker), tickets, frames })
     }
 }
 
@@ -80,7 +87,12 @@ pub(super) fn compose(
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
     let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
-    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
+    let arrivals = Arc::new(Arrivals::default());
+    let taps = vec![
+        Arc::clone(&events) as Arc<dyn Tap>,
+        Arc::clone(&lists) as Arc<dyn Tap>,
+        Arc::clone(&arrivals) as Arc<dyn Tap>,
+    ];
     let presence = Presence::new(options(&settings, clock.clone(), boot), post, taps);
     let history = Arc::new(History::of(storage));
     let (ledger, writer) = Ledger::new(history, metrics.clone());
@@ -91,6 +103,13 @@ pub(super) fn compose(
         trusted.tickets,
         ledger,
     );
+    let chat = Chat::new(
+        chat_options(&settings, clock.clone(), presence.node()),
+        presence.clone(),
+        Arc::clone(&sockets) as Arc<dyn chat::handle::Post>,
+        arrivals,
+        metrics.clone(),
+    );
     let topics = Topics::new(
         topic_options(&settings, clock.clone(), presence.node()),
         Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
@@ -99,17 +118,20 @@ pub(super) fn compose(
     let service = Parts {
         presence,
         cobrowse,
+        chat,
         sockets,
         events,
         topics,
         lists,
         letters: DeadLetters::new(storage.clone()),
         tokens: trusted.tokens,
+        frames: trusted.frames,
         revoker: trusted.revoker,
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
         admission: Arc::new(Admission::new(
             &settings.limits,
             settings.cobrowse.sessions_per_minute,
+            &settings.chat,
         )),
         metrics,
         lifecycle: Lifecycle::default(),
@@ -117,6 +139,29 @@ pub(super) fn compose(
         settings,
     };
     (service.into(), writer)
+}
+
+/// The settings that chat goes by.
+fn chat_options(settings: &Settings, clock: Clock, node: NodeId) -> chat::handle::Options {
+    let set = &settings.chat;
+    let groups = settings.groups.iter();
+    chat::handle::Options {
+        node,
+        shards: settings.server.workers,
+        chats: conversation::Rules {
+            invited_ms: set.invited_ms,
+            waiting_ms: set.waiting_ms,
+            idle_ms: set.idle_ms,
+            visitor_grace_ms: set.visitor_grace_ms,
+            most_messages: set.messages,
+        },
+        staff: staff::Rules { grace_ms: set.agent_grace_ms, most_agents: set.agents },
+        most_chats: set.max_chats,
+        most_waiting: set.waiting,
+        most_of_agent: set.chats_per_agent,
+        groups: groups.map(|group| (group.id.clone(), group.buttons.clone())).collect(),
+        clock,
+    }
 }
 
 /// The settings that co-browse goes by.

@@ -75,6 +75,9 @@ impl Blueprint {
                 if served.upscope {
                     facades::upscope::routes(routes);
                 }
+                if served.channelme {
+                    facades::channelme::routes(routes);
+                }
                 if served.oracle {
                     facades::oracle::routes(routes);
                 }
@@ -105,6 +108,8 @@ fn keep_shards(service: &SocketService, worker: usize) {
             presence.visitors().keep(worker),
             presence.code_engine().keep(worker),
             service.cobrowse.engine().keep(worker),
+            service.chat.conversations().keep(worker),
+            service.chat.staff().keep(worker),
             service.topics.engine().keep(worker),
         ],
         sweep: Box::new(move || sweeper.sweep()),

@@ -22,7 +22,8 @@ use super::{
     table::{Entry, Line, Sockets, text},
 };
 use crate::{
-    auth::{TokenService, is_own_origin},
+    auth::{FrameTickets, TokenService, is_own_origin},
+    chat::handle::Chat,
     clock::{Clock, Timestamp},
     cobrowse::handle::Cobrowse,
     events::hub::Hub,
@@ -100,6 +101,8 @@ pub struct Parts {
     pub presence: Presence,
     /// The handle to co-browse.
     pub cobrowse: Cobrowse,
+    /// The handle to chat.
+    pub chat: Chat,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
     /// The groups' events.
@@ -114,6 +117,8 @@ pub struct Parts {
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
     pub tokens: Arc<TokenService>,
+    /// What frames of ours show in place of an origin.
+    pub frames: FrameTickets,
     /// Who calls tokens back.
     pub revoker: Arc<Revoker>,
     /// Who may come in, and how fast.
@@ -212,10 +217,24 @@ impl SocketService {
         let (codes, sessions) = (self.presence.code_engine(), self.cobrowse.engine());
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
+        let (chats, staff) = (self.chat.conversations(), self.chat.staff());
+        self.chat.refresh_metrics();
         let topics = self.topics.engine();
-        let waiting = visitors.waiting() + codes.waiting() + sessions.waiting() + topics.waiting();
+        let waiting = visitors.waiting()
+            + codes.waiting()
+            + sessions.waiting()
+            + chats.waiting()
+            + staff.waiting()
+            + topics.waiting();
         self.metrics.inbox_depth.set(gauge(waiting));
-        let stats = [visitors.stats(), codes.stats(), sessions.stats(), topics.stats()];
+        let stats = [
+            visitors.stats(),
+            codes.stats(),
+            sessions.stats(),
+            chats.stats(),
+            staff.stats(),
+            topics.stats(),
+        ];
         let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
             stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()
         };
@@ -354,6 +373,7 @@ pub fn close_of(problem: &Problem) -> Close {
         | ErrorCode::VisitorNotPresent
         | ErrorCode::NotFound
         | ErrorCode::Taken
+        | ErrorCode::Unavailable
         | ErrorCode::Method => CloseCode::BadRequest,
     };
     Close { code, retry_ms: problem.retry_ms }

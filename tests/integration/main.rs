@@ -7,6 +7,8 @@ mod support;
 
 mod agents;
 mod architecture;
+mod channelme;
+mod chat;
 mod cobrowse;
 mod documents;
 mod events;

@@ -9,6 +9,7 @@ type Table = Readonly<Record<string, Value>>;
 export interface SettingsParts {
   readonly server?: Table;
   readonly auth?: Table;
+  readonly limits?: Table;
   readonly presence?: Table;
   readonly facades?: Table;
   /** Added to the one group that tests use. */
@@ -44,6 +45,7 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
     ...(parts.cobrowse ? [section("[groups.cobrowse]", parts.cobrowse)] : []),
     ...(parts.topics ? [section("[groups.topics]", parts.topics)] : []),
     ...(parts.otherGroups ?? []).map((table) => section("[[groups]]", table)),
+    section("[limits]", parts.limits ?? {}),
     section("[presence]", parts.presence ?? {}),
     section("[cobrowse]", parts.sessions ?? {}),
     section("[facades]", parts.facades ?? {}),
