@@ -29,6 +29,8 @@ pub struct ButtonBody {
     button: ButtonId,
     /// How many agents are available for it; it is enabled while there is one.
     agents: usize,
+    /// Whether the group's settings name it. Agents of a group that declares buttons are available for no others.
+    declared: bool,
 }
 
 /// The chat buttons of a group.
@@ -176,7 +178,9 @@ pub async fn buttons(
     bearer.require(Scope::SESSION)?;
     let group = parse(&group)?;
     let buttons = ask(|answer| state.chat.buttons(group, answer)).await??;
-    let buttons = buttons.into_iter().map(|(button, agents)| ButtonBody { button, agents });
+    let buttons = buttons
+        .into_iter()
+        .map(|(button, (agents, declared))| ButtonBody { button, agents, declared });
     Ok(HttpResponse::Ok().json(ButtonList { buttons: buttons.collect() }))
 }
 
