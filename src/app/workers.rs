@@ -75,6 +75,9 @@ impl Blueprint {
                 if served.upscope {
                     facades::upscope::routes(routes);
                 }
+                if served.channelme {
+                    facades::channelme::routes(routes);
+                }
                 if served.oracle {
                     facades::oracle::routes(routes);
                 }
@@ -107,6 +110,7 @@ fn keep_shards(service: &SocketService, worker: usize) {
             service.cobrowse.engine().keep(worker),
             service.chat.conversations().keep(worker),
             service.chat.staff().keep(worker),
+            service.topics.engine().keep(worker),
         ],
         sweep: Box::new(move || sweeper.sweep()),
         restarted: Box::new(move || {

@@ -15,5 +15,6 @@ pub mod presence;
 pub mod protocol;
 pub mod signal;
 pub mod timeline;
+pub mod topic;
 pub mod view;
 pub mod watch;

@@ -126,6 +126,9 @@ pub struct Visitor {
     from: Option<IpAddr>,
     /// The code that leads here, and until when.
     unique: Option<(Code, Timestamp)>,
+    /// Whether that code is good for one session, and ends when he leaves.
+    #[serde(default)]
+    contact: bool,
     /// His co-browse session.
     #[serde(default)]
     sharing: Option<Sharing>,
@@ -186,6 +189,7 @@ impl Visitor {
             listened: None,
             from: None,
             unique: None,
+            contact: false,
             sharing: None,
             help: None,
             chat: None,
@@ -283,8 +287,9 @@ impl Visitor {
                 self.attach(watcher, since, &mut step);
                 Reply::Done
             }
-            Command::UniqueGiven { socket, code, until } => {
+            Command::UniqueGiven { socket, code, until, contact } => {
                 self.unique = Some((code, until));
+                self.contact = contact;
                 if let Some(socket) = self.sockets.iter_mut().find(|s| Some(s.address) == socket) {
                     socket.by_unique = true;
                 }

@@ -9,6 +9,7 @@ use crate::{
         event::Kinds,
         ids::{ButtonId, GroupId},
         masking::Masking,
+        topic::{Rights, TopicFilter},
     },
 };
 
@@ -43,6 +44,21 @@ pub struct Group {
     pub cobrowse: GroupCobrowse,
     /// Its chat buttons; none: agents may be available for any.
     pub buttons: Vec<ButtonId>,
+    /// What it wants of its topics.
+    pub topics: GroupTopics,
+}
+
+/// What a group wants of its topics.
+#[derive(Clone, Debug, Default)]
+pub struct GroupTopics {
+    /// What its visitors may do.
+    pub visitors: Rights,
+    /// Messages of each topic that are kept.
+    pub history: usize,
+    /// How long, in ms.
+    pub history_ms: u64,
+    /// Topics of which only the newest message counts.
+    pub latest: Vec<TopicFilter>,
 }
 
 /// What a group wants of its co-browse sessions.

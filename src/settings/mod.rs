@@ -11,6 +11,7 @@ mod error;
 mod group;
 mod layers;
 mod sources;
+mod topics;
 mod validate;
 mod webhooks;
 mod wire;
@@ -20,7 +21,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Dura
 pub use self::{
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
-    group::{Group, GroupCobrowse, Groups, Launch, Webhook},
+    group::{Group, GroupCobrowse, GroupTopics, Groups, Launch, Webhook},
     sources::Sources,
 };
 use crate::{
@@ -60,12 +61,35 @@ pub struct Settings {
     pub chat: Chat,
     /// Events for back ends.
     pub events: Events,
+    /// Topics.
+    pub topics: Topics,
     /// Other products' interfaces.
     pub facades: Facades,
     /// Where state outlives the process.
     pub storage: StorageUrl,
     /// The log.
     pub log: Log,
+}
+
+/// How much of topics each group may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Topics {
+    /// Subscriptions of one socket.
+    pub subscriptions_per_socket: usize,
+    /// Subscriptions of all sockets of one group.
+    pub subscriptions_per_group: usize,
+    /// Messages that all of a group publish.
+    pub publishes: Rate,
+    /// Longest data of one message, in bytes.
+    pub payload_bytes: usize,
+    /// Topics that have a retained value.
+    pub retained: usize,
+    /// What retained values may take, in bytes.
+    pub retained_bytes: usize,
+    /// Longest life of a retained value, in ms.
+    pub retained_ms: u64,
+    /// What histories may take, in bytes.
+    pub history_bytes: usize,
 }
 
 /// Where and how to listen.
@@ -333,11 +357,14 @@ pub struct Facades {
     pub oracle: bool,
     /// Whether the Upscope interfaces are served.
     pub upscope: bool,
+    /// Whether the interface compatible with Channel.me is served.
+    pub channelme: bool,
 }
 
 impl Facades {
     /// All of them, for no group in particular.
-    pub const ALL: Self = Self { default_group: None, glance: true, oracle: true, upscope: true };
+    pub const ALL: Self =
+        Self { default_group: None, glance: true, oracle: true, upscope: true, channelme: true };
 }
 
 /// The log.

@@ -16,6 +16,7 @@ use super::{
     service::{PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
     takeover::Opened,
+    topics::TopicSeat,
     traffic::{Excess, Traffic},
 };
 use crate::{
@@ -51,6 +52,7 @@ pub struct AgentSocket {
     borne: Option<Borne>,
     /// He works with chats here.
     desk: Option<Desk>,
+    topics: TopicSeat,
     _place: Place<IpAddr>,
 }
 
@@ -116,6 +118,7 @@ impl AgentSocket {
             watching: None,
             borne: None,
             desk: None,
+            topics: TopicSeat::default(),
             _place: place,
         };
         Self::create(|context| {
@@ -181,6 +184,7 @@ impl AgentSocket {
         }
         self.borne =
             may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
+        self.topics.change_rights(agent.topic_rights());
         self.agent = Some(agent);
     }
 
@@ -220,6 +224,7 @@ impl AgentSocket {
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
             AgentMessage::Help { .. } | AgentMessage::Chat(_) => Some(Scope::SESSION),
+            AgentMessage::Topics(_) => Some(Scope::TOPICS),
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
@@ -303,6 +308,14 @@ impl AgentSocket {
                 }
             }
             AgentMessage::Chat(asked) => self.chat(asked, request),
+            AgentMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, agent.topic_rights());
+                let client = || topics.client(group, Some(socket), rights);
+                self.topics.call(client, *call, move |done| match done {
+                    Ok(told) => answer(&outbox, request, |ok| ok.topics = Some(told)),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
                 self.desk.iter_mut().for_each(|desk| desk.leaves = true);
@@ -421,6 +434,10 @@ impl Endpoint for AgentSocket {
         }
     }
 
+    fn written(&mut self) {
+        self.topics.written();
+    }
+
     fn ended(&mut self) {
         self.watching = None;
         self.borne = None;
@@ -428,6 +445,7 @@ impl Endpoint for AgentSocket {
             // Who is believed no longer keeps nothing.
             desk.leaves |= self.lease.outbox.close_code() == Some(CloseCode::Revoked);
         }
+        self.topics = TopicSeat::default();
     }
 }
 

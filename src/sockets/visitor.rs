@@ -23,6 +23,7 @@ use super::{
     service::SocketService,
     table::Entry,
     takeover::Opened,
+    topics::TopicSeat,
     traffic::{Excess, Traffic},
 };
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
         json::is_too_deep,
         protocol::{
             Numbered,
-            visitor::{Hello, Signature, ToVisitor, VisitorMessage},
+            visitor::{CodePurpose, Hello, Signature, ToVisitor, VisitorMessage},
         },
     },
     presence::{
@@ -64,6 +65,7 @@ pub struct VisitorSocket {
     buttons: Option<Box<ButtonWatch>>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
+    topics: TopicSeat,
     place: Place<IpAddr>,
 }
 
@@ -87,6 +89,7 @@ impl VisitorSocket {
             sharing: None,
             buttons: None,
             identity: None,
+            topics: TopicSeat::default(),
             place,
         };
         Self::create(|context| {
@@ -140,9 +143,12 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Unique { lookup } => {
-                let address = *self.place.key();
-                let kind = if lookup { UniqueKind::Lookup { address } } else { UniqueKind::Usual };
+            VisitorMessage::Unique { purpose } => {
+                let kind = match purpose {
+                    CodePurpose::Reach => UniqueKind::Usual,
+                    CodePurpose::Lookup => UniqueKind::Lookup { address: *self.place.key() },
+                    CodePurpose::Contact => UniqueKind::Contact,
+                };
                 presence.unique(key, socket, kind, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
@@ -222,6 +228,18 @@ impl VisitorSocket {
             VisitorMessage::Typing => {
                 self.service.chat.visitor_types(key);
                 voice.done(request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, group.topics.visitors.clone());
+                let client = || topics.client(group.id.clone(), Some(socket.socket), rights);
+                self.topics.call(client, *call, move |done| match (done, request) {
+                    (Ok(told), Some(request)) => {
+                        voice.say(&ToVisitor::answer(request, |ok| ok.topics = Some(told)));
+                    }
+                    (Ok(_), None) => {}
+                    (Err(problem), _) => voice.refuse(request, problem),
+                });
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Disconnect => {
@@ -308,6 +326,7 @@ impl Endpoint for VisitorSocket {
     }
 
     fn written(&mut self) {
+        self.topics.written();
         let ids = self.voice.take_written();
         let key = self.page.as_ref().map(|page| page.key.clone());
         if let (Some(key), false) = (key, ids.is_empty()) {
@@ -318,6 +337,7 @@ impl Endpoint for VisitorSocket {
     fn ended(&mut self) {
         self.sharing = None;
         self.buttons = None;
+        self.topics = TopicSeat::default();
         self.page = None;
     }
 }

@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "presence",
     "lists",
     "events",
+    "topics",
     "cobrowse",
     "chat",
     "sockets",
@@ -160,8 +161,11 @@ fn no_products_name_outside_facades() {
         }
         for (number, line) in text.lines().enumerate() {
             let allowed = line.to_lowercase().replace("glance.", "").replace(r"glance\.", "");
-            let switches =
-                if own == "settings" { &["glance", "oracle", "upscope"][..] } else { &[] };
+            let switches = if own == "settings" {
+                &["glance", "oracle", "upscope", "channelme", "channel.me"][..]
+            } else {
+                &[]
+            };
             let allowed = switches.iter().fold(allowed, |line, switch| line.replace(switch, ""));
             if let Some(product) = products.iter().find(|product| allowed.contains(**product)) {
                 found.push(format!(

@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod architecture;
+mod channelme;
 mod chat;
 mod cobrowse;
 mod documents;
@@ -34,6 +35,7 @@ mod signed;
 mod sockets;
 mod tls;
 mod tokens_rest;
+mod topics;
 mod upscope;
 mod visitors_rest;
 mod webhooks;

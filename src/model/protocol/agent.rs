@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read};
+use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read, topics};
 use crate::{
     clock::Timestamp,
     model::{
@@ -16,6 +16,7 @@ use crate::{
         ids::{ButtonId, ChatId, Code, HelpId, IdempotencyKey, SignalId, VisitorId},
         list::{ListQuery, Row},
         signal::{InvokeFailure, Message, Outcome, Target},
+        topic::{TopicAnswer, TopicCall, TopicMessage},
         view::VisitorView,
     },
 };
@@ -69,6 +70,14 @@ kinds! {
         InviteChat = "invitechat",
         /// The agent is typing; told to the visitor at most every 3 s.
         Typing = "typing",
+        /// Publishes a message to a topic, for which the token must have the scope `topics` and a claim. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Leaves; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -138,6 +147,8 @@ pub enum AgentMessage {
     },
     /// Something about chats.
     Chat(ChatRequest),
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// Leaves.
     Disconnect,
 }
@@ -243,6 +254,9 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             button: fields.button()?,
         }),
         AgentKind::Typing => AgentMessage::Chat(ChatRequest::Typing(chat(&fields)?)),
+        AgentKind::Publish => AgentMessage::Topics(topics::publish(&fields)?.into()),
+        AgentKind::Subscribe => AgentMessage::Topics(topics::subscribe(&fields)?.into()),
+        AgentKind::Unsubscribe => AgentMessage::Topics(topics::unsubscribe(&fields)?.into()),
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
 }
@@ -349,6 +363,18 @@ pub enum ToAgent {
         /// Which session, from whom, and for how long.
         data: SessionOffer,
     },
+    /// A message of a topic.
+    TopicMessage(TopicMessage),
+    /// Messages for a subscription are lost: it could not be given all that was published while it caught up.
+    Missed {
+        /// Which subscription.
+        subscription: u32,
+    },
+    /// A subscription ended, because the token that the socket lives by now does not cover it.
+    Unsubscribed {
+        /// Which subscription.
+        subscription: u32,
+    },
 }
 
 /// The answer to a request that was carried out.
@@ -391,6 +417,10 @@ pub struct AgentOk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, nullable = false, required = false)]
     pub at: Option<Timestamp>,
+    /// After a message about topics.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub topics: Option<TopicAnswer>,
 }
 
 /// What changed in the chats that wait and in the agent's own.

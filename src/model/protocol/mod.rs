@@ -35,6 +35,7 @@ macro_rules! kinds {
 pub mod agent;
 pub mod shapes;
 pub mod stream;
+mod topics;
 pub mod visitor;
 
 use std::borrow::Cow;
@@ -111,6 +112,7 @@ struct Fields<'a> {
     agreed: Option<bool>,
     withcode: Option<bool>,
     lookup: Option<bool>,
+    contact: Option<bool>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
     given: Option<bool>,
@@ -146,6 +148,14 @@ struct Fields<'a> {
     buttons: Option<Vec<Cow<'a, str>>>,
     accepted: Option<bool>,
     digits: Option<u8>,
+    topic: Option<Cow<'a, str>>,
+    retain: Option<bool>,
+    expiry: Option<u64>,
+    nolocal: Option<bool>,
+    latest: Option<bool>,
+    retained: Option<bool>,
+    resume: Option<super::topic::Position>,
+    subscription: Option<u32>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.

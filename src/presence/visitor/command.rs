@@ -247,6 +247,8 @@ pub enum Command {
         code: Code,
         /// When its life ends.
         until: Timestamp,
+        /// Whether it is good for one session, and ends when the visitor leaves.
+        contact: bool,
     },
     /// A unique id ended its life; the pages that came by it leave.
     UniqueExpired {
@@ -404,6 +406,8 @@ pub enum Effect {
         /// Why.
         failure: InvokeFailure,
     },
+    /// The code leads to the visitor no more, before its life ends.
+    CodeSpent(Code),
     /// For whoever asks later what happened and why.
     Note(Entry),
     /// To the known visitor's record: a signal that was sent to the anonymous id.

@@ -159,6 +159,7 @@ impl Visitor {
         let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
         self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
         self.end_help(HelpStatus::Canceled, step);
+        self.spend_contact_code(step);
         step.note(Note::Left { cause });
         self.publish(EventKind::VisitorConn { connected: false }, step);
     }

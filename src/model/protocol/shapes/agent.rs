@@ -1,6 +1,6 @@
 use utoipa::ToSchema;
 
-use super::Shape;
+use super::{Shape, topics};
 use crate::model::{
     event::Position,
     ids::{ButtonId, ChatId, Code, HelpId, IdempotencyKey, VisitorId},
@@ -71,6 +71,9 @@ impl AgentKind {
             Self::Typing => Shape::of::<ChatFields>(
                 r#"{"type":"typing","chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
             ),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }

@@ -1,6 +1,6 @@
 use utoipa::ToSchema;
 
-use super::Shape;
+use super::{Shape, topics};
 use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
@@ -88,6 +88,9 @@ impl VisitorKind {
                 r#"{"type":"answerinvitation","request":26,"accepted":true}"#,
             ),
             Self::Typing => Shape::bare(r#"{"type":"typing"}"#),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -99,6 +102,9 @@ pub struct UniqueFields {
     /// Whether it is a short one to be found by: 4 digits, for an hour, and the page stays when it ends.
     #[schema(nullable = false)]
     pub lookup: Option<bool>,
+    /// Whether it is good for one session and ends with that, or when the visitor leaves; not beside `lookup`.
+    #[schema(nullable = false)]
+    pub contact: Option<bool>,
 }
 
 /// Fields of `startsession`.
@@ -222,6 +228,10 @@ pub struct HelloFields {
     /// The site's signature of the visitor id, where the group has keys for that: an HMAC or a JWT.
     #[schema(nullable = false)]
     pub signature: Option<String>,
+    /// What a frame that the server itself gave out shows, whose socket's address ends in `&frame=1`: the origin of such a page
+    /// is the server's own.
+    #[schema(nullable = false)]
+    pub ticket: Option<String>,
     /// The anonymous id that the same browser went by before: that record is joined into the known one without a leave.
     #[schema(nullable = false)]
     pub from: Option<VisitorId>,

@@ -14,6 +14,7 @@ use crate::{
         help::HelpTold,
         ids::{ButtonId, ChatId, Code, SessionId, SignalId, VisitorId},
         json::Json,
+        topic::{TopicAnswer, TopicMessage},
     },
 };
 
@@ -137,6 +138,13 @@ pub enum ToVisitor {
     Focus,
     /// This socket lost the focus.
     Blur,
+    /// A message of a topic.
+    TopicMessage(TopicMessage),
+    /// Messages for a subscription are lost: it could not be given all that was published while it caught up.
+    Missed {
+        /// Which subscription.
+        subscription: u32,
+    },
     /// A request is done.
     Ok(Box<VisitorOk>),
 }
@@ -194,6 +202,10 @@ pub struct VisitorOk {
     #[serde(flatten)]
     #[schema(inline)]
     pub entered: Option<Entered>,
+    /// After a message about topics.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub topics: Option<TopicAnswer>,
 }
 
 impl ToVisitor {

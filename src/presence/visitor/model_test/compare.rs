@@ -72,6 +72,8 @@ impl Harness {
                 Effect::Settled { to, id, outcome } => {
                     told.settled.extend(to.map(|to| (to, id, outcome)));
                 }
+                // Codes are for pages to be reached by.
+                Effect::CodeSpent(_) => unreachable!(),
                 // No session begins here, nobody asks for help, and nobody chats.
                 Effect::Page {
                     message:

@@ -203,6 +203,7 @@ impl Scene {
             Effect::InvokeFailed { to, id, func, failure } => {
                 format!("{}: {} {func} {}", name(to), number(*id), failure.code)
             }
+            Effect::CodeSpent(code) => format!("{code} is spent"),
             Effect::Note(entry) => format!("{entry:?}"),
             Effect::Forward { to, submission } => format!("{} to {to}", number(submission.id)),
             Effect::Listed(_) | Effect::Counted(_) => unreachable!("told by the record's keeper"),
