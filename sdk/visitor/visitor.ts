@@ -266,9 +266,7 @@ export class Visitor {
 
   private async askCode(purpose: "lookup" | "contact"): Promise<UniqueId> {
     await this.whenConnected();
-    const frame = { type: "unique", [purpose]: true };
-    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>(frame));
-    return { uniqueid, seconds };
+    return this.connection.persist(() => this.connection.request<UniqueAnswer>({ type: "unique", [purpose]: true }));
   }
 
   private async prepare(): Promise<void> {

@@ -14,7 +14,6 @@ export const look = `
   --accent: var(--vestibule-accent, #17614f);
   --on-accent: var(--vestibule-on-accent, #ffffff);
   --border: var(--vestibule-border, #c9c5ba);
-  --light: var(--vestibule-light, #c8281e);
   --radius: var(--vestibule-radius, 12px);
   --shadow: 0 2px 6px rgb(20 24 22 / 14%), 0 18px 48px -16px rgb(20 24 22 / 44%);
   --font: var(--vestibule-font, 400 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
@@ -27,7 +26,6 @@ export const look = `
     --accent: var(--vestibule-accent, #74c9b0);
     --on-accent: var(--vestibule-on-accent, #08211a);
     --border: var(--vestibule-border, #48534f);
-    --light: var(--vestibule-light, #ff7b6e);
   }
 }
 * { box-sizing: border-box; margin: 0; }

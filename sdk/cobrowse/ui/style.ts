@@ -7,7 +7,9 @@ export const style = `${look}
   /* Above all of the page, and no larger than a point. */
   z-index: 2147483647 !important;
   inset: 0 auto auto 0 !important;
+  --light: var(--vestibule-light, #c8281e);
 }
+@media (prefers-color-scheme: dark) { :host { --light: var(--vestibule-light, #ff7b6e); } }
 p { margin-bottom: 20px; }
 button[part~="accept"] { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
 section {

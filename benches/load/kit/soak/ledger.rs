@@ -17,6 +17,8 @@ pub struct Sent {
     pub told: u32,
     /// The visitor was away on purpose at some time of its life: it need not arrive.
     pub is_excused: bool,
+    /// How often its agent sent it: again from each socket on which he had not heard of its end.
+    pub sendings: u32,
     /// How often a handler ran with it: more than once only if it was meant for all tabs.
     pub runs: u32,
 }
@@ -97,6 +99,14 @@ impl Ledger {
         }
         sent.outcome = Some(outcome);
         self.open -= 1;
+    }
+
+    /// A signal, with what may explain its fate.
+    pub fn describe(&self, signal: usize) -> String {
+        let Sent { agent, to_all, is_excused, sendings, .. } = &self.signals[signal];
+        let to = if *to_all { "all tabs" } else { "one tab" };
+        let excused = if *is_excused { ", excused" } else { "" };
+        format!("signal {signal} (of agent {agent} to {to}, sent {sendings} times{excused})")
     }
 
     /// A handler ran; not judged where a tab of the visitor came back late.

@@ -277,8 +277,9 @@ impl Soak {
             match before.filter(|before| *before > number) {
                 Some(before) if is_judged => {
                     self.ledger.disordered_signals += 1;
-                    let name = &this.name;
-                    self.ledger.fail(format!("signal {number} ran after {before} in tab {name}"));
+                    let (name, ledger) = (&this.name, &mut self.ledger);
+                    let (signal, before) = (ledger.describe(number), ledger.describe(before));
+                    ledger.fail(format!("{signal} ran after {before} in tab {name}"));
                 }
                 Some(_) => self.ledger.misplaced += 1,
                 None => {}
