@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     channel::Channel,
-    fault::{Fault, Wording},
+    fault::Fault,
     message::{Message, MessageId, TimeSync},
 };
-use crate::model::json::Json;
+use crate::{model::json::Json, settings::Errors};
 
 /// A message to a client.
 pub type Text = Arc<str>;
@@ -158,18 +158,18 @@ impl<'a> Answer<'a> {
         channel: &'a str,
         id: Option<&'a MessageId>,
         fault: &Fault,
-        wording: Wording,
+        errors: Errors,
     ) -> Self {
-        Self { channel, id, error: Some(fault.text(wording)), ..Self::default() }
+        Self { channel, id, error: Some(fault.text(errors)), ..Self::default() }
     }
 
     /// The answer to `message`: it was carried out, or not.
     #[must_use]
-    pub fn to(message: &'a Message, done: Result<(), &Fault>, wording: Wording) -> Self {
+    pub fn to(message: &'a Message, done: Result<(), &Fault>, errors: Errors) -> Self {
         let (channel, id) = (message.channel.as_str(), message.id.as_ref());
         let answer = match done {
             Ok(()) => Self::done(channel, id),
-            Err(fault) => Self::failed(channel, id, fault, wording),
+            Err(fault) => Self::failed(channel, id, fault, errors),
         };
         let subscription = message.subscription.as_ref();
         Self { subscription: subscription.map(|subscription| &subscription.written), ..answer }

@@ -21,7 +21,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use self::{
-    command::{Command, Connect, Effect, Ended, From, Member, Reply, Rules},
+    command::{Command, Connect, Effect, Ended, From, Member, Pause, Reply, Rules},
     queue::Queue,
 };
 use super::{
@@ -162,7 +162,7 @@ impl Open {
         match command {
             Command::Connect(connect) => return Ok(self.connect(*connect, step)),
             Command::Begin(from) => {
-                if !self.is_browser_of(&from) {
+                if self.left || !self.is_browser_of(&from) {
                     return Ok(Reply::Refused(Fault::Unknown));
                 }
                 self.bind(&from);
@@ -237,10 +237,10 @@ impl Open {
     }
 
     fn connect(&mut self, connect: Connect, step: &mut Step<'_>) -> Reply {
-        if !self.is_browser_of(&connect.from) {
+        if self.left || !self.is_browser_of(&connect.from) {
             return Reply::Refused(Fault::Unknown);
         }
-        let Connect { from, id, timeout, ack, time, alone, crowded } = connect;
+        let Connect { from, id, timeout, ack, time, alone, pause } = connect;
         if let Some(old) = self.held.take()
             && old.at != from.at
         {
@@ -253,20 +253,22 @@ impl Open {
         let is_first = !std::mem::replace(&mut self.connected, true);
         let hold_ms = timeout.unwrap_or(step.rules.timeout_ms).min(step.rules.timeout_ms);
         // Clients that ask for something want to be told what they get.
-        let advised = is_first || timeout.is_some() || crowded.is_some();
+        let advised = is_first || timeout.is_some() || pause.is_some();
         let (at, since) = (from.at, step.now);
         let held = Held { at, id, since, until: step.now + hold_ms, advised, time };
-        let is_held = alone && !is_first && hold_ms > 0 && crowded.is_none();
+        let is_held = alone && !is_first && hold_ms > 0 && pause.is_none();
         if is_held && self.queue.is_empty() && self.busy == 0 {
             self.held = Some(held);
             return Reply::Held;
         }
         let retry = step.rules.retry();
-        let advice = match crowded {
-            Some(interval) => Advice { interval, multiple_clients: true, ..retry },
+        let advice = match pause {
+            Some(Pause { interval_ms, many_tabs }) => {
+                Advice { interval: interval_ms, multiple_clients: many_tabs, ..retry }
+            }
             None => retry,
         };
-        let interval = crowded.unwrap_or_default();
+        let interval = advice.interval;
         self.wait(step.now + interval, step.rules);
         let messages = self.answer(&held, advised.then_some(advice), step.now);
         if !alone {
@@ -360,7 +362,7 @@ impl Open {
             None => self.answer(&held, Some(advice), step.now),
             Some(fault) => {
                 let id = held.id.as_ref();
-                let failed = Answer::failed(CONNECT, id, &fault, step.rules.wording);
+                let failed = Answer::failed(CONNECT, id, &fault, step.rules.errors);
                 vec![failed.advised(advice).text()]
             }
         };

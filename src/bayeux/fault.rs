@@ -3,15 +3,7 @@
 
 use std::borrow::Cow;
 
-/// Whose words errors are told in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Wording {
-    /// Those of servers up to version 3: `402::Unknown client`.
-    #[default]
-    Classic,
-    /// Those of servers since version 5: `402::session_unknown`.
-    Modern,
-}
+use crate::settings::Errors;
 
 /// What is wrong with a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,8 +55,8 @@ pub enum Fault {
 impl Fault {
     /// The text for `error`.
     #[must_use]
-    pub fn text(&self, wording: Wording) -> String {
-        let classic = wording == Wording::Classic;
+    pub fn text(&self, errors: Errors) -> String {
+        let classic = errors == Errors::Classic;
         let either = |old: &'static str, new: &'static str| if classic { old } else { new };
         match self {
             Self::Unknown => either("402::Unknown client", "402::session_unknown").into(),
@@ -96,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_have_three_parts_in_both_wordings() {
+    fn errors_have_three_parts_in_both_vocabularies() {
         let rule = Cow::Borrowed("must be: a number");
         for fault in [
             Fault::Unknown,
@@ -115,14 +107,14 @@ mod tests {
             Fault::Unready,
             Fault::Application { code: 404, argument: "123456789".into(), text: "session_unknown" },
         ] {
-            for wording in [Wording::Classic, Wording::Modern] {
-                let text = fault.text(wording);
+            for errors in [Errors::Classic, Errors::Modern] {
+                let text = fault.text(errors);
                 let parts: Vec<_> = text.split(':').collect();
                 assert_eq!(parts.len(), 3, "{text}");
                 assert!(parts[0].len() == 3 && parts[0].parse::<u16>().is_ok(), "{text}");
             }
         }
-        assert_eq!(Fault::Unknown.text(Wording::Classic), "402::Unknown client");
-        assert_eq!(Fault::Unknown.text(Wording::Modern), "402::session_unknown");
+        assert_eq!(Fault::Unknown.text(Errors::Classic), "402::Unknown client");
+        assert_eq!(Fault::Unknown.text(Errors::Modern), "402::session_unknown");
     }
 }

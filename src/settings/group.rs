@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::Trust;
 use crate::{
     auth::{ApiKeys, OriginList, OutsideAddress, Partner, Signer, VisitorSignatures},
     model::{cobrowse::PageSettings, event::Kinds, ids::GroupId, masking::Masking},
@@ -36,6 +37,8 @@ pub struct Group {
     pub webhooks: Vec<Webhook>,
     /// What it wants of its co-browse sessions.
     pub cobrowse: GroupCobrowse,
+    /// How Bayeux clients are trusted.
+    pub bayeux: Trust,
 }
 
 /// What a group wants of its co-browse sessions.

@@ -4,6 +4,7 @@
 //! nobody reads the environment or checks a setting again.
 
 mod auth;
+mod bayeux;
 mod cobrowse;
 mod development;
 mod error;
@@ -17,6 +18,7 @@ mod wire;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 pub use self::{
+    bayeux::{Bayeux, Errors, Trust},
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
     group::{Group, GroupCobrowse, Groups, Launch, Webhook},
@@ -59,6 +61,8 @@ pub struct Settings {
     pub events: Events,
     /// Other products' interfaces.
     pub facades: Facades,
+    /// Bayeux clients.
+    pub bayeux: Bayeux,
     /// Where state outlives the process.
     pub storage: StorageUrl,
     /// The log.
@@ -299,11 +303,14 @@ pub struct Facades {
     pub oracle: bool,
     /// Whether the Upscope interfaces are served.
     pub upscope: bool,
+    /// Whether the Genesys Co-browse interfaces are served.
+    pub genesys: bool,
 }
 
 impl Facades {
     /// All of them, for no group in particular.
-    pub const ALL: Self = Self { default_group: None, glance: true, oracle: true, upscope: true };
+    pub const ALL: Self =
+        Self { default_group: None, glance: true, oracle: true, upscope: true, genesys: true };
 }
 
 /// The log.

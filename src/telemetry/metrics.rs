@@ -15,8 +15,9 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter, OutboxClass, ReloadResult,
-    SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
+    BayeuxEnd, FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter, OutboxClass,
+    ReloadResult, SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal,
+    WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -155,6 +156,12 @@ figures! {
     webhook_failures: Counter = "Requests to webhooks that failed";
     webhooks_waiting: Gauge = "Events that wait for webhooks";
     webhook_lag_seconds: Gauge = "How long the oldest of them has been waiting";
+    bayeux_clients: Gauge = "Clients that speak Bayeux";
+    bayeux_waiting: Gauge = "HTTP requests of Bayeux clients that wait for their answers";
+    bayeux_received: Counter = "Bayeux messages read";
+    bayeux_sent: Counter = "Bayeux messages written";
+    bayeux_refused: Counter = "Bayeux messages refused";
+    bayeux_ended: Labelled<BayeuxEnd, Counter> = "Bayeux clients that ended";
     commands: Counter = "Commands applied to records";
     inbox_depth: Gauge = "Commands that wait in the shards' inboxes";
     inbox_full: Counter = "Commands refused because an inbox was full";

@@ -51,8 +51,17 @@ pub struct Connect {
     pub time: Option<Time>,
     /// Whether it came alone; one in company is never held.
     pub alone: bool,
-    /// Whether the browser has as many held connects as it may have; it is to come back after so many milliseconds.
-    pub crowded: Option<u64>,
+    /// Why it is not held, and when the client is to come back.
+    pub pause: Option<Pause>,
+}
+
+/// A connect cannot be held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When to come back, in milliseconds.
+    pub interval_ms: u64,
+    /// Whether that is because its browser has as many as it may have, and not the server.
+    pub many_tabs: bool,
 }
 
 /// What can happen to a client session.
@@ -183,7 +192,7 @@ pub struct Rules {
     /// Channels that a client may hear.
     pub subscriptions: usize,
     /// Whose words errors are told in.
-    pub wording: crate::bayeux::fault::Wording,
+    pub errors: crate::settings::Errors,
 }
 
 impl Rules {

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::{command::*, *};
 use crate::{
-    bayeux::fault::Wording,
     model::ids::{NodeId, SocketId},
+    settings::Errors,
 };
 
 pub(super) const RULES: Rules = Rules {
@@ -12,7 +12,7 @@ pub(super) const RULES: Rules = Rules {
     queue: 8,
     queue_bytes: 4_096,
     subscriptions: 3,
-    wording: Wording::Modern,
+    errors: Errors::Modern,
 };
 
 pub(super) fn at(socket: u64) -> SocketAddress {
@@ -25,7 +25,7 @@ pub(super) fn member() -> Member {
 
 pub(super) fn connect(socket: u64) -> Connect {
     let from = From { at: at(socket), is_socket: false, browser: None };
-    Connect { from, id: None, timeout: None, ack: None, time: None, alone: true, crowded: None }
+    Connect { from, id: None, timeout: None, ack: None, time: None, alone: true, pause: None }
 }
 
 /// One client, and what it led to.
@@ -154,7 +154,8 @@ fn a_newer_connect_overtakes_the_held_one() {
 #[test]
 fn a_crowded_browser_is_told_so() {
     let mut bench = Bench::connected(false);
-    let crowded = Connect { crowded: Some(2_000), ..connect(2) };
+    let pause = Some(Pause { interval_ms: 2_000, many_tabs: true });
+    let crowded = Connect { pause, ..connect(2) };
     let (_, answer) = bench.write(Command::Connect(Box::new(crowded)));
     let advice = json!({"reconnect": "retry", "interval": 2_000, "timeout": 30_000, "multiple-clients": true});
     assert_eq!(answer[0]["advice"], advice);
