@@ -33,7 +33,7 @@ pub(super) async fn drain(
 
     service.events.drain();
     let spread = spread(service, stop);
-    bayeux.go_away(spread);
+    let _ = tokio::time::timeout(FAREWELL, bayeux.go_away(spread)).await;
     service.go_away(spread);
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.

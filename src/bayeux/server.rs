@@ -164,13 +164,17 @@ impl Bayeux {
         over.collect::<Vec<_>>().into_iter().for_each(|client| self.dismiss(client));
     }
 
-    /// Answers all connects that are held: each client is to come back at its own time within `spread_ms`.
-    pub fn go_away(&self, spread_ms: u64) {
+    /// Answers all connects that are held, and waits until that is done: each client is to come back at its own time
+    /// within `spread_ms`.
+    pub async fn go_away(&self, spread_ms: u64) {
         let mut held = Vec::new();
         self.0.engine.for_each(|key, client| held.extend(client.is_held().then_some(*key)));
-        for client in held {
+        let sent_away = held.into_iter().map(|client| {
             let pause = if spread_ms == 0 { 0 } else { rand::random::<u64>() % spread_ms };
-            self.tell(client, Command::SendAway(pause));
+            self.submit(client, Command::SendAway(pause))
+        });
+        for done in sent_away.collect::<Vec<_>>() {
+            let _ = done.await;
         }
     }
 
@@ -183,13 +187,22 @@ impl Bayeux {
         self.0.engine.submit(client, Expect::Any, command, Box::new(|_| ()));
     }
 
-    async fn ask(&self, client: ClientId, command: Command) -> Result<Reply, Fault> {
+    /// Submits a command now; the answer comes to the receiver.
+    fn submit(
+        &self,
+        client: ClientId,
+        command: Command,
+    ) -> oneshot::Receiver<Result<Applied<Reply>, Refusal>> {
         let (sender, receiver) = oneshot::channel();
-        let sink = Box::new(move |result: Result<Applied<Reply>, Refusal>| {
+        let sink = Box::new(move |result| {
             let _ = sender.send(result);
         });
         self.0.engine.submit(client, Expect::Any, command, sink);
-        match receiver.await {
+        receiver
+    }
+
+    async fn ask(&self, client: ClientId, command: Command) -> Result<Reply, Fault> {
+        match self.submit(client, command).await {
             Ok(Ok(Applied { reply: Reply::Refused(fault), .. })) => Err(fault),
             Ok(Ok(Applied { reply, .. })) => Ok(reply),
             Ok(Err(_)) | Err(_) => Err(Fault::Unready),

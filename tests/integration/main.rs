@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod architecture;
+mod bayeux;
 mod cobrowse;
 mod documents;
 mod events;
