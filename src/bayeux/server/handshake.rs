@@ -98,8 +98,7 @@ impl Bayeux {
         if message.version.as_deref().is_some_and(|version| version != VERSION) {
             return Err(Fault::Field { name: "version", rule: "must be 1.0".into() });
         }
-        let is_ours = |name: &Box<str>| TRANSPORTS.contains(&&**name);
-        if !message.transports.iter().any(is_ours) {
+        if !message.transports.iter().any(|name| TRANSPORTS.contains(&&**name)) {
             return Err(Fault::NoTransport);
         }
         // A socket's handshake was counted when it opened.
