@@ -11,6 +11,9 @@ export interface SettingsParts {
   readonly auth?: Table;
   readonly presence?: Table;
   readonly facades?: Table;
+  /** What the group says of other interfaces: `[groups.facades]`. */
+  readonly groupFacades?: Table;
+  readonly bayeux?: Table;
   /** Added to the one group that tests use. */
   readonly group?: Table;
   /** What the group says of its co-browse sessions. */
@@ -40,10 +43,12 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
     section("[auth]", { signing_key: SIGNING_KEY, ...parts.auth }),
     section("[[groups]]", group),
     ...(parts.cobrowse ? [section("[groups.cobrowse]", parts.cobrowse)] : []),
+    ...(parts.groupFacades ? [section("[groups.facades]", parts.groupFacades)] : []),
     ...(parts.otherGroups ?? []).map((table) => section("[[groups]]", table)),
     section("[presence]", parts.presence ?? {}),
     section("[cobrowse]", parts.sessions ?? {}),
     section("[facades]", parts.facades ?? {}),
+    section("[bayeux]", parts.bayeux ?? {}),
     section("[storage]", { url: "sqlite:vestibule.db" }),
   ].join("\n");
 }
