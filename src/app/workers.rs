@@ -104,8 +104,6 @@ impl Blueprint {
         HttpService::build()
             .keep_alive(KeepAlive::Timeout(service.settings.server.keep_alive))
             .client_request_timeout(service.settings.limits.head_timeout)
-            // Or a request that waits for long would not hear that its client went.
-            .h1_allow_half_closed(false)
             // Connections without a request under way end at once, or they would hold the end up.
             .graceful_shutdown_signal(move || {
                 let ending = ending.clone();

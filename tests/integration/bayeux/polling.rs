@@ -400,7 +400,8 @@ async fn a_restart_sends_clients_away_and_knows_them_again() {
 
 #[tokio::test]
 async fn a_connection_that_breaks_starts_the_clock() {
-    let server = server(&[("bayeux.max_interval_ms", "1000")]);
+    // The server hears of it when it answers.
+    let server = server(&[("bayeux.max_interval_ms", "1000"), ("bayeux.timeout_ms", "1500")]);
     let client = Polling::connected(&server, json!({})).await;
     let held_then_broken = tokio::select! {
         messages = client.connect(json!({})) => Some(messages),

@@ -6,6 +6,7 @@ use crate::support::{
     Server, Socket, Stop,
     bayeux::{BASE, handshake, server, socket, with_token},
     server::DESK,
+    until,
 };
 
 struct Client {
@@ -95,6 +96,7 @@ async fn a_session_outlives_its_socket() {
     ada.connect(json!({})).await;
     let Client { socket, id, .. } = ada;
     socket.goes().await;
+    until("the end", || server.figure("sockets_open{kind=\"bayeux\"}") == 1.0).await;
     bob.say("/a", json!({"data": 1})).await;
     bob.socket.hear().await;
     // With its id alone: a client under Node sends no cookie here.
