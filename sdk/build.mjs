@@ -2,6 +2,7 @@
  * Bundles the SDK and the pages: `node sdk/build.mjs --out DIR [--check] [--types]`.
  *
  *   DIR/sdk/{visitor,agent}.js            modules
+ *   DIR/sdk/topics.js                     module for either side
  *   DIR/sdk/cobrowse.js                   module that the visitor's side loads for a session
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
@@ -9,6 +10,7 @@
  *   DIR/facades/upscope/upscope.js        classic script, global `Upscope`
  *   DIR/facades/oracle/launcher.js        classic script, global `Cobrowse`; the server fills in the site
  *   DIR/facades/oracle/panel.js           module that it loads when there is something to see
+ *   DIR/facades/channelme/site_connect.js classic script, global `site_connect`
  *   DIR/pages/**                          files of sdk/pages; name.entry.ts becomes name.js
  *   DIR/types/**                          declarations, with --types
  *
@@ -57,7 +59,7 @@ export async function build(out) {
   const classic = { ...common, format: "iife", target: "es2019", supported: { "dynamic-import": true } };
   const pages = await pageFiles();
   await Promise.all([
-    bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts" }, outdir: join(out, "sdk") }),
+    bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts" }, outdir: join(out, "sdk") }),
     bundle({
       ...classic,
       entryPoints: { "visitor.classic": "visitor/classic.ts", "agent.classic": "agent/classic.ts" },
@@ -70,6 +72,7 @@ export async function build(out) {
     }),
     bundle({ ...module, entryPoints: ["facades/glance/Terms.ts"], outdir: join(out, "facades/glance") }),
     bundle({ ...classic, entryPoints: ["facades/upscope/upscope.ts"], outdir: join(out, "facades/upscope") }),
+    bundle({ ...classic, entryPoints: ["facades/channelme/site_connect.ts"], outdir: join(out, "facades/channelme") }),
     bundle({ ...classic, entryPoints: ["facades/oracle/launcher.ts"], outdir: join(out, "facades/oracle") }),
     bundle({ ...module, entryPoints: ["facades/oracle/panel.ts"], outdir: join(out, "facades/oracle") }),
     bundlePages(bundle, module, pages, out),

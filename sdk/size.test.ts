@@ -24,12 +24,16 @@ test.each([["launcher", 13.5], ["panel", 5]] as const)("facades/oracle/%s.js is 
   expect(await gzipped(`facades/oracle/${name}.js`)).toBeLessThanOrEqual(most * 1024);
 });
 
+test.each([["facades/channelme/site_connect.js", 6.5], ["pages/connect/connect.js", 24]] as const)("%s is at most %d KB, gzipped", async (file, most) => {
+  expect(await gzipped(file)).toBeLessThanOrEqual(most * 1024);
+});
+
 test("what a page loads for a session is at most 48 KB, gzipped", async () => {
   expect(await gzipped("sdk/cobrowse.js")).toBeLessThanOrEqual(48 * 1024);
 });
 
 test("all bundles are there, and no visitor's bundle carries the agent's side", async () => {
-  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "cobrowse.js", "visitor.classic.js", "visitor.js"]);
+  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "cobrowse.js", "topics.js", "visitor.classic.js", "visitor.js"]);
   expect((await readdir(join(out, "facades/glance"))).sort()).toEqual(["PresenceAgent.js", "PresenceVisitor.js", "Terms.js"]);
   const visitor = await readFile(join(out, "facades/glance/PresenceVisitor.js"), "utf8");
   expect(visitor).not.toContain("/v1/agent");

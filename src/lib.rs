@@ -32,7 +32,11 @@ pub mod lists;
 
 pub mod events;
 
+pub mod topics;
+
 pub mod cobrowse;
+
+pub mod chat;
 
 pub mod sockets;
 

@@ -1,14 +1,16 @@
 //! Messages of pages, in our own protocol.
 
 use vestibule::model::{
+    chat::MAX_SAID_BYTES,
     event::EventKind,
     protocol::{
         MAX_IDS, Numbered,
         visitor::{MAX_FAILURE_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES, VisitorKind, VisitorMessage},
     },
+    topic::TopicCall,
 };
 
-use super::messages::{numbered, refused, reread, update, visitor};
+use super::messages::{numbered, refused, reread, topic_call, update, visitor};
 
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -43,7 +45,16 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         VisitorMessage::Enter { page, .. } | VisitorMessage::Navigate(page) => {
             assert!(page.url.len() <= MAX_URL_BYTES && page.title.len() <= MAX_TITLE_BYTES);
         }
+        VisitorMessage::Say { text, .. } => {
+            assert!(!text.trim().is_empty() && text.len() <= MAX_SAID_BYTES);
+        }
+        VisitorMessage::Topics(call) => topic_call(call, said),
         VisitorMessage::Listen
+        | VisitorMessage::WatchButtons
+        | VisitorMessage::OpenChat { .. }
+        | VisitorMessage::CloseChat
+        | VisitorMessage::AnswerInvitation { .. }
+        | VisitorMessage::Typing
         | VisitorMessage::Visibility(_)
         | VisitorMessage::Activity
         | VisitorMessage::Report(_)
@@ -86,6 +97,17 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::EndSession { .. } => VisitorKind::EndSession,
         VisitorMessage::AskHelp { .. } => VisitorKind::AskHelp,
         VisitorMessage::CancelHelp => VisitorKind::CancelHelp,
+        VisitorMessage::WatchButtons => VisitorKind::WatchButtons,
+        VisitorMessage::OpenChat { .. } => VisitorKind::OpenChat,
+        VisitorMessage::Say { .. } => VisitorKind::Say,
+        VisitorMessage::CloseChat => VisitorKind::CloseChat,
+        VisitorMessage::AnswerInvitation { .. } => VisitorKind::AnswerInvitation,
+        VisitorMessage::Typing => VisitorKind::Typing,
+        VisitorMessage::Topics(call) => match **call {
+            TopicCall::Publish(_) => VisitorKind::Publish,
+            TopicCall::Subscribe(_) => VisitorKind::Subscribe,
+            TopicCall::Unsubscribe(_) => VisitorKind::Unsubscribe,
+        },
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }

@@ -6,6 +6,8 @@ import type { HelpNews, TermsStatus } from "../core/frames";
 import type { Identity } from "../core/identity";
 import type { Entrance, SessionNews } from "../cobrowse/frames";
 import type { UniqueId } from "./frames";
+import type { PagePlace } from "./page";
+import type { GuestHost, SessionGuest } from "./session-host";
 import type { SharingOptions } from "./sharing";
 
 export interface VisitorOptions {
@@ -26,6 +28,12 @@ export interface VisitorOptions {
   readonly updateMs?: number;
   /** What this page says of itself for co-browse sessions. */
   readonly sharing?: SharingOptions;
+  /** In a frame of the server's own: what its hello shows in place of an origin; asked before each connection. */
+  readonly ticket?: () => Promise<string>;
+  /** In a frame: the page around it, which is told in place of the frame's own address and title. */
+  readonly place?: () => PagePlace;
+  /** In a frame: takes part in sessions for the page around it. */
+  readonly guest?: (host: GuestHost, session: string) => SessionGuest;
   /** Clock, randomness and sockets; the browser's by default. */
   readonly environment?: Environment;
   /** The window; the current one by default. */

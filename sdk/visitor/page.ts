@@ -2,6 +2,18 @@
 
 import { byteLength, limits, type PresenceData } from "../core/limits";
 
+/** Where a page is. */
+export interface PagePlace {
+  readonly url: string;
+  readonly title: string;
+  readonly referrer: string;
+}
+
+/** Where this window's page is. */
+export function placeOf({ location, document }: Window): PagePlace {
+  return { url: location.href, title: document.title, referrer: document.referrer };
+}
+
 interface Brand {
   readonly brand: string;
   readonly version: string;
@@ -51,12 +63,11 @@ export function describeBrowser(navigator: PageNavigator): { browser: string; br
  * The page's fields. Unlike the site's own data they are shortened to fit the limit of one value:
  * a long address loses its fragment, then its query; a title loses its end.
  */
-export function describePage(page: Window): PresenceData {
-  const { document, navigator, location } = page;
+export function describePage({ navigator }: Window, { url, title, referrer }: PagePlace): PresenceData {
   return {
-    url: shortAddress(location.href),
-    title: shorten(document.title),
-    referrer: shortAddress(document.referrer),
+    url: shortAddress(url),
+    title: shorten(title),
+    referrer: shortAddress(referrer),
     ...describeBrowser(navigator),
     language: navigator.language || "",
   };

@@ -1,14 +1,17 @@
 /** The presence data of one visitor as this page knows it: what the site gave, and the page itself. */
 
 import { checkData, type PresenceData } from "../core/limits";
-import { describePage } from "./page";
+import { describePage, placeOf, type PagePlace } from "./page";
 
 export class PresenceRecord {
   private given: PresenceData = {};
   private told: PresenceData | undefined;
   private toldPage = "";
 
-  constructor(private readonly page: Window | undefined) {}
+  constructor(
+    private readonly page: Window | undefined,
+    private readonly place: ((page: Window) => PagePlace) = placeOf,
+  ) {}
 
   /**
    * Merges `data`; gives back the function that takes it out again, for when the server refuses it.
@@ -54,6 +57,6 @@ export class PresenceRecord {
   }
 
   private describe(): PresenceData {
-    return this.page ? describePage(this.page) : {};
+    return this.page ? describePage(this.page, this.place(this.page)) : {};
   }
 }

@@ -18,6 +18,8 @@ export interface GuestHost {
   tab(): string;
   readonly connection: Pick<Connection, "send" | "request">;
   readonly events: Emitter<VisitorEvents>;
+  /** Takes part in place of what is loaded for sessions. */
+  join?(host: GuestHost, session: string): SessionGuest;
   /** What the page says of itself. */
   readonly sharing: SharingOptions;
   /** Something went wrong on this page. */

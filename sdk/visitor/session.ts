@@ -4,9 +4,7 @@ import type { Frame } from "../core/frames";
 import type { SessionFrame } from "./frames";
 import type { GuestHost, SessionGuest } from "./session-host";
 
-interface Loaded {
-  join(host: GuestHost, session: string): SessionGuest;
-}
+type Loaded = Required<Pick<GuestHost, "join">>;
 
 export class Session {
   /** The session that runs. */
@@ -44,11 +42,13 @@ export class Session {
     if (before) this.host.events.emit("sessionend", { session: before });
     if (!session) return;
     this.host.events.emit("sessionstart", { session, continued });
-    load(this.host.origin).then(
-      ({ join }) => {
-        if (this.id === session) this.guest = join(this.host, session);
+    const { join, origin } = this.host;
+    if (join) return void (this.guest = join(this.host, session));
+    load(origin).then(
+      (loaded) => {
+        if (this.id === session) this.guest = loaded.join(this.host, session);
       },
-      () => this.host.problem("SCRIPT_NOT_LOADED", address(this.host.origin)),
+      () => this.host.problem("SCRIPT_NOT_LOADED", address(origin)),
     );
   }
 }

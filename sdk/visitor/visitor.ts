@@ -8,6 +8,7 @@ import type { ClientFrame, HelpNews, SessionEndReason, TermsStatus, VisitorProbl
 import { pageIdentity, type Identity } from "../core/identity";
 import { currentPage } from "../core/lifecycle";
 import { checkVisitorId, type PresenceData } from "../core/limits";
+import type { Part } from "../core/part";
 import { SeenSignals } from "../core/seen";
 import { Attendance } from "./attendance";
 import type { HelpAnswer, SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
@@ -42,6 +43,7 @@ export class Visitor {
   private attendance: Attendance | undefined;
   private listening = false;
   private unique: UniqueId | undefined;
+  private ticket: string | undefined;
   private before: ConnectionState = "idle";
 
   /** Opens nothing yet. Throws `badrequest` for a visitor id that breaks the rule. */
@@ -52,7 +54,7 @@ export class Visitor {
     this.identity = options.identity ?? pageIdentity();
     const group = String(options.group);
     this.name = new VisitorName(this.identity, group, options);
-    this.record = new PresenceRecord(this.page);
+    this.record = new PresenceRecord(this.page, options.place);
     const { clock } = this.environment;
     const seen = new SeenSignals(this.identity.stores.tab, this.identity.key("seen"), () => clock.now());
     this.inbox = new Inbox(seen, clock, (ids) => this.connection.request({ type: "ack", ids }));
@@ -64,10 +66,10 @@ export class Visitor {
       url: () => {
         // Before the socket is open: meanwhile the page may open another tab.
         this.identity.claim();
-        return socketAddress(origin, "/v1/visitor", group);
+        return socketAddress(origin, "/v1/visitor", group) + (options.ticket ? "&frame=1" : "");
       },
       active: () => this.attendance?.active ?? true,
-      ...(typeof options.signature === "function" && { prepare: () => this.name.sign() }),
+      ...((typeof options.signature === "function" || options.ticket) && { prepare: () => this.prepare() }),
       hello: () => this.hello(),
       onWelcome: (frame) => this.welcomed(frame as VisitorWelcome),
       onFrame: (frame) => {
@@ -85,6 +87,7 @@ export class Visitor {
         connection: this.connection,
         events: this.events,
         sharing: options.sharing ?? {},
+        ...(options.guest && { join: options.guest }),
         problem: (code, msg) => this.reportError({ code, msg }),
       });
     }
@@ -156,9 +159,12 @@ export class Visitor {
 
   /** A short code for an hour, by which agents find the visitor; the living one where there is one. */
   async lookupCode(): Promise<UniqueId> {
-    await this.whenConnected();
-    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>({ type: "unique", lookup: true }));
-    return { uniqueid, seconds };
+    return this.askCode("lookup");
+  }
+
+  /** A code that is good for one session, and ends when the visitor leaves; the living one, for another day, where there is one. */
+  async contactCode(): Promise<UniqueId> {
+    return this.askCode("contact");
   }
 
   /**
@@ -180,6 +186,12 @@ export class Visitor {
       if (this.state === "connected" && codeOf(error, "timeout") !== "timeout") takeBack();
       throw error;
     }
+  }
+
+  /** For parts of the SDK that are loaded apart, such as `VisitorChat`: they take part in the visitor's connection. */
+  attach(part: Part): Connection {
+    this.connection.attach(part);
+    return this.connection;
   }
 
   /** The co-browse session that this visitor is in. */
@@ -252,12 +264,25 @@ export class Visitor {
     this.report({ type: "visitorerror", data: problem });
   }
 
+  private async askCode(purpose: "lookup" | "contact"): Promise<UniqueId> {
+    await this.whenConnected();
+    const frame = { type: "unique", [purpose]: true };
+    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>(frame));
+    return { uniqueid, seconds };
+  }
+
+  private async prepare(): Promise<void> {
+    await this.name.sign();
+    this.ticket = await this.options.ticket?.();
+  }
+
   private hello(): ClientFrame {
     this.listening = this.wants.signals;
     const seen = this.inbox.unacknowledged();
     return {
       type: "hello",
       ...this.name.hello(),
+      ...(this.ticket && { ticket: this.ticket }),
       tab: this.tab,
       page: this.identity.current,
       visible: this.attendance?.visible ?? true,

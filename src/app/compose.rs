@@ -1,8 +1,13 @@
 use std::sync::Arc;
 
 use crate::{
-    auth::TokenService,
+    auth::{FrameTickets, TokenService},
     bayeux::{application::Nothing, server::Bayeux},
+    chat::{
+        self, conversation,
+        handle::{Arrivals, Chat},
+        staff,
+    },
     clock::{Clock, Timestamp},
     cobrowse::{
         self,
@@ -24,7 +29,7 @@ use crate::{
         visitor::Rules,
         watchers::WatchLimits,
     },
-    settings::Settings,
+    settings::{Group, GroupTopics, Settings},
     sockets::{
         admission::Admission,
         service::{Lifecycle, Parts, SocketService},
@@ -37,6 +42,12 @@ use crate::{
         saved::{Boot, SavedState, StorageError},
     },
     telemetry::Metrics,
+    topics::{
+        self,
+        handle::Topics,
+        hub::HubLimits,
+        record::{GroupRules, KeepLimits},
+    },
     trust::revoker::Revoker,
 };
 
@@ -45,6 +56,7 @@ pub(super) struct Trusted {
     tokens: Arc<TokenService>,
     revoker: Arc<Revoker>,
     tickets: Tickets,
+    frames: FrameTickets,
 }
 
 impl Trusted {
@@ -58,7 +70,8 @@ impl Trusted {
         let store = Box::new(Revoked::of(storage));
         let revoker = Revoker::load(revocations, store, clock.wall()).await?;
         let tickets = Tickets::new(storage.secret("tickets").await?);
-        Ok(Self { tokens, revoker: Arc::new(revoker), tickets })
+        let frames = FrameTickets::new(storage.secret("frames").await?);
+        Ok(Self { tokens, revoker: Arc::new(revoker), tickets, frames })
     }
 }
 
@@ -76,7 +89,12 @@ pub(super) fn compose(
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
     let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
-    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
+    let arrivals = Arc::new(Arrivals::default());
+    let taps = vec![
+        Arc::clone(&events) as Arc<dyn Tap>,
+        Arc::clone(&lists) as Arc<dyn Tap>,
+        Arc::clone(&arrivals) as Arc<dyn Tap>,
+    ];
     let presence = Presence::new(options(&settings, clock.clone(), boot), post, taps);
     let history = Arc::new(History::of(storage));
     let (ledger, writer) = Ledger::new(history, metrics.clone());
@@ -90,19 +108,35 @@ pub(super) fn compose(
     let place = (presence.node(), settings.server.workers);
     let bayeux =
         Bayeux::new(settings.bayeux, place, clock.clone(), metrics.clone(), Arc::new(Nothing));
+    let chat = Chat::new(
+        chat_options(&settings, clock.clone(), presence.node()),
+        presence.clone(),
+        Arc::clone(&sockets) as Arc<dyn chat::handle::Post>,
+        arrivals,
+        metrics.clone(),
+    );
+    let topics = Topics::new(
+        topic_options(&settings, clock.clone(), presence.node()),
+        Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
+        metrics.clone(),
+    );
     let service = Parts {
         presence,
         cobrowse,
+        chat,
         sockets,
         events,
+        topics,
         lists,
         letters: DeadLetters::new(storage.clone()),
         tokens: trusted.tokens,
+        frames: trusted.frames,
         revoker: trusted.revoker,
         dialects: if settings.facades.glance { facades::glance::DIALECTS } else { &[] }.into(),
         admission: Arc::new(Admission::new(
             &settings.limits,
             settings.cobrowse.sessions_per_minute,
+            &settings.chat,
         )),
         metrics,
         lifecycle: Lifecycle::default(),
@@ -110,6 +144,29 @@ pub(super) fn compose(
         settings,
     };
     (service.into(), bayeux, writer)
+}
+
+/// The settings that chat goes by.
+fn chat_options(settings: &Settings, clock: Clock, node: NodeId) -> chat::handle::Options {
+    let set = &settings.chat;
+    let groups = settings.groups.iter();
+    chat::handle::Options {
+        node,
+        shards: settings.server.workers,
+        chats: conversation::Rules {
+            invited_ms: set.invited_ms,
+            waiting_ms: set.waiting_ms,
+            idle_ms: set.idle_ms,
+            visitor_grace_ms: set.visitor_grace_ms,
+            most_messages: set.messages,
+        },
+        staff: staff::Rules { grace_ms: set.agent_grace_ms, most_agents: set.agents },
+        most_chats: set.max_chats,
+        most_waiting: set.waiting,
+        most_of_agent: set.chats_per_agent,
+        groups: groups.map(|group| (group.id.clone(), group.buttons.clone())).collect(),
+        clock,
+    }
 }
 
 /// The settings that co-browse goes by.
@@ -138,6 +195,36 @@ fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse:
         part_bytes: set.part_bytes,
         code_digits: set.code_digits.into(),
         groups: groups.map(|group| (group.id.clone(), group.cobrowse.clone())).collect(),
+        clock,
+    }
+}
+
+/// The settings that topics go by.
+fn topic_options(settings: &Settings, clock: Clock, node: NodeId) -> topics::handle::Options {
+    let (set, outbox) = (&settings.topics, settings.limits.outbox_limit_bytes);
+    let rules = |group: &Group| {
+        let GroupTopics { history, history_ms, latest, .. } = group.topics.clone();
+        GroupRules { history, history_ms, latest }
+    };
+    let groups = settings.groups.iter().map(|group| (group.id.clone(), rules(group)));
+    topics::handle::Options {
+        node,
+        shards: settings.server.workers,
+        groups: groups.collect(),
+        keep: KeepLimits {
+            topics: set.retained,
+            history_bytes: set.history_bytes,
+            retained_bytes: set.retained_bytes,
+            retained_ms: set.retained_ms,
+        },
+        limits: HubLimits {
+            per_socket: set.subscriptions_per_socket,
+            per_group: set.subscriptions_per_group,
+            publishes: set.publishes,
+            // What is read at once for one who comes back fits where a quarter waits already.
+            payload_bytes: set.payload_bytes.min(outbox / 4),
+            page_bytes: outbox / 4,
+        },
         clock,
     }
 }

@@ -6,10 +6,11 @@ use super::{ServeError, background::Background};
 use crate::{
     auth::Mode,
     bayeux::{self, server::Bayeux},
-    cobrowse, events,
+    chat, cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
     store::saved::{Boot, SavedState},
+    topics,
 };
 
 /// How long sockets may take to read their go-away.
@@ -39,7 +40,9 @@ pub(super) async fn drain(
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
         + cobrowse::saving::save(&service.cobrowse, storage).await?
-        + bayeux::saving::save(bayeux, storage).await?;
+        + bayeux::saving::save(bayeux, storage).await?
+        + chat::saving::save(&service.chat, storage).await?
+        + topics::saving::save(&service.topics, storage).await?;
     service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.

@@ -19,6 +19,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 use crate::{
     auth::Mode,
     bayeux::{self, server::Bayeux},
+    chat,
     clock::Clock,
     cobrowse, events, facades, http,
     presence::saving,
@@ -29,6 +30,7 @@ use crate::{
     },
     store::saved::{Boot, SavedState, StorageError},
     tls::{Tls, TlsError},
+    topics,
 };
 
 pub use workers::{Inlet, without_listener};
@@ -117,7 +119,9 @@ async fn take_over_from_the_last_process(
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
     let loaded = saving::load(&service.presence, storage, boot).await?
         + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
-        + bayeux::saving::load(bayeux, storage, boot).await?;
+        + bayeux::saving::load(bayeux, storage, boot).await?
+        + chat::saving::load(&service.chat, storage, boot).await?
+        + topics::saving::load(&service.topics, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

@@ -92,6 +92,9 @@ impl Blueprint {
                 if served.upscope {
                     facades::upscope::routes(routes);
                 }
+                if served.channelme {
+                    facades::channelme::routes(routes);
+                }
                 if served.oracle {
                     facades::oracle::routes(routes);
                 }
@@ -130,6 +133,9 @@ fn keep_shards(service: &SocketService, bayeux: &Bayeux, worker: usize) {
             presence.code_engine().keep(worker),
             service.cobrowse.engine().keep(worker),
             bayeux.engine().keep(worker),
+            service.chat.conversations().keep(worker),
+            service.chat.staff().keep(worker),
+            service.topics.engine().keep(worker),
         ],
         sweep: Box::new(move || sweeper.sweep()),
         restarted: Box::new(move || {

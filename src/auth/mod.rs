@@ -5,6 +5,7 @@ mod bearer;
 mod changes;
 mod claims;
 mod error;
+mod frame_ticket;
 mod issuer;
 mod key;
 mod keys;
@@ -25,6 +26,7 @@ pub use self::{
     changes::Changes,
     claims::{AUDIENCE, Agent, Claims, ISSUER, Voucher},
     error::AuthError,
+    frame_ticket::{FRAME_TICKET_LIFE_MS, FrameTickets},
     issuer::{Issuer, IssuerRules, JwksSource, Question},
     key::{InvalidKey, Key, KeyAlgorithm, KeyPrint, LEAST_SECRET},
     keys::{InvalidKeySet, KeyRing, KeySet, MAX_JWKS_BYTES, MAX_KEYS, PublicKeys},

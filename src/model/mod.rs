@@ -1,5 +1,6 @@
 //! The nouns: identities, events, signals, the wire protocol, codes. No I/O.
 
+pub mod chat;
 pub mod close;
 pub mod cobrowse;
 pub mod error;
@@ -14,5 +15,6 @@ pub mod presence;
 pub mod protocol;
 pub mod signal;
 pub mod timeline;
+pub mod topic;
 pub mod view;
 pub mod watch;

@@ -11,7 +11,7 @@ mod tests;
 mod unique;
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicI64, Ordering},
 };
 
@@ -41,7 +41,10 @@ use crate::{
         timeline::PageEnd,
         view::VisitorView,
     },
-    store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
+    store::{
+        Afterwards, Applied, Engine, Expect, Refusal,
+        memory::{MemoryEngine, WeakEngine},
+    },
 };
 
 /// The engine that keeps visitors.
@@ -122,6 +125,8 @@ struct Shared {
     taps: Box<[Arc<dyn Tap>]>,
     figures: Figures,
     most_help: usize,
+    /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
+    codes: OnceLock<WeakEngine<CodeRecord>>,
 }
 
 /// Sums over all visitors, kept up with every change.
@@ -176,12 +181,14 @@ impl Presence {
             taps,
             figures: Figures::default(),
             most_help,
+            codes: OnceLock::new(),
         });
         let delivery = VisitorDelivery(Arc::clone(&shared));
         let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
         let delivery = CodeDelivery(visitors.clone());
         let code_engine = MemoryEngine::new(shards, most_records, code_rules, clock, delivery);
+        let _ = shared.codes.set(code_engine.downgrade());
         let codes = Codes::new(code_engine.clone(), &options.guesses);
         Self { visitors, code_engine, codes, shared, unique_life_ms, unique_digits }
     }

@@ -5,7 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use super::Trust;
 use crate::{
     auth::{ApiKeys, OriginList, OutsideAddress, Partner, Signer, VisitorSignatures},
-    model::{cobrowse::PageSettings, event::Kinds, ids::GroupId, masking::Masking},
+    model::{
+        cobrowse::PageSettings,
+        event::Kinds,
+        ids::{ButtonId, GroupId},
+        masking::Masking,
+        topic::{Rights, TopicFilter},
+    },
 };
 
 /// One tenant.
@@ -39,6 +45,23 @@ pub struct Group {
     pub cobrowse: GroupCobrowse,
     /// How Bayeux clients are trusted.
     pub bayeux: Trust,
+    /// Its chat buttons; none: agents may be available for any.
+    pub buttons: Vec<ButtonId>,
+    /// What it wants of its topics.
+    pub topics: GroupTopics,
+}
+
+/// What a group wants of its topics.
+#[derive(Clone, Debug, Default)]
+pub struct GroupTopics {
+    /// What its visitors may do.
+    pub visitors: Rights,
+    /// Messages of each topic that are kept.
+    pub history: usize,
+    /// How long, in ms.
+    pub history_ms: u64,
+    /// Topics of which only the newest message counts.
+    pub latest: Vec<TopicFilter>,
 }
 
 /// What a group wants of its co-browse sessions.

@@ -5,12 +5,14 @@
 
 mod auth;
 mod bayeux;
+mod chat;
 mod cobrowse;
 mod development;
 mod error;
 mod group;
 mod layers;
 mod sources;
+mod topics;
 mod validate;
 mod webhooks;
 mod wire;
@@ -21,7 +23,7 @@ pub use self::{
     bayeux::{Bayeux, Errors, Trust},
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
-    group::{Group, GroupCobrowse, Groups, Launch, Webhook},
+    group::{Group, GroupCobrowse, GroupTopics, Groups, Launch, Webhook},
     sources::Sources,
 };
 use crate::{
@@ -57,8 +59,12 @@ pub struct Settings {
     pub presence: Presence,
     /// Co-browse sessions.
     pub cobrowse: Cobrowse,
+    /// Chats.
+    pub chat: Chat,
     /// Events for back ends.
     pub events: Events,
+    /// Topics.
+    pub topics: Topics,
     /// Other products' interfaces.
     pub facades: Facades,
     /// Bayeux clients.
@@ -67,6 +73,27 @@ pub struct Settings {
     pub storage: StorageUrl,
     /// The log.
     pub log: Log,
+}
+
+/// How much of topics each group may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Topics {
+    /// Subscriptions of one socket.
+    pub subscriptions_per_socket: usize,
+    /// Subscriptions of all sockets of one group.
+    pub subscriptions_per_group: usize,
+    /// Messages that all of a group publish.
+    pub publishes: Rate,
+    /// Longest data of one message, in bytes.
+    pub payload_bytes: usize,
+    /// Topics that have a retained value.
+    pub retained: usize,
+    /// What retained values may take, in bytes.
+    pub retained_bytes: usize,
+    /// Longest life of a retained value, in ms.
+    pub retained_ms: u64,
+    /// What histories may take, in bytes.
+    pub history_bytes: usize,
 }
 
 /// Where and how to listen.
@@ -227,6 +254,37 @@ pub struct Cobrowse {
     pub consent_days: u64,
 }
 
+/// Chats. Milliseconds stay numbers here, as the pure core adds them to timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// Chats at a time.
+    pub max_chats: usize,
+    /// Visitors of one group who may wait at a time.
+    pub waiting: usize,
+    /// Agents of one group who chat.
+    pub agents: usize,
+    /// Chats that one agent may have at a time.
+    pub chats_per_agent: usize,
+    /// How long an agent whose last connection is lost is waited for.
+    pub agent_grace_ms: u64,
+    /// How long a visitor who left the site is waited for.
+    pub visitor_grace_ms: u64,
+    /// How long an invitation waits for its answer.
+    pub invited_ms: u64,
+    /// How long a visitor waits for an agent.
+    pub waiting_ms: u64,
+    /// How long a chat goes on in which nobody says anything.
+    pub idle_ms: u64,
+    /// Messages of one chat.
+    pub messages: u32,
+    /// Messages of one visitor.
+    pub messages_per_minute: Rate,
+    /// Chats that one visitor may begin.
+    pub chats_per_minute: Rate,
+    /// How long past chats are kept, days.
+    pub history_days: u64,
+}
+
 impl Cobrowse {
     /// Longest message of a page's stream as it comes in: the part with its head, deflated or not.
     #[must_use]
@@ -305,12 +363,20 @@ pub struct Facades {
     pub upscope: bool,
     /// Whether the Genesys Co-browse interfaces are served.
     pub genesys: bool,
+    /// Whether the interface compatible with Channel.me is served.
+    pub channelme: bool,
 }
 
 impl Facades {
     /// All of them, for no group in particular.
-    pub const ALL: Self =
-        Self { default_group: None, glance: true, oracle: true, upscope: true, genesys: true };
+    pub const ALL: Self = Self {
+        default_group: None,
+        glance: true,
+        oracle: true,
+        upscope: true,
+        genesys: true,
+        channelme: true,
+    };
 }
 
 /// The log.

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
-    bayeux, cobrowse, webhooks, wire,
+    bayeux, chat, cobrowse, topics, webhooks, wire,
 };
 use crate::{
     auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
@@ -38,6 +38,8 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         presence: presence(&wire.presence)?,
         events: webhooks::events(&wire.events)?,
         cobrowse: cobrowse::cobrowse(&wire.cobrowse)?,
+        chat: chat::chat(&wire.chat)?,
+        topics: topics::topics(&wire.topics)?,
         facades: facades(wire.facades, &groups)?,
         bayeux: bayeux::bayeux(&wire.bayeux)?,
         groups,
@@ -236,6 +238,8 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
     Ok(Group {
         name: wire.name,
         cobrowse: cobrowse::of_group(at, &id, &visitor_origins, wire.cobrowse)?,
+        buttons: chat::of_group(at, &wire.chat)?,
+        topics: topics::of_group(at, &wire.topics)?,
         visitor_origins,
         agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
         api_keys: ApiKeys::new(&wire.api_keys),
@@ -292,8 +296,8 @@ fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
         None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
         None => None,
     };
-    let wire::Facades { glance, oracle, upscope, genesys, .. } = wire;
-    Ok(Facades { default_group, glance, oracle, upscope, genesys })
+    let wire::Facades { glance, oracle, upscope, genesys, channelme, .. } = wire;
+    Ok(Facades { default_group, glance, oracle, upscope, genesys, channelme })
 }
 
 fn log(wire: wire::Log) -> Checked<Log> {

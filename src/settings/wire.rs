@@ -40,6 +40,8 @@ sections! {
         presence: Presence = Presence::default(),
         events: Events = Events::default(),
         cobrowse: Cobrowse = Cobrowse::default(),
+        chat: Chat = Chat::default(),
+        topics: Topics = Topics::default(),
         facades: Facades = Facades::default(),
         bayeux: Bayeux = Bayeux::default(),
         storage: Storage = Storage::default(),
@@ -239,6 +241,8 @@ sections! {
         webhooks: Vec<Webhook> = Vec::new(),
         cobrowse: GroupCobrowse = GroupCobrowse::default(),
         facades: GroupFacades = GroupFacades::default(),
+        chat: GroupChat = GroupChat::default(),
+        topics: GroupTopics = GroupTopics::default(),
     }
 
     /// `[groups.facades]`
@@ -246,6 +250,26 @@ sections! {
         /// How those are trusted who come by the interface of Genesys Co-browse: `off` (not at all), `code` (who knows a
         /// session's token may join it), `token` (as our own tokens say). Default off.
         genesys: Trust = Trust::Off,
+    }
+
+    /// `[groups.chat]`
+    GroupChat {
+        /// The ids of the group's chat buttons. Default none: agents may be available for any.
+        buttons: Vec<String> = Vec::new(),
+    }
+
+    /// `[groups.topics]`
+    GroupTopics {
+        /// Filters of the topics that visitors may publish to. Default none.
+        visitor_publish: Vec<String> = Vec::new(),
+        /// Filters that visitors may subscribe to, with all that they cover. Default none.
+        visitor_subscribe: Vec<String> = Vec::new(),
+        /// Messages of each topic that are kept for who comes back; 0 for none. Default 100.
+        history: u64 = 100,
+        /// How long, seconds. Default 300.
+        history_seconds: u64 = 300,
+        /// Filters of topics whose messages are states: only the newest of each counts. Default none.
+        latest: Vec<String> = Vec::new(),
     }
 
     /// `[groups.cobrowse]`
@@ -332,6 +356,28 @@ sections! {
         webhook_plain_http: bool = false,
     }
 
+    /// `[topics]`
+    Topics {
+        /// Subscriptions of one socket. Default 100.
+        subscriptions_per_socket: u64 = 100,
+        /// Subscriptions of all sockets of one group. Default 100000.
+        subscriptions_per_group: u64 = 100_000,
+        /// Messages that all of a group publish, per second. Default 1000.
+        publishes_per_second: u64 = 1_000,
+        /// How many of them at once. Default 2000.
+        publishes_burst: u64 = 2_000,
+        /// Longest data of one message, bytes; never more than a quarter of `limits.outbox_limit_bytes`. Default 32768.
+        payload_bytes: u64 = 32_768,
+        /// Topics of one group that have a retained value. Default 10000.
+        retained: u64 = 10_000,
+        /// What the retained values of a group may take, bytes. Default 4194304.
+        retained_bytes: u64 = 4_194_304,
+        /// Longest life of a retained value, and its life where the publisher says nothing, seconds. Default 86400.
+        retained_seconds: u64 = 86_400,
+        /// What the messages that are kept for who comes back may take, bytes a group. Default 4194304.
+        history_bytes: u64 = 4_194_304,
+    }
+
     /// `[cobrowse]`
     Cobrowse {
         /// Sessions at a time. Default 10000.
@@ -374,6 +420,36 @@ sections! {
         consent_days: u64 = 730,
     }
 
+    /// `[chat]`
+    Chat {
+        /// Chats at a time. Default 10000.
+        max_chats: u64 = 10_000,
+        /// Visitors of one group who may wait for an agent at a time. Default 200.
+        waiting: u64 = 200,
+        /// Agents of one group who chat. Default 500.
+        agents: u64 = 500,
+        /// Chats that one agent may have at a time. Default 20.
+        chats_per_agent: u64 = 20,
+        /// How long an agent whose last connection is lost is waited for, milliseconds. Default 15000.
+        agent_grace_ms: u64 = 15_000,
+        /// How long a visitor who left the site is waited for, milliseconds. Default 60000.
+        visitor_grace_ms: u64 = 60_000,
+        /// How long an invitation waits for its answer, seconds. Default 120.
+        invited_seconds: u64 = 120,
+        /// How long a visitor waits for an agent, seconds. Default 900.
+        waiting_seconds: u64 = 900,
+        /// How long a chat goes on in which nobody says anything, seconds. Default 1800.
+        idle_seconds: u64 = 1_800,
+        /// Messages of one chat. Default 2000.
+        messages: u64 = 2_000,
+        /// Messages of one visitor, per minute. Default 60.
+        messages_per_minute: u64 = 60,
+        /// Chats that one visitor may begin, per minute. Default 10.
+        chats_per_minute: u64 = 10,
+        /// How long past chats are kept, days. Default 90.
+        history_days: u64 = 90,
+    }
+
     /// `[facades]`
     Facades {
         /// The group of requests that name none. Default: the only group, if there is one.
@@ -385,6 +461,8 @@ sections! {
         oracle: bool = true,
         /// Whether the Upscope interfaces are served. Default true.
         upscope: bool = true,
+        /// Whether the interface compatible with Channel.me is served. Default true.
+        channelme: bool = true,
         /// Whether the Genesys Co-browse interfaces are served, to groups that say how. Default true.
         genesys: bool = true,
     }

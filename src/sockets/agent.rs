@@ -1,6 +1,9 @@
 //! The actor of an agent's socket. Thin: it checks the token and its scopes, hands requests to presence, and passes
 //! answers back.
 
+/// The agent's chats.
+mod chatting;
+
 use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use actix::{Actor, Context};
@@ -13,10 +16,12 @@ use super::{
     service::{PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
     takeover::Opened,
+    topics::TopicSeat,
     traffic::{Excess, Traffic},
 };
 use crate::{
     auth::{Agent, Scope},
+    chat::handle::Desk,
     limits::Place,
     lists::{Lists, Reader},
     model::{
@@ -45,6 +50,9 @@ pub struct AgentSocket {
     watching: Option<Watching>,
     /// The agent's subject leads to this socket, as long as he may have sessions.
     borne: Option<Borne>,
+    /// He works with chats here.
+    desk: Option<Desk>,
+    topics: TopicSeat,
     _place: Place<IpAddr>,
 }
 
@@ -100,9 +108,19 @@ impl AgentSocket {
         let entry = service.enter(line, SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (agent, watching, borne, traffic) = (None, None, None, Traffic::default());
-        let socket =
-            Self { service, caller, lease, entry, traffic, agent, watching, borne, _place: place };
+        let socket = Self {
+            service,
+            caller,
+            lease,
+            entry,
+            traffic: Traffic::default(),
+            agent: None,
+            watching: None,
+            borne: None,
+            desk: None,
+            topics: TopicSeat::default(),
+            _place: place,
+        };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -161,8 +179,12 @@ impl AgentSocket {
         let agent = Rc::new(agent);
         self.lease.borne_by(Rc::clone(&agent));
         let may_have_sessions = agent.require(Scope::SESSION).is_ok();
+        if !may_have_sessions {
+            self.desk = None;
+        }
         self.borne =
             may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
+        self.topics.change_rights(agent.topic_rights());
         self.agent = Some(agent);
     }
 
@@ -201,7 +223,8 @@ impl AgentSocket {
             }
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
-            AgentMessage::Help { .. } => Some(Scope::SESSION),
+            AgentMessage::Help { .. } | AgentMessage::Chat(_) => Some(Scope::SESSION),
+            AgentMessage::Topics(_) => Some(Scope::TOPICS),
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
@@ -284,8 +307,18 @@ impl AgentSocket {
                     presence.decline_help(key, help, answered);
                 }
             }
+            AgentMessage::Chat(asked) => self.chat(asked, request),
+            AgentMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, agent.topic_rights());
+                let client = || topics.client(group, Some(socket), rights);
+                self.topics.call(client, *call, move |done| match done {
+                    Ok(told) => answer(&outbox, request, |ok| ok.topics = Some(told)),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
+                self.desk.iter_mut().for_each(|desk| desk.leaves = true);
                 return ControlFlow::Break(CloseCode::Normal.into());
             }
         }
@@ -401,9 +434,18 @@ impl Endpoint for AgentSocket {
         }
     }
 
+    fn written(&mut self) {
+        self.topics.written();
+    }
+
     fn ended(&mut self) {
         self.watching = None;
         self.borne = None;
+        if let Some(mut desk) = self.desk.take() {
+            // Who is believed no longer keeps nothing.
+            desk.leaves |= self.lease.outbox.close_code() == Some(CloseCode::Revoked);
+        }
+        self.topics = TopicSeat::default();
     }
 }
 

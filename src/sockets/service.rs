@@ -22,7 +22,8 @@ use super::{
     table::{Entry, Line, Sockets, text},
 };
 use crate::{
-    auth::{TokenService, is_own_origin},
+    auth::{FrameTickets, TokenService, is_own_origin},
+    chat::handle::Chat,
     clock::{Clock, Timestamp},
     cobrowse::handle::Cobrowse,
     events::hub::Hub,
@@ -37,6 +38,7 @@ use crate::{
     settings::{Group, Settings},
     store::{dead_letters::DeadLetters, memory::Stats},
     telemetry::{Metrics, labels::SocketKind},
+    topics::handle::Topics,
     trust::revoker::Revoker,
 };
 
@@ -99,10 +101,14 @@ pub struct Parts {
     pub presence: Presence,
     /// The handle to co-browse.
     pub cobrowse: Cobrowse,
+    /// The handle to chat.
+    pub chat: Chat,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
     /// The groups' events.
     pub events: Arc<Hub>,
+    /// The handle to topics.
+    pub topics: Topics,
     /// The lists of visitors.
     pub lists: Arc<Lists>,
     /// What webhooks did not take.
@@ -111,6 +117,8 @@ pub struct Parts {
     pub settings: Arc<Settings>,
     /// Who verifies tokens.
     pub tokens: Arc<TokenService>,
+    /// What frames of ours show in place of an origin.
+    pub frames: FrameTickets,
     /// Who calls tokens back.
     pub revoker: Arc<Revoker>,
     /// Who may come in, and how fast.
@@ -205,12 +213,28 @@ impl SocketService {
         self.metrics.asset_bytes.set(i64::try_from(assets).unwrap_or(i64::MAX));
         self.metrics.timers.set(gauge(visitors.timers()));
         self.events.refresh_metrics(&self.metrics);
+        self.topics.refresh_metrics(&self.metrics);
         let (codes, sessions) = (self.presence.code_engine(), self.cobrowse.engine());
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
-        let waiting = visitors.waiting() + codes.waiting() + sessions.waiting();
+        let (chats, staff) = (self.chat.conversations(), self.chat.staff());
+        self.chat.refresh_metrics();
+        let topics = self.topics.engine();
+        let waiting = visitors.waiting()
+            + codes.waiting()
+            + sessions.waiting()
+            + chats.waiting()
+            + staff.waiting()
+            + topics.waiting();
         self.metrics.inbox_depth.set(gauge(waiting));
-        let stats = [visitors.stats(), codes.stats(), sessions.stats()];
+        let stats = [
+            visitors.stats(),
+            codes.stats(),
+            sessions.stats(),
+            chats.stats(),
+            staff.stats(),
+            topics.stats(),
+        ];
         let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
             stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()
         };
@@ -356,6 +380,7 @@ pub fn close_of(problem: &Problem) -> Close {
         | ErrorCode::VisitorNotPresent
         | ErrorCode::NotFound
         | ErrorCode::Taken
+        | ErrorCode::Unavailable
         | ErrorCode::Method => CloseCode::BadRequest,
     };
     Close { code, retry_ms: problem.retry_ms }

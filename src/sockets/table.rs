@@ -19,13 +19,13 @@ use super::{
     outbox::{Class, LatestKey, Outbox, Pushed},
 };
 use crate::{
-    cobrowse,
+    chat, cobrowse,
     model::{
         close::CloseCode,
         cobrowse::{ConsentTo, MemberView, SessionOffer, SessionTold},
         event::Event,
         help::HelpStatus,
-        ids::{GroupId, SignalId, SocketId, VisitorId},
+        ids::{ButtonId, GroupId, SignalId, SocketId, VisitorId},
         protocol::{
             agent::ToAgent,
             stream::{Mark, MarkOf, ToStream},
@@ -38,17 +38,20 @@ use crate::{
         Metrics,
         labels::{HelpState, SignalEnd, SocketKind},
     },
+    topics,
 };
 
 /// Whether a page has the focus is a state: only the newest counts.
 const FOCUS: LatestKey = LatestKey(0);
 /// So is which session the visitor has.
 const SESSION: LatestKey = LatestKey(1);
+/// That somebody types is over soon.
+const TYPING: LatestKey = LatestKey(4);
 /// So is that a stream has a gap, and that a key frame is needed.
 const GAP: LatestKey = LatestKey(2);
 const KEY_FRAME: LatestKey = LatestKey(3);
 /// From here on: where agents' cursors and spotlights are.
-const MARKS: u32 = 16;
+const MARKS: u64 = 16;
 
 /// The way to one socket.
 pub struct Line {
@@ -208,6 +211,15 @@ impl Post for Sockets {
                 line.page(Class::Latest(SESSION), &ToVisitor::Session { session });
             }
             ToPage::Help(told) => line.page(Class::Reliable, &ToVisitor::Help(told)),
+            ToPage::Chat(view) => {
+                line.page(Class::Reliable, &ToVisitor::Chat { chat: Some(view) });
+            }
+            ToPage::ChatMessage { chat, message } => {
+                line.page(Class::Reliable, &ToVisitor::ChatMessage { chat, message });
+            }
+            ToPage::ChatTyping { name } => {
+                line.page(Class::Latest(TYPING), &ToVisitor::Typing { name });
+            }
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
@@ -285,6 +297,50 @@ impl cobrowse::handle::Post for Sockets {
     }
 }
 
+impl chat::handle::Post for Sockets {
+    fn button(&self, to: &mut dyn Iterator<Item = SocketId>, button: &ButtonId, enabled: bool) {
+        let message = ToVisitor::Button { button: button.clone(), enabled };
+        let frame = text(&message);
+        to.for_each(|page| self.push(page, Class::Reliable, frame.clone()));
+    }
+
+    fn agents(&self, to: &[SocketId], message: &ToAgent) {
+        if to.is_empty() {
+            return;
+        }
+        let frame = text(message);
+        to.iter().for_each(|agent| self.push(*agent, Class::Reliable, frame.clone()));
+    }
+}
+
+impl topics::hub::Post for Sockets {
+    fn message(&self, to: &[topics::hub::Target], text: &str) {
+        let frame = Frame::text(text.as_bytes());
+        for target in to {
+            let class = target.latest.map_or(Class::Reliable, |key| Class::Latest(LatestKey(key)));
+            self.push(target.socket, class, frame.clone());
+        }
+    }
+
+    fn missed(&self, to: SocketId, subscription: u32) {
+        self.push(to, Class::Reliable, text(&ToAgent::Missed { subscription }));
+    }
+
+    fn unsubscribed(&self, to: SocketId, subscription: u32) {
+        self.push(to, Class::Reliable, text(&ToAgent::Unsubscribed { subscription }));
+    }
+
+    fn has_room(&self, to: SocketId) -> bool {
+        self.lines.get(&to).is_some_and(|line| line.outbox.has_room())
+    }
+
+    fn close(&self, to: SocketId, code: CloseCode) {
+        if let Some(line) = self.lines.get(&to) {
+            line.outbox.close(code.into());
+        }
+    }
+}
+
 impl cobrowse::channel::StreamPost for Sockets {
     fn part(&self, to: &[SocketId], key_frame: bool, part: &Bytes) -> Vec<SocketId> {
         let frame = Frame::binary(part);
@@ -316,7 +372,7 @@ impl cobrowse::channel::StreamPost for Sockets {
             Mark::Stroke { .. } => return self.push(to, Class::Reliable, text(mark)),
         };
         // Only where it is now counts: of each agent.
-        let key = LatestKey(MARKS + 2 * mark.user.0 + place);
+        let key = LatestKey(MARKS + 2 * u64::from(mark.user.0) + place);
         self.push(to, Class::Latest(key), text(mark));
     }
 

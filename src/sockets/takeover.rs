@@ -250,7 +250,10 @@ fn admit<'a>(
             if !service.allows_visitor(&group, &origin) {
                 return Err(Refused::Close(CloseCode::Origin.into()));
             }
-            Ok(Admitted::Visitor(Door::Group(group), dialect))
+            let is_frame =
+                origin == PageOrigin::Own && is_frame(request.uri().query().unwrap_or_default());
+            let door = if is_frame { Door::Frame(group) } else { Door::Group(group) };
+            Ok(Admitted::Visitor(door, dialect))
         }
         // The ticket of the first message says which group's list counts.
         SocketPath::Stream => Ok(Admitted::Stream { origin }),
@@ -272,6 +275,11 @@ fn admit<'a>(
 
 fn asked_group(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("group="))
+}
+
+/// Whether a page of ours says that it stands in a frame of somebody else's.
+fn is_frame(query: &str) -> bool {
+    query.split('&').any(|pair| pair == "frame=1")
 }
 
 /// The answer that switches protocols (RFC 6455, section 4.2.2).

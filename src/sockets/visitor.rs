@@ -1,5 +1,7 @@
 //! The actor of a visitor's socket. Thin: it reads messages, hands them to presence, and passes answers back.
 
+/// His chat.
+mod chatting;
 /// Who the socket speaks for.
 mod identity;
 /// His co-browse session.
@@ -21,9 +23,11 @@ use super::{
     service::SocketService,
     table::Entry,
     takeover::Opened,
+    topics::TopicSeat,
     traffic::{Excess, Traffic},
 };
 use crate::{
+    chat::handle::ButtonWatch,
     cobrowse::session::command::Command as InSession,
     limits::Place,
     model::{
@@ -34,7 +38,7 @@ use crate::{
         json::is_too_deep,
         protocol::{
             Numbered,
-            visitor::{Hello, Signature, ToVisitor, VisitorMessage},
+            visitor::{CodePurpose, Hello, Signature, ToVisitor, VisitorMessage},
         },
     },
     presence::{
@@ -57,8 +61,11 @@ pub struct VisitorSocket {
     page: Option<Page>,
     /// The session that the page is in.
     sharing: Option<Box<Sharing>>,
+    /// The page is told of chat buttons.
+    buttons: Option<Box<ButtonWatch>>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
+    topics: TopicSeat,
     place: Place<IpAddr>,
 }
 
@@ -80,7 +87,9 @@ impl VisitorSocket {
             identities: 0,
             page: None,
             sharing: None,
+            buttons: None,
             identity: None,
+            topics: TopicSeat::default(),
             place,
         };
         Self::create(|context| {
@@ -134,9 +143,12 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Unique { lookup } => {
-                let address = *self.place.key();
-                let kind = if lookup { UniqueKind::Lookup { address } } else { UniqueKind::Usual };
+            VisitorMessage::Unique { purpose } => {
+                let kind = match purpose {
+                    CodePurpose::Reach => UniqueKind::Usual,
+                    CodePurpose::Lookup => UniqueKind::Lookup { address: *self.place.key() },
+                    CodePurpose::Contact => UniqueKind::Contact,
+                };
                 presence.unique(key, socket, kind, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
@@ -190,6 +202,43 @@ impl VisitorSocket {
                 presence.cancel_help(key, move |done| match done {
                     Ok(()) => voice.done(request),
                     Err(problem) => voice.refuse(request, problem),
+                });
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::WatchButtons => {
+                self.watch_buttons(key, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::OpenChat { button } => {
+                self.open_chat(key, button, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Say { text, id } => {
+                self.say_in_chat(key, &text, id, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::CloseChat => {
+                self.service.chat.close(key, done(voice, request));
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::AnswerInvitation { accepted } => {
+                self.service.chat.answer_invitation(key, accepted, done(voice, request));
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Typing => {
+                self.service.chat.visitor_types(key);
+                voice.done(request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, group.topics.visitors.clone());
+                let client = || topics.client(group.id.clone(), Some(socket.socket), rights);
+                self.topics.call(client, *call, move |done| match (done, request) {
+                    (Ok(told), Some(request)) => {
+                        voice.say(&ToVisitor::answer(request, |ok| ok.topics = Some(told)));
+                    }
+                    (Ok(_), None) => {}
+                    (Err(problem), _) => voice.refuse(request, problem),
                 });
                 return ControlFlow::Continue(());
             }
@@ -277,6 +326,7 @@ impl Endpoint for VisitorSocket {
     }
 
     fn written(&mut self) {
+        self.topics.written();
         let ids = self.voice.take_written();
         let key = self.page.as_ref().map(|page| page.key.clone());
         if let (Some(key), false) = (key, ids.is_empty()) {
@@ -286,7 +336,17 @@ impl Endpoint for VisitorSocket {
 
     fn ended(&mut self) {
         self.sharing = None;
+        self.buttons = None;
+        self.topics = TopicSeat::default();
         self.page = None;
+    }
+}
+
+/// Tells whether a request was carried out.
+fn done(voice: Voice, request: Option<u64>) -> impl FnOnce(Result<(), Problem>) + Send + 'static {
+    move |done| match done {
+        Ok(()) => voice.done(request),
+        Err(problem) => voice.refuse(request, problem),
     }
 }
 

@@ -10,7 +10,7 @@ mod timers;
 use std::{
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -75,7 +75,24 @@ impl<R: Record> Clone for MemoryEngine<R> {
     }
 }
 
+/// An engine that somebody else keeps.
+pub struct WeakEngine<R: Record>(Weak<Inner<R>>);
+
+impl<R: Record> WeakEngine<R> {
+    /// The engine, while it is there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<MemoryEngine<R>> {
+        self.0.upgrade().map(|inner| MemoryEngine { inner })
+    }
+}
+
 impl<R: Record> MemoryEngine<R> {
+    /// For those that the engine's own delivery keeps alive, or they would keep each other.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakEngine<R> {
+        WeakEngine(Arc::downgrade(&self.inner))
+    }
+
     /// An engine without records, in `shards` shards (at least one), for about `most` records.
     pub fn new(
         shards: usize,

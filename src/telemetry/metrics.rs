@@ -15,9 +15,9 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    BayeuxEnd, FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter, OutboxClass,
-    ReloadResult, SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal,
-    WebhookEnd,
+    BayeuxEnd, ChatEnding, ChatSpeaker, FetchResult, HandshakeResult, HelpState, Label, Limited,
+    Limiter, OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd,
+    TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -146,6 +146,12 @@ figures! {
     signals_held: Gauge = "Signals that wait for an acknowledgement";
     help_requests: Labelled<HelpState, Counter> = "Visitors' wishes for help, by what became of them";
     help_waiting: Gauge = "Visitors who wait for help";
+    chats_waiting: Gauge = "Visitors who wait for an agent to chat with";
+    chats_open: Gauge = "Chats that an agent has";
+    chats_ended: Labelled<ChatEnding, Counter> = "Chats that ended, by why";
+    chat_messages: Labelled<ChatSpeaker, Counter> = "Messages of chats, by who said them";
+    agents_available: Gauge = "Agents who are available for a chat button";
+    button_watchers: Gauge = "Pages that are told which chat buttons are enabled";
     events_published: Counter = "Events of groups whose events are kept";
     events_kept: Gauge = "Events kept for readers who come back";
     events_kept_bytes: Gauge = "Bytes that they take";
@@ -162,6 +168,14 @@ figures! {
     bayeux_sent: Counter = "Bayeux messages written";
     bayeux_refused: Counter = "Bayeux messages refused";
     bayeux_ended: Labelled<BayeuxEnd, Counter> = "Bayeux clients that ended";
+    topic_messages: Counter = "Messages published to topics";
+    topic_deliveries: Counter = "Copies of them that were handed to subscriptions";
+    topic_subscriptions: Gauge = "Subscriptions to topics";
+    topic_resumes: Labelled<Resumed, Counter> = "Subscriptions of clients that came back";
+    topic_gaps: Counter = "Subscriptions that lost messages while they caught up";
+    topics_retained: Gauge = "Topics with a retained value";
+    topic_messages_kept: Gauge = "Messages of topics that are kept";
+    topic_bytes_kept: Gauge = "Bytes that they take";
     commands: Counter = "Commands applied to records";
     inbox_depth: Gauge = "Commands that wait in the shards' inboxes";
     inbox_full: Counter = "Commands refused because an inbox was full";

@@ -82,6 +82,18 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
             Scope("session"),
             json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
         ),
+        (
+            "POST /v1/groups/{group}/topics/publish",
+            Scope("topics"),
+            json!({"topic": "a", "data": 1}),
+        ),
+        (
+            "POST /v1/groups/{group}/topics/publish/batch",
+            Scope("topics"),
+            json!({"messages": [{"topic": "a", "data": 1}]}),
+        ),
+        ("GET /v1/groups/{group}/topics/retained", Scope("topics"), Value::Null),
+        ("GET /v1/groups/{group}/topics/history", Scope("topics"), Value::Null),
         ("POST /v1/groups/{group}/sessions", Scope("session"), json!({"visitorid": "ada"})),
         ("GET /v1/groups/{group}/sessions", Scope("session"), Value::Null),
         ("GET /v1/groups/{group}/past-sessions", Scope("session"), Value::Null),
@@ -135,6 +147,10 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /cobrowse/launcher.js", Nothing, Value::Null),
         ("GET /cobrowse/panel.js", Nothing, Value::Null),
         ("GET /agentjoin/AgentView.aspx", Nothing, Value::Null),
+        ("GET /site_connect.js", Nothing, Value::Null),
+        ("GET /siteconnect.js", Nothing, Value::Null),
+        ("GET /site_connect/frame", Nothing, Value::Null),
+        ("GET /site_connect/ticket", Nothing, Value::Null),
     ]
 }
 
@@ -164,12 +180,26 @@ fn messages() -> Vec<(&'static str, Option<&'static str>, Value)> {
             Some("session"),
             json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
         ),
+        ("available", Some("session"), json!({"buttons": ["sales"]})),
+        ("watchchats", Some("session"), json!({})),
+        ("readchat", Some("session"), json!({})),
+        ("claimchat", Some("session"), json!({})),
+        ("releasechat", Some("session"), json!({})),
+        ("say", Some("session"), json!({"text": "Hello", "id": "m-1"})),
+        ("endchat", Some("session"), json!({})),
+        ("invitechat", Some("session"), json!({"visitorid": "ada", "text": "May I help?"})),
+        ("typing", Some("session"), json!({})),
+        ("publish", Some("topics"), json!({"topic": "a", "data": 1})),
+        ("subscribe", Some("topics"), json!({"filter": "a"})),
+        ("unsubscribe", Some("topics"), json!({"subscription": 1})),
         ("disconnect", None, json!({})),
     ]
 }
 
 fn token(scopes: &[&str]) -> String {
-    Signing::of_the_tests().sign(&claims(json!({"scope": scopes.join(" ")})))
+    // What the scope `topics` reaches depends on the claim.
+    let topics = json!({"publish": ["#"], "subscribe": ["#"]});
+    Signing::of_the_tests().sign(&claims(json!({"scope": scopes.join(" "), "topics": topics})))
 }
 
 /// A token with every scope but this one.
@@ -266,8 +296,20 @@ async fn a_route_wants_its_scope_and_no_other() {
 async fn a_message_wants_its_scope_and_no_other() {
     let server = Server::start();
     let mut page = server.page("ada", "t").opens().await;
+    // As long as he is there, chats can begin, and stay with who has them.
+    let mut desk = server.agent_with(&token(&["session"])).await;
+    desk.ok(json!({"type": "available", "buttons": ["sales"]})).await;
     for (kind, needs, mut message) in messages() {
         message["type"] = kind.into();
+        if kind == "invitechat" {
+            page.ok(json!({"type": "closechat"})).await;
+        } else if kind.ends_with("chat") || matches!(kind, "say" | "typing") {
+            let opened = page.ok(json!({"type": "openchat"})).await;
+            message["chat"] = opened["chat"]["chat"].clone();
+            if matches!(kind, "releasechat" | "say") {
+                desk.ok(json!({"type": "claimchat", "chat": message["chat"]})).await;
+            }
+        }
         if kind.ends_with("help") {
             message["help"] = page.ok(json!({"type": "askhelp"})).await["help"].clone();
         }

@@ -103,6 +103,7 @@ fn hello(envelope: &Envelope<'_>) -> Result<Hello, Problem> {
     let visitorid = visitorid.ok_or_else(|| Problem::field("visitorid", "is missing"))?.parse()?;
     let page = format!("app-{:016x}", rand::random::<u64>());
     Ok(Hello {
+        ticket: None,
         visitorid,
         signature: envelope.signature.as_deref().map(Signature::from),
         from: None,
@@ -144,12 +145,18 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        // Their pages are not shown by us.
+        // Their pages are not shown by us, do not chat, and subscribe to nothing.
         ToVisitor::Session { .. }
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
         | ToVisitor::SessionEvent(_)
         | ToVisitor::Help(_)
+        | ToVisitor::Button { .. }
+        | ToVisitor::Chat { .. }
+        | ToVisitor::ChatMessage { .. }
+        | ToVisitor::Typing { .. }
+        | ToVisitor::TopicMessage(_)
+        | ToVisitor::Missed { .. }
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))

@@ -8,16 +8,17 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::told::{ToVisitor, VisitorOk};
-use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES};
+use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES, topics};
 use crate::model::{
     cobrowse::{ConsentTo, Labels},
     error::Problem,
     event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
     help::MAX_HELP_BYTES,
-    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
+    ids::{ButtonId, IdempotencyKey, PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     signal::InvokeFailure,
+    topic::TopicCall,
 };
 
 kinds! {
@@ -47,7 +48,8 @@ kinds! {
         Error = "visitorerror",
         /// Asks for a unique id: a code by which an agent of the group can reach this visitor. Asked again, it gives
         /// the living one. `ok` carries `uniqueid` and `seconds`, the life that is left. One for `lookup` has 4 digits and
-        /// lives for an hour, and the page stays when it ends.
+        /// lives for an hour, and the page stays when it ends. One for `contact` is good for one session, and ends with that or
+        /// when the visitor leaves; asked for again, it lives for another day.
         Unique = "unique",
         /// Gives the unique id its whole life again; `ok` as for `unique`.
         ExtendUnique = "extendunique",
@@ -74,6 +76,28 @@ kinds! {
         AskHelp = "askhelp",
         /// The visitor wants no help any more.
         CancelHelp = "cancelhelp",
+        /// Asks which chat buttons are enabled: those that an agent is available for. `ok` carries `enabled`; `button` tells
+        /// each change, and `chat` how the visitor's chat stands, if he has one.
+        WatchButtons = "watchbuttons",
+        /// The visitor begins a chat, or asks for the one that he has. `ok` carries `chat`. Refused with `unavailable` when
+        /// nobody is there for the button, or, without one, for any.
+        OpenChat = "openchat",
+        /// The visitor says something. `ok` carries `n` and `at`; the same `id` again is answered as the first time.
+        Say = "say",
+        /// The visitor closes his chat, or declines the invitation to one. Without one there is nothing to do.
+        CloseChat = "closechat",
+        /// The visitor answers an agent's invitation.
+        AnswerInvitation = "answerinvitation",
+        /// The visitor is typing; told to the agent at most every 3 s.
+        Typing = "typing",
+        /// Publishes a message to a topic, for which the group must let visitors. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -119,6 +143,8 @@ pub struct Hello {
     pub visitorid: VisitorId,
     /// The site's word that he is.
     pub signature: Option<Signature>,
+    /// What one of our own frames has in place of an origin that the group lists.
+    pub ticket: Option<Box<str>>,
     /// Who he was before he became known: his anonymous id.
     pub from: Option<VisitorId>,
     /// The tab that shows the page.
@@ -156,8 +182,8 @@ pub enum VisitorMessage {
     Report(EventKind),
     /// Asks for a unique id.
     Unique {
-        /// Whether it is a short one to be found by, which the page outlives.
-        lookup: bool,
+        /// What for.
+        purpose: CodePurpose,
     },
     /// Gives the unique id its whole life again.
     ExtendUnique,
@@ -207,8 +233,44 @@ pub enum VisitorMessage {
     },
     /// He wants no help any more.
     CancelHelp,
+    /// The page wants to know of buttons.
+    WatchButtons,
+    /// He begins a chat.
+    OpenChat {
+        /// By this button.
+        button: Option<ButtonId>,
+    },
+    /// He says something.
+    Say {
+        /// What.
+        text: Box<str>,
+        /// The page's name for it.
+        id: IdempotencyKey,
+    },
+    /// He closes his chat.
+    CloseChat,
+    /// He answers an invitation.
+    AnswerInvitation {
+        /// Whether he accepts.
+        accepted: bool,
+    },
+    /// He is typing.
+    Typing,
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// The visitor leaves.
     Disconnect,
+}
+
+/// What a code that leads to a visitor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodePurpose {
+    /// To be reached by, for a few minutes; the page goes with it.
+    Reach,
+    /// To be found by: short, for an hour. The page outlives it.
+    Lookup,
+    /// For one session. The page outlives it.
+    Contact,
 }
 
 /// A session that the visitor begins.
@@ -218,6 +280,8 @@ pub struct StartSession {
     pub agreed: bool,
     /// Whether he wants a code that leads agents there.
     pub with_code: bool,
+    /// How many digits the code is to have; else what the settings say.
+    pub digits: Option<u8>,
     /// What it is called elsewhere.
     pub labels: Labels,
 }
@@ -247,6 +311,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::Hello => VisitorMessage::Hello(Box::new(Hello {
             visitorid: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
             signature: signature(&fields),
+            ticket: fields.ticket.as_deref().map(Into::into),
             from: from(&fields)?,
             tab: Fields::parsed(fields.tab.as_ref(), "tab")?,
             page: Fields::parsed(fields.page.as_ref(), "page")?,
@@ -304,7 +369,17 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             error.check()?;
             VisitorMessage::Report(EventKind::VisitorError(error))
         }
-        VisitorKind::Unique => VisitorMessage::Unique { lookup: fields.lookup.unwrap_or_default() },
+        VisitorKind::Unique => {
+            let purpose = match (fields.lookup.unwrap_or(false), fields.contact.unwrap_or(false)) {
+                (true, true) => {
+                    return Err(Problem::field("contact", "must not stand beside lookup"));
+                }
+                (true, false) => CodePurpose::Lookup,
+                (false, true) => CodePurpose::Contact,
+                (false, false) => CodePurpose::Reach,
+            };
+            VisitorMessage::Unique { purpose }
+        }
         VisitorKind::ExtendUnique => VisitorMessage::ExtendUnique,
         VisitorKind::Identify => {
             let known = Fields::parsed(fields.visitorid.as_ref(), "visitorid")?;
@@ -313,6 +388,11 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::StartSession => VisitorMessage::StartSession(Box::new(StartSession {
             agreed: fields.agreed.unwrap_or_default(),
             with_code: fields.withcode.unwrap_or_default(),
+            digits: match fields.digits {
+                None => None,
+                Some(digits @ 4..=12) => Some(digits),
+                Some(_) => return Err(Problem::field("digits", "must be 4 to 12")),
+            },
             labels: Labels {
                 reference: label(fields.reference.as_ref(), "reference")?,
                 reportingid: label(fields.reportingid.as_ref(), "reportingid")?,
@@ -354,6 +434,20 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             VisitorMessage::AskHelp { text: text.transpose()?.unwrap_or_default() }
         }
         VisitorKind::CancelHelp => VisitorMessage::CancelHelp,
+        VisitorKind::WatchButtons => VisitorMessage::WatchButtons,
+        VisitorKind::OpenChat => VisitorMessage::OpenChat { button: fields.button()? },
+        VisitorKind::Say => VisitorMessage::Say {
+            text: fields.said()?,
+            id: Fields::parsed(fields.id.as_ref(), "id")?,
+        },
+        VisitorKind::CloseChat => VisitorMessage::CloseChat,
+        VisitorKind::AnswerInvitation => VisitorMessage::AnswerInvitation {
+            accepted: Fields::required(fields.accepted, "accepted")?,
+        },
+        VisitorKind::Typing => VisitorMessage::Typing,
+        VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
+        VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
+        VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{CodeEngine, Shared, VisitorEngine, plain};
 use crate::{
-    codes::{CodeEffect, CodeKey, CodeRecord, Lead},
+    codes::{CodeCommand, CodeEffect, CodeKey, CodeRecord, Lead},
     model::{
         event::{EventKind, Position},
-        ids::{SocketAddress, SocketId, VisitorId, VisitorKey},
+        ids::{Code, SocketAddress, SocketId, VisitorId, VisitorKey},
         protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
         signal::Outcome,
     },
@@ -15,7 +15,7 @@ use crate::{
         Visitor,
         command::{Command, Effect, Submission},
     },
-    store::{Deliver, Engine, Expect},
+    store::{Deliver, Engine, Expect, memory::WeakEngine},
 };
 
 /// Sends what follows from a visitor's transitions.
@@ -67,6 +67,7 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
                         post.agent(to, &ToAgent::VisitorError { visitorid: visitorid(), data });
                     }
                 }
+                Effect::CodeSpent(code) => self.release(key, code),
                 Effect::Note(entry) => timelines.add(key, entry),
                 Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
                 Effect::Listed(row) => {
@@ -79,6 +80,13 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
 }
 
 impl VisitorDelivery {
+    fn release(&self, key: &VisitorKey, code: Code) {
+        let Some(codes) = self.0.codes.get().and_then(WeakEngine::upgrade) else { return };
+        let command = CodeCommand::Release { lead: Lead::Visitor(key.visitor.clone()) };
+        let of = CodeKey { group: key.group.clone(), code };
+        codes.submit(of, Expect::Any, command, Box::new(|_| ()));
+    }
+
     /// Watchers of an anonymous visitor go on watching him under his known id.
     fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
         let mut moved = Vec::new();

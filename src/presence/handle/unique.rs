@@ -16,6 +16,8 @@ use crate::{
 /// Digits and life of a code that is there to be found by.
 const LOOKUP_DIGITS: u32 = 4;
 const LOOKUP_LIFE_MS: u64 = 3_600_000;
+/// Longest life of a code that leads to a visitor until it is used, unless his page asks again: a page that sleeps cannot.
+const CONTACT_LIFE_MS: u64 = 86_400_000;
 
 /// Which unique id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub enum UniqueKind {
         /// Where the page is.
         address: IpAddr,
     },
+    /// Good for one session; ends with that, or when the visitor leaves. The page outlives it. Asked for again, it lives on.
+    Contact,
 }
 
 type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
@@ -68,9 +72,11 @@ impl Presence {
             move |living| {
                 let now = presence.clock().now();
                 match living.map(|living| living.filter(|(_, until)| *until > now)) {
+                    Ok(Some((code, _))) if kind == UniqueKind::Contact => {
+                        presence.prolong(of, code, kind, socket, Box::new(answer));
+                    }
                     Ok(Some((code, until))) => {
-                        let goes = (kind == UniqueKind::Usual).then_some(socket);
-                        presence.give(of, goes, code, until, Box::new(answer));
+                        presence.give(of, (kind, socket), code, until, Box::new(answer));
                     }
                     Ok(None) => presence.claim(of, socket, kind, Box::new(answer)),
                     Err(problem) => answer(Err(problem)),
@@ -87,21 +93,22 @@ impl Presence {
         answer: Answer<(Code, u64)>,
     ) {
         let presence = self.clone();
-        let (digits, life, goes) = match kind {
-            UniqueKind::Usual => (self.unique_digits, self.unique_life_ms, Some(socket)),
+        let (digits, life) = match kind {
+            UniqueKind::Usual => (self.unique_digits, self.unique_life_ms),
+            UniqueKind::Contact => (self.unique_digits, CONTACT_LIFE_MS),
             UniqueKind::Lookup { address } => {
                 let now = self.clock().now();
                 if let Err(problem) = self.codes.guesses().admit(address, &key.group, now) {
                     return answer(Err(problem));
                 }
-                (LOOKUP_DIGITS, LOOKUP_LIFE_MS, None)
+                (LOOKUP_DIGITS, LOOKUP_LIFE_MS)
             }
         };
         let lead = Lead::Visitor(key.visitor.clone());
         self.codes.claim(key.group.clone(), lead, digits, life, move |claimed| match claimed {
             Ok(code) => {
                 let until = presence.clock().now() + life;
-                presence.give(key, goes, code, until, answer);
+                presence.give(key, (kind, socket), code, until, answer);
             }
             Err(problem) => answer(Err(problem)),
         });
@@ -110,13 +117,18 @@ impl Presence {
     fn give(
         &self,
         key: VisitorKey,
-        socket: Option<SocketAddress>,
+        (kind, socket): (UniqueKind, SocketAddress),
         code: Code,
         until: Timestamp,
         answer: Answer<(Code, u64)>,
     ) {
         let left = until.since(self.clock().now());
-        let command = Command::UniqueGiven { socket, code: code.clone(), until };
+        let command = Command::UniqueGiven {
+            socket: (kind == UniqueKind::Usual).then_some(socket),
+            code: code.clone(),
+            until,
+            contact: kind == UniqueKind::Contact,
+        };
         self.submit(key, command, move |reply| answer(reply.map(|_| (code, left))));
     }
 
@@ -139,21 +151,33 @@ impl Presence {
                     Ok(living) => living,
                     Err(problem) => return answer(Err(problem)),
                 };
-                let life = presence.unique_life_ms;
-                let codes = presence.codes.clone();
-                let (group, lead) = (of.group.clone(), Lead::Visitor(of.visitor.clone()));
-                codes.extend(group, code.clone(), lead, life, move |extended| match extended {
-                    Ok(true) => {
-                        let until = presence.clock().now() + life;
-                        presence.give(of, Some(socket), code, until, Box::new(answer));
-                    }
-                    Ok(false) => {
-                        let sentence = "the unique id's life has ended";
-                        answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
-                    }
-                    Err(problem) => answer(Err(problem)),
-                });
+                presence.prolong(of, code, UniqueKind::Usual, socket, Box::new(answer));
             },
         );
+    }
+
+    /// Gives a living code its whole life again.
+    fn prolong(
+        &self,
+        of: VisitorKey,
+        code: Code,
+        kind: UniqueKind,
+        socket: SocketAddress,
+        answer: Answer<(Code, u64)>,
+    ) {
+        let life = if kind == UniqueKind::Contact { CONTACT_LIFE_MS } else { self.unique_life_ms };
+        let (group, lead) = (of.group.clone(), Lead::Visitor(of.visitor.clone()));
+        let presence = self.clone();
+        self.codes.extend(group, code.clone(), lead, life, move |extended| match extended {
+            Ok(true) => {
+                let until = presence.clock().now() + life;
+                presence.give(of, (kind, socket), code, until, answer);
+            }
+            Ok(false) => {
+                let sentence = "the unique id's life has ended";
+                answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+            }
+            Err(problem) => answer(Err(problem)),
+        });
     }
 }

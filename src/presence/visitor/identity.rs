@@ -66,12 +66,24 @@ impl Visitor {
         self.focus = None;
         self.signals.forward_all(&known, step);
         self.phase = Phase::Joined { to: known, until: step.now + JOIN_MEMORY_MS };
+        // The chat's own record goes along, and tells the known one.
+        self.chat = None;
         let (sharing, help) = (self.sharing.take(), self.help.take());
         Reply::Joined { data, terms, sharing, help }
     }
 
+    /// A code that leads here until it is used leads nowhere from now on: its time has come, or its visitor is gone.
+    pub(super) fn spend_contact_code(&mut self, step: &mut Step<'_>) {
+        if std::mem::take(&mut self.contact)
+            && let Some((code, _)) = self.unique.take()
+        {
+            step.effects.push(Effect::CodeSpent(code));
+        }
+    }
+
     pub(super) fn unique_expired(&mut self, step: &mut Step<'_>) {
         self.unique = None;
+        self.contact = false;
         let pages = self.sockets.iter().filter(|socket| socket.by_unique);
         let pages: Vec<_> = pages.map(|socket| socket.address).collect();
         for to in &pages {

@@ -82,8 +82,8 @@ impl Visitor {
 
     pub(super) fn welcome(&self, socket: SocketAddress, refused_data: Option<Problem>) -> Welcome {
         let focus = self.focus == Some(socket);
-        let (session, help) = (self.session(), self.help_told());
-        Welcome { epoch: self.epoch, focus, terms: self.terms, session, help, refused_data }
+        let (session, help, chat) = (self.session(), self.help_told(), self.chat.clone());
+        Welcome { epoch: self.epoch, focus, terms: self.terms, session, help, chat, refused_data }
     }
 
     pub(super) fn close(
@@ -159,6 +159,7 @@ impl Visitor {
         let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
         self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
         self.end_help(HelpStatus::Canceled, step);
+        self.spend_contact_code(step);
         step.note(Note::Left { cause });
         self.publish(EventKind::VisitorConn { connected: false }, step);
     }

@@ -36,6 +36,7 @@ impl Visitor {
             return Reply::Refused(Problem::new(ErrorCode::VisitorNotPresent, sentence));
         }
         self.sharing = Some(Sharing { session, told: false });
+        self.spend_contact_code(step);
         self.tell_pages(step);
         Reply::Session { session }
     }

@@ -29,6 +29,8 @@ use crate::{
 pub enum Door {
     /// As a visitor of this group.
     Group(Arc<Group>),
+    /// Likewise, by a frame of ours, which must show its ticket: its origin says nothing of the page around it.
+    Frame(Arc<Group>),
     /// The first message names the group, which must let in who comes from there.
     Anywhere(Box<PageOrigin>),
 }
@@ -57,9 +59,22 @@ impl Drop for Page {
 
 impl VisitorSocket {
     /// The group that the socket is of, once that is settled.
-    fn enter_group(&mut self, named: Option<GroupId>) -> Result<Arc<Group>, Close> {
+    fn enter_group(
+        &mut self,
+        named: Option<GroupId>,
+        ticket: Option<&str>,
+    ) -> Result<Arc<Group>, Close> {
         let origin = match &self.door {
             Door::Group(group) => return Ok(Arc::clone(group)),
+            Door::Frame(group) => {
+                let (group, wall) = (Arc::clone(group), self.service.clock().wall());
+                let frames = &self.service.frames;
+                if !ticket.is_some_and(|ticket| frames.opens(ticket, &group.id, wall)) {
+                    return Err(CloseCode::Origin.into());
+                }
+                self.door = Door::Group(Arc::clone(&group));
+                return Ok(group);
+            }
             Door::Anywhere(origin) => origin,
         };
         let groups = &self.service.settings.groups;
@@ -100,7 +115,8 @@ impl VisitorSocket {
         named: Option<GroupId>,
         mut hello: Box<Hello>,
     ) -> ControlFlow<Close> {
-        let group = match self.enter_group(named) {
+        let ticket = hello.ticket.take();
+        let group = match self.enter_group(named, ticket.as_deref()) {
             Ok(group) => group,
             Err(close) => return ControlFlow::Break(close),
         };
@@ -137,6 +153,7 @@ impl VisitorSocket {
                 terms: welcome.terms,
                 session: welcome.session,
                 help: welcome.help,
+                chat: welcome.chat,
             };
             voice.say(&message);
             if let Some(problem) = welcome.refused_data {
@@ -237,6 +254,10 @@ impl VisitorSocket {
                 voice.say(&ToVisitor::answer(request, |ok| {
                     (ok.visitorid, ok.epoch) = (Some(known), Some(welcome.epoch));
                 }));
+            }
+            // Somebody else's chat is not his; one that goes along is told as it comes.
+            if !current.is_anonymous() || welcome.chat.is_some() {
+                voice.say(&ToVisitor::Chat { chat: welcome.chat });
             }
             if current.is_anonymous() {
                 presence.join(current, Some(socket), key, move || drop(left.lock().take()));

@@ -1,10 +1,10 @@
 use utoipa::ToSchema;
 
-use super::Shape;
+use super::{Shape, topics};
 use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
-    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
+    ids::{ButtonId, IdempotencyKey, PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     protocol::visitor::{SessionEnd, Terms, VisitorKind},
@@ -52,7 +52,7 @@ impl VisitorKind {
                 r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
             ),
             Self::StartSession => Shape::of::<StartSessionFields>(
-                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true,"reportingid":"visit-4711"}"#,
+                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true,"digits":9,"reportingid":"visit-4711"}"#,
             ),
             Self::Enter => Shape::of::<EnterFields>(
                 r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket","agreed":false}"#,
@@ -76,6 +76,21 @@ impl VisitorKind {
                 r#"{"type":"askhelp","request":20,"text":"Which size fits a narrow hall?"}"#,
             ),
             Self::CancelHelp => Shape::bare(r#"{"type":"cancelhelp","request":21}"#),
+            Self::WatchButtons => Shape::bare(r#"{"type":"watchbuttons","request":22}"#),
+            Self::OpenChat => {
+                Shape::of::<OpenChatFields>(r#"{"type":"openchat","request":23,"button":"sales"}"#)
+            }
+            Self::Say => Shape::of::<SayFields>(
+                r#"{"type":"say","request":24,"text":"Does the stool come in oak?","id":"m-1"}"#,
+            ),
+            Self::CloseChat => Shape::bare(r#"{"type":"closechat","request":25}"#),
+            Self::AnswerInvitation => Shape::of::<AnswerInvitationFields>(
+                r#"{"type":"answerinvitation","request":26,"accepted":true}"#,
+            ),
+            Self::Typing => Shape::bare(r#"{"type":"typing"}"#),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -87,6 +102,9 @@ pub struct UniqueFields {
     /// Whether it is a short one to be found by: 4 digits, for an hour, and the page stays when it ends.
     #[schema(nullable = false)]
     pub lookup: Option<bool>,
+    /// Whether it is good for one session and ends with that, or when the visitor leaves; not beside `lookup`.
+    #[schema(nullable = false)]
+    pub contact: Option<bool>,
 }
 
 /// Fields of `startsession`.
@@ -98,6 +116,9 @@ pub struct StartSessionFields {
     /// Whether he wants a code that leads agents to the session, which he can read out.
     #[schema(nullable = false)]
     pub withcode: Option<bool>,
+    /// How many digits the code is to have; what the settings say when missing.
+    #[schema(nullable = false, minimum = 4, maximum = 12)]
+    pub digits: Option<u8>,
     /// What the session is called in another system, such as a chat: agents can find it by that while it runs.
     #[schema(nullable = false)]
     pub reference: Option<Reference>,
@@ -120,6 +141,32 @@ pub struct AskHelpFields {
     /// What it is about, in the visitor's words.
     #[schema(nullable = false, max_length = 500)]
     pub text: Option<String>,
+}
+
+/// Fields of `openchat`.
+#[derive(ToSchema)]
+pub struct OpenChatFields {
+    /// The button that was clicked.
+    #[schema(nullable = false)]
+    pub button: Option<ButtonId>,
+}
+
+/// Fields of `say`.
+#[derive(ToSchema)]
+pub struct SayFields {
+    /// What the visitor says: at most 4,000 bytes. `{start:` and nine digits and `}` offers to join the co-browse session of
+    /// that code.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub text: String,
+    /// The page's own name for it, which makes a retry harmless.
+    pub id: IdempotencyKey,
+}
+
+/// Fields of `answerinvitation`.
+#[derive(ToSchema)]
+pub struct AnswerInvitationFields {
+    /// Whether the visitor accepts.
+    pub accepted: bool,
 }
 
 /// Fields of `enter`.
@@ -181,6 +228,10 @@ pub struct HelloFields {
     /// The site's signature of the visitor id, where the group has keys for that: an HMAC or a JWT.
     #[schema(nullable = false)]
     pub signature: Option<String>,
+    /// What a frame that the server itself gave out shows, whose socket's address ends in `&frame=1`: the origin of such a page
+    /// is the server's own.
+    #[schema(nullable = false)]
+    pub ticket: Option<String>,
     /// The anonymous id that the same browser went by before: that record is joined into the known one without a leave.
     #[schema(nullable = false)]
     pub from: Option<VisitorId>,

@@ -234,7 +234,12 @@ impl Harness {
                 let until = Timestamp(self.model.now + 1);
                 for socket in &all {
                     let (socket, code) = (*socket, code.clone());
-                    self.apply(Command::UniqueGiven { socket: Some(socket), code, until });
+                    self.apply(Command::UniqueGiven {
+                        socket: Some(socket),
+                        code,
+                        until,
+                        contact: false,
+                    });
                 }
                 self.model.close(&all, Departure::Disconnect);
                 self.model.told.closed.extend(all);

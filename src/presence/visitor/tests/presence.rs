@@ -5,7 +5,7 @@ use crate::{
     model::{
         error::ErrorCode,
         event::{EventKind, Position, TermsStatus, Visibility},
-        ids::Code,
+        ids::{Code, SessionId},
     },
     presence::visitor::{
         MAX_SOCKETS, Rules, Visitor,
@@ -125,7 +125,12 @@ fn rule_2_2_a_unique_id_that_ends_closes_its_pages_and_is_a_leave() {
     let until = scene.now + 300_000;
     let pages: Vec<_> = scene.visitor.sockets().collect();
     for socket in pages {
-        scene.apply(Command::UniqueGiven { socket: Some(socket), code: code.clone(), until });
+        scene.apply(Command::UniqueGiven {
+            socket: Some(socket),
+            code: code.clone(),
+            until,
+            contact: false,
+        });
     }
     scene.apply(Command::UniqueExpired { code: "000000".parse().unwrap() });
     assert!(scene.told().is_empty(), "another code's end is nothing to him");
@@ -134,6 +139,38 @@ fn rule_2_2_a_unique_id_that_ends_closes_its_pages_and_is_a_leave() {
     let expected = ["a1: close uniqueexpired", "b1: close uniqueexpired"];
     assert_eq!(told[..2], expected);
     assert_eq!(told[2..], ["visitorsock false 1", "visitorsock false 0", "visitorconn false"]);
+}
+
+#[test]
+fn a_contact_code_is_good_for_one_session_and_ends_when_its_visitor_leaves() {
+    let given = |scene: &mut Scene, contact| {
+        let (code, until) = ("123456".parse().unwrap(), scene.now + 86_400_000);
+        scene.apply(Command::UniqueGiven { socket: None, code, until, contact });
+    };
+    let mut scene = Scene::with_pages(&["a1"]);
+    given(&mut scene, true);
+    // A page change keeps it.
+    scene.page("a1").closes();
+    scene.page("a2").connects();
+    assert_eq!(scene.visitor.unique().map(|(code, _)| code.as_str()), Some("123456"));
+    scene.told();
+    scene.apply(Command::SessionBegins { session: SessionId::from_u128(1) });
+    assert_eq!(scene.told(), ["123456 is spent", "a2: session"]);
+    assert_eq!(scene.visitor.unique(), None);
+
+    let mut scene = Scene::with_pages(&["a1"]);
+    given(&mut scene, true);
+    scene.told();
+    scene.page("a1").closes();
+    scene.advance(5_000);
+    assert_eq!(scene.told(), ["visitorsock false 0", "123456 is spent", "visitorconn false"]);
+
+    // Others live as long as they were given.
+    let mut scene = Scene::with_pages(&["a1"]);
+    given(&mut scene, false);
+    scene.told();
+    scene.apply(Command::SessionBegins { session: SessionId::from_u128(1) });
+    assert_eq!(scene.told(), ["a1: session"]);
 }
 
 #[test]

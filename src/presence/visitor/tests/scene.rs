@@ -189,6 +189,11 @@ impl Scene {
                 ToPage::Help(told) => {
                     format!("{}: help {:?}", name(to), told.status).to_lowercase()
                 }
+                ToPage::Chat(view) => {
+                    format!("{}: chat {:?}", name(to), view.status).to_lowercase()
+                }
+                ToPage::ChatMessage { message, .. } => format!("{}: said {}", name(to), message.n),
+                ToPage::ChatTyping { .. } => format!("{}: typing", name(to)),
                 ToPage::Close(code) => format!("{}: close {}", name(to), code.as_str()),
             },
             Effect::Settled { to, id, outcome } => {
@@ -198,6 +203,7 @@ impl Scene {
             Effect::InvokeFailed { to, id, func, failure } => {
                 format!("{}: {} {func} {}", name(to), number(*id), failure.code)
             }
+            Effect::CodeSpent(code) => format!("{code} is spent"),
             Effect::Note(entry) => format!("{entry:?}"),
             Effect::Forward { to, submission } => format!("{} to {to}", number(submission.id)),
             Effect::Listed(_) | Effect::Counted(_) => unreachable!("told by the record's keeper"),
@@ -216,6 +222,7 @@ fn kind(kind: &EventKind) -> String {
         EventKind::VisitorJoined { visitorid } => format!("visitorjoined {visitorid}"),
         EventKind::Presence(_) => "presence".into(),
         EventKind::HelpRequest(news) => format!("help {:?}", news.status).to_lowercase(),
+        EventKind::ChatStatus(news) => format!("chatstatus {:?}", news.status).to_lowercase(),
         other => format!("{other:?}"),
     }
 }

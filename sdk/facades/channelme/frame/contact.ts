@@ -1,0 +1,84 @@
+/** The visitor's contact code: asked for with the connection, once more after each session, and kept alive. */
+
+import { readEnding } from "../../../core/codes";
+import { browserEnvironment, type Clock, type Environment, type TimerHandle } from "../../../core/environment";
+import { codeOf } from "../../../core/errors";
+import type { Visitor } from "../../../visitor/visitor";
+
+export interface ContactNews {
+  code(code: string): void;
+  /** There is none; `isFinal` when to ask again is in vain. */
+  failed(reason: string, isFinal: boolean): void;
+}
+
+/** Refusals that stay what they are. */
+const FINAL: readonly string[] = ["group", "origin", "signature", "badrequest"];
+
+export class Contact {
+  private code: string | undefined;
+  /** Until the first code is there, the page decides when to try again, and hears of each failure. */
+  private isBeginning = false;
+  private timer: TimerHandle;
+
+  constructor(
+    private readonly visitor: Visitor,
+    private readonly clock: Clock,
+    private readonly news: ContactNews,
+  ) {
+    visitor.on("connected", () => {
+      // What runs is known a moment later. In a session another code would be one too many.
+      queueMicrotask(() => {
+        if (this.code === undefined || visitor.session === undefined) void this.ask();
+      });
+    });
+    visitor.on("sessionend", () => void this.ask());
+  }
+
+  /** Connects, or tries once more. */
+  begin(): void {
+    if (this.code !== undefined) return void this.ask();
+    if (this.isBeginning) this.visitor.disconnect();
+    this.isBeginning = true;
+    this.visitor.presence().catch(() => {
+      // Told by the socket's end.
+    });
+    this.visitor.connect().catch(() => {});
+  }
+
+  /** An attempt to connect failed, or a connection ended. */
+  lost(reason: string): void {
+    if (!this.isBeginning) return;
+    this.isBeginning = false;
+    // The SDK would try for ever, and at times of its own.
+    this.visitor.disconnect();
+    this.news.failed(reason, FINAL.includes(reason));
+  }
+
+  private async ask(): Promise<void> {
+    try {
+      const { uniqueid, seconds } = await this.visitor.contactCode();
+      this.isBeginning = false;
+      this.code = uniqueid;
+      this.clock.cancel(this.timer);
+      this.timer = this.clock.after(seconds * 500, () => void this.ask());
+      this.news.code(uniqueid);
+    } catch (error) {
+      const reason = codeOf(error, "internal");
+      if (reason === "closed" || reason === "connection") return;
+      this.isBeginning = false;
+      this.news.failed(reason, FINAL.includes(reason));
+    }
+  }
+}
+
+/** The browser's environment, which tells why each socket ended. */
+export function watched(lost: (reason: string) => void): Environment {
+  return {
+    ...browserEnvironment,
+    open(url) {
+      const socket = new WebSocket(url);
+      socket.addEventListener("close", ({ code, reason }) => lost(readEnding(code, reason).code));
+      return socket as unknown as ReturnType<Environment["open"]>;
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/** Opens the frame: reads what the server wrote, knocks, and begins when the page answers. */
+
+import { VestibuleError } from "../../../core/errors";
+import { mayHold, type Facts } from "./facts";
+import { Frame } from "./frame";
+import { knock } from "./knock";
+import type { ToPage } from "../messages";
+
+export function openFrame(page: Window): void {
+  const facts = JSON.parse(page.document.body.dataset["facts"] || '{"refused":"group"}') as Facts;
+  if ("refused" in facts) {
+    return knock(page, () => true, (port) => port.postMessage({ say: "failed", reason: facts.refused, isFinal: true } satisfies ToPage));
+  }
+  knock(
+    page,
+    (origin) => mayHold(facts, page.location.origin, origin),
+    (port, greeting) => {
+      new Frame(page, facts, port, greeting, () => ({
+        subscribe: () => Promise.reject(new VestibuleError("unready")),
+        publish: () => Promise.reject(new VestibuleError("unready")),
+      }));
+    },
+  );
+}

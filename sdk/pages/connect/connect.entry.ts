@@ -1,0 +1,5 @@
+/** The page of the frame. */
+
+import { openFrame } from "../../facades/channelme/frame/open";
+
+openFrame(window);
