@@ -10,6 +10,7 @@ use crate::{
     model::{
         error::Problem,
         ids::{GroupId, VisitorId},
+        topic::{RightsWish, TopicFilter},
     },
     settings::{self, Group, Settings, SettingsError, Sources},
     tls,
@@ -89,6 +90,12 @@ pub struct TokenArguments {
     /// What the agent may do; repeat it or use commas [default: all but operate]
     #[arg(long, value_delimiter = ',')]
     scope: Vec<Scope>,
+    /// Topics that the agent may publish to, as a filter; repeat it [default: none]
+    #[arg(long, value_name = "FILTER")]
+    publish: Vec<TopicFilter>,
+    /// Topics that the agent may subscribe to, as a filter; repeat it [default: none]
+    #[arg(long, value_name = "FILTER")]
+    subscribe: Vec<TopicFilter>,
     /// How long the token lives, 1 to 120 [default: `auth.token_minutes`]
     #[arg(long)]
     minutes: Option<u64>,
@@ -210,6 +217,8 @@ impl TokenArguments {
             subject: self.subject,
             name: self.name,
             scope: asked.unwrap_or(Scope::AGENT),
+            topics: RightsWish { publish: self.publish, subscribe: self.subscribe }
+                .checked("topics")?,
             minutes: self.minutes.map(Minutes::checked).transpose()?,
         };
         Ok(settings.auth.token_service().issue(request, now)?.token)

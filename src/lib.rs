@@ -32,6 +32,8 @@ pub mod lists;
 
 pub mod events;
 
+pub mod topics;
+
 pub mod cobrowse;
 
 pub mod sockets;

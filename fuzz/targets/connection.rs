@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use vestibule::{
     app::{self, Inlet},
     auth::{Scope, TokenRequest},
-    model::{close::CloseCode, error::ErrorCode},
+    model::{close::CloseCode, error::ErrorCode, topic::Rights},
     settings::{Sources, load},
     sockets::service::SocketService,
 };
@@ -118,6 +118,7 @@ impl World {
             subject: "agent-7".to_owned(),
             name: None,
             scope: Scope::ALL,
+            topics: Rights::all(),
             minutes: None,
         };
         let token = service.tokens.issue(wish, service.clock().wall()).expect("a token").token;

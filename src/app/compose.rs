@@ -23,7 +23,7 @@ use crate::{
         visitor::Rules,
         watchers::WatchLimits,
     },
-    settings::Settings,
+    settings::{Group, GroupTopics, Settings},
     sockets::{
         admission::Admission,
         service::{Lifecycle, Parts, SocketService},
@@ -36,6 +36,12 @@ use crate::{
         saved::{Boot, SavedState, StorageError},
     },
     telemetry::Metrics,
+    topics::{
+        self,
+        handle::Topics,
+        hub::HubLimits,
+        record::{GroupRules, KeepLimits},
+    },
     trust::revoker::Revoker,
 };
 
@@ -87,11 +93,17 @@ pub(super) fn compose(
         trusted.tickets,
         ledger,
     );
+    let topics = Topics::new(
+        topic_options(&settings, clock.clone(), presence.node()),
+        Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
+        metrics.clone(),
+    );
     let service = Parts {
         presence,
         cobrowse,
         sockets,
         events,
+        topics,
         lists,
         letters: DeadLetters::new(storage.clone()),
         tokens: trusted.tokens,
@@ -136,6 +148,36 @@ fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse:
         part_bytes: set.part_bytes,
         code_digits: set.code_digits.into(),
         groups: groups.map(|group| (group.id.clone(), group.cobrowse.clone())).collect(),
+        clock,
+    }
+}
+
+/// The settings that topics go by.
+fn topic_options(settings: &Settings, clock: Clock, node: NodeId) -> topics::handle::Options {
+    let (set, outbox) = (&settings.topics, settings.limits.outbox_limit_bytes);
+    let rules = |group: &Group| {
+        let GroupTopics { history, history_ms, latest, .. } = group.topics.clone();
+        GroupRules { history, history_ms, latest }
+    };
+    let groups = settings.groups.iter().map(|group| (group.id.clone(), rules(group)));
+    topics::handle::Options {
+        node,
+        shards: settings.server.workers,
+        groups: groups.collect(),
+        keep: KeepLimits {
+            topics: set.retained,
+            history_bytes: set.history_bytes,
+            retained_bytes: set.retained_bytes,
+            retained_ms: set.retained_ms,
+        },
+        limits: HubLimits {
+            per_socket: set.subscriptions_per_socket,
+            per_group: set.subscriptions_per_group,
+            publishes: set.publishes,
+            // What is read at once for one who comes back fits where a quarter waits already.
+            payload_bytes: set.payload_bytes.min(outbox / 4),
+            page_bytes: outbox / 4,
+        },
         clock,
     }
 }

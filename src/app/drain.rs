@@ -9,6 +9,7 @@ use crate::{
     presence::saving,
     sockets::service::SocketService,
     store::saved::{Boot, SavedState},
+    topics,
 };
 
 /// How long sockets may take to read their go-away.
@@ -34,7 +35,8 @@ pub(super) async fn drain(
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
-        + cobrowse::saving::save(&service.cobrowse, storage).await?;
+        + cobrowse::saving::save(&service.cobrowse, storage).await?
+        + topics::saving::save(&service.topics, storage).await?;
     service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.

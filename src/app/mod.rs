@@ -28,6 +28,7 @@ use crate::{
     },
     store::saved::{Boot, SavedState, StorageError},
     tls::{Tls, TlsError},
+    topics,
 };
 
 pub use workers::{Inlet, without_listener};
@@ -114,7 +115,8 @@ async fn take_over_from_the_last_process(
     let rules = &service.settings.events;
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
     let loaded = saving::load(&service.presence, storage, boot).await?
-        + cobrowse::saving::load(&service.cobrowse, storage, boot).await?;
+        + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
+        + topics::saving::load(&service.topics, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

@@ -10,6 +10,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::GroupId,
+        topic::Rights,
     },
 };
 
@@ -45,6 +46,9 @@ pub struct Claims {
     /// What people call the bearer: at most 255 characters, no control characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Which topics he may publish to and subscribe to; none when missing. Needs the scope `topics` too.
+    #[serde(default, skip_serializing_if = "Rights::is_empty")]
+    pub topics: Rights,
 }
 
 /// One audience or several.
@@ -93,6 +97,9 @@ pub struct Agent {
     pub name: Option<Arc<str>>,
     /// What he may do.
     pub scope: Scope,
+    /// What he may do with topics, where his scope lets him.
+    #[serde(default)]
+    pub topics: Rights,
     /// The token's own name, by which it can be revoked.
     pub jti: Arc<str>,
     /// When the token was made.
@@ -124,6 +131,12 @@ impl Agent {
         Err(Problem::new(ErrorCode::Scope, format!("this needs the scope {needed}")))
     }
 
+    /// What he may do with topics: nothing without the scope.
+    #[must_use]
+    pub fn topic_rights(&self) -> Rights {
+        if self.scope.contains(Scope::TOPICS) { self.topics.clone() } else { Rights::default() }
+    }
+
     /// Checks that `group` is his.
     ///
     /// # Errors
@@ -144,6 +157,7 @@ impl Agent {
             subject: claims.sub.into(),
             name: claims.name.map(Into::into),
             scope: claims.scope,
+            topics: claims.topics,
             jti: claims.jti.into(),
             issued: Timestamp(claims.iat.saturating_mul(1_000)),
             expires: Timestamp(claims.exp.saturating_mul(1_000)),

@@ -11,6 +11,7 @@ fn agent(group: &str, subject: &str, jti: &str, issued: Timestamp) -> Agent {
         subject: subject.into(),
         name: None,
         scope: Scope::READ,
+        topics: crate::model::topic::Rights::default(),
         jti: jti.into(),
         issued,
         expires: issued + 7_200_000,

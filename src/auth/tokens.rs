@@ -15,6 +15,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, IdempotencyKey},
+        topic::Rights,
     },
 };
 
@@ -67,6 +68,8 @@ pub struct TokenRequest {
     pub name: Option<String>,
     /// What he may do.
     pub scope: Scope,
+    /// Which topics he may publish to and subscribe to.
+    pub topics: Rights,
     /// How long; `None` means as the settings say.
     pub minutes: Option<Minutes>,
 }
@@ -209,6 +212,7 @@ impl TokenService {
             nbf: None,
             jti: Uuid::now_v7().simple().to_string(),
             name: request.name,
+            topics: request.topics,
         };
         let believed = self.believed.load();
         let token = believed.own.signing().and_then(|key| key.sign(&claims));

@@ -40,6 +40,7 @@ fn request() -> TokenRequest {
         subject: "ada".into(),
         name: Some("Ada Lovelace".into()),
         scope: Scope::AGENT,
+        topics: Rights::default(),
         minutes: None,
     }
 }

@@ -32,6 +32,23 @@ pub struct ProblemBody {
     pub retry_ms: Option<u64>,
 }
 
+impl From<Problem> for ProblemBody {
+    fn from(problem: Problem) -> Self {
+        let Problem { code, field, message, retry_ms } = problem;
+        let status =
+            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self {
+            kind: format!("urn:vestibule:error:{}", code.as_str()),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            code,
+            detail: message,
+            field,
+            retry_ms,
+        }
+    }
+}
+
 /// A problem on its way out by HTTP.
 #[derive(Clone, Debug)]
 pub struct ApiError(pub Problem);
@@ -54,7 +71,7 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let Problem { code, field, message, retry_ms } = self.0.clone();
+        let Problem { code, retry_ms, .. } = self.0;
         let status = self.status_code();
         let mut response = HttpResponse::build(status);
         response.content_type("application/problem+json");
@@ -65,14 +82,6 @@ impl ResponseError for ApiError {
             // RFC 6750, section 3.
             response.insert_header(("www-authenticate", "Bearer"));
         }
-        response.json(ProblemBody {
-            kind: format!("urn:vestibule:error:{}", code.as_str()),
-            title: status.canonical_reason().unwrap_or_default(),
-            status: status.as_u16(),
-            code,
-            detail: message,
-            field,
-            retry_ms,
-        })
+        response.json(ProblemBody::from(self.0.clone()))
     }
 }

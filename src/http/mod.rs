@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod signals;
 pub mod state;
 pub mod tokens;
+pub mod topics;
 pub mod visitors;
 pub mod watch;
 pub mod webhooks;

@@ -15,7 +15,10 @@ use utoipa::ToSchema;
 use super::{error::ApiError, state::State};
 use crate::{
     auth::{Mode, Scope, TokenRequest},
-    model::error::{ErrorCode, Problem},
+    model::{
+        error::{ErrorCode, Problem},
+        topic::Rights,
+    },
 };
 
 /// The files that the SDK's build wrote.
@@ -230,6 +233,7 @@ pub async fn desk_token(request: HttpRequest, state: State) -> Result<HttpRespon
         subject: "demo".to_owned(),
         name: Some("Demo agent".to_owned()),
         scope: Scope::AGENT,
+        topics: Rights::all(),
         minutes: None,
     };
     let token = state.tokens.issue(wish, state.clock().wall())?;

@@ -4,7 +4,7 @@ use actix_web::web::ServiceConfig;
 
 use super::{
     assets, documents, events, explain, help, keys, links, operations, pages, past_sessions,
-    revocations, sessions, signals, tokens, visitors, watch, webhooks,
+    revocations, sessions, signals, tokens, topics, visitors, watch, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -25,6 +25,10 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(signals::send_signal)
         .service(signals::send_invocation)
         .service(signals::signal_state)
+        .service(topics::publish)
+        .service(topics::publish_batch)
+        .service(topics::retained)
+        .service(topics::history)
         .service(sessions::begin)
         .service(sessions::list)
         .service(past_sessions::list)

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::{AuthError, Minutes, Scope, TokenRequest, bearer},
-    model::{error::Problem, ids::GroupId, json::Whole},
+    model::{error::Problem, ids::GroupId, json::Whole, topic::RightsWish},
 };
 
 /// What is asked for.
@@ -32,6 +32,8 @@ pub struct TokenWish {
     /// What he may do; all but `operate` when missing.
     #[schema(schema_with = scope)]
     scope: Option<Scope>,
+    /// Which topics he may publish to and subscribe to, with the scope `topics`; none when missing.
+    topics: Option<RightsWish>,
     /// How long it lives, in minutes.
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 120)]
     minutes: Option<Whole>,
@@ -100,6 +102,7 @@ pub async fn create(
             subject: wish.subject,
             name: wish.name,
             scope: wish.scope.unwrap_or(Scope::AGENT),
+            topics: wish.topics.unwrap_or_default().checked("topics")?,
             minutes: wish.minutes.map(|Whole(minutes)| Minutes::checked(minutes)).transpose()?,
         },
         state.clock().wall(),

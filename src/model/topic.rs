@@ -4,11 +4,20 @@
 //! and `#`, alone in the last level, for the level before it and everything below. A filter that begins with one of the two
 //! chooses no topic that begins with `$`. `tests/fixtures/topic-filters.json` holds examples; the SDK is tested with the same.
 
+mod message;
+mod rights;
+mod wish;
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+pub use self::{
+    message::{Epoch, Message, Position, TopicMessage},
+    rights::{MAX_FILTERS, Rights, RightsWish},
+    wish::{MAX_EXPIRY_SECONDS, PublishWish, SubscribeWish, TopicAnswer, TopicCall, expiry_ms},
+};
 use super::ids::InvalidId;
 
 /// Longest topic or filter, in bytes. MQTT allows 65,535, which is more than one of our frames holds.
@@ -63,7 +72,7 @@ impl TopicFilter {
     /// missing where `#` stands for its parent.
     #[must_use]
     pub fn prefix(&self) -> &str {
-        let literal = self.0.find(['+', '#']).map_or(&*self.0, |at| &self.0[..at]);
+        let literal = self.0.split(['+', '#']).next().unwrap_or_default();
         if self.0.len() > literal.len() && self.0.ends_with('#') {
             literal.strip_suffix('/').unwrap_or(literal)
         } else {

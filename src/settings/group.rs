@@ -4,7 +4,13 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     auth::{ApiKeys, OriginList, OutsideAddress, Partner, Signer, VisitorSignatures},
-    model::{cobrowse::PageSettings, event::Kinds, ids::GroupId, masking::Masking},
+    model::{
+        cobrowse::PageSettings,
+        event::Kinds,
+        ids::GroupId,
+        masking::Masking,
+        topic::{Rights, TopicFilter},
+    },
 };
 
 /// One tenant.
@@ -36,6 +42,21 @@ pub struct Group {
     pub webhooks: Vec<Webhook>,
     /// What it wants of its co-browse sessions.
     pub cobrowse: GroupCobrowse,
+    /// What it wants of its topics.
+    pub topics: GroupTopics,
+}
+
+/// What a group wants of its topics.
+#[derive(Clone, Debug, Default)]
+pub struct GroupTopics {
+    /// What its visitors may do.
+    pub visitors: Rights,
+    /// Messages of each topic that are kept.
+    pub history: usize,
+    /// How long, in ms.
+    pub history_ms: u64,
+    /// Topics of which only the newest message counts.
+    pub latest: Vec<TopicFilter>,
 }
 
 /// What a group wants of its co-browse sessions.

@@ -10,6 +10,7 @@ mod error;
 mod group;
 mod layers;
 mod sources;
+mod topics;
 mod validate;
 mod webhooks;
 mod wire;
@@ -19,7 +20,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Dura
 pub use self::{
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
-    group::{Group, GroupCobrowse, Groups, Launch, Webhook},
+    group::{Group, GroupCobrowse, GroupTopics, Groups, Launch, Webhook},
     sources::Sources,
 };
 use crate::{
@@ -57,12 +58,35 @@ pub struct Settings {
     pub cobrowse: Cobrowse,
     /// Events for back ends.
     pub events: Events,
+    /// Topics.
+    pub topics: Topics,
     /// Other products' interfaces.
     pub facades: Facades,
     /// Where state outlives the process.
     pub storage: StorageUrl,
     /// The log.
     pub log: Log,
+}
+
+/// How much of topics each group may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Topics {
+    /// Subscriptions of one socket.
+    pub subscriptions_per_socket: usize,
+    /// Subscriptions of all sockets of one group.
+    pub subscriptions_per_group: usize,
+    /// Messages that all of a group publish.
+    pub publishes: Rate,
+    /// Longest data of one message, in bytes.
+    pub payload_bytes: usize,
+    /// Topics that have a retained value.
+    pub retained: usize,
+    /// What retained values may take, in bytes.
+    pub retained_bytes: usize,
+    /// Longest life of a retained value, in ms.
+    pub retained_ms: u64,
+    /// What histories may take, in bytes.
+    pub history_bytes: usize,
 }
 
 /// Where and how to listen.

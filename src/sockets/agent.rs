@@ -13,6 +13,7 @@ use super::{
     service::{PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
     takeover::Opened,
+    topics::TopicSeat,
     traffic::{Excess, Traffic},
 };
 use crate::{
@@ -45,6 +46,7 @@ pub struct AgentSocket {
     watching: Option<Watching>,
     /// The agent's subject leads to this socket, as long as he may have sessions.
     borne: Option<Borne>,
+    topics: TopicSeat,
     _place: Place<IpAddr>,
 }
 
@@ -101,8 +103,18 @@ impl AgentSocket {
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
         let (agent, watching, borne, traffic) = (None, None, None, Traffic::default());
-        let socket =
-            Self { service, caller, lease, entry, traffic, agent, watching, borne, _place: place };
+        let socket = Self {
+            service,
+            caller,
+            lease,
+            entry,
+            traffic,
+            agent,
+            watching,
+            borne,
+            topics: TopicSeat::default(),
+            _place: place,
+        };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -163,6 +175,7 @@ impl AgentSocket {
         let may_have_sessions = agent.require(Scope::SESSION).is_ok();
         self.borne =
             may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
+        self.topics.change_rights(agent.topic_rights());
         self.agent = Some(agent);
     }
 
@@ -202,6 +215,7 @@ impl AgentSocket {
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
             AgentMessage::Help { .. } => Some(Scope::SESSION),
+            AgentMessage::Topics(_) => Some(Scope::TOPICS),
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
@@ -283,6 +297,14 @@ impl AgentSocket {
                 } else {
                     presence.decline_help(key, help, answered);
                 }
+            }
+            AgentMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, agent.topic_rights());
+                let client = || topics.client(group, Some(socket), rights);
+                self.topics.call(client, *call, move |done| match done {
+                    Ok(told) => answer(&outbox, request, |ok| ok.topics = Some(told)),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
             }
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
@@ -401,9 +423,14 @@ impl Endpoint for AgentSocket {
         }
     }
 
+    fn written(&mut self) {
+        self.topics.written();
+    }
+
     fn ended(&mut self) {
         self.watching = None;
         self.borne = None;
+        self.topics = TopicSeat::default();
     }
 }
 

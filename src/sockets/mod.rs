@@ -32,6 +32,8 @@ pub mod stream;
 pub mod table;
 /// Takes connections over from the HTTP server.
 pub mod takeover;
+/// A socket's part in topics.
+mod topics;
 /// How much one socket may say.
 pub mod traffic;
 /// The actor of a visitor's socket.

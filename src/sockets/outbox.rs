@@ -57,7 +57,7 @@ pub enum Class {
 
 /// Tells states of one socket apart: the pusher's own numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LatestKey(pub u32);
+pub struct LatestKey(pub u64);
 
 /// What became of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

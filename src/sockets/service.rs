@@ -37,6 +37,7 @@ use crate::{
     settings::{Group, Settings},
     store::{dead_letters::DeadLetters, memory::Stats},
     telemetry::{Metrics, labels::SocketKind},
+    topics::handle::Topics,
     trust::revoker::Revoker,
 };
 
@@ -103,6 +104,8 @@ pub struct Parts {
     pub sockets: Arc<Sockets>,
     /// The groups' events.
     pub events: Arc<Hub>,
+    /// The handle to topics.
+    pub topics: Topics,
     /// The lists of visitors.
     pub lists: Arc<Lists>,
     /// What webhooks did not take.
@@ -207,12 +210,14 @@ impl SocketService {
         self.metrics.asset_bytes.set(i64::try_from(assets).unwrap_or(i64::MAX));
         self.metrics.timers.set(gauge(visitors.timers()));
         self.events.refresh_metrics(&self.metrics);
+        self.topics.refresh_metrics(&self.metrics);
         let (codes, sessions) = (self.presence.code_engine(), self.cobrowse.engine());
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
-        let waiting = visitors.waiting() + codes.waiting() + sessions.waiting();
+        let topics = self.topics.engine();
+        let waiting = visitors.waiting() + codes.waiting() + sessions.waiting() + topics.waiting();
         self.metrics.inbox_depth.set(gauge(waiting));
-        let stats = [visitors.stats(), codes.stats(), sessions.stats()];
+        let stats = [visitors.stats(), codes.stats(), sessions.stats(), topics.stats()];
         let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
             stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()
         };

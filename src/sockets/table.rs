@@ -37,6 +37,7 @@ use crate::{
         Metrics,
         labels::{HelpState, SignalEnd, SocketKind},
     },
+    topics,
 };
 
 /// Whether a page has the focus is a state: only the newest counts.
@@ -47,7 +48,7 @@ const SESSION: LatestKey = LatestKey(1);
 const GAP: LatestKey = LatestKey(2);
 const KEY_FRAME: LatestKey = LatestKey(3);
 /// From here on: where agents' cursors and spotlights are.
-const MARKS: u32 = 16;
+const MARKS: u64 = 16;
 
 /// The way to one socket.
 pub struct Line {
@@ -278,6 +279,34 @@ impl cobrowse::handle::Post for Sockets {
     }
 }
 
+impl topics::hub::Post for Sockets {
+    fn message(&self, to: &[topics::hub::Target], text: &str) {
+        let frame = Frame::text(text.as_bytes());
+        for target in to {
+            let class = target.latest.map_or(Class::Reliable, |key| Class::Latest(LatestKey(key)));
+            self.push(target.socket, class, frame.clone());
+        }
+    }
+
+    fn missed(&self, to: SocketId, subscription: u32) {
+        self.push(to, Class::Reliable, text(&ToAgent::Missed { subscription }));
+    }
+
+    fn unsubscribed(&self, to: SocketId, subscription: u32) {
+        self.push(to, Class::Reliable, text(&ToAgent::Unsubscribed { subscription }));
+    }
+
+    fn has_room(&self, to: SocketId) -> bool {
+        self.lines.get(&to).is_some_and(|line| line.outbox.has_room())
+    }
+
+    fn close(&self, to: SocketId, code: CloseCode) {
+        if let Some(line) = self.lines.get(&to) {
+            line.outbox.close(code.into());
+        }
+    }
+}
+
 impl cobrowse::channel::StreamPost for Sockets {
     fn part(&self, to: &[SocketId], key_frame: bool, part: &Bytes) -> Vec<SocketId> {
         let frame = Frame::binary(part);
@@ -309,7 +338,7 @@ impl cobrowse::channel::StreamPost for Sockets {
             Mark::Stroke { .. } => return self.push(to, Class::Reliable, text(mark)),
         };
         // Only where it is now counts: of each agent.
-        let key = LatestKey(MARKS + 2 * mark.user.0 + place);
+        let key = LatestKey(MARKS + 2 * u64::from(mark.user.0) + place);
         self.push(to, Class::Latest(key), text(mark));
     }
 

@@ -21,6 +21,7 @@ use super::{
     service::SocketService,
     table::Entry,
     takeover::Opened,
+    topics::TopicSeat,
     traffic::{Excess, Traffic},
 };
 use crate::{
@@ -59,6 +60,7 @@ pub struct VisitorSocket {
     sharing: Option<Box<Sharing>>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
+    topics: TopicSeat,
     place: Place<IpAddr>,
 }
 
@@ -81,6 +83,7 @@ impl VisitorSocket {
             page: None,
             sharing: None,
             identity: None,
+            topics: TopicSeat::default(),
             place,
         };
         Self::create(|context| {
@@ -196,6 +199,18 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
+            VisitorMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, group.topics.visitors.clone());
+                let client = || topics.client(group.id.clone(), Some(socket.socket), rights);
+                self.topics.call(client, *call, move |done| match (done, request) {
+                    (Ok(told), Some(request)) => {
+                        voice.say(&ToVisitor::answer(request, |ok| ok.topics = Some(told)));
+                    }
+                    (Ok(_), None) => {}
+                    (Err(problem), _) => voice.refuse(request, problem),
+                });
+                return ControlFlow::Continue(());
+            }
             VisitorMessage::Disconnect => {
                 voice.done(request);
                 self.page.iter_mut().for_each(|page| page.departure = Departure::Disconnect);
@@ -280,6 +295,7 @@ impl Endpoint for VisitorSocket {
     }
 
     fn written(&mut self) {
+        self.topics.written();
         let ids = self.voice.take_written();
         let key = self.page.as_ref().map(|page| page.key.clone());
         if let (Some(key), false) = (key, ids.is_empty()) {
@@ -289,6 +305,7 @@ impl Endpoint for VisitorSocket {
 
     fn ended(&mut self) {
         self.sharing = None;
+        self.topics = TopicSeat::default();
         self.page = None;
     }
 }

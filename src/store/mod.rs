@@ -143,7 +143,8 @@ pub type Sink<T> = Box<dyn FnOnce(Result<Applied<T>, Refusal>) + Send>;
 /// gives back what is to be done with it.
 pub type Reader<R> = Box<dyn FnOnce(Result<Option<&R>, Refusal>) -> Afterwards + Send>;
 
-/// What a reader wants done once the record is free again; may submit commands and read.
+/// What a reader wants done once the record is free again; may submit commands and read. Before it is done, no further
+/// command is applied to that record.
 pub type Afterwards = Box<dyn FnOnce() + Send>;
 
 /// Looks at one record after another.

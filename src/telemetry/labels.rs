@@ -105,8 +105,24 @@ labels! {
         ConnectionsByAddress = "connections_by_address",
     }
 
+    /// How a subscription to topics went on after a cut.
+    Resumed, "result" {
+        /// With all that was published meanwhile.
+        Whole = "whole",
+        /// The client was told that something is missing.
+        Missed = "missed",
+    }
+
     /// What was limited.
     Limited, "what" {
+        /// A message to a topic of a group that publishes too fast.
+        Publish = "publish",
+        /// A message to a topic with too much data.
+        TopicPayload = "topic_payload",
+        /// A retained value for which the group has no room.
+        Retained = "retained",
+        /// A subscription to topics, one too many.
+        Subscription = "subscription",
         /// A message of a visitor's socket, refused with a word.
         VisitorMessage = "visitor_message",
         /// A message of an agent's socket, refused with a word.

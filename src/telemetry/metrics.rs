@@ -16,7 +16,8 @@ use prometheus_client::{
 
 use super::labels::{
     FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter, OutboxClass, ReloadResult,
-    SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
+    Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal,
+    WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -155,6 +156,14 @@ figures! {
     webhook_failures: Counter = "Requests to webhooks that failed";
     webhooks_waiting: Gauge = "Events that wait for webhooks";
     webhook_lag_seconds: Gauge = "How long the oldest of them has been waiting";
+    topic_messages: Counter = "Messages published to topics";
+    topic_deliveries: Counter = "Copies of them that were handed to subscriptions";
+    topic_subscriptions: Gauge = "Subscriptions to topics";
+    topic_resumes: Labelled<Resumed, Counter> = "Subscriptions of clients that came back";
+    topic_gaps: Counter = "Subscriptions that lost messages while they caught up";
+    topics_retained: Gauge = "Topics with a retained value";
+    topic_messages_kept: Gauge = "Messages of topics that are kept";
+    topic_bytes_kept: Gauge = "Bytes that they take";
     commands: Counter = "Commands applied to records";
     inbox_depth: Gauge = "Commands that wait in the shards' inboxes";
     inbox_full: Counter = "Commands refused because an inbox was full";

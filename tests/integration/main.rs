@@ -34,6 +34,7 @@ mod signed;
 mod sockets;
 mod tls;
 mod tokens_rest;
+mod topics;
 mod upscope;
 mod visitors_rest;
 mod webhooks;

@@ -339,6 +339,7 @@ impl Server {
             "watchers",
             "lists_open",
             "list_views",
+            "topic_subscriptions",
             "inbox_depth",
         ];
         let never = [

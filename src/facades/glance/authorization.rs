@@ -16,7 +16,7 @@ use crate::{
         },
         state::State,
     },
-    model::error::Problem,
+    model::{error::Problem, topic::Rights},
     settings::Group,
 };
 
@@ -61,8 +61,14 @@ fn issue(
         let group = group.ok_or(AuthError::BadSignature)?;
         Ok((group, subject(state, group, &credentials)?))
     })?;
-    let wish =
-        TokenRequest { group: group.id.clone(), subject, name: None, scope: Scope::AGENT, minutes };
+    let wish = TokenRequest {
+        group: group.id.clone(),
+        subject,
+        name: None,
+        scope: Scope::AGENT,
+        topics: Rights::default(),
+        minutes,
+    };
     let token = state.tokens.issue(wish, state.clock().wall())?;
     state.metrics.tokens_issued.inc();
     let expires = long_time(token.expires_at());

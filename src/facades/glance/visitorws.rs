@@ -145,12 +145,14 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        // Their pages are not shown by us.
+        // Their pages are not shown by us, and subscribe to nothing.
         ToVisitor::Session { .. }
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
         | ToVisitor::SessionEvent(_)
         | ToVisitor::Help(_)
+        | ToVisitor::TopicMessage(_)
+        | ToVisitor::Missed { .. }
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))

@@ -12,7 +12,10 @@ use crate::{
         extract::{check_origin, offered, text},
         state::State,
     },
-    model::error::{ErrorCode, Problem},
+    model::{
+        error::{ErrorCode, Problem},
+        topic::Rights,
+    },
     settings::Group,
 };
 
@@ -65,6 +68,7 @@ pub(super) fn agent(
         subject: id,
         name: Some(name).filter(|name| !name.is_empty()),
         scope: Scope::SESSION | Scope::CONTROL,
+        topics: Rights::default(),
         minutes: None,
     };
     let wall = state.clock().wall();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read};
+use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read, topics};
 use crate::{
     clock::Timestamp,
     model::{
@@ -15,6 +15,7 @@ use crate::{
         ids::{Code, HelpId, IdempotencyKey, SignalId, VisitorId},
         list::{ListQuery, Row},
         signal::{InvokeFailure, Message, Outcome, Target},
+        topic::{TopicAnswer, TopicCall, TopicMessage},
         view::VisitorView,
     },
 };
@@ -48,6 +49,14 @@ kinds! {
         ClaimHelp = "claimhelp",
         /// Says that nobody comes (scope `session`). Refused like a claim.
         DeclineHelp = "declinehelp",
+        /// Publishes a message to a topic, for which the token must have the scope `topics` and a claim. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Leaves; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -115,6 +124,8 @@ pub enum AgentMessage {
         /// Which of the two.
         comes: bool,
     },
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// Leaves.
     Disconnect,
 }
@@ -166,6 +177,9 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             help: Fields::parsed(fields.help.as_ref(), "help")?,
             comes: kind == AgentKind::ClaimHelp,
         },
+        AgentKind::Publish => AgentMessage::Topics(topics::publish(&fields)?.into()),
+        AgentKind::Subscribe => AgentMessage::Topics(topics::subscribe(&fields)?.into()),
+        AgentKind::Unsubscribe => AgentMessage::Topics(topics::unsubscribe(&fields)?.into()),
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
 }
@@ -236,6 +250,18 @@ pub enum ToAgent {
         /// Which session, from whom, and for how long.
         data: SessionOffer,
     },
+    /// A message of a topic.
+    TopicMessage(TopicMessage),
+    /// Messages for a subscription are lost: it could not be given all that was published while it caught up.
+    Missed {
+        /// Which subscription.
+        subscription: u32,
+    },
+    /// A subscription ended, because the token that the socket lives by now does not cover it.
+    Unsubscribed {
+        /// Which subscription.
+        subscription: u32,
+    },
 }
 
 /// The answer to a request that was carried out.
@@ -262,6 +288,10 @@ pub struct AgentOk {
     /// The visitor's record, after `lookup`; `null` when he is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visitor: Option<Option<VisitorView>>,
+    /// After a message about topics.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub topics: Option<TopicAnswer>,
 }
 
 /// What changed in a live list since the message before. The reader takes the rows of `remove` and of `put` out of the

@@ -35,6 +35,7 @@ macro_rules! kinds {
 pub mod agent;
 pub mod shapes;
 pub mod stream;
+mod topics;
 pub mod visitor;
 
 use std::borrow::Cow;
@@ -139,6 +140,15 @@ struct Fields<'a> {
     #[serde(borrow)]
     content_type: Option<Cow<'a, str>>,
     bytes: Option<u64>,
+    #[serde(borrow)]
+    topic: Option<Cow<'a, str>>,
+    retain: Option<bool>,
+    expiry: Option<u64>,
+    nolocal: Option<bool>,
+    latest: Option<bool>,
+    retained: Option<bool>,
+    resume: Option<super::topic::Position>,
+    subscription: Option<u32>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.

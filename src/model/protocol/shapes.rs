@@ -8,6 +8,8 @@
 pub mod agent;
 /// What the two ends of a stream send.
 pub mod stream;
+/// What both send about topics.
+pub mod topics;
 /// What pages send.
 pub mod visitor;
 
@@ -111,7 +113,10 @@ mod tests {
         let read: Read = |text| VisitorMessage::read(text).map(|_| ());
         for kind in VisitorKind::ALL {
             // What a page says to agents may be anything.
-            let anything: &[&str] = if *kind == VisitorKind::Message { &["data"] } else { &[] };
+            let anything: &[&str] = match kind {
+                VisitorKind::Message | VisitorKind::Publish => &["data"],
+                _ => &[],
+            };
             check(kind.as_str(), kind.shape(), read, anything, &[]);
         }
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 pub use self::told::{ToVisitor, VisitorOk};
-use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES};
+use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES, topics};
 use crate::model::{
     cobrowse::{ConsentTo, Labels},
     error::Problem,
@@ -18,6 +18,7 @@ use crate::model::{
     json::Json,
     presence::PresenceUpdate,
     signal::InvokeFailure,
+    topic::TopicCall,
 };
 
 kinds! {
@@ -75,6 +76,14 @@ kinds! {
         AskHelp = "askhelp",
         /// The visitor wants no help any more.
         CancelHelp = "cancelhelp",
+        /// Publishes a message to a topic, for which the group must let visitors. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -210,6 +219,8 @@ pub enum VisitorMessage {
     },
     /// He wants no help any more.
     CancelHelp,
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// The visitor leaves.
     Disconnect,
 }
@@ -379,6 +390,9 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             VisitorMessage::AskHelp { text: text.transpose()?.unwrap_or_default() }
         }
         VisitorKind::CancelHelp => VisitorMessage::CancelHelp,
+        VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
+        VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
+        VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }

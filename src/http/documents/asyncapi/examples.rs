@@ -29,6 +29,7 @@ use crate::{
             visitor::ToVisitor,
         },
         signal::{InvokeFailure, Outcome},
+        topic::{Epoch, Position, TopicAnswer, TopicMessage},
         view::{TabView, VisitorView},
     },
 };
@@ -146,6 +147,10 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
             Some("identify"),
             ToVisitor::answer(13, |ok| (ok.visitorid, ok.epoch) = (Some(visitorid), Some(EPOCH))),
         ),
+        (Some("publish"), ToVisitor::answer(40, |ok| ok.topics = Some(published()))),
+        (Some("subscribe"), ToVisitor::answer(41, |ok| ok.topics = Some(subscribed()))),
+        (None, ToVisitor::TopicMessage(topic_message()?)),
+        (None, ToVisitor::Missed { subscription: 1 }),
     ];
     Ok(messages.iter().filter_map(|(name, message)| example(*name, message)).collect())
 }
@@ -313,8 +318,41 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
                 },
             },
         ),
+        (
+            Some("publish"),
+            ok(AgentOk { request: 40, topics: Some(published()), ..AgentOk::default() }),
+        ),
+        (
+            Some("subscribe"),
+            ok(AgentOk { request: 41, topics: Some(subscribed()), ..AgentOk::default() }),
+        ),
+        (None, ToAgent::TopicMessage(topic_message()?)),
+        (None, ToAgent::Missed { subscription: 1 }),
+        (None, ToAgent::Unsubscribed { subscription: 1 }),
     ];
     Ok(messages.iter().filter_map(|(name, message)| example(*name, message)).collect())
+}
+
+const PLACE: Position = Position { epoch: Epoch(0x0019_aa3f_0c2d), offset: 1_042 };
+
+fn published() -> TopicAnswer {
+    TopicAnswer { position: Some(PLACE), ..TopicAnswer::default() }
+}
+
+fn subscribed() -> TopicAnswer {
+    TopicAnswer { subscription: Some(1), position: Some(PLACE), missed: false }
+}
+
+fn topic_message() -> Result<TopicMessage, InvalidId> {
+    Ok(TopicMessage {
+        subscription: 1,
+        topic: "truck/0001/temperature".parse()?,
+        data: json(r#"{"celsius":4.5}"#),
+        at: NOW,
+        epoch: Some(PLACE.epoch),
+        offset: Some(PLACE.offset + 1),
+        retained: false,
+    })
 }
 
 fn comes() -> HelpTold {

@@ -1,6 +1,6 @@
 use utoipa::ToSchema;
 
-use super::Shape;
+use super::{Shape, topics};
 use crate::model::{
     event::Position,
     ids::{Code, HelpId, IdempotencyKey, VisitorId},
@@ -46,6 +46,9 @@ impl AgentKind {
             Self::DeclineHelp => Shape::of::<HelpFields>(
                 r#"{"type":"declinehelp","request":10,"visitorid":"ada","help":"0190163d8694739b8a8c1e7ee7a2b3c6"}"#,
             ),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }

@@ -1,6 +1,6 @@
 use utoipa::ToSchema;
 
-use super::Shape;
+use super::{Shape, topics};
 use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
@@ -76,6 +76,9 @@ impl VisitorKind {
                 r#"{"type":"askhelp","request":20,"text":"Which size fits a narrow hall?"}"#,
             ),
             Self::CancelHelp => Shape::bare(r#"{"type":"cancelhelp","request":21}"#),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }

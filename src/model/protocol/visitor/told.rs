@@ -11,6 +11,7 @@ use crate::{
         help::HelpTold,
         ids::{Code, SessionId, SignalId, VisitorId},
         json::Json,
+        topic::{TopicAnswer, TopicMessage},
     },
 };
 
@@ -102,6 +103,13 @@ pub enum ToVisitor {
     Focus,
     /// This socket lost the focus.
     Blur,
+    /// A message of a topic.
+    TopicMessage(TopicMessage),
+    /// Messages for a subscription are lost: it could not be given all that was published while it caught up.
+    Missed {
+        /// Which subscription.
+        subscription: u32,
+    },
     /// A request is done.
     Ok(Box<VisitorOk>),
 }
@@ -143,6 +151,10 @@ pub struct VisitorOk {
     #[serde(flatten)]
     #[schema(inline)]
     pub entered: Option<Entered>,
+    /// After a message about topics.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub topics: Option<TopicAnswer>,
 }
 
 impl ToVisitor {

@@ -1,0 +1,241 @@
+//! One who publishes and subscribes: a socket, or whoever calls by HTTP.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    handle::{Seat, Topics},
+    record::{Command, GroupTopics, Publication, Reply, Sender},
+    subscription::Subscription,
+};
+use crate::{
+    model::{
+        error::{ErrorCode, Problem},
+        ids::{GroupId, SocketId},
+        topic::{Message, Position, PublishWish, Rights, SubscribeWish},
+    },
+    store::{Applied, Engine as _, Expect, Refusal},
+    telemetry::labels::Limited,
+};
+
+/// A subscription that is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subscribed {
+    /// Its number on the socket.
+    pub id: u32,
+    /// The place behind which its messages stand; retained values stand before.
+    pub position: Position,
+    /// Whether messages since the place that he knew are lost.
+    pub missed: bool,
+}
+
+/// One who publishes and subscribes. His subscriptions end when he is dropped.
+pub struct Client {
+    topics: Topics,
+    group: GroupId,
+    number: u64,
+    seat: Arc<Seat>,
+    rights: Rights,
+    subscriptions: Arc<Mutex<Subscriptions>>,
+}
+
+#[derive(Default)]
+struct Subscriptions {
+    last: u32,
+    by_id: HashMap<u32, Arc<Subscription>>,
+}
+
+impl Client {
+    pub(super) fn new(
+        topics: Topics,
+        group: GroupId,
+        socket: Option<SocketId>,
+        rights: Rights,
+    ) -> Self {
+        let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
+        let seat = Arc::new(Seat { socket, under_way: 0.into() });
+        topics.shared.seats.insert(number, Arc::clone(&seat));
+        Self { topics, group, number, seat, rights, subscriptions: Arc::default() }
+    }
+
+    /// He may do this from now on. Subscriptions that are not covered any more end, and he is told.
+    pub fn change_rights(&mut self, rights: Rights) {
+        self.rights = rights;
+        let lost: Vec<_> = {
+            let subscriptions = self.subscriptions.lock();
+            let all = subscriptions.by_id.values();
+            all.filter(|one| self.rights.require_subscribe(&one.filter).is_err()).cloned().collect()
+        };
+        for subscription in lost {
+            self.unsubscribe(subscription.id);
+            self.topics.shared.hub.post.unsubscribed(subscription.socket, subscription.id);
+        }
+    }
+
+    /// Publishes. `answer` gets the message's place, if it is kept, before anybody gets the message.
+    pub fn publish(
+        &self,
+        wish: PublishWish,
+        answer: impl FnOnce(Result<Option<Position>, Problem>) + Send + 'static,
+    ) {
+        if let Err(problem) = self.try_publish(wish, answer) {
+            let (answer, problem) = problem;
+            answer(Err(problem));
+        }
+    }
+
+    fn try_publish<A: FnOnce(Result<Option<Position>, Problem>) + Send + 'static>(
+        &self,
+        wish: PublishWish,
+        answer: A,
+    ) -> Result<(), (A, Problem)> {
+        let hub = &self.topics.shared.hub;
+        let now = self.topics.shared.clock.now();
+        let checked = self.check(&wish).and_then(|()| hub.group(&self.group));
+        let group = match checked.and_then(|group| hub.admit(group, now).map(|()| group)) {
+            Ok(group) => group,
+            Err(problem) => return Err((answer, problem)),
+        };
+        let PublishWish { topic, data, retain, expiry_ms } = wish;
+        let is_kept = retain || group.rules.history > 0;
+        // What is not kept goes its own way, unless it would overtake what is.
+        if !is_kept && self.seat.under_way.load(Ordering::Acquire) == 0 {
+            answer(Ok(None));
+            let message = Message { topic, data, at: now, position: None };
+            hub.publish(group, &message, self.seat.socket);
+            return Ok(());
+        }
+        self.seat.under_way.fetch_add(1, Ordering::Release);
+        let from = Sender { node: self.topics.shared.node, client: self.number };
+        let publication = Publication { topic, data, retain, expiry_ms, from };
+        let (seat, metrics) = (Arc::clone(&self.seat), hub.metrics.clone());
+        let sink = Box::new(move |applied: Result<Applied<Reply>, Refusal>| {
+            let reply = applied.map_err(Problem::from).and_then(|applied| applied.reply);
+            if let Err(problem) = &reply {
+                // Nothing of it will be delivered.
+                seat.under_way.fetch_sub(1, Ordering::Release);
+                if problem.code == ErrorCode::TooMany {
+                    metrics.limited.of(Limited::Retained).inc();
+                }
+            }
+            answer(reply.map(|position| is_kept.then_some(position)));
+        });
+        let command = Command::Publish(Box::new(publication));
+        self.topics.engine.submit(self.group.clone(), Expect::Any, command, sink);
+        Ok(())
+    }
+
+    fn check(&self, wish: &PublishWish) -> Result<(), Problem> {
+        self.rights.require_publish(&wish.topic)?;
+        let hub = &self.topics.shared.hub;
+        let most = hub.limits.payload_bytes;
+        if wish.data.text().len() > most {
+            hub.metrics.limited.of(Limited::TopicPayload).inc();
+            let problem = Problem::field("data", format!("must have at most {most} bytes"));
+            return Err(Problem { code: ErrorCode::TooLarge, ..problem });
+        }
+        Ok(())
+    }
+
+    /// Subscribes. `answer` gets the subscription before its first message comes.
+    pub fn subscribe(
+        &self,
+        wish: SubscribeWish,
+        answer: impl FnOnce(Result<Subscribed, Problem>) + Send + 'static,
+    ) {
+        let subscription = match self.begin(&wish) {
+            Ok(subscription) => subscription,
+            Err(problem) => return answer(Err(problem)),
+        };
+        let group = self.topics.shared.hub.group(&self.group);
+        let keeps = group.is_ok_and(|group| group.rules.history > 0);
+        let SubscribeWish { resume, retained, .. } = wish;
+        let (topics, reader) = (self.topics.clone(), Arc::clone(&subscription));
+        let look = move |record: &GroupTopics| {
+            let (reading, anew) = match resume {
+                Some(position) => record.resume(position),
+                None => (record.begin(retained), false),
+            };
+            let page = topics.page_of(&reader, reading)(record);
+            (record.start_of(reading), anew, page)
+        };
+        let (topics, of) = (self.topics.clone(), self.group.clone());
+        let all = Arc::clone(&self.subscriptions);
+        self.topics.read(self.group.clone(), look, move |looked| match looked {
+            Ok((position, anew, mut page)) => {
+                let missed = resume.is_some() && (anew || !keeps || page.missed);
+                // Told in the answer.
+                page.missed = false;
+                answer(Ok(Subscribed { id: subscription.id, position, missed }));
+                topics.begun(&of, &subscription, resume.map(|_| missed));
+                topics.give(&of, &subscription, page);
+            }
+            Err(problem) => {
+                end(&topics, &of, &all, subscription.id);
+                answer(Err(problem));
+            }
+        });
+    }
+
+    fn begin(&self, wish: &SubscribeWish) -> Result<Arc<Subscription>, Problem> {
+        self.rights.require_subscribe(&wish.filter)?;
+        let hub = &self.topics.shared.hub;
+        let Some(socket) = self.seat.socket else {
+            return Err(Problem::new(ErrorCode::BadRequest, "only a socket can subscribe"));
+        };
+        let mut subscriptions = self.subscriptions.lock();
+        let most = hub.limits.per_socket;
+        if subscriptions.by_id.len() >= most {
+            hub.metrics.limited.of(Limited::Subscription).inc();
+            let sentence = format!("a socket may have {most} subscriptions");
+            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        }
+        hub.reserve(hub.group(&self.group)?)?;
+        subscriptions.last += 1;
+        let id = subscriptions.last;
+        let filter = wish.filter.clone();
+        let subscription =
+            Arc::new(Subscription::new(id, socket, filter, wish.no_local, wish.latest));
+        subscriptions.by_id.insert(id, Arc::clone(&subscription));
+        Ok(subscription)
+    }
+
+    /// Ends a subscription; one that there is not is none after that either.
+    pub fn unsubscribe(&self, id: u32) {
+        end(&self.topics, &self.group, &self.subscriptions, id);
+    }
+
+    /// The socket has written something: who waits for room may go on.
+    pub fn written(&self) {
+        let waiting: Vec<_> = {
+            let subscriptions = self.subscriptions.lock();
+            subscriptions.by_id.values().filter(|one| one.is_waiting()).cloned().collect()
+        };
+        for subscription in waiting {
+            self.topics.go_on(&self.group, &subscription);
+        }
+    }
+}
+
+fn end(topics: &Topics, group: &GroupId, all: &Mutex<Subscriptions>, id: u32) {
+    let subscription = all.lock().by_id.remove(&id);
+    if let (Some(subscription), Ok(group)) = (subscription, topics.shared.hub.group(group)) {
+        topics.shared.hub.leave(group, &subscription);
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let subscriptions = std::mem::take(&mut self.subscriptions.lock().by_id);
+        if let Ok(group) = self.topics.shared.hub.group(&self.group) {
+            for subscription in subscriptions.values() {
+                self.topics.shared.hub.leave(group, subscription);
+            }
+        }
+        self.topics.shared.seats.remove(&self.number);
+    }
+}

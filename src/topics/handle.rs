@@ -1,0 +1,299 @@
+//! The handle to topics: what sockets and HTTP call.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use dashmap::DashMap;
+
+use super::{
+    client::Client,
+    hub::{Hub, HubLimits, Post},
+    record::{
+        Command, Effect, GroupRules, GroupTopics, KeepLimits, Page, Reading, RetainedPage, Rules,
+    },
+    subscription::Subscription,
+};
+use crate::{
+    clock::Clock,
+    model::{
+        close::CloseCode,
+        error::Problem,
+        ids::{GroupId, NodeId, SocketId},
+        topic::{Position, Rights, Topic, TopicFilter},
+    },
+    store::{Afterwards, Deliver, Engine, Expect, Refusal, memory::MemoryEngine},
+    telemetry::Metrics,
+};
+
+/// The engine that keeps messages.
+pub type TopicEngine = MemoryEngine<GroupTopics>;
+
+/// What topics need to start.
+pub struct Options {
+    /// This node and its incarnation.
+    pub node: NodeId,
+    /// How many shards: one a worker.
+    pub shards: usize,
+    /// Each group's wishes.
+    pub groups: HashMap<GroupId, GroupRules>,
+    /// How much may be kept.
+    pub keep: KeepLimits,
+    /// How much may be published and subscribed.
+    pub limits: HubLimits,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Topics {
+    pub(super) engine: TopicEngine,
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) node: NodeId,
+    pub(super) hub: Hub,
+    pub(super) clock: Clock,
+    /// Those who publish now, by number.
+    pub(super) seats: DashMap<u64, Arc<Seat>>,
+    pub(super) next: AtomicU64,
+}
+
+/// One who publishes.
+pub(super) struct Seat {
+    /// His socket, if he has one.
+    pub(super) socket: Option<SocketId>,
+    /// Messages of his that the engine has and that are not delivered yet.
+    pub(super) under_way: AtomicUsize,
+}
+
+/// What one reads of what is kept.
+#[derive(Clone, Debug)]
+pub struct HistoryWish {
+    /// Of which topics.
+    pub filter: TopicFilter,
+    /// Behind which place; `None` for all that is kept.
+    pub after: Option<Position>,
+    /// At most so many messages.
+    pub most: usize,
+}
+
+impl Topics {
+    /// Topics of which nothing is kept yet.
+    #[must_use]
+    pub fn new(options: Options, post: Arc<dyn Post>, metrics: Metrics) -> Self {
+        let Options { node, shards, groups, keep, limits, clock } = options;
+        let most = groups.len();
+        let rules = Rules { groups: groups.clone(), limits: keep, nothing: GroupRules::default() };
+        let shared = Arc::new(Shared {
+            node,
+            hub: Hub::new(groups, limits, post, metrics),
+            clock: clock.clone(),
+            seats: DashMap::new(),
+            next: AtomicU64::new(1),
+        });
+        let deliver = TopicDelivery(Arc::clone(&shared));
+        // One record a group: however they fall, a shard has room for all.
+        let most = most.max(1) * shards.max(1);
+        Self { engine: MemoryEngine::new(shards, most, rules, clock, deliver), shared }
+    }
+
+    /// The engine, for those who keep it going.
+    #[must_use]
+    pub fn engine(&self) -> &TopicEngine {
+        &self.engine
+    }
+
+    /// One who may do what `rights` say, until he is dropped; on a socket, if he is to subscribe.
+    #[must_use]
+    pub fn client(&self, group: GroupId, socket: Option<SocketId>, rights: Rights) -> Client {
+        Client::new(self.clone(), group, socket, rights)
+    }
+
+    /// Reads retained values in the order of their topics, behind the topic `after`.
+    pub fn retained(
+        &self,
+        group: GroupId,
+        filter: TopicFilter,
+        after: Option<Topic>,
+        most: usize,
+        answer: impl FnOnce(Result<RetainedPage, Problem>) + Send + 'static,
+    ) {
+        self.read(group, move |record| record.retained(&filter, after.as_ref(), most), answer);
+    }
+
+    /// Reads what is kept behind a place, in the order in which it was published. With whether something is missing there.
+    pub fn history(
+        &self,
+        group: GroupId,
+        wish: HistoryWish,
+        answer: impl FnOnce(Result<Page, Problem>) + Send + 'static,
+    ) {
+        let HistoryWish { filter, after, most } = wish;
+        let keeps = self.shared.hub.group(&group).is_ok_and(|group| group.rules.history > 0);
+        let look = move |record: &GroupTopics| {
+            let place = after.unwrap_or(Position { offset: 0, ..record.position() });
+            let (reading, anew) = record.resume(place);
+            let mut page = record.page(&filter, reading, usize::MAX, most);
+            page.missed = after.is_some() && (page.missed || anew || !keeps);
+            page
+        };
+        self.read(group, look, answer);
+    }
+
+    /// Gives what `look` says of a group's record, which is begun where there is none. Nothing is published between the
+    /// look and `answer`.
+    pub(super) fn read<T: Send + 'static>(
+        &self,
+        group: GroupId,
+        look: impl FnOnce(&GroupTopics) -> T + Send + 'static,
+        answer: impl FnOnce(Result<T, Problem>) + Send + 'static,
+    ) {
+        let (again, of) = (self.clone(), group.clone());
+        let reader = Box::new(move |record: Result<Option<&GroupTopics>, Refusal>| -> Afterwards {
+            match record {
+                Ok(Some(record)) => {
+                    let looked = look(record);
+                    Box::new(move || answer(Ok(looked)))
+                }
+                Ok(None) => Box::new(move || again.open(of, look, answer)),
+                Err(refusal) => Box::new(move || answer(Err(refusal.into()))),
+            }
+        });
+        self.engine.read(group, reader);
+    }
+
+    fn open<T: Send + 'static>(
+        &self,
+        group: GroupId,
+        look: impl FnOnce(&GroupTopics) -> T + Send + 'static,
+        answer: impl FnOnce(Result<T, Problem>) + Send + 'static,
+    ) {
+        let (again, of) = (self.clone(), group.clone());
+        let sink = Box::new(move |opened: Result<_, Refusal>| match opened {
+            Ok(_) => again.read(of, look, answer),
+            Err(refusal) => answer(Err(refusal.into())),
+        });
+        self.engine.submit(group, Expect::Any, Command::Open, sink);
+    }
+
+    /// Brings the figures that are states, not counts, up to date.
+    pub fn refresh_metrics(&self, metrics: &Metrics) {
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let (mut retained, mut kept, mut bytes) = (0, 0, 0);
+        self.engine.for_each(|_, record| {
+            let (messages, held) = record.kept();
+            (retained, kept, bytes) =
+                (retained + record.retained_topics(), kept + messages, bytes + held);
+        });
+        metrics.topics_retained.set(gauge(retained));
+        metrics.topic_messages_kept.set(gauge(kept));
+        metrics.topic_bytes_kept.set(gauge(bytes));
+        metrics.topic_subscriptions.set(gauge(self.shared.hub.subscriptions()));
+    }
+
+    /// Reads on for a subscription that waits, if its socket has room.
+    pub(super) fn go_on(&self, group: &GroupId, subscription: &Arc<Subscription>) {
+        if !subscription.is_waiting() || !self.shared.hub.post.has_room(subscription.socket) {
+            return;
+        }
+        let Some(reading) = subscription.take_waiting() else { return };
+        let (topics, of, reader) = (self.clone(), group.clone(), Arc::clone(subscription));
+        let look = self.page_of(subscription, reading);
+        self.read(group.clone(), look, move |page| match page {
+            Ok(page) => topics.give(&of, &reader, page),
+            Err(_) => topics.shared.hub.post.close(reader.socket, CloseCode::Unready),
+        });
+    }
+
+    /// A subscription is in force from now on; of one who came back, with whether he missed something.
+    pub(super) fn begun(
+        &self,
+        group: &GroupId,
+        subscription: &Arc<Subscription>,
+        resumed: Option<bool>,
+    ) {
+        let hub = &self.shared.hub;
+        resumed.into_iter().for_each(|missed| hub.count_resumed(missed));
+        if let Ok(group) = hub.group(group) {
+            hub.enter(group, subscription);
+        }
+    }
+
+    /// Looks at the next page of a subscription.
+    pub(super) fn page_of(
+        &self,
+        subscription: &Arc<Subscription>,
+        reading: Reading,
+    ) -> impl FnOnce(&GroupTopics) -> Page + Send + use<> {
+        let (most_bytes, reader) = (self.shared.hub.limits.page_bytes, Arc::clone(subscription));
+        move |record| record.page(&reader.filter, reading, most_bytes, PAGE_MESSAGES)
+    }
+
+    /// Hands a page over, and tells what is missing before it; with the last one the subscription is live. Called before
+    /// anything is published behind the page.
+    pub(super) fn give(&self, group: &GroupId, subscription: &Arc<Subscription>, page: Page) {
+        let hub = &self.shared.hub;
+        let Ok(of) = hub.group(group) else { return };
+        if subscription.is_over() {
+            return;
+        }
+        if page.missed {
+            hub.missed(subscription);
+        }
+        for (message, retained) in &page.messages {
+            hub.hand_over(of, subscription, message, *retained);
+        }
+        match page.more {
+            Some(reading) => {
+                subscription.wait(reading);
+                // What was handed over may have left already: then nobody else calls.
+                self.go_on(group, subscription);
+            }
+            None => subscription.go_live(page.position.offset),
+        }
+    }
+}
+
+/// Most messages that are read at once for one who comes back.
+const PAGE_MESSAGES: usize = 512;
+
+/// Hands on what was published.
+struct TopicDelivery(Arc<Shared>);
+
+/// The message of this seat is delivered, however that ended.
+struct Delivered(Option<Arc<Seat>>);
+
+impl Drop for Delivered {
+    fn drop(&mut self) {
+        if let Some(seat) = &self.0 {
+            seat.under_way.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+impl Deliver<GroupTopics, TopicEngine> for TopicDelivery {
+    fn deliver(&self, _: &TopicEngine, key: &GroupId, effects: &mut Vec<Effect>) {
+        let Shared { node, hub, seats, .. } = &*self.0;
+        let Ok(group) = hub.group(key) else { return };
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Published { message, from } => {
+                    let is_ours = from.node == *node;
+                    let seat =
+                        is_ours.then(|| seats.get(&from.client).map(|seat| Arc::clone(&seat)));
+                    let delivered = Delivered(seat.flatten());
+                    let socket = delivered.0.as_ref().and_then(|seat| seat.socket);
+                    hub.publish(group, &message, socket);
+                }
+                Effect::Lost => hub.lost(group),
+            }
+        }
+    }
+}

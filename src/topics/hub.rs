@@ -1,0 +1,227 @@
+//! The subscriptions of this node, by group, and how messages get to them.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::{record::GroupRules, subscription::Subscription, trie::Trie};
+use crate::{
+    clock::Timestamp,
+    limits::{Pace, Rate},
+    model::{
+        close::CloseCode,
+        error::{ErrorCode, Problem},
+        ids::{GroupId, SocketId},
+        topic::Message,
+    },
+    telemetry::{
+        Metrics,
+        labels::{Limited, Resumed},
+    },
+};
+
+/// Marks a key of ours, which is a hash, off from those that are counted from zero.
+const HASHED: u64 = 1 << 63;
+
+/// A socket that a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The socket.
+    pub socket: SocketId,
+    /// If only the newest unsent message counts: of those with this key.
+    pub latest: Option<u64>,
+}
+
+/// Where messages leave for the sockets of this node. None of these waits.
+pub trait Post: Send + Sync {
+    /// The same text to all of these; encoded once.
+    fn message(&self, to: &[Target], text: &str);
+    /// Messages for this subscription are lost.
+    fn missed(&self, to: SocketId, subscription: u32);
+    /// The subscription ended without the client's asking.
+    fn unsubscribed(&self, to: SocketId, subscription: u32);
+    /// Whether the socket has read most of what it was sent.
+    fn has_room(&self, to: SocketId) -> bool;
+    /// The socket cannot be served; it is to come back.
+    fn close(&self, to: SocketId, code: CloseCode);
+}
+
+/// How much a group, and each of its sockets, may do.
+#[derive(Clone, Copy, Debug)]
+pub struct HubLimits {
+    /// Subscriptions of one socket.
+    pub per_socket: usize,
+    /// Subscriptions of all sockets of a group, on this node.
+    pub per_group: usize,
+    /// Messages that all of a group publish, on this node.
+    pub publishes: Rate,
+    /// Bytes of one message's data.
+    pub payload_bytes: usize,
+    /// Bytes of messages that are read at once for one who comes back.
+    pub page_bytes: usize,
+}
+
+/// One group's subscriptions.
+pub struct GroupHub {
+    /// What the group wants kept.
+    pub rules: GroupRules,
+    trie: RwLock<Trie<Arc<Subscription>>>,
+    /// Those that are in force, and those that will be.
+    reserved: AtomicUsize,
+    pace: Mutex<Pace>,
+}
+
+/// All groups' subscriptions. The groups are those of the settings, so that finding one takes no lock.
+pub struct Hub {
+    groups: HashMap<GroupId, GroupHub>,
+    pub(super) limits: HubLimits,
+    pub(super) post: Arc<dyn Post>,
+    pub(super) metrics: Metrics,
+    hasher: RandomState,
+}
+
+impl Hub {
+    /// Nobody has subscribed.
+    #[must_use]
+    pub fn new(
+        groups: HashMap<GroupId, GroupRules>,
+        limits: HubLimits,
+        post: Arc<dyn Post>,
+        metrics: Metrics,
+    ) -> Self {
+        let group = |(id, rules)| {
+            let (trie, reserved, pace) = (RwLock::default(), AtomicUsize::new(0), Mutex::default());
+            (id, GroupHub { rules, trie, reserved, pace })
+        };
+        let groups = groups.into_iter().map(group).collect();
+        Self { groups, limits, post, metrics, hasher: RandomState::new() }
+    }
+
+    /// A group's subscriptions.
+    ///
+    /// # Errors
+    /// `group` when there is no such group.
+    pub fn group(&self, group: &GroupId) -> Result<&GroupHub, Problem> {
+        let missing = || Problem::new(ErrorCode::Group, "there is no such group");
+        self.groups.get(group).ok_or_else(missing)
+    }
+
+    /// How many subscriptions there are.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.groups.values().map(|group| group.reserved.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Counts one message of the group, unless it is one too many.
+    ///
+    /// # Errors
+    /// `ratelimited`, with the time to wait.
+    pub(super) fn admit(&self, group: &GroupHub, now: Timestamp) -> Result<(), Problem> {
+        group.pace.lock().take(&self.limits.publishes, 1, now).map_err(|retry_ms| {
+            self.metrics.limited.of(Limited::Publish).inc();
+            let sentence = "the group publishes too fast";
+            Problem::new(ErrorCode::RateLimited, sentence).retry_in(retry_ms)
+        })
+    }
+
+    /// Counts one subscription more, unless it is one too many.
+    ///
+    /// # Errors
+    /// `toomany`.
+    pub(super) fn reserve(&self, group: &GroupHub) -> Result<(), Problem> {
+        let most = self.limits.per_group;
+        let taken = group.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reserved| {
+            (reserved < most).then_some(reserved + 1)
+        });
+        if taken.is_err() {
+            self.metrics.limited.of(Limited::Subscription).inc();
+            let sentence = format!("a group may have {most} subscriptions");
+            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        }
+        Ok(())
+    }
+
+    /// Puts a reserved subscription in force, unless it has ended meanwhile.
+    pub(super) fn enter(&self, group: &GroupHub, subscription: &Arc<Subscription>) {
+        subscription
+            .enter(|| group.trie.write().insert(&subscription.filter, Arc::clone(subscription)));
+    }
+
+    /// Ends a subscription, and its reservation.
+    pub(super) fn leave(&self, group: &GroupHub, subscription: &Subscription) {
+        if let Some(place) = subscription.end() {
+            group.trie.write().remove(place);
+        }
+        group.reserved.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Hands a message that was just published to all who subscribed: once for each subscription, encoded once for each
+    /// number of a subscription, which are small and the same on most sockets.
+    pub(super) fn publish(&self, group: &GroupHub, message: &Message, from: Option<SocketId>) {
+        self.metrics.topic_messages.inc();
+        let latest = group.rules.is_latest(&message.topic);
+        let mut targets: Vec<(u32, Target)> = Vec::new();
+        group.trie.read().matches(&message.topic, |subscription| {
+            if subscription.takes(message, from) {
+                targets.push((subscription.id, self.target(subscription, message, latest)));
+            }
+        });
+        if targets.is_empty() {
+            return;
+        }
+        self.metrics.topic_deliveries.inc_by(targets.len() as u64);
+        targets.sort_unstable_by_key(|(id, _)| *id);
+        let shared = message.shared_text(false);
+        for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((id, _)) = same.first() else { continue };
+            let to: Vec<Target> = same.iter().map(|(_, target)| *target).collect();
+            self.post.message(&to, &Message::text_for(*id, &shared));
+        }
+    }
+
+    /// Hands a message that was kept to one who reads it now.
+    pub(super) fn hand_over(
+        &self,
+        group: &GroupHub,
+        subscription: &Subscription,
+        message: &Message,
+        retained: bool,
+    ) {
+        let latest = group.rules.is_latest(&message.topic);
+        let target = self.target(subscription, message, latest);
+        let text = Message::text_for(subscription.id, &message.shared_text(retained));
+        self.metrics.topic_deliveries.inc();
+        self.post.message(&[target], &text);
+    }
+
+    /// A group's row of offsets was lost: all who subscribed may have missed something, and go on with the new one.
+    pub(super) fn lost(&self, group: &GroupHub) {
+        for subscription in group.trie.read().values() {
+            subscription.take_waiting();
+            subscription.go_live(0);
+            self.missed(subscription);
+        }
+    }
+
+    /// Somebody came back.
+    pub(super) fn count_resumed(&self, missed: bool) {
+        self.metrics.topic_resumes.of(if missed { Resumed::Missed } else { Resumed::Whole }).inc();
+    }
+
+    pub(super) fn missed(&self, subscription: &Subscription) {
+        self.metrics.topic_gaps.inc();
+        self.post.missed(subscription.socket, subscription.id);
+    }
+
+    fn target(&self, subscription: &Subscription, message: &Message, latest: bool) -> Target {
+        let key = || self.hasher.hash_one((subscription.id, &message.topic)) | HASHED;
+        Target { socket: subscription.socket, latest: (latest || subscription.latest).then(key) }
+    }
+}

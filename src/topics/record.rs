@@ -1,0 +1,454 @@
+//! What is kept of a group's messages: the retained value of each topic, and the last ones of each, for who comes back.
+//!
+//! All messages of a group that are kept stand in one row, numbered by their *offset*; so one position says what a reader
+//! knows, whichever topics his filter chooses. A message stays in the row while it is in its topic's history or is its
+//! retained value. Of what left, each topic remembers the newest offset: a reader who was cut off before it is told that he
+//! missed something, and only if it was meant for him.
+
+mod read;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    read::{Page, Reading, RetainedPage},
+    rules::{GroupRules, KeepLimits, Rules},
+};
+use crate::{
+    clock::Timestamp,
+    model::{
+        error::{ErrorCode, Problem},
+        ids::{GroupId, NodeId},
+        json::Json,
+        topic::{Epoch, Message, Position, Topic},
+    },
+    store::Record,
+};
+
+/// What a kept message costs beside its text: its places in the row and in the indexes.
+const MESSAGE_COST: usize = 256;
+
+/// A message that somebody publishes, and who.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Where to.
+    pub topic: Topic,
+    /// Any JSON.
+    pub data: Json,
+    /// Whether it becomes the topic's retained value; `null` then takes the value away.
+    pub retain: bool,
+    /// How long it is worth anything, in ms.
+    pub expiry_ms: Option<u64>,
+    /// Who publishes it.
+    pub from: Sender,
+}
+
+/// A publisher: a number of its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sender {
+    /// The node.
+    pub node: NodeId,
+    /// The number there.
+    pub client: u64,
+}
+
+/// What can happen to a group's messages.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Somebody publishes.
+    Publish(Box<Publication>),
+    /// Somebody wants a position to read from.
+    Open,
+    /// Time passed.
+    Tick,
+}
+
+/// The answer: where the message stands, or the end of the row.
+pub type Reply = Result<Position, Problem>;
+
+/// What follows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Effect {
+    /// To all who subscribed.
+    Published {
+        /// What.
+        message: Arc<Message>,
+        /// By whom.
+        from: Sender,
+    },
+    /// What was kept is lost, and a new row begins.
+    Lost,
+}
+
+/// What is kept of a group's messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
+pub struct GroupTopics {
+    epoch: Epoch,
+    last: u64,
+    /// Of topics that are not remembered any more, the newest offset that left.
+    forgotten: u64,
+    row: BTreeMap<u64, Kept>,
+    topics: BTreeMap<Topic, Standing>,
+    /// Offsets of messages that are in their topic's history, and their bytes.
+    history: BTreeSet<u64>,
+    history_bytes: usize,
+    /// Offsets of retained values, and their bytes.
+    retained: BTreeSet<u64>,
+    retained_bytes: usize,
+    expiries: BTreeSet<(Timestamp, u64)>,
+    /// Topics of which nothing is kept, by the newest offset that left.
+    idle: BTreeMap<u64, Topic>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Kept {
+    message: Arc<Message>,
+    /// Until when it is in its topic's history.
+    history: Option<Timestamp>,
+    /// Until when it is the retained value.
+    retained: Option<Timestamp>,
+    /// Whether it only counts as long as there is no newer one of its topic.
+    latest: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    history: VecDeque<u64>,
+    retained: Option<u64>,
+    /// The newest offset that left.
+    dropped: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    epoch: Epoch,
+    last: u64,
+    forgotten: u64,
+    row: Vec<Kept>,
+    dropped: BTreeMap<Topic, u64>,
+}
+
+impl From<GroupTopics> for Saved {
+    fn from(topics: GroupTopics) -> Self {
+        let dropped = topics.topics.into_iter().map(|(topic, standing)| (topic, standing.dropped));
+        Self {
+            epoch: topics.epoch,
+            last: topics.last,
+            forgotten: topics.forgotten,
+            row: topics.row.into_values().collect(),
+            dropped: dropped.filter(|(_, dropped)| *dropped > 0).collect(),
+        }
+    }
+}
+
+impl From<Saved> for GroupTopics {
+    fn from(saved: Saved) -> Self {
+        let mut topics =
+            Self { last: saved.last, forgotten: saved.forgotten, ..Self::new(saved.epoch) };
+        for (topic, dropped) in saved.dropped {
+            topics.idle.insert(dropped, topic.clone());
+            topics.topics.insert(topic, Standing { dropped, ..Standing::default() });
+        }
+        saved.row.into_iter().for_each(|kept| topics.keep(kept));
+        topics
+    }
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.message.data.text().len() + self.message.topic.as_str().len() + MESSAGE_COST
+    }
+
+    fn offset(&self) -> u64 {
+        self.message.position.map_or(0, |position| position.offset)
+    }
+}
+
+impl GroupTopics {
+    fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            last: 0,
+            forgotten: 0,
+            row: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            history: BTreeSet::new(),
+            history_bytes: 0,
+            retained: BTreeSet::new(),
+            retained_bytes: 0,
+            expiries: BTreeSet::new(),
+            idle: BTreeMap::new(),
+        }
+    }
+
+    /// The end of the row.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position { epoch: self.epoch, offset: self.last }
+    }
+
+    /// How many topics have a retained value.
+    #[must_use]
+    pub fn retained_topics(&self) -> usize {
+        self.retained.len()
+    }
+
+    /// How many messages are kept, and their bytes.
+    #[must_use]
+    pub fn kept(&self) -> (usize, usize) {
+        (self.row.len(), self.history_bytes + self.retained_bytes)
+    }
+
+    fn publish(
+        &mut self,
+        publication: Publication,
+        now: Timestamp,
+        group: &GroupRules,
+        limits: &KeepLimits,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        let Publication { topic, data, retain, expiry_ms, from } = publication;
+        let latest = group.is_latest(&topic);
+        let clears = retain && data.text() == "null";
+        let life = |longest: u64| now + expiry_ms.map_or(longest, |expiry| expiry.min(longest));
+        let most = if latest { group.history.min(1) } else { group.history };
+        let mut kept = Kept {
+            message: Arc::new(Message { topic, data, at: now, position: None }),
+            history: (most > 0).then(|| life(group.history_ms)),
+            retained: (retain && !clears).then(|| life(limits.retained_ms)),
+            latest,
+        };
+        if kept.retained.is_some() {
+            self.check_room(&kept, limits)?;
+        }
+        let topic = kept.message.topic.clone();
+        if kept.history.is_some() || retain {
+            self.last += 1;
+            Arc::make_mut(&mut kept.message).position = Some(self.position());
+        }
+        effects.push(Effect::Published { message: Arc::clone(&kept.message), from });
+        if kept.history.is_some() || kept.retained.is_some() {
+            self.keep(kept);
+        }
+        // What is dropped is dropped last, so that a command that fails half-way has only added.
+        if clears {
+            let old = self.topics.get(&topic).and_then(|standing| standing.retained);
+            old.into_iter().for_each(|old| self.end_retained(old));
+        }
+        while self.topics.get(&topic).is_some_and(|standing| standing.history.len() > most) {
+            let oldest = self.topics.get(&topic).and_then(|standing| standing.history.front());
+            let Some(oldest) = oldest.copied() else { break };
+            self.end_history(oldest);
+        }
+        while self.history_bytes > limits.history_bytes {
+            let Some(oldest) = self.history.first().copied() else { break };
+            self.end_history(oldest);
+        }
+        while self.idle.len() > limits.topics {
+            let Some((dropped, topic)) = self.idle.pop_first() else { break };
+            self.forgotten = self.forgotten.max(dropped);
+            self.topics.remove(&topic);
+        }
+        Ok(self.position())
+    }
+
+    /// Whether there is room for one more retained value.
+    fn check_room(&self, kept: &Kept, limits: &KeepLimits) -> Result<(), Problem> {
+        let standing = self.topics.get(&kept.message.topic);
+        let old = standing.and_then(|standing| self.row.get(&standing.retained?));
+        let topics = self.retained.len() + usize::from(old.is_none());
+        if topics > limits.topics {
+            let sentence =
+                format!("a group may have {} topics with a retained value", limits.topics);
+            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        }
+        let bytes = self.retained_bytes + kept.bytes() - old.map_or(0, Kept::bytes);
+        if bytes > limits.retained_bytes {
+            let most = limits.retained_bytes;
+            let sentence = format!("a group's retained values may have {most} bytes in all");
+            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        }
+        Ok(())
+    }
+
+    /// Enters a message that has its offset in the row and all indexes. A retained value takes the place of the old one.
+    fn keep(&mut self, kept: Kept) {
+        let (offset, bytes) = (kept.offset(), kept.bytes());
+        let standing = self.topics.entry(kept.message.topic.clone()).or_default();
+        self.idle.remove(&standing.dropped);
+        let mut replaced = None;
+        if let Some(until) = kept.history {
+            standing.history.push_back(offset);
+            self.history.insert(offset);
+            self.history_bytes += bytes;
+            self.expiries.insert((until, offset));
+        }
+        if let Some(until) = kept.retained {
+            replaced = standing.retained.replace(offset);
+            self.retained.insert(offset);
+            self.retained_bytes += bytes;
+            self.expiries.insert((until, offset));
+        }
+        self.row.insert(offset, kept);
+        if let Some(old) = replaced {
+            self.leave_retained(old);
+        }
+    }
+
+    fn end_history(&mut self, offset: u64) {
+        let Some(kept) = self.row.get_mut(&offset) else { return };
+        let Some(until) = kept.history.take() else { return };
+        self.history_bytes -= kept.bytes();
+        if kept.retained != Some(until) {
+            self.expiries.remove(&(until, offset));
+        }
+        self.history.remove(&offset);
+        if let Some(standing) = self.topics.get_mut(&kept.message.topic) {
+            // Nearly always the first; a message with an expiry of its own may leave before those that are older.
+            if standing.history.front() == Some(&offset) {
+                standing.history.pop_front();
+            } else {
+                standing.history.retain(|other| *other != offset);
+            }
+        }
+        self.drop_unless_kept(offset);
+    }
+
+    fn end_retained(&mut self, offset: u64) {
+        if let Some(kept) = self.row.get(&offset)
+            && let Some(standing) = self.topics.get_mut(&kept.message.topic)
+            && standing.retained == Some(offset)
+        {
+            standing.retained = None;
+        }
+        self.leave_retained(offset);
+    }
+
+    fn leave_retained(&mut self, offset: u64) {
+        let Some(kept) = self.row.get_mut(&offset) else { return };
+        let Some(until) = kept.retained.take() else { return };
+        self.retained_bytes -= kept.bytes();
+        if kept.history != Some(until) {
+            self.expiries.remove(&(until, offset));
+        }
+        self.retained.remove(&offset);
+        self.drop_unless_kept(offset);
+    }
+
+    fn drop_unless_kept(&mut self, offset: u64) {
+        let is_kept = |kept: &Kept| kept.history.is_some() || kept.retained.is_some();
+        if self.row.get(&offset).is_none_or(is_kept) {
+            return;
+        }
+        let Some(kept) = self.row.remove(&offset) else { return };
+        let topic = &kept.message.topic;
+        let Some(standing) = self.topics.get_mut(topic) else { return };
+        // Of a state, older ones are no loss while there is a newer one.
+        let has_newer =
+            kept.latest && (standing.retained.max(standing.history.back().copied())) > Some(offset);
+        if !has_newer {
+            standing.dropped = standing.dropped.max(offset);
+        }
+        if standing.history.is_empty() && standing.retained.is_none() {
+            if standing.dropped > 0 {
+                self.idle.insert(standing.dropped, topic.clone());
+            } else {
+                self.topics.remove(topic);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Timestamp) {
+        while let Some((until, offset)) =
+            self.expiries.first().copied().filter(|(until, _)| *until <= now)
+        {
+            self.expiries.pop_first();
+            let Some(kept) = self.row.get(&offset) else { continue };
+            let (history, retained) = (kept.history == Some(until), kept.retained == Some(until));
+            if history {
+                self.end_history(offset);
+            }
+            if retained {
+                self.end_retained(offset);
+            }
+        }
+    }
+}
+
+impl Record for GroupTopics {
+    const KIND: &'static str = "topics";
+    type Key = GroupId;
+    type Command = Command;
+    type Reply = Reply;
+    type Effect = Effect;
+    type Rules = Rules;
+    type Checkpoint = u64;
+
+    fn vacant(_: &Rules, now: Timestamp) -> Self {
+        Self::new(Epoch(now.0))
+    }
+
+    fn apply(
+        &mut self,
+        group: &GroupId,
+        command: Command,
+        now: Timestamp,
+        rules: &Rules,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        self.expire(now);
+        match command {
+            Command::Publish(publication) => {
+                self.publish(*publication, now, rules.of(group), &rules.limits, effects)
+            }
+            Command::Open | Command::Tick => Ok(self.position()),
+        }
+    }
+
+    fn tick() -> Command {
+        Command::Tick
+    }
+
+    fn deadline(&self, _: &Rules) -> Option<Timestamp> {
+        self.expiries.first().map(|(until, _)| *until)
+    }
+
+    /// A row that was begun stays, however empty: readers hold positions in it.
+    fn is_vacant(&self, _: &Rules, _: Timestamp) -> bool {
+        false
+    }
+
+    fn checkpoint(&self) -> u64 {
+        self.last
+    }
+
+    /// Takes back what was added. What was dropped already counts as dropped: all readers who come back are told.
+    fn roll_back(&mut self, last: u64) {
+        let mut before = Self { last, forgotten: last, ..Self::new(self.epoch) };
+        std::mem::take(&mut self.row)
+            .into_values()
+            .filter(|kept| kept.offset() <= last)
+            .for_each(|kept| before.keep(kept));
+        *self = before;
+    }
+
+    fn set_aside(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Lost);
+    }
+
+    fn makes_a_record(command: &Command) -> bool {
+        !matches!(command, Command::Tick)
+    }
+
+    fn is_essential(_: &Command) -> bool {
+        false
+    }
+}

@@ -1,0 +1,308 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::topic::TopicFilter;
+
+fn group() -> GroupId {
+    "12345".parse().unwrap()
+}
+
+fn rules(history: usize) -> Rules {
+    let latest = vec!["cursor/#".parse().unwrap()];
+    let wishes = GroupRules { history, history_ms: 1_000, latest };
+    Rules {
+        groups: [(group(), wishes)].into(),
+        limits: KeepLimits {
+            topics: 100,
+            history_bytes: 1 << 20,
+            retained_bytes: 1 << 20,
+            retained_ms: 5_000,
+        },
+        nothing: GroupRules::default(),
+    }
+}
+
+fn publication(topic: &str, data: u64, retain: bool, expiry_ms: Option<u64>) -> Publication {
+    let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1 };
+    let data = if data == 0 { Json::null() } else { Json::of(&data) };
+    Publication { topic: topic.parse().unwrap(), data, retain, expiry_ms, from }
+}
+
+struct Bench {
+    record: GroupTopics,
+    rules: Rules,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new(history: usize) -> Self {
+        let (rules, now) = (rules(history), Timestamp(1_000));
+        Self { record: GroupTopics::vacant(&rules, now), rules, now }
+    }
+
+    fn apply(&mut self, command: Command) -> Reply {
+        self.record.apply(&group(), command, self.now, &self.rules, &mut Vec::new())
+    }
+
+    fn publish(&mut self, topic: &str, data: u64, retain: bool) -> Reply {
+        self.apply(Command::Publish(Box::new(publication(topic, data, retain, None))))
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.now = self.now + ms;
+        let _ = self.apply(Command::Tick);
+    }
+
+    fn read(&self, filter: &str, after: u64) -> (Vec<String>, bool) {
+        let filter = filter.parse().unwrap();
+        let epoch = self.record.epoch;
+        let (reading, anew) = self.record.resume(Position { epoch, offset: after });
+        let page = self.record.page(&filter, reading, usize::MAX, usize::MAX);
+        let text = |(message, _): &(Arc<Message>, bool)| message.data.text().to_owned();
+        (page.messages.iter().map(text).collect(), page.missed || anew)
+    }
+
+    fn retained(&self, filter: &str) -> Vec<String> {
+        let page = self.record.retained(&filter.parse().unwrap(), None, usize::MAX);
+        page.messages.iter().map(|message| message.data.text().to_owned()).collect()
+    }
+}
+
+#[test]
+fn a_value_stays_until_it_is_replaced_taken_away_or_over() {
+    let mut bench = Bench::new(0);
+    bench.publish("a/b", 1, true).unwrap();
+    bench.publish("a/b", 2, false).unwrap();
+    assert_eq!(bench.retained("a/#"), ["1"], "what is not retained does not touch it");
+    bench.publish("a/b", 3, true).unwrap();
+    bench.publish("a", 4, true).unwrap();
+    assert_eq!(bench.retained("a/#"), ["4", "3"]);
+    bench.publish("a", 0, true).unwrap();
+    assert_eq!(bench.retained("#"), ["3"]);
+    bench.wait(4_999);
+    assert_eq!(bench.retained("#"), ["3"]);
+    bench.wait(1);
+    assert!(bench.retained("#").is_empty());
+    assert_eq!(bench.record.kept(), (0, 0));
+}
+
+#[test]
+fn who_comes_back_gets_what_he_missed_or_is_told() {
+    let mut bench = Bench::new(2);
+    for data in 1..=3 {
+        bench.publish("a", data, false).unwrap();
+    }
+    bench.publish("b", 4, false).unwrap();
+    assert_eq!(bench.read("a", 1), (vec!["2".into(), "3".into()], false));
+    assert_eq!(bench.read("a", 0), (vec!["2".into(), "3".into()], true));
+    assert_eq!(bench.read("b", 0), (vec!["4".into()], false), "what left was not for him");
+    let other = Position { epoch: Epoch(1), offset: 3 };
+    assert!(bench.record.resume(other).1, "another row");
+    let ahead = Position { offset: 5, ..bench.record.position() };
+    assert!(bench.record.resume(ahead).1, "a place that does not exist yet");
+    bench.wait(1_000);
+    assert_eq!(bench.read("a", 2), (vec![], true));
+    assert_eq!(bench.read("a", 3), (vec![], false));
+}
+
+#[test]
+fn of_a_state_only_the_newest_counts() {
+    let mut bench = Bench::new(10);
+    for data in 1..=3 {
+        bench.publish("cursor/ann", data, false).unwrap();
+    }
+    assert_eq!(bench.read("#", 0), (vec!["3".into()], false));
+    bench.wait(1_000);
+    assert_eq!(bench.read("#", 0), (vec![], true), "and now not even that");
+}
+
+#[test]
+fn one_too_many_is_refused_and_the_oldest_goes() {
+    let mut bench = Bench::new(10);
+    bench.rules.limits = KeepLimits {
+        topics: 2,
+        history_bytes: 3 * (MESSAGE_COST + 2),
+        retained_bytes: 2 * (MESSAGE_COST + 4),
+        ..bench.rules.limits
+    };
+    for data in 1..=4 {
+        bench.publish("h", data, false).unwrap();
+    }
+    assert_eq!(bench.read("h", 1), (vec!["2".into(), "3".into(), "4".into()], false));
+    assert_eq!(bench.read("h", 0).1, true);
+    bench.publish("a", 1, true).unwrap();
+    bench.publish("b", 1, true).unwrap();
+    let problem = bench.publish("c", 1, true).unwrap_err();
+    assert_eq!(problem.code, ErrorCode::TooMany);
+    assert!(problem.message.contains("2 topics"), "{problem}");
+    bench.publish("a", 2, true).unwrap();
+    let problem = bench.publish("a", 1_000_000, true).unwrap_err();
+    assert!(problem.message.contains("bytes in all"), "{problem}");
+    bench.publish("a", 0, true).unwrap();
+    bench.publish("c", 1, true).unwrap();
+    assert_eq!(bench.retained("#"), ["1", "1"]);
+}
+
+/// Made-up topics are forgotten in the end; then everybody is told.
+#[test]
+fn marks_of_topics_are_bounded() {
+    let mut bench = Bench::new(1);
+    for number in 0..300 {
+        bench.publish(&format!("t/{number}"), 1, false).unwrap();
+    }
+    bench.wait(1_000);
+    bench.publish("x", 1, false).unwrap();
+    assert!(bench.record.topics.len() <= 101, "{}", bench.record.topics.len());
+    assert_eq!(bench.read("x", 250), (vec!["1".into()], false));
+    assert_eq!(bench.read("x", 100), (vec!["1".into()], true));
+}
+
+#[test]
+fn a_command_that_fails_half_way_adds_nothing() {
+    let mut bench = Bench::new(2);
+    bench.publish("a", 1, true).unwrap();
+    bench.publish("a", 2, false).unwrap();
+    let checkpoint = bench.record.checkpoint();
+    bench.publish("a", 3, false).unwrap();
+    bench.record.roll_back(checkpoint);
+    assert_eq!(bench.record.position().offset, 2);
+    assert_eq!(bench.retained("a"), ["1"]);
+    bench.publish("a", 4, false).unwrap();
+    assert_eq!(bench.read("a", 2).0, ["4"]);
+    assert!(bench.read("a", 1).1);
+}
+
+/// What the rules say, told by looking at all that was ever published.
+#[derive(Default)]
+struct Model {
+    all: Vec<Told>,
+}
+
+#[derive(Clone)]
+struct Told {
+    topic: Topic,
+    data: u64,
+    history: bool,
+    history_until: Timestamp,
+    retained: bool,
+    retained_until: Timestamp,
+    latest: bool,
+}
+
+impl Model {
+    fn expire(&mut self, now: Timestamp) {
+        for told in &mut self.all {
+            told.history &= told.history_until > now;
+            told.retained &= told.retained_until > now;
+        }
+    }
+
+    fn publish(&mut self, publication: &Publication, data: u64, now: Timestamp, rules: &Rules) {
+        let group_rules = rules.of(&group());
+        let latest = publication.topic.as_str().starts_with("cursor");
+        let life = |longest: u64| now + publication.expiry_ms.unwrap_or(longest).min(longest);
+        if publication.retain {
+            self.all
+                .iter_mut()
+                .filter(|told| told.topic == publication.topic)
+                .for_each(|told| told.retained = false);
+        }
+        self.all.push(Told {
+            topic: publication.topic.clone(),
+            data,
+            history: true,
+            history_until: life(group_rules.history_ms),
+            retained: publication.retain && data != 0,
+            retained_until: life(rules.limits.retained_ms),
+            latest,
+        });
+        let most = if latest { 1 } else { group_rules.history };
+        let mut of_topic: Vec<_> = self
+            .all
+            .iter_mut()
+            .filter(|told| told.topic == publication.topic && told.history)
+            .collect();
+        let excess = of_topic.len().saturating_sub(most);
+        of_topic.iter_mut().take(excess).for_each(|told| told.history = false);
+    }
+
+    fn read(&self, filter: &TopicFilter, after: usize) -> (Vec<u64>, bool) {
+        let of_filter: Vec<_> =
+            self.all.iter().skip(after).filter(|told| filter.matches(&told.topic)).collect();
+        let kept = |told: &&&Told| told.history || told.retained;
+        let messages = of_filter.iter().filter(kept).map(|told| told.data).collect();
+        (messages, of_filter.iter().any(|told| !kept(&told) && !told.latest))
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Publish { topic: &'static str, data: u64, retain: bool, expiry_ms: Option<u64> },
+    Wait(u64),
+    Save,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let topic = prop::sample::select(vec!["a", "a/b", "a/b/c", "b", "cursor/x", "$x"]);
+    let publish = (topic, 0..9_u64, any::<bool>(), prop::option::of(1..2_000_u64));
+    prop_oneof![
+        6 => publish.prop_map(|(topic, data, retain, expiry_ms)| Step::Publish { topic, data, retain, expiry_ms }),
+        2 => (1..1_500_u64).prop_map(Step::Wait),
+        1 => Just(Step::Save),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn it_keeps_what_the_rules_say(history in 1..4_usize, steps in prop::collection::vec(step(), 1..40), most in 1..4_usize) {
+        let mut bench = Bench::new(history);
+        let mut model = Model::default();
+        for step in steps {
+            match step {
+                Step::Publish { topic, data, retain, expiry_ms } => {
+                    let publication = publication(topic, data, retain, expiry_ms);
+                    let position = bench.apply(Command::Publish(Box::new(publication.clone()))).unwrap();
+                    model.publish(&publication, data, bench.now, &bench.rules);
+                    prop_assert_eq!(position.offset, model.all.len() as u64);
+                }
+                Step::Wait(ms) => {
+                    bench.wait(ms);
+                    model.expire(bench.now);
+                }
+                Step::Save => {
+                    let text = serde_json::to_string(&bench.record).unwrap();
+                    bench.record = serde_json::from_str(&text).unwrap();
+                }
+            }
+            prop_assert!(bench.record.deadline(&bench.rules).is_none_or(|at| at > bench.now));
+            for filter in ["#", "a/#", "a/+", "b", "cursor/+", "$x"] {
+                let chosen: TopicFilter = filter.parse().unwrap();
+                for after in 0..=model.all.len() {
+                    let (reading, _) = bench.record.resume(Position { offset: after as u64, ..bench.record.position() });
+                    // Page by page it is the same as at once.
+                    let (mut texts, mut missed, mut next) = (Vec::new(), false, Some(reading));
+                    while let Some(reading) = next {
+                        let page = bench.record.page(&chosen, reading, usize::MAX, most);
+                        texts.extend(page.messages.iter().map(|(message, _)| message.data.text().parse().unwrap_or(0_u64)));
+                        (missed, next) = (missed || page.missed, page.more);
+                    }
+                    let (expected, lost) = model.read(&chosen, after);
+                    prop_assert_eq!(&texts, &expected, "{} after {}", filter, after);
+                    // A state that is over counts as missed only where none newer came.
+                    if lost || !model.all.iter().any(|told| told.latest) {
+                        prop_assert_eq!(missed, lost, "{} after {}", filter, after);
+                    }
+                }
+                let mut retained: Vec<_> = model.all.iter().filter(|told| told.retained && chosen.matches(&told.topic)).collect();
+                retained.sort_by_key(|told| told.topic.clone());
+                let retained: Vec<_> = retained.iter().map(|told| told.data.to_string()).collect();
+                prop_assert_eq!(bench.retained(filter), retained);
+            }
+            let (messages, bytes) = bench.record.kept();
+            prop_assert_eq!(messages == 0, bytes == 0);
+            prop_assert_eq!(bench.record.topics.len(), bench.record.idle.len() + {
+                bench.record.topics.values().filter(|standing| !standing.history.is_empty() || standing.retained.is_some()).count()
+            });
+        }
+    }
+}
