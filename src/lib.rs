@@ -36,6 +36,8 @@ pub mod topics;
 
 pub mod cobrowse;
 
+pub mod chat;
+
 pub mod sockets;
 
 pub mod http;

@@ -2,9 +2,11 @@
 
 use serde_json::Value;
 use vestibule::model::{
+    chat::{MAX_BUTTONS, MAX_SAID_BYTES},
+    ids::ChatId,
     protocol::{
         Numbered,
-        agent::{Addressee, AgentKind, AgentMessage},
+        agent::{Addressee, AgentKind, AgentMessage, ChatRequest},
     },
     signal::{FUNCTION_NAMESPACE, Message},
 };
@@ -64,11 +66,42 @@ pub fn run(bytes: &[u8]) {
             assert!(said.as_ref().is_none_or(|said| said["help"] == help.to_string()));
             if *comes { AgentKind::ClaimHelp } else { AgentKind::DeclineHelp }
         }
+        AgentMessage::Chat(asked) => chat(asked, said.as_ref()),
         AgentMessage::Disconnect => AgentKind::Disconnect,
     };
     if let Some(said) = &said {
         assert_eq!(said["type"], kind.as_str());
         assert_eq!(said["request"].as_u64(), request);
+    }
+}
+
+fn chat(asked: &ChatRequest, said: Option<&Value>) -> AgentKind {
+    let of = |id: &ChatId, kind| {
+        let named = said.and_then(|said| said["chat"].as_str());
+        assert!(named.is_none_or(|named| named.eq_ignore_ascii_case(&id.to_string())));
+        kind
+    };
+    let words = |text: &str| assert!(!text.trim().is_empty() && text.len() <= MAX_SAID_BYTES);
+    match asked {
+        ChatRequest::Available(buttons) => {
+            assert!(buttons.len() <= MAX_BUTTONS);
+            AgentKind::Available
+        }
+        ChatRequest::Watch => AgentKind::WatchChats,
+        ChatRequest::Read(id) => of(id, AgentKind::ReadChat),
+        ChatRequest::Claim(id) => of(id, AgentKind::ClaimChat),
+        ChatRequest::Release(id) => of(id, AgentKind::ReleaseChat),
+        ChatRequest::Say { chat, text, .. } => {
+            words(text);
+            of(chat, AgentKind::Say)
+        }
+        ChatRequest::End(id) => of(id, AgentKind::EndChat),
+        ChatRequest::Invite { visitor: whom, text, .. } => {
+            visitor(whom, said);
+            words(text);
+            AgentKind::InviteChat
+        }
+        ChatRequest::Typing(id) => of(id, AgentKind::Typing),
     }
 }
 

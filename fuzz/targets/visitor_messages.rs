@@ -1,6 +1,7 @@
 //! Messages of pages, in our own protocol.
 
 use vestibule::model::{
+    chat::MAX_SAID_BYTES,
     event::EventKind,
     protocol::{
         MAX_IDS, Numbered,
@@ -43,7 +44,15 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         VisitorMessage::Enter { page, .. } | VisitorMessage::Navigate(page) => {
             assert!(page.url.len() <= MAX_URL_BYTES && page.title.len() <= MAX_TITLE_BYTES);
         }
+        VisitorMessage::Say { text, .. } => {
+            assert!(!text.trim().is_empty() && text.len() <= MAX_SAID_BYTES);
+        }
         VisitorMessage::Listen
+        | VisitorMessage::WatchButtons
+        | VisitorMessage::OpenChat { .. }
+        | VisitorMessage::CloseChat
+        | VisitorMessage::AnswerInvitation { .. }
+        | VisitorMessage::Typing
         | VisitorMessage::Visibility(_)
         | VisitorMessage::Activity
         | VisitorMessage::Report(_)
@@ -86,6 +95,12 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::EndSession { .. } => VisitorKind::EndSession,
         VisitorMessage::AskHelp { .. } => VisitorKind::AskHelp,
         VisitorMessage::CancelHelp => VisitorKind::CancelHelp,
+        VisitorMessage::WatchButtons => VisitorKind::WatchButtons,
+        VisitorMessage::OpenChat { .. } => VisitorKind::OpenChat,
+        VisitorMessage::Say { .. } => VisitorKind::Say,
+        VisitorMessage::CloseChat => VisitorKind::CloseChat,
+        VisitorMessage::AnswerInvitation { .. } => VisitorKind::AnswerInvitation,
+        VisitorMessage::Typing => VisitorKind::Typing,
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }

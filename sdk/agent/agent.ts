@@ -1,6 +1,7 @@
-import type { ConnectionState } from "../core/connection";
+import type { Connection, ConnectionState } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { VestibuleError } from "../core/errors";
+import type { Part } from "../core/part";
 import { AgentConnection } from "./connection";
 import type { Accepted, AgentWelcome, SessionOffer, SignalOutcome, VisitorRecord } from "./frames";
 import type { VisitorList } from "./list";
@@ -44,6 +45,11 @@ export class Agent {
   /** Resolves when connected, however long that takes; rejected when the server refuses for good. */
   connect(): Promise<void> {
     return this.hold().connect();
+  }
+
+  /** For parts of the SDK that are loaded apart, such as `AgentChats`: they take part in this agent's connection. */
+  attach(part: Part): Connection {
+    return this.hold().attach(part);
   }
 
   /** Watches a visitor: the present state first, then each change, over all reconnects. */

@@ -7,6 +7,7 @@ import { VestibuleError } from "../core/errors";
 import type { ClientFrame, ErrorFrame, Frame } from "../core/frames";
 import { currentPage, Lifecycle } from "../core/lifecycle";
 import { checkFunctionName } from "../core/limits";
+import type { Part } from "../core/part";
 import type {
   Accepted,
   AcceptedAnswer,
@@ -109,6 +110,11 @@ export class AgentConnection {
   /** Who the server took this agent for; undefined before the first welcome. */
   get session(): AgentWelcome | undefined {
     return this.welcome;
+  }
+
+  attach(part: Part): Connection {
+    this.connection.attach(part);
+    return this.connection;
   }
 
   /** Gives up one share; the last one closes the socket. */

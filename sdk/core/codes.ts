@@ -52,6 +52,7 @@ export type ServerErrorCode =
   | "visitornotpresent"
   | "notfound"
   | "taken"
+  | "unavailable"
   | "method"
   | "toolarge"
   | "toomany"

@@ -15,6 +15,7 @@ import type { SocketLike, TimerHandle } from "./environment";
 import { codeOf, VestibuleError } from "./errors";
 import { parseFrame, type ClientFrame, type ControlFrame, type ErrorFrame, type Frame } from "./frames";
 import { byteLength, limits } from "./limits";
+import type { Part } from "./part";
 import { Readiness } from "./readiness";
 import { Requests, type RequestOptions } from "./requests";
 
@@ -37,6 +38,7 @@ export class Connection {
   private notBefore = 0;
   private readonly readiness = new Readiness();
   private readonly requests: Requests;
+  private readonly parts: Part[] = [];
 
   constructor(private readonly options: ConnectionOptions) {
     this.requests = new Requests(options.environment.clock, (frame) => this.send(frame));
@@ -44,6 +46,13 @@ export class Connection {
 
   get state(): ConnectionState {
     return this.current;
+  }
+
+  /** A part takes part in this connection, and in each later one. */
+  attach(part: Part): void {
+    this.parts.push(part);
+    // Once the part has been given the connection.
+    if (this.current === "connected") void Promise.resolve().then(() => part.welcomed());
   }
 
   /** Wants a connection from now on. */
@@ -202,12 +211,13 @@ export class Connection {
       this.enter("connected");
       this.readiness.resolve();
       this.options.onWelcome(frame);
+      for (const part of this.parts) part.welcomed(frame);
       this.requests.repeat();
     } else if (frame.type === "goaway") {
       this.orderedMs = readRetry(frame.retry_ms);
     } else if (frame.type === "ok" || (frame.type === "error" && (frame as ErrorFrame).request)) {
       this.requests.answer(frame);
-    } else {
+    } else if (!this.parts.some((part) => part.receive(frame))) {
       this.options.onFrame(frame);
     }
   }

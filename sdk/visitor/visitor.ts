@@ -8,6 +8,7 @@ import type { ClientFrame, HelpNews, SessionEndReason, TermsStatus, VisitorProbl
 import { pageIdentity, type Identity } from "../core/identity";
 import { currentPage } from "../core/lifecycle";
 import { checkVisitorId, type PresenceData } from "../core/limits";
+import type { Part } from "../core/part";
 import { SeenSignals } from "../core/seen";
 import { Attendance } from "./attendance";
 import type { HelpAnswer, SessionAnswer, UniqueAnswer, UniqueId, VisitorFrame, VisitorWelcome } from "./frames";
@@ -185,6 +186,12 @@ export class Visitor {
       if (this.state === "connected" && codeOf(error, "timeout") !== "timeout") takeBack();
       throw error;
     }
+  }
+
+  /** For parts of the SDK that are loaded apart, such as `VisitorChat`: they take part in the visitor's connection. */
+  attach(part: Part): Connection {
+    this.connection.attach(part);
+    return this.connection;
   }
 
   /** The co-browse session that this visitor is in. */

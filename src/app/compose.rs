@@ -2,6 +2,11 @@ use std::sync::Arc;
 
 use crate::{
     auth::{FrameTickets, TokenService},
+    chat::{
+        self, conversation,
+        handle::{Arrivals, Chat},
+        staff,
+    },
     clock::{Clock, Timestamp},
     cobrowse::{
         self,
@@ -82,7 +87,12 @@ pub(super) fn compose(
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
     let lists = Arc::new(Lists::new(&settings, clock.clone(), metrics.clone()));
-    let taps = vec![Arc::clone(&events) as Arc<dyn Tap>, Arc::clone(&lists) as Arc<dyn Tap>];
+    let arrivals = Arc::new(Arrivals::default());
+    let taps = vec![
+        Arc::clone(&events) as Arc<dyn Tap>,
+        Arc::clone(&lists) as Arc<dyn Tap>,
+        Arc::clone(&arrivals) as Arc<dyn Tap>,
+    ];
     let presence = Presence::new(options(&settings, clock.clone(), boot), post, taps);
     let history = Arc::new(History::of(storage));
     let (ledger, writer) = Ledger::new(history, metrics.clone());
@@ -98,9 +108,17 @@ pub(super) fn compose(
         Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
         metrics.clone(),
     );
+    let chat = Chat::new(
+        chat_options(&settings, clock.clone(), presence.node()),
+        presence.clone(),
+        Arc::clone(&sockets) as Arc<dyn chat::handle::Post>,
+        arrivals,
+        metrics.clone(),
+    );
     let service = Parts {
         presence,
         cobrowse,
+        chat,
         sockets,
         events,
         topics,
@@ -113,6 +131,7 @@ pub(super) fn compose(
         admission: Arc::new(Admission::new(
             &settings.limits,
             settings.cobrowse.sessions_per_minute,
+            &settings.chat,
         )),
         metrics,
         lifecycle: Lifecycle::default(),
@@ -120,6 +139,29 @@ pub(super) fn compose(
         settings,
     };
     (service.into(), writer)
+}
+
+/// The settings that chat goes by.
+fn chat_options(settings: &Settings, clock: Clock, node: NodeId) -> chat::handle::Options {
+    let set = &settings.chat;
+    let groups = settings.groups.iter();
+    chat::handle::Options {
+        node,
+        shards: settings.server.workers,
+        chats: conversation::Rules {
+            invited_ms: set.invited_ms,
+            waiting_ms: set.waiting_ms,
+            idle_ms: set.idle_ms,
+            visitor_grace_ms: set.visitor_grace_ms,
+            most_messages: set.messages,
+        },
+        staff: staff::Rules { grace_ms: set.agent_grace_ms, most_agents: set.agents },
+        most_chats: set.max_chats,
+        most_waiting: set.waiting,
+        most_of_agent: set.chats_per_agent,
+        groups: groups.map(|group| (group.id.clone(), group.buttons.clone())).collect(),
+        clock,
+    }
 }
 
 /// The settings that co-browse goes by.

@@ -5,7 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{ServeError, background::Background};
 use crate::{
     auth::Mode,
-    cobrowse, events,
+    chat, cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
     store::saved::{Boot, SavedState},
@@ -36,7 +36,8 @@ pub(super) async fn drain(
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
         + cobrowse::saving::save(&service.cobrowse, storage).await?
-        + topics::saving::save(&service.topics, storage).await?;
+        + topics::saving::save(&service.topics, storage).await?
+        + chat::saving::save(&service.chat, storage).await?;
     service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.

@@ -18,6 +18,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use crate::{
     auth::Mode,
+    chat,
     clock::Clock,
     cobrowse, events, facades, http,
     presence::saving,
@@ -116,7 +117,8 @@ async fn take_over_from_the_last_process(
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
     let loaded = saving::load(&service.presence, storage, boot).await?
         + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
-        + topics::saving::load(&service.topics, storage, boot).await?;
+        + topics::saving::load(&service.topics, storage, boot).await?
+        + chat::saving::load(&service.chat, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

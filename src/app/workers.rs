@@ -109,6 +109,8 @@ fn keep_shards(service: &SocketService, worker: usize) {
             presence.code_engine().keep(worker),
             service.cobrowse.engine().keep(worker),
             service.topics.engine().keep(worker),
+            service.chat.conversations().keep(worker),
+            service.chat.staff().keep(worker),
         ],
         sweep: Box::new(move || sweeper.sweep()),
         restarted: Box::new(move || {

@@ -52,7 +52,7 @@ pub struct EventQuery {
     wait_ms: Option<u64>,
     /// Only these types, between commas.
     #[param(
-        pattern = r"^ *(visitorconn|visitorsock|presence|terms|visibility|visitorsessionstart|visitorsessionend|visitorerror|visitorjoined|helprequest) *(, *(visitorconn|visitorsock|presence|terms|visibility|visitorsessionstart|visitorsessionend|visitorerror|visitorjoined|helprequest) *)*$",
+        pattern = r"^ *(visitorconn|visitorsock|presence|terms|visibility|visitorsessionstart|visitorsessionend|visitorerror|visitorjoined|helprequest|chatstatus) *(, *(visitorconn|visitorsock|presence|terms|visibility|visitorsessionstart|visitorsessionend|visitorerror|visitorjoined|helprequest|chatstatus) *)*$",
         example = "presence,visitorconn"
     )]
     types: Option<String>,

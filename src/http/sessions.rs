@@ -292,7 +292,7 @@ pub async fn give_code(
     bearer.require(Scope::SESSION)?;
     let key = session_key(&path.0, &path.1)?;
     let session = key.session;
-    let code = ask(|answer| state.cobrowse.code(key, answer)).await??;
+    let code = ask(|answer| state.cobrowse.code(key, None, answer)).await??;
     Ok(HttpResponse::Ok().json(SessionCode { session, code }))
 }
 

@@ -56,6 +56,8 @@ error_codes! {
     NotFound = "notfound", 404;
     /// Somebody else has it already.
     Taken = "taken", 409;
+    /// Nobody is available who could take it.
+    Unavailable = "unavailable", 409;
     /// The address takes other methods only; `Allow` names them.
     Method = "method", 405;
     /// A body, frame or record over its limit.

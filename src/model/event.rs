@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    chat::ChatNews,
     error::Problem,
     help::HelpNews,
     ids::{GroupId, InvalidId, VisitorId},
@@ -131,6 +132,8 @@ pub enum EventKind {
     },
     /// The visitor asks for help, or it stands otherwise with that.
     HelpRequest(HelpNews),
+    /// The visitor's chat began, or stands otherwise.
+    ChatStatus(ChatNews),
 }
 
 /// A place in the order of one visitor's events.
@@ -149,7 +152,7 @@ impl Position {
 
 impl EventKind {
     /// The words in `type`; the one at place `n` belongs to the kind with the index `n`.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 11] = [
         "visitorconn",
         "visitorsock",
         "presence",
@@ -160,6 +163,7 @@ impl EventKind {
         "visitorerror",
         "visitorjoined",
         "helprequest",
+        "chatstatus",
     ];
 
     /// The kind's place in [`EventKind::NAMES`].
@@ -176,6 +180,7 @@ impl EventKind {
             Self::VisitorError(_) => 7,
             Self::VisitorJoined { .. } => 8,
             Self::HelpRequest(_) => 9,
+            Self::ChatStatus(_) => 10,
         }
     }
 }
@@ -287,7 +292,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{help::HelpStatus, ids::HelpId};
+    use crate::model::{
+        chat::ChatStatus,
+        help::HelpStatus,
+        ids::{ChatId, HelpId},
+    };
 
     #[test]
     fn an_event_id_is_one_of_its_own_and_holds_no_full_stop() {
@@ -322,6 +331,13 @@ mod tests {
                 status: HelpStatus::Pending,
                 agent: None,
                 text: None,
+            }),
+            EventKind::ChatStatus(ChatNews {
+                chat: ChatId::from_u128(7),
+                status: ChatStatus::Waiting,
+                button: None,
+                agent: None,
+                reason: None,
             }),
         ];
         for (place, kind) in kinds.iter().enumerate() {

@@ -119,6 +119,12 @@ text_id!(
     |text| within(text, 128, |byte| byte.is_ascii_graphic())
 );
 
+text_id!(
+    /// A chat button of a site, named by the site.
+    ButtonId, "button", "1 to 64 of A-Z a-z 0-9 . _ -", "^[A-Za-z0-9._-]{1,64}$", "sales",
+    |text| within(text, 64, |byte| is_page_character(byte) || byte == b'.')
+);
+
 impl VisitorId {
     /// Whether the SDK made this id because the site gave none: `~` and 128 bits in lower-case hexadecimal.
     #[must_use]
@@ -297,6 +303,11 @@ time_id!(
     HelpId
 );
 
+time_id!(
+    /// Names one chat, for ever. Written as 32 hexadecimal digits; sorts by time.
+    ChatId
+);
+
 /// Names one co-browse session in the whole service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionKey {
@@ -338,6 +349,7 @@ mod tests {
         check::<VisitorId>(100, &format!("{letters}._~-"));
         check::<TabId>(64, &format!("{letters}_-"));
         check::<PageId>(64, &format!("{letters}_-"));
+        check::<ButtonId>(64, &format!("{letters}._-"));
         check::<Code>(12, "0123456789");
         let printable: String = ('!'..='~').collect();
         check::<IdempotencyKey>(64, &printable);

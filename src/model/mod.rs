@@ -1,5 +1,6 @@
 //! The nouns: identities, events, signals, the wire protocol, codes. No I/O.
 
+pub mod chat;
 pub mod close;
 pub mod cobrowse;
 pub mod error;

@@ -5,12 +5,14 @@
 //! * [`command`] names what can happen and what follows from it,
 //! * `pages`: connecting, leaving, grace, focus, visibility,
 //! * `held`: the signals that wait, and their outcomes,
+//! * `chat`: what his pages know of his chat,
 //! * `help`: his wish for help, and who takes it,
 //! * `identity`: anonymous visitors who become known, and unique ids,
 //! * `sharing`: the co-browse session that he has,
 //! * `view`: what readers and watchers see,
 //! * `standing`: what lists and figures say.
 
+mod chat;
 pub mod command;
 mod held;
 pub mod help;
@@ -25,7 +27,7 @@ mod standing;
 mod tests;
 mod view;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,7 @@ use self::{
 use crate::{
     clock::Timestamp,
     model::{
+        chat::ChatView,
         error::{ErrorCode, Problem},
         event::{Event, EventKind, TermsStatus, Visibility},
         ids::{Code, PageId, SocketAddress, TabId, VisitorId},
@@ -132,6 +135,9 @@ pub struct Visitor {
     /// His wish for help.
     #[serde(default)]
     help: Option<Box<Help>>,
+    /// His chat, as its own record says, which tells it anew after a restart.
+    #[serde(skip)]
+    chat: Option<Arc<ChatView>>,
     /// A watcher waits for the state that is unknown yet.
     awaited: bool,
     signals: Signals,
@@ -186,6 +192,7 @@ impl Visitor {
             contact: false,
             sharing: None,
             help: None,
+            chat: None,
             awaited: false,
             signals: Signals::default(),
         }
@@ -265,6 +272,12 @@ impl Visitor {
             Command::CancelHelp => self.cancel_help(&mut step),
             Command::ClaimHelp { id, helper } => self.claim_help(id, helper, &mut step),
             Command::DeclineHelp { id } => self.decline_help(id, &mut step),
+            Command::Chat { view, said, news } => self.chat_stands(view, said, news, &mut step),
+            Command::ChatTyping { name } => self.chat_typing(name, &mut step),
+            Command::AskChat { socket } => {
+                self.ask_chat(socket, &mut step);
+                Reply::Done
+            }
             Command::SessionBegins { session } => self.session_begins(session, &mut step),
             Command::SessionStarted { session } => self.session_started(session, &mut step),
             Command::SessionOver { session, reason } => {
@@ -329,8 +342,8 @@ impl Visitor {
             | Phase::Transit { .. }
             | Phase::Joined { .. } => false,
         };
-        // A session outlasts the grace, and always ends.
-        let shares = self.sharing.is_some();
+        // A session, and a chat, outlast the grace, and always end.
+        let shares = self.sharing.is_some() || self.chat.is_some();
         idle && !shares && self.sockets.is_empty() && self.signals.is_empty()
     }
 

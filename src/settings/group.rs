@@ -7,7 +7,7 @@ use crate::{
     model::{
         cobrowse::PageSettings,
         event::Kinds,
-        ids::GroupId,
+        ids::{ButtonId, GroupId},
         masking::Masking,
         topic::{Rights, TopicFilter},
     },
@@ -42,6 +42,8 @@ pub struct Group {
     pub webhooks: Vec<Webhook>,
     /// What it wants of its co-browse sessions.
     pub cobrowse: GroupCobrowse,
+    /// Its chat buttons; none: agents may be available for any.
+    pub buttons: Vec<ButtonId>,
     /// What it wants of its topics.
     pub topics: GroupTopics,
 }

@@ -4,6 +4,7 @@
 //! nobody reads the environment or checks a setting again.
 
 mod auth;
+mod chat;
 mod cobrowse;
 mod development;
 mod error;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub presence: Presence,
     /// Co-browse sessions.
     pub cobrowse: Cobrowse,
+    /// Chats.
+    pub chat: Chat,
     /// Events for back ends.
     pub events: Events,
     /// Topics.
@@ -245,6 +248,37 @@ pub struct Cobrowse {
     pub history_days: u64,
     /// How long consents are kept, days.
     pub consent_days: u64,
+}
+
+/// Chats. Milliseconds stay numbers here, as the pure core adds them to timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// Chats at a time.
+    pub max_chats: usize,
+    /// Visitors of one group who may wait at a time.
+    pub waiting: usize,
+    /// Agents of one group who chat.
+    pub agents: usize,
+    /// Chats that one agent may have at a time.
+    pub chats_per_agent: usize,
+    /// How long an agent whose last connection is lost is waited for.
+    pub agent_grace_ms: u64,
+    /// How long a visitor who left the site is waited for.
+    pub visitor_grace_ms: u64,
+    /// How long an invitation waits for its answer.
+    pub invited_ms: u64,
+    /// How long a visitor waits for an agent.
+    pub waiting_ms: u64,
+    /// How long a chat goes on in which nobody says anything.
+    pub idle_ms: u64,
+    /// Messages of one chat.
+    pub messages: u32,
+    /// Messages of one visitor.
+    pub messages_per_minute: Rate,
+    /// Chats that one visitor may begin.
+    pub chats_per_minute: Rate,
+    /// How long past chats are kept, days.
+    pub history_days: u64,
 }
 
 impl Cobrowse {

@@ -428,7 +428,7 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
         unknown(toml::from_str::<wire::Wire>(&text).unwrap_err().message().to_owned())
     };
     let sections = probe("unknown = 1".into());
-    assert_eq!(sections.len(), 10);
+    assert_eq!(sections.len(), 11);
     for section in sections {
         let (header, shown) = match &tree[&section] {
             toml::Value::Array(list) => (format!("[[{section}]]"), list[0].as_table().unwrap()),
@@ -450,5 +450,9 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
     let shown = tree["groups"][0]["cobrowse"].as_table().unwrap();
     for setting in probe("[[groups]]\n[groups.cobrowse]\nunknown = 1".into()) {
         assert!(shown.contains_key(&setting), "groups.cobrowse.{setting}");
+    }
+    let shown = tree["groups"][0]["chat"].as_table().unwrap();
+    for setting in probe("[[groups]]\n[groups.chat]\nunknown = 1".into()) {
+        assert!(shown.contains_key(&setting), "groups.chat.{setting}");
     }
 }

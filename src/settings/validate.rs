@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
-    cobrowse, topics, webhooks, wire,
+    chat, cobrowse, topics, webhooks, wire,
 };
 use crate::{
     auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
@@ -39,6 +39,7 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         events: webhooks::events(&wire.events)?,
         cobrowse: cobrowse::cobrowse(&wire.cobrowse)?,
         topics: topics::topics(&wire.topics)?,
+        chat: chat::chat(&wire.chat)?,
         facades: facades(wire.facades, &groups)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
@@ -237,6 +238,7 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         name: wire.name,
         cobrowse: cobrowse::of_group(at, &id, &visitor_origins, wire.cobrowse)?,
         topics: topics::of_group(at, &wire.topics)?,
+        buttons: chat::of_group(at, &wire.chat)?,
         visitor_origins,
         agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
         api_keys: ApiKeys::new(&wire.api_keys),

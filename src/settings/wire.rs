@@ -40,6 +40,7 @@ sections! {
         events: Events = Events::default(),
         cobrowse: Cobrowse = Cobrowse::default(),
         topics: Topics = Topics::default(),
+        chat: Chat = Chat::default(),
         facades: Facades = Facades::default(),
         storage: Storage = Storage::default(),
         log: Log = Log::default(),
@@ -237,6 +238,7 @@ sections! {
         /// `[[groups.webhooks]]`. Default none.
         webhooks: Vec<Webhook> = Vec::new(),
         cobrowse: GroupCobrowse = GroupCobrowse::default(),
+        chat: GroupChat = GroupChat::default(),
         topics: GroupTopics = GroupTopics::default(),
     }
 
@@ -252,6 +254,12 @@ sections! {
         history_seconds: u64 = 300,
         /// Filters of topics whose messages are states: only the newest of each counts. Default none.
         latest: Vec<String> = Vec::new(),
+    }
+
+    /// `[groups.chat]`
+    GroupChat {
+        /// The ids of the group's chat buttons. Default none: agents may be available for any.
+        buttons: Vec<String> = Vec::new(),
     }
 
     /// `[groups.cobrowse]`
@@ -400,6 +408,36 @@ sections! {
         history_days: u64 = 90,
         /// How long consents are kept, days. Default 730.
         consent_days: u64 = 730,
+    }
+
+    /// `[chat]`
+    Chat {
+        /// Chats at a time. Default 10000.
+        max_chats: u64 = 10_000,
+        /// Visitors of one group who may wait for an agent at a time. Default 200.
+        waiting: u64 = 200,
+        /// Agents of one group who chat. Default 500.
+        agents: u64 = 500,
+        /// Chats that one agent may have at a time. Default 20.
+        chats_per_agent: u64 = 20,
+        /// How long an agent whose last connection is lost is waited for, milliseconds. Default 15000.
+        agent_grace_ms: u64 = 15_000,
+        /// How long a visitor who left the site is waited for, milliseconds. Default 60000.
+        visitor_grace_ms: u64 = 60_000,
+        /// How long an invitation waits for its answer, seconds. Default 120.
+        invited_seconds: u64 = 120,
+        /// How long a visitor waits for an agent, seconds. Default 900.
+        waiting_seconds: u64 = 900,
+        /// How long a chat goes on in which nobody says anything, seconds. Default 1800.
+        idle_seconds: u64 = 1_800,
+        /// Messages of one chat. Default 2000.
+        messages: u64 = 2_000,
+        /// Messages of one visitor, per minute. Default 60.
+        messages_per_minute: u64 = 60,
+        /// Chats that one visitor may begin, per minute. Default 10.
+        chats_per_minute: u64 = 10,
+        /// How long past chats are kept, days. Default 90.
+        history_days: u64 = 90,
     }
 
     /// `[facades]`

@@ -14,7 +14,7 @@ use crate::{
         error::{ErrorCode, Problem},
         ids::{GroupId, VisitorKey},
     },
-    settings::Limits,
+    settings::{Chat, Limits},
     telemetry::labels::Limiter,
 };
 
@@ -29,6 +29,8 @@ pub struct Admission {
     by_address_hard: Keyed<IpAddr>,
     by_visitor: Keyed<VisitorKey>,
     sessions: Keyed<VisitorKey>,
+    chats: Keyed<VisitorKey>,
+    chat_messages: Keyed<VisitorKey>,
     requests: Keyed<IpAddr>,
     requests_by_subject: Keyed<(GroupId, Box<str>)>,
     wrong_credentials: Keyed<IpAddr>,
@@ -51,7 +53,7 @@ pub enum Verdict {
 impl Admission {
     /// The limits of the settings.
     #[must_use]
-    pub fn new(limits: &Limits, sessions_per_minute: Rate) -> Self {
+    pub fn new(limits: &Limits, sessions_per_minute: Rate, chat: &Chat) -> Self {
         let most = limits.remembered_keys;
         let by_address = |rate| Keyed::new(Rate::per_second(rate), most);
         Self {
@@ -59,6 +61,8 @@ impl Admission {
             by_address_hard: by_address(limits.handshakes_per_second_hard),
             by_visitor: Keyed::new(Rate::per_second(limits.connects_per_second), most),
             sessions: Keyed::new(sessions_per_minute, most),
+            chats: Keyed::new(chat.chats_per_minute, most),
+            chat_messages: Keyed::new(chat.messages_per_minute, most),
             requests: by_address(limits.requests_per_second),
             requests_by_subject: Keyed::new(
                 Rate::per_second(limits.requests_per_second_per_subject),
@@ -112,6 +116,24 @@ impl Admission {
         taken.map_err(|retry_ms| limited("this visitor starts too many sessions", retry_ms))
     }
 
+    /// Judges a chat that a visitor wants to begin.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn chat(&self, visitor: &VisitorKey, now: Timestamp) -> Result<(), Problem> {
+        let taken = self.chats.take(visitor, now);
+        taken.map_err(|retry_ms| limited("this visitor begins too many chats", retry_ms))
+    }
+
+    /// Judges something that a visitor says in a chat.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn chat_message(&self, visitor: &VisitorKey, now: Timestamp) -> Result<(), Problem> {
+        let taken = self.chat_messages.take(visitor, now);
+        taken.map_err(|retry_ms| limited("this visitor says too much at once", retry_ms))
+    }
+
     /// Judges an HTTP request from `address`.
     ///
     /// # Errors
@@ -156,14 +178,14 @@ impl Admission {
         let by_address =
             [&self.by_address, &self.by_address_hard, &self.requests, &self.wrong_credentials];
         by_address.iter().for_each(|limiter| limiter.tidy(now));
-        self.by_visitor.tidy(now);
-        self.sessions.tidy(now);
+        let by_visitor = [&self.by_visitor, &self.sessions, &self.chats, &self.chat_messages];
+        by_visitor.iter().for_each(|limiter| limiter.tidy(now));
         self.requests_by_subject.tidy(now);
     }
 
     /// How many keys each limiter remembers, and how many newcomers found no room.
     #[must_use]
-    pub fn fill(&self) -> [(Limiter, usize, u64); 8] {
+    pub fn fill(&self) -> [(Limiter, usize, u64); 10] {
         fn of<K: Eq + std::hash::Hash + Clone>(keyed: &Keyed<K>) -> (usize, u64) {
             (keyed.len(), keyed.refused_full())
         }
@@ -172,6 +194,8 @@ impl Admission {
             (Limiter::HandshakesHard, of(&self.by_address_hard)),
             (Limiter::Connects, of(&self.by_visitor)),
             (Limiter::Sessions, of(&self.sessions)),
+            (Limiter::Chats, of(&self.chats)),
+            (Limiter::ChatMessages, of(&self.chat_messages)),
             (Limiter::Requests, of(&self.requests)),
             (Limiter::RequestsBySubject, of(&self.requests_by_subject)),
             (Limiter::WrongCredentials, of(&self.wrong_credentials)),

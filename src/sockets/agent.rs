@@ -1,6 +1,9 @@
 //! The actor of an agent's socket. Thin: it checks the token and its scopes, hands requests to presence, and passes
 //! answers back.
 
+/// The agent's chats.
+mod chatting;
+
 use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use actix::{Actor, Context};
@@ -18,6 +21,7 @@ use super::{
 };
 use crate::{
     auth::{Agent, Scope},
+    chat::handle::Desk,
     limits::Place,
     lists::{Lists, Reader},
     model::{
@@ -47,6 +51,8 @@ pub struct AgentSocket {
     /// The agent's subject leads to this socket, as long as he may have sessions.
     borne: Option<Borne>,
     topics: TopicSeat,
+    /// He works with chats here.
+    desk: Option<Desk>,
     _place: Place<IpAddr>,
 }
 
@@ -102,16 +108,16 @@ impl AgentSocket {
         let entry = service.enter(line, SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
-        let (agent, watching, borne, traffic) = (None, None, None, Traffic::default());
         let socket = Self {
             service,
             caller,
             lease,
             entry,
-            traffic,
-            agent,
-            watching,
-            borne,
+            traffic: Traffic::default(),
+            agent: None,
+            watching: None,
+            borne: None,
+            desk: None,
             topics: TopicSeat::default(),
             _place: place,
         };
@@ -173,6 +179,9 @@ impl AgentSocket {
         let agent = Rc::new(agent);
         self.lease.borne_by(Rc::clone(&agent));
         let may_have_sessions = agent.require(Scope::SESSION).is_ok();
+        if !may_have_sessions {
+            self.desk = None;
+        }
         self.borne =
             may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
         self.topics.change_rights(agent.topic_rights());
@@ -214,7 +223,7 @@ impl AgentSocket {
             }
             AgentMessage::Send { message: Message::Signal { .. }, .. } => Some(Scope::SIGNAL),
             AgentMessage::Send { message: Message::Invoke { .. }, .. } => Some(Scope::INVOKE),
-            AgentMessage::Help { .. } => Some(Scope::SESSION),
+            AgentMessage::Help { .. } | AgentMessage::Chat(_) => Some(Scope::SESSION),
             AgentMessage::Topics(_) => Some(Scope::TOPICS),
             _ => None,
         };
@@ -306,8 +315,10 @@ impl AgentSocket {
                     Err(problem) => refuse(&outbox, request, problem),
                 });
             }
+            AgentMessage::Chat(asked) => self.chat(asked, request),
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
+                self.desk.iter_mut().for_each(|desk| desk.leaves = true);
                 return ControlFlow::Break(CloseCode::Normal.into());
             }
         }
@@ -431,6 +442,10 @@ impl Endpoint for AgentSocket {
         self.watching = None;
         self.borne = None;
         self.topics = TopicSeat::default();
+        if let Some(mut desk) = self.desk.take() {
+            // Who is believed no longer keeps nothing.
+            desk.leaves |= self.lease.outbox.close_code() == Some(CloseCode::Revoked);
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     auth::{FrameTickets, TokenService, is_own_origin},
+    chat::handle::Chat,
     clock::{Clock, Timestamp},
     cobrowse::handle::Cobrowse,
     events::hub::Hub,
@@ -100,6 +101,8 @@ pub struct Parts {
     pub presence: Presence,
     /// The handle to co-browse.
     pub cobrowse: Cobrowse,
+    /// The handle to chat.
+    pub chat: Chat,
     /// The open sockets.
     pub sockets: Arc<Sockets>,
     /// The groups' events.
@@ -215,9 +218,23 @@ impl SocketService {
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
         let topics = self.topics.engine();
-        let waiting = visitors.waiting() + codes.waiting() + sessions.waiting() + topics.waiting();
+        let (chats, staff) = (self.chat.conversations(), self.chat.staff());
+        self.chat.refresh_metrics();
+        let waiting = visitors.waiting()
+            + codes.waiting()
+            + sessions.waiting()
+            + topics.waiting()
+            + chats.waiting()
+            + staff.waiting();
         self.metrics.inbox_depth.set(gauge(waiting));
-        let stats = [visitors.stats(), codes.stats(), sessions.stats(), topics.stats()];
+        let stats = [
+            visitors.stats(),
+            codes.stats(),
+            sessions.stats(),
+            topics.stats(),
+            chats.stats(),
+            staff.stats(),
+        ];
         let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
             stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()
         };
@@ -356,6 +373,7 @@ pub fn close_of(problem: &Problem) -> Close {
         | ErrorCode::VisitorNotPresent
         | ErrorCode::NotFound
         | ErrorCode::Taken
+        | ErrorCode::Unavailable
         | ErrorCode::Method => CloseCode::BadRequest,
     };
     Close { code, retry_ms: problem.retry_ms }

@@ -18,13 +18,13 @@ use super::{
     outbox::{Class, LatestKey, Outbox, Pushed},
 };
 use crate::{
-    cobrowse,
+    chat, cobrowse,
     model::{
         close::CloseCode,
         cobrowse::{ConsentTo, MemberView, SessionOffer, SessionTold},
         event::Event,
         help::HelpStatus,
-        ids::{GroupId, SignalId, SocketId, VisitorId},
+        ids::{ButtonId, GroupId, SignalId, SocketId, VisitorId},
         protocol::{
             agent::ToAgent,
             stream::{Mark, MarkOf, ToStream},
@@ -44,6 +44,8 @@ use crate::{
 const FOCUS: LatestKey = LatestKey(0);
 /// So is which session the visitor has.
 const SESSION: LatestKey = LatestKey(1);
+/// That somebody types is over soon.
+const TYPING: LatestKey = LatestKey(4);
 /// So is that a stream has a gap, and that a key frame is needed.
 const GAP: LatestKey = LatestKey(2);
 const KEY_FRAME: LatestKey = LatestKey(3);
@@ -202,6 +204,15 @@ impl Post for Sockets {
                 line.page(Class::Latest(SESSION), &ToVisitor::Session { session });
             }
             ToPage::Help(told) => line.page(Class::Reliable, &ToVisitor::Help(told)),
+            ToPage::Chat(view) => {
+                line.page(Class::Reliable, &ToVisitor::Chat { chat: Some(view) });
+            }
+            ToPage::ChatMessage { chat, message } => {
+                line.page(Class::Reliable, &ToVisitor::ChatMessage { chat, message });
+            }
+            ToPage::ChatTyping { name } => {
+                line.page(Class::Latest(TYPING), &ToVisitor::Typing { name });
+            }
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
     }
@@ -304,6 +315,22 @@ impl topics::hub::Post for Sockets {
         if let Some(line) = self.lines.get(&to) {
             line.outbox.close(code.into());
         }
+    }
+}
+
+impl chat::handle::Post for Sockets {
+    fn button(&self, to: &mut dyn Iterator<Item = SocketId>, button: &ButtonId, enabled: bool) {
+        let message = ToVisitor::Button { button: button.clone(), enabled };
+        let frame = text(&message);
+        to.for_each(|page| self.push(page, Class::Reliable, frame.clone()));
+    }
+
+    fn agents(&self, to: &[SocketId], message: &ToAgent) {
+        if to.is_empty() {
+            return;
+        }
+        let frame = text(message);
+        to.iter().for_each(|agent| self.push(*agent, Class::Reliable, frame.clone()));
     }
 }
 

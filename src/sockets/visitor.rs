@@ -1,5 +1,7 @@
 //! The actor of a visitor's socket. Thin: it reads messages, hands them to presence, and passes answers back.
 
+/// His chat.
+mod chatting;
 /// Who the socket speaks for.
 mod identity;
 /// His co-browse session.
@@ -25,6 +27,7 @@ use super::{
     traffic::{Excess, Traffic},
 };
 use crate::{
+    chat::handle::ButtonWatch,
     cobrowse::session::command::Command as InSession,
     limits::Place,
     model::{
@@ -58,6 +61,8 @@ pub struct VisitorSocket {
     page: Option<Page>,
     /// The session that the page is in.
     sharing: Option<Box<Sharing>>,
+    /// The page is told of chat buttons.
+    buttons: Option<Box<ButtonWatch>>,
     /// The hello, kept for going on under another id.
     identity: Option<Box<Hello>>,
     topics: TopicSeat,
@@ -82,6 +87,7 @@ impl VisitorSocket {
             identities: 0,
             page: None,
             sharing: None,
+            buttons: None,
             identity: None,
             topics: TopicSeat::default(),
             place,
@@ -211,6 +217,31 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
+            VisitorMessage::WatchButtons => {
+                self.watch_buttons(key, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::OpenChat { button } => {
+                self.open_chat(key, button, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Say { text, id } => {
+                self.say_in_chat(key, &text, id, request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::CloseChat => {
+                self.service.chat.close(key, done(voice, request));
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::AnswerInvitation { accepted } => {
+                self.service.chat.answer_invitation(key, accepted, done(voice, request));
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Typing => {
+                self.service.chat.visitor_types(key);
+                voice.done(request);
+                return ControlFlow::Continue(());
+            }
             VisitorMessage::Disconnect => {
                 voice.done(request);
                 self.page.iter_mut().for_each(|page| page.departure = Departure::Disconnect);
@@ -306,7 +337,16 @@ impl Endpoint for VisitorSocket {
     fn ended(&mut self) {
         self.sharing = None;
         self.topics = TopicSeat::default();
+        self.buttons = None;
         self.page = None;
+    }
+}
+
+/// Tells whether a request was carried out.
+fn done(voice: Voice, request: Option<u64>) -> impl FnOnce(Result<(), Problem>) + Send + 'static {
+    move |done| match done {
+        Ok(()) => voice.done(request),
+        Err(problem) => voice.refuse(request, problem),
     }
 }
 

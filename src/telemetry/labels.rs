@@ -2,7 +2,10 @@
 
 use crate::{
     auth::{AuthError, SignatureError},
-    model::close::CloseCode,
+    model::{
+        chat::{ChatEnd, Speaker},
+        close::CloseCode,
+    },
 };
 
 /// A label with a fixed set of values.
@@ -93,6 +96,10 @@ labels! {
         RequestsBySubject = "requests_by_subject",
         /// Sessions that visitors start, by visitor id.
         Sessions = "sessions",
+        /// Chats that visitors begin, by visitor id.
+        Chats = "chats",
+        /// What visitors say in them, by visitor id.
+        ChatMessages = "chat_messages",
         /// Wrong keys by address.
         WrongCredentials = "wrong_credentials",
         /// Guesses at codes by address.
@@ -131,6 +138,10 @@ labels! {
         StreamMessage = "stream_message",
         /// A session that a visitor wanted to start.
         Session = "session",
+        /// A chat that a visitor wanted to begin.
+        Chat = "chat",
+        /// Something that a visitor wanted to say in one.
+        ChatMessage = "chat_message",
         /// A socket that went on all the same, closed.
         Flood = "flood",
         /// A handshake above a limit by rate.
@@ -219,6 +230,34 @@ labels! {
         Drained = "drained",
     }
 
+    /// Why a chat ended.
+    ChatEnding, "reason" {
+        /// The visitor closed it.
+        Visitor = "visitor",
+        /// The agent closed it.
+        Agent = "agent",
+        /// The visitor declined the invitation.
+        Declined = "declined",
+        /// Nobody took it in time, or the invitation was not answered.
+        Unanswered = "unanswered",
+        /// The visitor left.
+        Left = "left",
+        /// Nobody said anything for too long.
+        Idle = "idle",
+        /// It broke.
+        Error = "error",
+    }
+
+    /// Who says something in a chat.
+    ChatSpeaker, "from" {
+        /// The visitor.
+        Visitor = "visitor",
+        /// An agent.
+        Agent = "agent",
+        /// The site itself.
+        System = "system",
+    }
+
     /// What became of an event for a webhook.
     WebhookEnd, "outcome" {
         /// The endpoint took it.
@@ -249,6 +288,30 @@ labels! {
         ClientError = "4xx",
         /// 5xx, and whatever else was answered.
         ServerError = "5xx",
+    }
+}
+
+impl From<ChatEnd> for ChatEnding {
+    fn from(end: ChatEnd) -> Self {
+        match end {
+            ChatEnd::Visitor => Self::Visitor,
+            ChatEnd::Agent => Self::Agent,
+            ChatEnd::Declined => Self::Declined,
+            ChatEnd::Unanswered => Self::Unanswered,
+            ChatEnd::Left => Self::Left,
+            ChatEnd::Idle => Self::Idle,
+            ChatEnd::Error => Self::Error,
+        }
+    }
+}
+
+impl From<Speaker> for ChatSpeaker {
+    fn from(speaker: Speaker) -> Self {
+        match speaker {
+            Speaker::Visitor => Self::Visitor,
+            Speaker::Agent => Self::Agent,
+            Speaker::System => Self::System,
+        }
     }
 }
 
@@ -328,6 +391,8 @@ mod tests {
         check::<FetchResult>();
         check::<TlsHandshake>();
         check::<StreamEnd>();
+        check::<ChatEnding>();
+        check::<ChatSpeaker>();
         check::<WebhookEnd>();
         check::<ReloadResult>();
         check::<StatusClass>();

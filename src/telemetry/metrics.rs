@@ -15,9 +15,9 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter, OutboxClass, ReloadResult,
-    Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake, UpgradeRefusal,
-    WebhookEnd,
+    ChatEnding, ChatSpeaker, FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter,
+    OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd,
+    TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
 use crate::{
     auth::{AuthError, SignatureError},
@@ -146,6 +146,12 @@ figures! {
     signals_held: Gauge = "Signals that wait for an acknowledgement";
     help_requests: Labelled<HelpState, Counter> = "Visitors' wishes for help, by what became of them";
     help_waiting: Gauge = "Visitors who wait for help";
+    chats_waiting: Gauge = "Visitors who wait for an agent to chat with";
+    chats_open: Gauge = "Chats that an agent has";
+    chats_ended: Labelled<ChatEnding, Counter> = "Chats that ended, by why";
+    chat_messages: Labelled<ChatSpeaker, Counter> = "Messages of chats, by who said them";
+    agents_available: Gauge = "Agents who are available for a chat button";
+    button_watchers: Gauge = "Pages that are told which chat buttons are enabled";
     events_published: Counter = "Events of groups whose events are kept";
     events_kept: Gauge = "Events kept for readers who come back";
     events_kept_bytes: Gauge = "Bytes that they take";

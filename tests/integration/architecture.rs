@@ -24,6 +24,7 @@ const ORDER: &[&str] = &[
     "lists",
     "events",
     "cobrowse",
+    "chat",
     "sockets",
     "http",
     "bayeux",

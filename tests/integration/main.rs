@@ -8,6 +8,7 @@ mod support;
 mod agents;
 mod architecture;
 mod channelme;
+mod chat;
 mod cobrowse;
 mod documents;
 mod events;

@@ -168,6 +168,15 @@ fn messages() -> Vec<(&'static str, Option<&'static str>, Value)> {
             Some("session"),
             json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
         ),
+        ("available", Some("session"), json!({"buttons": ["sales"]})),
+        ("watchchats", Some("session"), json!({})),
+        ("readchat", Some("session"), json!({})),
+        ("claimchat", Some("session"), json!({})),
+        ("releasechat", Some("session"), json!({})),
+        ("say", Some("session"), json!({"text": "Hello", "id": "m-1"})),
+        ("endchat", Some("session"), json!({})),
+        ("invitechat", Some("session"), json!({"visitorid": "ada", "text": "May I help?"})),
+        ("typing", Some("session"), json!({})),
         ("disconnect", None, json!({})),
     ]
 }
@@ -270,8 +279,20 @@ async fn a_route_wants_its_scope_and_no_other() {
 async fn a_message_wants_its_scope_and_no_other() {
     let server = Server::start();
     let mut page = server.page("ada", "t").opens().await;
+    // As long as he is there, chats can begin, and stay with who has them.
+    let mut desk = server.agent_with(&token(&["session"])).await;
+    desk.ok(json!({"type": "available", "buttons": ["sales"]})).await;
     for (kind, needs, mut message) in messages() {
         message["type"] = kind.into();
+        if kind == "invitechat" {
+            page.ok(json!({"type": "closechat"})).await;
+        } else if kind.ends_with("chat") || matches!(kind, "say" | "typing") {
+            let opened = page.ok(json!({"type": "openchat"})).await;
+            message["chat"] = opened["chat"]["chat"].clone();
+            if matches!(kind, "releasechat" | "say") {
+                desk.ok(json!({"type": "claimchat", "chat": message["chat"]})).await;
+            }
+        }
         if kind.ends_with("help") {
             message["help"] = page.ok(json!({"type": "askhelp"})).await["help"].clone();
         }

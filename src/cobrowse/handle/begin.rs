@@ -24,6 +24,8 @@ pub struct Start {
     pub agreed: bool,
     /// Whether a code leads to it from its beginning on.
     pub with_code: bool,
+    /// How many digits it has; else as many as usual.
+    pub digits: Option<u8>,
     /// What it is called elsewhere.
     pub labels: Labels,
 }
@@ -32,7 +34,7 @@ impl Start {
     /// At an agent's wish: the visitor is asked, and there is no code.
     #[must_use]
     pub fn by_agent(policy: Policy) -> Self {
-        Self { policy, agreed: false, with_code: false, labels: Labels::default() }
+        Self { policy, agreed: false, with_code: false, digits: None, labels: Labels::default() }
     }
 }
 
@@ -65,7 +67,7 @@ impl Cobrowse {
             Ok(Some(_)) => cobrowse.begin_with(visitor, start, (new, None), forwards, answer),
             Ok(None) => {
                 let again = cobrowse.clone();
-                cobrowse.draw(visitor.group.clone(), new, move |drawn| match drawn {
+                cobrowse.draw(visitor.group.clone(), new, start.digits, move |drawn| match drawn {
                     Ok(code) => {
                         again.begin_with(visitor, start, (new, Some(code)), forwards, answer);
                     }
@@ -143,11 +145,12 @@ impl Cobrowse {
         &self,
         group: GroupId,
         session: SessionId,
+        digits: Option<u8>,
         answer: impl FnOnce(Result<Code, Problem>) + Send + 'static,
     ) {
         let Shared { presence, code_digits, policy, .. } = &*self.shared;
-        let lead = Lead::Session(session);
-        presence.codes().claim(group, lead, *code_digits, policy.longest_ms, answer);
+        let (lead, digits) = (Lead::Session(session), digits.map_or(*code_digits, u32::from));
+        presence.codes().claim(group, lead, digits, policy.longest_ms, answer);
     }
 
     /// The code leads nowhere.

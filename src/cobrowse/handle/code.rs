@@ -13,26 +13,28 @@ use crate::{
 };
 
 impl Cobrowse {
-    /// The code that leads to a session; a fresh one where there is none. It lives as long as the session.
+    /// The code that leads to a session; a fresh one where there is none, of so many digits, or as many as usual. It lives
+    /// as long as the session.
     pub fn code(
         &self,
         session: SessionKey,
+        digits: Option<u8>,
         answer: impl FnOnce(Result<Code, Problem>) + Send + 'static,
     ) {
         let cobrowse = self.clone();
         self.look_up(session.clone(), move |standing| match standing {
             Ok(Some(Standing::Running(view))) => match view.code {
                 Some(code) => answer(Ok(code)),
-                None => cobrowse.draw_code(session, Box::new(answer)),
+                None => cobrowse.draw_code(session, digits, Box::new(answer)),
             },
             Ok(_) => answer(Err(over())),
             Err(problem) => answer(Err(problem)),
         });
     }
 
-    fn draw_code(&self, session: SessionKey, answer: Answer<Code>) {
+    fn draw_code(&self, session: SessionKey, digits: Option<u8>, answer: Answer<Code>) {
         let cobrowse = self.clone();
-        self.draw(session.group.clone(), session.session, move |drawn| match drawn {
+        self.draw(session.group.clone(), session.session, digits, move |drawn| match drawn {
             Ok(code) => {
                 let (again, of) = (cobrowse.clone(), session.clone());
                 cobrowse.command(session, Command::Code(code.clone()), move |given| match given {
@@ -41,7 +43,7 @@ impl Cobrowse {
                         again.give_back(&of.group, of.session, Some(code));
                         // Somebody else asked for one at the same time.
                         if problem.code == ErrorCode::TooMany {
-                            return again.code(of, answer);
+                            return again.code(of, digits, answer);
                         }
                         answer(Err(problem));
                     }

@@ -145,7 +145,7 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        // Their pages are not shown by us, and subscribe to nothing.
+        // Their pages are not shown by us, subscribe to nothing, and do not chat.
         ToVisitor::Session { .. }
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
@@ -153,6 +153,10 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         | ToVisitor::Help(_)
         | ToVisitor::TopicMessage(_)
         | ToVisitor::Missed { .. }
+        | ToVisitor::Button { .. }
+        | ToVisitor::Chat { .. }
+        | ToVisitor::ChatMessage { .. }
+        | ToVisitor::Typing { .. }
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))

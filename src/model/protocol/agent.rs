@@ -1,6 +1,6 @@
 //! Messages of `/v1/agent`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -9,10 +9,11 @@ use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read, topics};
 use crate::{
     clock::Timestamp,
     model::{
+        chat::{ChatMessage, ChatRow, ChatView, MAX_BUTTONS},
         cobrowse::SessionOffer,
         error::Problem,
         event::Position,
-        ids::{Code, HelpId, IdempotencyKey, SignalId, VisitorId},
+        ids::{ButtonId, ChatId, Code, HelpId, IdempotencyKey, SignalId, VisitorId},
         list::{ListQuery, Row},
         signal::{InvokeFailure, Message, Outcome, Target},
         topic::{TopicAnswer, TopicCall, TopicMessage},
@@ -57,6 +58,26 @@ kinds! {
         Subscribe = "subscribe",
         /// Ends a subscription.
         Unsubscribe = "unsubscribe",
+        /// The agent is available for these chat buttons from now on, and for no others, on whichever of his sockets he
+        /// says so (scope `session`, like all on chats). `ok` carries `buttons`.
+        Available = "available",
+        /// Asks for the chats that wait and the agent's own. `ok` carries `buttons`; then follow `chats`, first all and then
+        /// each change.
+        WatchChats = "watchchats",
+        /// Asks for a chat with its last messages. `ok` carries `visitorid` and `chat`.
+        ReadChat = "readchat",
+        /// Takes a chat that waits, and exactly one agent does; the others are refused with `taken`. `ok` as for `readchat`.
+        ClaimChat = "claimchat",
+        /// Gives a chat back: it waits again.
+        ReleaseChat = "releasechat",
+        /// Says something in the agent's chat. `ok` carries `n` and `at`; the same `id` again is answered as the first time.
+        Say = "say",
+        /// Ends the agent's chat, or one that waits.
+        EndChat = "endchat",
+        /// Invites a visitor to a chat. `ok` carries `visitorid` and `chat`; refused with `taken` when he has one.
+        InviteChat = "invitechat",
+        /// The agent is typing; told to the visitor at most every 3 s.
+        Typing = "typing",
         /// Leaves; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -126,8 +147,47 @@ pub enum AgentMessage {
     },
     /// Something about topics.
     Topics(Box<TopicCall>),
+    /// Something about chats.
+    Chat(ChatRequest),
     /// Leaves.
     Disconnect,
+}
+
+/// What an agent asks for about chats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChatRequest {
+    /// He is available for these buttons.
+    Available(BTreeSet<ButtonId>),
+    /// He looks at the chats that wait, and at his own.
+    Watch,
+    /// He wants to see one.
+    Read(ChatId),
+    /// He takes one.
+    Claim(ChatId),
+    /// He gives one back.
+    Release(ChatId),
+    /// He says something.
+    Say {
+        /// In which.
+        chat: ChatId,
+        /// What.
+        text: Box<str>,
+        /// His own name for it.
+        id: IdempotencyKey,
+    },
+    /// He ends one.
+    End(ChatId),
+    /// He invites a visitor.
+    Invite {
+        /// Whom.
+        visitor: VisitorId,
+        /// His first words.
+        text: Box<str>,
+        /// The button that the chat counts for.
+        button: Option<ButtonId>,
+    },
+    /// He is typing.
+    Typing(ChatId),
 }
 
 impl AgentMessage {
@@ -180,8 +240,37 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
         AgentKind::Publish => AgentMessage::Topics(topics::publish(&fields)?.into()),
         AgentKind::Subscribe => AgentMessage::Topics(topics::subscribe(&fields)?.into()),
         AgentKind::Unsubscribe => AgentMessage::Topics(topics::unsubscribe(&fields)?.into()),
+        AgentKind::Available => AgentMessage::Chat(ChatRequest::Available(buttons(&fields)?)),
+        AgentKind::WatchChats => AgentMessage::Chat(ChatRequest::Watch),
+        AgentKind::ReadChat => AgentMessage::Chat(ChatRequest::Read(chat(&fields)?)),
+        AgentKind::ClaimChat => AgentMessage::Chat(ChatRequest::Claim(chat(&fields)?)),
+        AgentKind::ReleaseChat => AgentMessage::Chat(ChatRequest::Release(chat(&fields)?)),
+        AgentKind::Say => AgentMessage::Chat(ChatRequest::Say {
+            chat: chat(&fields)?,
+            text: fields.said()?,
+            id: Fields::parsed(fields.id.as_ref(), "id")?,
+        }),
+        AgentKind::EndChat => AgentMessage::Chat(ChatRequest::End(chat(&fields)?)),
+        AgentKind::InviteChat => AgentMessage::Chat(ChatRequest::Invite {
+            visitor: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
+            text: fields.said()?,
+            button: fields.button()?,
+        }),
+        AgentKind::Typing => AgentMessage::Chat(ChatRequest::Typing(chat(&fields)?)),
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
+}
+
+fn chat(fields: &Fields<'_>) -> Result<ChatId, Problem> {
+    Fields::parsed(fields.chat.as_ref(), "chat")
+}
+
+fn buttons(fields: &Fields<'_>) -> Result<BTreeSet<ButtonId>, Problem> {
+    let texts = Fields::required(fields.buttons.as_ref(), "buttons")?;
+    if texts.len() > MAX_BUTTONS {
+        return Err(Problem::field("buttons", format!("must have at most {MAX_BUTTONS}")));
+    }
+    texts.iter().map(|text| Fields::parsed(Some(text), "buttons")).collect()
 }
 
 fn list(fields: &Fields<'_>) -> Result<u64, Problem> {
@@ -243,6 +332,30 @@ pub enum ToAgent {
         /// Why.
         data: InvokeError,
     },
+    /// What changed in the chats that wait and in the agent's own.
+    Chats(ChatsChange),
+    /// Something was said in a chat of the agent's.
+    ChatMessage {
+        /// In which.
+        chat: ChatId,
+        /// Whose.
+        visitorid: VisitorId,
+        /// What.
+        #[schema(value_type = ChatMessage)]
+        message: Arc<ChatMessage>,
+    },
+    /// The visitor of a chat of the agent's is typing.
+    Typing {
+        /// In which.
+        chat: ChatId,
+        /// Whose.
+        visitorid: VisitorId,
+    },
+    /// The agent is available for these buttons: he said so on another of his sockets.
+    Available {
+        /// The buttons.
+        buttons: BTreeSet<ButtonId>,
+    },
     /// Another agent hands this one his seat in a session; a ticket by REST takes it.
     SessionOffer {
         /// Whose pages are seen there.
@@ -292,6 +405,53 @@ pub struct AgentOk {
     #[serde(flatten)]
     #[schema(inline)]
     pub topics: Option<TopicAnswer>,
+    /// What the agent is available for, after `available` and `watchchats`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub buttons: Option<BTreeSet<ButtonId>>,
+    /// The chat, with its last messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ChatView, nullable = false, required = false)]
+    pub chat: Option<Arc<ChatView>>,
+    /// The message's number, after `say`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub n: Option<u32>,
+    /// When it was said, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, nullable = false, required = false)]
+    pub at: Option<Timestamp>,
+}
+
+/// What changed in the chats that wait and in the agent's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChatsChange {
+    /// Whether what was known counts no more: this begins with none.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub reset: bool,
+    /// Chats that are new, or stand otherwise. The agent's own one is told once more when it has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub put: Vec<ChatRow>,
+    /// Chats that he sees no more: another agent has them, or they are over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub remove: Vec<ChatId>,
+}
+
+impl ChatsChange {
+    /// These are new, or stand otherwise.
+    #[must_use]
+    pub fn put(put: Vec<ChatRow>) -> Self {
+        Self { put, ..Self::default() }
+    }
+
+    /// These are seen no more.
+    #[must_use]
+    pub fn remove(remove: Vec<ChatId>) -> Self {
+        Self { remove, ..Self::default() }
+    }
 }
 
 /// What changed in a live list since the message before. The reader takes the rows of `remove` and of `put` out of the

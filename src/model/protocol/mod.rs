@@ -149,6 +149,14 @@ struct Fields<'a> {
     retained: Option<bool>,
     resume: Option<super::topic::Position>,
     subscription: Option<u32>,
+    #[serde(borrow)]
+    chat: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    button: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    buttons: Option<Vec<Cow<'a, str>>>,
+    accepted: Option<bool>,
+    digits: Option<u8>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.
@@ -254,6 +262,20 @@ impl<'a> Fields<'a> {
             return Err(Problem::field(name, format!("must have at most {MAX_IDS} ids")));
         }
         texts.iter().map(|text| Self::parsed(Some(text), name)).collect()
+    }
+
+    /// What is said in a chat.
+    fn said(&self) -> Result<Box<str>, Problem> {
+        let text = Self::text(self.text.as_ref(), "text", super::chat::MAX_SAID_BYTES)?;
+        if text.trim().is_empty() {
+            return Err(Problem::field("text", "must not be empty"));
+        }
+        Ok(text)
+    }
+
+    fn button(&self) -> Result<Option<super::ids::ButtonId>, Problem> {
+        let button = self.button.as_ref();
+        button.map(|button| Self::parsed(Some(button), "button")).transpose()
     }
 
     fn unknown(&self) -> Problem {

@@ -14,7 +14,7 @@ use crate::model::{
     error::Problem,
     event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
     help::MAX_HELP_BYTES,
-    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
+    ids::{ButtonId, IdempotencyKey, PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     signal::InvokeFailure,
@@ -84,6 +84,20 @@ kinds! {
         Subscribe = "subscribe",
         /// Ends a subscription.
         Unsubscribe = "unsubscribe",
+        /// Asks which chat buttons are enabled: those that an agent is available for. `ok` carries `enabled`; `button` tells
+        /// each change, and `chat` how the visitor's chat stands, if he has one.
+        WatchButtons = "watchbuttons",
+        /// The visitor begins a chat, or asks for the one that he has. `ok` carries `chat`. Refused with `unavailable` when
+        /// nobody is there for the button, or, without one, for any.
+        OpenChat = "openchat",
+        /// The visitor says something. `ok` carries `n` and `at`; the same `id` again is answered as the first time.
+        Say = "say",
+        /// The visitor closes his chat, or declines the invitation to one. Without one there is nothing to do.
+        CloseChat = "closechat",
+        /// The visitor answers an agent's invitation.
+        AnswerInvitation = "answerinvitation",
+        /// The visitor is typing; told to the agent at most every 3 s.
+        Typing = "typing",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -221,6 +235,29 @@ pub enum VisitorMessage {
     CancelHelp,
     /// Something about topics.
     Topics(Box<TopicCall>),
+    /// The page wants to know of buttons.
+    WatchButtons,
+    /// He begins a chat.
+    OpenChat {
+        /// By this button.
+        button: Option<ButtonId>,
+    },
+    /// He says something.
+    Say {
+        /// What.
+        text: Box<str>,
+        /// The page's name for it.
+        id: IdempotencyKey,
+    },
+    /// He closes his chat.
+    CloseChat,
+    /// He answers an invitation.
+    AnswerInvitation {
+        /// Whether he accepts.
+        accepted: bool,
+    },
+    /// He is typing.
+    Typing,
     /// The visitor leaves.
     Disconnect,
 }
@@ -243,6 +280,8 @@ pub struct StartSession {
     pub agreed: bool,
     /// Whether he wants a code that leads agents there.
     pub with_code: bool,
+    /// How many digits the code is to have; else what the settings say.
+    pub digits: Option<u8>,
     /// What it is called elsewhere.
     pub labels: Labels,
 }
@@ -349,6 +388,11 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::StartSession => VisitorMessage::StartSession(Box::new(StartSession {
             agreed: fields.agreed.unwrap_or_default(),
             with_code: fields.withcode.unwrap_or_default(),
+            digits: match fields.digits {
+                None => None,
+                Some(digits @ 4..=12) => Some(digits),
+                Some(_) => return Err(Problem::field("digits", "must be 4 to 12")),
+            },
             labels: Labels {
                 reference: label(fields.reference.as_ref(), "reference")?,
                 reportingid: label(fields.reportingid.as_ref(), "reportingid")?,
@@ -393,6 +437,17 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
         VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
         VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),
+        VisitorKind::WatchButtons => VisitorMessage::WatchButtons,
+        VisitorKind::OpenChat => VisitorMessage::OpenChat { button: fields.button()? },
+        VisitorKind::Say => VisitorMessage::Say {
+            text: fields.said()?,
+            id: Fields::parsed(fields.id.as_ref(), "id")?,
+        },
+        VisitorKind::CloseChat => VisitorMessage::CloseChat,
+        VisitorKind::AnswerInvitation => VisitorMessage::AnswerInvitation {
+            accepted: Fields::required(fields.accepted, "accepted")?,
+        },
+        VisitorKind::Typing => VisitorMessage::Typing,
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }

@@ -1,4 +1,4 @@
-//! The co-browse session of a visitor, as his record knows of it.
+//! The co-browse session and the chat of a visitor, as his record knows of them.
 
 use super::{Presence, unexpected};
 use crate::{
@@ -44,6 +44,11 @@ impl Presence {
         answer: impl FnOnce(Result<Option<SessionId>, Problem>) + Send + 'static,
     ) {
         self.read(key, |visitor| visitor.and_then(|visitor| visitor.session()), answer);
+    }
+
+    /// The visitor's chat has something to tell.
+    pub fn tell_chat(&self, key: VisitorKey, command: Command) {
+        self.of_session(key, move || command.clone());
     }
 
     /// Submits where the visitor is; he may have become known since the session began.

@@ -13,13 +13,14 @@ use super::{
 use crate::{
     clock::Timestamp,
     model::{
+        chat::{ChatMessage, ChatView},
         close::CloseCode,
         error::Problem,
         event::{Event, EventKind, Position, SessionEndReason, TermsStatus},
         help::HelpTold,
         ids::{
-            Code, HelpId, IdempotencyKey, PageId, SessionId, SignalId, SocketAddress, TabId,
-            VisitorId,
+            ChatId, Code, HelpId, IdempotencyKey, PageId, SessionId, SignalId, SocketAddress,
+            TabId, VisitorId,
         },
         list::Row,
         presence::PresenceUpdate,
@@ -91,7 +92,8 @@ impl Report {
             | EventKind::Presence(_)
             | EventKind::Visibility { .. }
             | EventKind::VisitorJoined { .. }
-            | EventKind::HelpRequest(_) => None,
+            | EventKind::HelpRequest(_)
+            | EventKind::ChatStatus(_) => None,
         }
     }
 }
@@ -193,6 +195,25 @@ pub enum Command {
     DeclineHelp {
         /// To which wish.
         id: HelpId,
+    },
+    /// His chat stands so.
+    Chat {
+        /// How.
+        view: Arc<ChatView>,
+        /// What was said, where nothing else changed.
+        said: Option<Arc<ChatMessage>>,
+        /// Whether watchers are told.
+        news: bool,
+    },
+    /// The agent of his chat is typing.
+    ChatTyping {
+        /// What he is called.
+        name: Option<Box<str>>,
+    },
+    /// A page asks how his chat stands; it is told, if he has one.
+    AskChat {
+        /// Its socket.
+        socket: SocketAddress,
     },
     /// A co-browse session of his begins, unless he has one.
     SessionBegins {
@@ -302,6 +323,8 @@ pub struct Welcome {
     pub session: Option<SessionId>,
     /// How it stands with his wish for help.
     pub help: Option<HelpTold>,
+    /// His chat.
+    pub chat: Option<Arc<ChatView>>,
     /// Why the presence data that came along was not taken.
     pub refused_data: Option<Problem>,
 }
@@ -326,6 +349,20 @@ pub enum ToPage {
     Session(Option<SessionId>),
     /// How it stands with the visitor's wish for help.
     Help(HelpTold),
+    /// How the visitor's chat stands.
+    Chat(Arc<ChatView>),
+    /// Something was said in it.
+    ChatMessage {
+        /// In which.
+        chat: ChatId,
+        /// What.
+        message: Arc<ChatMessage>,
+    },
+    /// Its agent is typing.
+    ChatTyping {
+        /// What he is called.
+        name: Option<Box<str>>,
+    },
     /// The socket is to be closed.
     Close(CloseCode),
 }

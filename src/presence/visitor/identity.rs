@@ -66,6 +66,8 @@ impl Visitor {
         self.focus = None;
         self.signals.forward_all(&known, step);
         self.phase = Phase::Joined { to: known, until: step.now + JOIN_MEMORY_MS };
+        // The chat's own record goes along, and tells the known one.
+        self.chat = None;
         let (sharing, help) = (self.sharing.take(), self.help.take());
         Reply::Joined { data, terms, sharing, help }
     }

@@ -82,8 +82,8 @@ impl Visitor {
 
     pub(super) fn welcome(&self, socket: SocketAddress, refused_data: Option<Problem>) -> Welcome {
         let focus = self.focus == Some(socket);
-        let (session, help) = (self.session(), self.help_told());
-        Welcome { epoch: self.epoch, focus, terms: self.terms, session, help, refused_data }
+        let (session, help, chat) = (self.session(), self.help_told(), self.chat.clone());
+        Welcome { epoch: self.epoch, focus, terms: self.terms, session, help, chat, refused_data }
     }
 
     pub(super) fn close(

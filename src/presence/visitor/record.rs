@@ -57,6 +57,7 @@ impl Record for Visitor {
             unique: self.unique.clone(),
             data: self.data.clone(),
             help: self.help.clone(),
+            chat: self.chat.clone(),
             signals: self.signals.checkpoint(),
             ..*self
         }
@@ -91,6 +92,7 @@ impl Record for Visitor {
                 | Command::NodeLost { .. }
                 | Command::UniqueExpired { .. }
                 | Command::SessionOver { .. }
+                | Command::Chat { .. }
         )
     }
 }

@@ -153,6 +153,7 @@ impl VisitorSocket {
                 terms: welcome.terms,
                 session: welcome.session,
                 help: welcome.help,
+                chat: welcome.chat,
             };
             voice.say(&message);
             if let Some(problem) = welcome.refused_data {
@@ -253,6 +254,10 @@ impl VisitorSocket {
                 voice.say(&ToVisitor::answer(request, |ok| {
                     (ok.visitorid, ok.epoch) = (Some(known), Some(welcome.epoch));
                 }));
+            }
+            // Somebody else's chat is not his; one that goes along is told as it comes.
+            if !current.is_anonymous() || welcome.chat.is_some() {
+                voice.say(&ToVisitor::Chat { chat: welcome.chat });
             }
             if current.is_anonymous() {
                 presence.join(current, Some(socket), key, move || drop(left.lock().take()));

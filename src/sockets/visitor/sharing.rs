@@ -44,12 +44,12 @@ impl VisitorSocket {
             return voice.refuse(request, problem);
         }
         let cobrowse = self.service.cobrowse.clone();
-        let StartSession { agreed, with_code, labels } = wish;
-        let start = Start { policy: cobrowse.policy(), agreed, with_code, labels };
+        let StartSession { agreed, with_code, digits, labels } = wish;
+        let start = Start { policy: cobrowse.policy(), agreed, with_code, digits, labels };
         self.service.cobrowse.begin(visitor, start, move |begun| match (begun, request) {
             (Ok(session), Some(request)) if with_code => {
                 let id = session.session;
-                cobrowse.code(session, move |code| match code {
+                cobrowse.code(session, digits, move |code| match code {
                     Ok(code) => voice.say(&ToVisitor::answer(request, |ok| {
                         (ok.session, ok.code) = (Some(id), Some(code));
                     })),

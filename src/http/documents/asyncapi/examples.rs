@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Timestamp,
     model::{
+        chat::{ChatAgent, ChatMessage, ChatNews, ChatRow, ChatStatus, ChatView, Person, Speaker},
         cobrowse::{
             ConsentState, ConsentTo, Entered, MemberView, PageView, Permissions, Role,
             SessionEventKind, SessionOffer, SessionTold, UserId, ViewState,
@@ -15,15 +16,15 @@ use crate::{
         error::{ErrorCode, Problem},
         event::{Event, EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
         help::{HelpNews, HelpStatus, HelpTold},
-        ids::{HelpId, InvalidId, SessionId, SignalId},
+        ids::{ChatId, HelpId, InvalidId, SessionId, SignalId},
         json::Json,
         list::Row,
         presence::{PresenceData, PresenceUpdate},
         protocol::{
             ErrorAnswer, GoAway,
             agent::{
-                AgentOk, InvokeError, InvokeErrorParams, ListChange, ListRow, SignalOutcome,
-                ToAgent,
+                AgentOk, ChatsChange, InvokeError, InvokeErrorParams, ListChange, ListRow,
+                SignalOutcome, ToAgent,
             },
             stream::{Mark, MarkOf, Seat, StreamWelcome, ToStream},
             visitor::ToVisitor,
@@ -38,6 +39,7 @@ const EPOCH: u64 = 1_700_000_000_000;
 const NOW: Timestamp = Timestamp(EPOCH + 2_345);
 const SESSION: SessionId = SessionId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c5);
 const HELP: HelpId = HelpId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c6);
+const CHAT: ChatId = ChatId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c7);
 const SIGNAL: SignalId = SignalId::from_u128(0x0190_163d_8694_739b_8a8c_1e7e_e7a2_b3c4);
 
 /// A message as it is sent.
@@ -84,6 +86,7 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
                 terms: None,
                 help: None,
                 session: None,
+                chat: None,
             },
         ),
         (
@@ -106,6 +109,10 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
         (None, ToVisitor::Focus),
         (None, ToVisitor::Blur),
         (None, ToVisitor::Help(comes())),
+        (None, ToVisitor::Button { button: "sales".parse()?, enabled: true }),
+        (None, ToVisitor::Chat { chat: Some(chat()?) }),
+        (None, ToVisitor::ChatMessage { chat: CHAT, message: said() }),
+        (None, ToVisitor::Typing { name: Some("Ann".into()) }),
         (None, ToVisitor::Session { session: Some(SESSION) }),
         (
             Some("on"),
@@ -131,6 +138,12 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
                 ok.help = Some(HelpTold { status: HelpStatus::Pending, agent: None, ..comes() });
             }),
         ),
+        (
+            Some("watchbuttons"),
+            ToVisitor::answer(22, |ok| ok.enabled = "sales".parse().ok().map(|sales| vec![sales])),
+        ),
+        (Some("openchat"), ToVisitor::answer(23, |ok| ok.chat = chat().ok())),
+        (Some("say"), ToVisitor::answer(24, |ok| (ok.n, ok.at) = (Some(1), Some(NOW)))),
         (Some("startsession"), ToVisitor::answer(14, |ok| ok.session = Some(SESSION))),
         (
             Some("enter"),
@@ -269,6 +282,23 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
             Some("renew"),
             ok(AgentOk { request: 1, expires: Some(NOW + 3_600_000), ..AgentOk::default() }),
         ),
+        (
+            Some("claimchat"),
+            ok(AgentOk {
+                request: 14,
+                visitorid: Some("ada".parse()?),
+                chat: Some(chat()?),
+                ..AgentOk::default()
+            }),
+        ),
+        (
+            Some("all chats"),
+            ToAgent::Chats(ChatsChange { reset: true, put: vec![chat_row()?], remove: Vec::new() }),
+        ),
+        (Some("one is another agent's"), ToAgent::Chats(ChatsChange::remove(vec![CHAT]))),
+        (None, ToAgent::ChatMessage { chat: CHAT, visitorid: "ada".parse()?, message: said() }),
+        (None, ToAgent::Typing { chat: CHAT, visitorid: "ada".parse()? }),
+        (None, ToAgent::Available { buttons: ["sales".parse()?].into() }),
         (
             Some("a list begins"),
             ToAgent::Rows(ListChange {
@@ -440,6 +470,17 @@ fn events_checked() -> Result<Vec<Example>, InvalidId> {
                 text: Some("Which size fits a narrow hall?".into()),
             }),
         ),
+        (
+            None,
+            false,
+            EventKind::ChatStatus(ChatNews {
+                chat: CHAT,
+                status: ChatStatus::Open,
+                button: Some("sales".parse()?),
+                agent: Some("Ann".into()),
+                reason: None,
+            }),
+        ),
     ];
     let mut examples = Vec::new();
     for (sequence, (name, present, kind)) in (1..).zip(kinds) {
@@ -449,6 +490,36 @@ fn events_checked() -> Result<Vec<Example>, InvalidId> {
         examples.extend(example(name, &event));
     }
     Ok(examples)
+}
+
+fn said() -> Arc<ChatMessage> {
+    let (from, text) = (Speaker::Visitor, "Does the stool come in oak?".into());
+    Arc::new(ChatMessage { n: 1, at: NOW, from, name: None, text })
+}
+
+fn chat() -> Result<Arc<ChatView>, InvalidId> {
+    Ok(Arc::new(ChatView {
+        chat: CHAT,
+        button: Some("sales".parse()?),
+        status: ChatStatus::Open,
+        agent: Some(ChatAgent { name: Some("Ann".into()) }),
+        reason: None,
+        messages: vec![said()],
+    }))
+}
+
+fn chat_row() -> Result<ChatRow, InvalidId> {
+    Ok(ChatRow {
+        chat: CHAT,
+        visitorid: "ada".parse()?,
+        button: Some("sales".parse()?),
+        status: ChatStatus::Open,
+        since: NOW,
+        agent: Some(Person { subject: "agent-7".into(), name: Some("Ann".into()) }),
+        reason: None,
+        messages: 1,
+        last: Some("Does the stool come in oak?".into()),
+    })
 }
 
 /// To both.

@@ -135,6 +135,10 @@ fn from_client(kind: &str, meaning: &str, shape: Shape) -> Message {
 /// What the server sends to pages.
 pub fn to_page() -> Vec<Message> {
     let mut messages = of_enum::<ToVisitor>(&mut examples::to_page(), |own| own);
+    for message in messages.iter_mut().filter(|message| message.name == "typing") {
+        // The page sends one of the same `type`.
+        message.key = "typing.told".to_owned();
+    }
     messages.extend(to_all());
     messages
 }
@@ -145,6 +149,12 @@ pub fn to_agent() -> Vec<Message> {
     for message in messages.iter_mut().filter(|message| message.name == "visitorerror") {
         // An event has the same `type`.
         message.key = "visitorerror.invocation".to_owned();
+    }
+    for message in &mut messages {
+        // The agent sends ones of the same `type`.
+        if matches!(message.name.as_str(), "typing" | "available") {
+            message.key = format!("{}.told", message.name);
+        }
     }
     // Answers first, then what comes unasked.
     let unasked = messages.split_off(messages.len().min(2));

@@ -3,7 +3,7 @@ use utoipa::ToSchema;
 use super::{Shape, topics};
 use crate::model::{
     event::Position,
-    ids::{Code, HelpId, IdempotencyKey, VisitorId},
+    ids::{ButtonId, ChatId, Code, HelpId, IdempotencyKey, VisitorId},
     json::Json,
     list::Window,
     protocol::agent::AgentKind,
@@ -49,6 +49,31 @@ impl AgentKind {
             Self::Publish => topics::PUBLISH,
             Self::Subscribe => topics::SUBSCRIBE,
             Self::Unsubscribe => topics::UNSUBSCRIBE,
+            Self::Available => Shape::of::<AvailableFields>(
+                r#"{"type":"available","request":11,"buttons":["sales"]}"#,
+            ),
+            Self::WatchChats => Shape::bare(r#"{"type":"watchchats","request":12}"#),
+            Self::ReadChat => Shape::of::<ChatFields>(
+                r#"{"type":"readchat","request":13,"chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
+            ),
+            Self::ClaimChat => Shape::of::<ChatFields>(
+                r#"{"type":"claimchat","request":14,"chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
+            ),
+            Self::ReleaseChat => Shape::of::<ChatFields>(
+                r#"{"type":"releasechat","request":15,"chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
+            ),
+            Self::Say => Shape::of::<SayInFields>(
+                r#"{"type":"say","request":16,"chat":"0190163d8694739b8a8c1e7ee7a2b3c7","text":"It does, and in walnut.","id":"m-1"}"#,
+            ),
+            Self::EndChat => Shape::of::<ChatFields>(
+                r#"{"type":"endchat","request":17,"chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
+            ),
+            Self::InviteChat => Shape::of::<InviteChatFields>(
+                r#"{"type":"invitechat","request":18,"visitorid":"ada","text":"May I help you choose?","button":"sales"}"#,
+            ),
+            Self::Typing => Shape::of::<ChatFields>(
+                r#"{"type":"typing","chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
+            ),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -68,6 +93,46 @@ pub struct HelpFields {
     pub visitorid: VisitorId,
     /// Which of his wishes, as lists and events name it.
     pub help: HelpId,
+}
+
+/// Fields of `available`.
+#[derive(ToSchema)]
+pub struct AvailableFields {
+    /// All that the agent is available for; empty: nothing.
+    #[schema(max_items = 64)]
+    pub buttons: Vec<ButtonId>,
+}
+
+/// Fields of `readchat`, `claimchat`, `releasechat`, `endchat` and `typing`.
+#[derive(ToSchema)]
+pub struct ChatFields {
+    /// The chat, as `chats` names it.
+    pub chat: ChatId,
+}
+
+/// Fields of an agent's `say`.
+#[derive(ToSchema)]
+pub struct SayInFields {
+    /// The chat.
+    pub chat: ChatId,
+    /// What the agent says: at most 4,000 bytes.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub text: String,
+    /// The agent's own name for it, which makes a retry harmless.
+    pub id: IdempotencyKey,
+}
+
+/// Fields of `invitechat`.
+#[derive(ToSchema)]
+pub struct InviteChatFields {
+    /// Whom.
+    pub visitorid: VisitorId,
+    /// The first words: at most 4,000 bytes.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub text: String,
+    /// The button that the chat counts for.
+    #[schema(nullable = false)]
+    pub button: Option<ButtonId>,
 }
 
 /// Fields of `watch`.

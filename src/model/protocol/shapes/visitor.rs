@@ -4,7 +4,7 @@ use super::{Shape, topics};
 use crate::model::{
     cobrowse::ConsentTo,
     event::{Visibility, VisitorError},
-    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
+    ids::{ButtonId, IdempotencyKey, PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     protocol::visitor::{SessionEnd, Terms, VisitorKind},
@@ -52,7 +52,7 @@ impl VisitorKind {
                 r#"{"type":"identify","request":13,"visitorid":"ada","signature":"c3ab8ff13720e8ad9047dd39466b3c8974e592c2fa383d4a3960714caef0c4f2"}"#,
             ),
             Self::StartSession => Shape::of::<StartSessionFields>(
-                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true,"reportingid":"visit-4711"}"#,
+                r#"{"type":"startsession","request":14,"agreed":true,"withcode":true,"digits":9,"reportingid":"visit-4711"}"#,
             ),
             Self::Enter => Shape::of::<EnterFields>(
                 r#"{"type":"enter","request":15,"session":"0190163d8694739b8a8c1e7ee7a2b3c5","url":"https://shop.example.com/cart","title":"Basket","agreed":false}"#,
@@ -79,6 +79,18 @@ impl VisitorKind {
             Self::Publish => topics::PUBLISH,
             Self::Subscribe => topics::SUBSCRIBE,
             Self::Unsubscribe => topics::UNSUBSCRIBE,
+            Self::WatchButtons => Shape::bare(r#"{"type":"watchbuttons","request":22}"#),
+            Self::OpenChat => {
+                Shape::of::<OpenChatFields>(r#"{"type":"openchat","request":23,"button":"sales"}"#)
+            }
+            Self::Say => Shape::of::<SayFields>(
+                r#"{"type":"say","request":24,"text":"Does the stool come in oak?","id":"m-1"}"#,
+            ),
+            Self::CloseChat => Shape::bare(r#"{"type":"closechat","request":25}"#),
+            Self::AnswerInvitation => Shape::of::<AnswerInvitationFields>(
+                r#"{"type":"answerinvitation","request":26,"accepted":true}"#,
+            ),
+            Self::Typing => Shape::bare(r#"{"type":"typing"}"#),
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
@@ -104,6 +116,9 @@ pub struct StartSessionFields {
     /// Whether he wants a code that leads agents to the session, which he can read out.
     #[schema(nullable = false)]
     pub withcode: Option<bool>,
+    /// How many digits the code is to have; what the settings say when missing.
+    #[schema(nullable = false, minimum = 4, maximum = 12)]
+    pub digits: Option<u8>,
     /// What the session is called in another system, such as a chat: agents can find it by that while it runs.
     #[schema(nullable = false)]
     pub reference: Option<Reference>,
@@ -126,6 +141,32 @@ pub struct AskHelpFields {
     /// What it is about, in the visitor's words.
     #[schema(nullable = false, max_length = 500)]
     pub text: Option<String>,
+}
+
+/// Fields of `openchat`.
+#[derive(ToSchema)]
+pub struct OpenChatFields {
+    /// The button that was clicked.
+    #[schema(nullable = false)]
+    pub button: Option<ButtonId>,
+}
+
+/// Fields of `say`.
+#[derive(ToSchema)]
+pub struct SayFields {
+    /// What the visitor says: at most 4,000 bytes. `{start:` and nine digits and `}` offers to join the co-browse session of
+    /// that code.
+    #[schema(min_length = 1, max_length = 4000)]
+    pub text: String,
+    /// The page's own name for it, which makes a retry harmless.
+    pub id: IdempotencyKey,
+}
+
+/// Fields of `answerinvitation`.
+#[derive(ToSchema)]
+pub struct AnswerInvitationFields {
+    /// Whether the visitor accepts.
+    pub accepted: bool,
 }
 
 /// Fields of `enter`.

@@ -1,15 +1,18 @@
 //! What the server sends to a page over `/v1/visitor`.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     clock::Timestamp,
     model::{
+        chat::{ChatMessage, ChatView},
         cobrowse::{ConsentTo, Entered, MemberView, SessionTold},
         event::TermsStatus,
         help::HelpTold,
-        ids::{Code, SessionId, SignalId, VisitorId},
+        ids::{ButtonId, ChatId, Code, SessionId, SignalId, VisitorId},
         json::Json,
         topic::{TopicAnswer, TopicMessage},
     },
@@ -43,6 +46,38 @@ pub enum ToVisitor {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         help: Option<HelpTold>,
+        /// His chat.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = ChatView, nullable = false, required = false)]
+        chat: Option<Arc<ChatView>>,
+    },
+    /// A chat button is enabled, or no more.
+    Button {
+        /// Which.
+        button: ButtonId,
+        /// Which of the two.
+        enabled: bool,
+    },
+    /// How the visitor's chat stands. `null`: the page goes by the id of somebody else now, who has none.
+    Chat {
+        /// How.
+        #[schema(value_type = Option<ChatView>, required = true)]
+        chat: Option<Arc<ChatView>>,
+    },
+    /// Something was said in the visitor's chat.
+    ChatMessage {
+        /// In which.
+        chat: ChatId,
+        /// What.
+        #[schema(value_type = ChatMessage)]
+        message: Arc<ChatMessage>,
+    },
+    /// The agent of the visitor's chat is typing.
+    Typing {
+        /// What he is called, if he has a name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        name: Option<Box<str>>,
     },
     /// It stands otherwise with the visitor's wish for help.
     Help(HelpTold),
@@ -147,6 +182,22 @@ pub struct VisitorOk {
     #[serde(flatten)]
     #[schema(inline)]
     pub help: Option<HelpTold>,
+    /// The buttons that are enabled, after `watchbuttons`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub enabled: Option<Vec<ButtonId>>,
+    /// The chat, after `openchat`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ChatView, nullable = false, required = false)]
+    pub chat: Option<Arc<ChatView>>,
+    /// The message's number, after `say`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub n: Option<u32>,
+    /// When it was said, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, nullable = false, required = false)]
+    pub at: Option<Timestamp>,
     /// What the page comes into, after `enter`.
     #[serde(flatten)]
     #[schema(inline)]

@@ -72,12 +72,18 @@ impl Harness {
                 Effect::Settled { to, id, outcome } => {
                     told.settled.extend(to.map(|to| (to, id, outcome)));
                 }
-                // No session begins here, and nobody asks for help.
-                Effect::Page { message: ToPage::Session(_) | ToPage::Help(_), .. } => {
-                    unreachable!()
-                }
                 // Codes are for pages to be reached by.
                 Effect::CodeSpent(_) => unreachable!(),
+                // No session begins here, nobody asks for help, and nobody chats.
+                Effect::Page {
+                    message:
+                        ToPage::Session(_)
+                        | ToPage::Help(_)
+                        | ToPage::Chat(_)
+                        | ToPage::ChatMessage { .. }
+                        | ToPage::ChatTyping { .. },
+                    ..
+                } => unreachable!(),
                 Effect::InvokeFailed { .. } => {}
                 Effect::Note(entry) => self.replay.hear(&entry),
                 Effect::Forward { submission, .. } => told.forwarded.push(submission.id),

@@ -189,6 +189,11 @@ impl Scene {
                 ToPage::Help(told) => {
                     format!("{}: help {:?}", name(to), told.status).to_lowercase()
                 }
+                ToPage::Chat(view) => {
+                    format!("{}: chat {:?}", name(to), view.status).to_lowercase()
+                }
+                ToPage::ChatMessage { message, .. } => format!("{}: said {}", name(to), message.n),
+                ToPage::ChatTyping { .. } => format!("{}: typing", name(to)),
                 ToPage::Close(code) => format!("{}: close {}", name(to), code.as_str()),
             },
             Effect::Settled { to, id, outcome } => {
@@ -217,6 +222,7 @@ fn kind(kind: &EventKind) -> String {
         EventKind::VisitorJoined { visitorid } => format!("visitorjoined {visitorid}"),
         EventKind::Presence(_) => "presence".into(),
         EventKind::HelpRequest(news) => format!("help {:?}", news.status).to_lowercase(),
+        EventKind::ChatStatus(news) => format!("chatstatus {:?}", news.status).to_lowercase(),
         other => format!("{other:?}"),
     }
 }

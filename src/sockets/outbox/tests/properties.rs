@@ -36,7 +36,7 @@ struct Log {
 fn classes() -> impl Strategy<Value = Class> {
     prop_oneof![
         Just(Class::Control),
-        (0..3u32).prop_map(|key| Class::Latest(LatestKey(key))),
+        (0..3u64).prop_map(|key| Class::Latest(LatestKey(key))),
         prop::bool::weighted(0.2).prop_map(|key_frame| Class::Stream { key_frame }),
         prop::bool::weighted(0.2).prop_map(|key_frame| Class::Stream { key_frame }),
         Just(Class::Reliable),

@@ -1,0 +1,209 @@
+//! What the agents of one group look at: the chats that wait, and those that each of them has.
+
+use std::collections::{BTreeMap, HashMap};
+
+use parking_lot::Mutex;
+
+use crate::model::{
+    chat::{ChatRow, ChatStatus},
+    ids::{ChatId, SocketId, VisitorId},
+};
+
+/// The chats of a group that are not over, and who looks at them.
+#[derive(Default)]
+pub(super) struct Board(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Bounded by the limit on chats.
+    rows: BTreeMap<ChatId, ChatRow>,
+    /// The subject of each socket. Bounded by the limits on sockets and on agents who chat.
+    watchers: HashMap<SocketId, Box<str>>,
+}
+
+/// What one agent's sockets are told of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It stands so.
+    Put,
+    /// He sees it no more.
+    Remove,
+}
+
+/// Chats, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Count {
+    pub invited: usize,
+    pub waiting: usize,
+    pub open: usize,
+}
+
+/// Whether this agent sees a chat: it waits, or it is his.
+fn sees(row: &ChatRow, subject: &str) -> bool {
+    match &row.agent {
+        None => row.status == ChatStatus::Waiting,
+        Some(agent) => *agent.subject == *subject,
+    }
+}
+
+impl Board {
+    /// A socket looks from now on. `begin` gets what its agent sees, and is done before the first change is told.
+    pub(super) fn watch(
+        &self,
+        socket: SocketId,
+        subject: &str,
+        begin: impl FnOnce(&mut dyn Iterator<Item = &ChatRow>),
+    ) {
+        let mut state = self.0.lock();
+        state.watchers.insert(socket, subject.into());
+        begin(&mut state.rows.values().filter(|row| sees(row, subject)));
+    }
+
+    /// A socket looks no more. Gives its agent's subject, if it looked.
+    pub(super) fn unwatch(&self, socket: SocketId) -> Option<Box<str>> {
+        self.0.lock().watchers.remove(&socket)
+    }
+
+    /// A chat stands so. `tell` gets whoever is to be told, and what; a chat that ended is told to those who saw it, and
+    /// forgotten.
+    pub(super) fn stands(&self, row: &ChatRow, tell: impl FnOnce(&[SocketId], &[SocketId])) {
+        let mut state = self.0.lock();
+        let is_over = row.status == ChatStatus::Ended;
+        let before = if is_over {
+            state.rows.remove(&row.chat)
+        } else {
+            state.rows.insert(row.chat, row.clone())
+        };
+        let (mut put, mut remove) = (Vec::new(), Vec::new());
+        for (socket, subject) in &state.watchers {
+            let saw = before.as_ref().is_some_and(|before| sees(before, subject));
+            // His own chat is shown to him once more, with the reason.
+            match told(row, saw, subject) {
+                Some(Told::Put) => put.push(*socket),
+                Some(Told::Remove) => remove.push(*socket),
+                None => {}
+            }
+        }
+        if !put.is_empty() || !remove.is_empty() {
+            tell(&put, &remove);
+        }
+    }
+
+    /// The sockets of this agent that look.
+    pub(super) fn sockets_of(&self, subject: &str) -> Vec<SocketId> {
+        let state = self.0.lock();
+        let his = state.watchers.iter().filter(|(_, of)| ***of == *subject);
+        his.map(|(socket, _)| *socket).collect()
+    }
+
+    /// Whose chat this is.
+    pub(super) fn visitor_of(&self, chat: ChatId) -> Option<VisitorId> {
+        self.0.lock().rows.get(&chat).map(|row| row.visitorid.clone())
+    }
+
+    /// The chats that an agent has, or invited to.
+    pub(super) fn of_agent(&self, subject: &str) -> Vec<ChatRow> {
+        let state = self.0.lock();
+        let is_his =
+            |row: &&ChatRow| row.agent.as_ref().is_some_and(|agent| *agent.subject == *subject);
+        state.rows.values().filter(is_his).cloned().collect()
+    }
+
+    /// The chats that are asked for, the newest first; at most `limit` of those that began before `before`.
+    pub(super) fn rows(
+        &self,
+        is_asked_for: impl Fn(&ChatRow) -> bool,
+        before: Option<ChatId>,
+        limit: usize,
+    ) -> Vec<ChatRow> {
+        let state = self.0.lock();
+        let rows = state.rows.values().rev();
+        rows.filter(|row| before.is_none_or(|before| row.chat < before) && is_asked_for(row))
+            .take(limit)
+            .cloned()
+            .collect()
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> Count {
+        let mut count = Count::default();
+        for row in self.0.lock().rows.values() {
+            match row.status {
+                ChatStatus::Invited => count.invited += 1,
+                ChatStatus::Waiting => count.waiting += 1,
+                ChatStatus::Open => count.open += 1,
+                ChatStatus::Ended => {}
+            }
+        }
+        count
+    }
+}
+
+fn told(row: &ChatRow, saw: bool, subject: &str) -> Option<Told> {
+    let is_his = row.agent.as_ref().is_some_and(|agent| *agent.subject == *subject);
+    match row.status {
+        ChatStatus::Ended if saw && is_his => Some(Told::Put),
+        ChatStatus::Ended => saw.then_some(Told::Remove),
+        _ if sees(row, subject) => Some(Told::Put),
+        _ => saw.then_some(Told::Remove),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Timestamp,
+        model::chat::{ChatEnd, Person},
+    };
+
+    fn row(chat: u128, status: ChatStatus, agent: Option<&str>) -> ChatRow {
+        ChatRow {
+            chat: ChatId::from_u128(chat),
+            visitorid: "ada".parse().unwrap(),
+            button: None,
+            status,
+            since: Timestamp(1),
+            agent: agent.map(|subject| Person { subject: subject.into(), name: None }),
+            reason: (status == ChatStatus::Ended).then_some(ChatEnd::Visitor),
+            messages: 0,
+            last: None,
+        }
+    }
+
+    fn stands(board: &Board, row: &ChatRow) -> (Vec<SocketId>, Vec<SocketId>) {
+        let mut told = (Vec::new(), Vec::new());
+        board.stands(row, |put, remove| {
+            told = (put.to_vec(), remove.to_vec());
+        });
+        told.0.sort_unstable();
+        told.1.sort_unstable();
+        told
+    }
+
+    #[test]
+    fn everybody_sees_who_waits_and_his_own() {
+        use ChatStatus::{Ended, Open, Waiting};
+        let (ann, bob, tab) = (SocketId(1), SocketId(2), SocketId(3));
+        let board = Board::default();
+        stands(&board, &row(1, Waiting, None));
+        stands(&board, &row(2, Open, Some("bob")));
+        let seen = |socket, subject: &str| {
+            let mut seen = Vec::new();
+            board.watch(socket, subject, |rows| seen = rows.map(|row| row.chat).collect());
+            seen
+        };
+        let id = ChatId::from_u128;
+        assert_eq!(seen(ann, "ann"), [id(1)]);
+        assert_eq!(seen(bob, "bob"), [id(1), id(2)]);
+        assert_eq!(seen(tab, "ann"), [id(1)]);
+        assert_eq!(stands(&board, &row(1, Open, Some("ann"))), (vec![ann, tab], vec![bob]));
+        assert_eq!(stands(&board, &row(1, Open, Some("ann"))), (vec![ann, tab], vec![]));
+        assert_eq!(stands(&board, &row(2, Ended, Some("bob"))), (vec![bob], vec![]));
+        assert_eq!(stands(&board, &row(2, Ended, Some("bob"))), (vec![], vec![]), "once");
+        assert_eq!(stands(&board, &row(1, Waiting, None)), (vec![ann, bob, tab], vec![]));
+        assert_eq!(board.unwatch(tab).as_deref(), Some("ann"));
+        assert_eq!(stands(&board, &row(1, Ended, None)), (vec![], vec![ann, bob]));
+        assert_eq!(board.count(), Count::default());
+    }
+}

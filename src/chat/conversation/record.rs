@@ -1,0 +1,71 @@
+//! The chat as a record of the store.
+
+use super::{
+    Conversation, Rules,
+    command::{Command, Effect, Reply},
+};
+use crate::{clock::Timestamp, model::ids::VisitorKey, store::Record};
+
+impl Record for Conversation {
+    const KIND: &'static str = "chat";
+    type Key = VisitorKey;
+    type Command = Command;
+    type Reply = Reply;
+    type Effect = Effect;
+    type Rules = Rules;
+    type Checkpoint = Self;
+
+    fn vacant(_: &Rules, _: Timestamp) -> Self {
+        Self::default()
+    }
+
+    fn apply(
+        &mut self,
+        key: &VisitorKey,
+        command: Command,
+        now: Timestamp,
+        rules: &Rules,
+        effects: &mut Vec<Effect>,
+    ) -> Reply {
+        Conversation::apply(self, &key.visitor, command, now, rules, effects)
+    }
+
+    fn tick() -> Command {
+        Command::Tick
+    }
+
+    fn deadline(&self, rules: &Rules) -> Option<Timestamp> {
+        Conversation::deadline(self, rules)
+    }
+
+    fn is_vacant(&self, _: &Rules, _: Timestamp) -> bool {
+        Conversation::is_vacant(self)
+    }
+
+    fn checkpoint(&self) -> Self {
+        self.clone()
+    }
+
+    fn roll_back(&mut self, checkpoint: Self) {
+        *self = checkpoint;
+    }
+
+    fn set_aside(&self, effects: &mut Vec<Effect>) {
+        self.broken(effects);
+    }
+
+    fn makes_a_record(command: &Command) -> bool {
+        matches!(command, Command::Open { .. } | Command::Invite(_) | Command::Inherit(_))
+    }
+
+    fn is_essential(command: &Command) -> bool {
+        matches!(
+            command,
+            Command::AgentLost { .. }
+                | Command::Present { .. }
+                | Command::Join { .. }
+                | Command::Inherit(_)
+                | Command::End { .. }
+        )
+    }
+}

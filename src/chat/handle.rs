@@ -1,0 +1,238 @@
+//! The handle to chat: what sockets, HTTP and facades call.
+
+mod agents;
+mod arrivals;
+mod delivery;
+mod visitors;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use self::delivery::{ChatDelivery, StaffDelivery};
+pub use self::{agents::Desk, arrivals::Arrivals, visitors::ButtonWatch};
+use super::{
+    board::Board,
+    buttons::Buttons,
+    conversation::{
+        self, Conversation,
+        command::{Command, Reply},
+    },
+    staff::{self, Staff},
+};
+use crate::{
+    clock::Clock,
+    model::{
+        chat::ChatView,
+        error::{ErrorCode, Problem},
+        ids::{ButtonId, ChatId, GroupId, NodeId, SocketAddress, SocketId, VisitorKey},
+        protocol::agent::ToAgent,
+    },
+    presence::handle::Presence,
+    store::{Applied, Engine, Expect, Refusal, memory::MemoryEngine},
+    telemetry::Metrics,
+};
+
+/// The engine that keeps chats.
+pub type ChatEngine = MemoryEngine<Conversation>;
+/// The engine that keeps who of a group's agents is there.
+pub type StaffEngine = MemoryEngine<Staff>;
+
+/// Where effects leave for the sockets of this node. None of these waits.
+pub trait Post: Send + Sync {
+    /// To pages: a button is enabled, or no more. Encoded once.
+    fn button(&self, to: &mut dyn Iterator<Item = SocketId>, button: &ButtonId, enabled: bool);
+    /// To agents. Encoded once.
+    fn agents(&self, to: &[SocketId], message: &ToAgent);
+}
+
+/// How chat goes.
+pub struct Options {
+    /// This node and its incarnation.
+    pub node: NodeId,
+    /// How many shards: one a worker.
+    pub shards: usize,
+    /// The rules of a chat.
+    pub chats: conversation::Rules,
+    /// The rules of who is there.
+    pub staff: staff::Rules,
+    /// Chats at a time.
+    pub most_chats: usize,
+    /// Visitors of one group who may wait at a time.
+    pub most_waiting: usize,
+    /// Chats that one agent may have at a time.
+    pub most_of_agent: usize,
+    /// The groups, each with the buttons that it declares; none: any.
+    pub groups: HashMap<GroupId, Vec<ButtonId>>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Chat(Arc<Parts>);
+
+struct Parts {
+    conversations: ChatEngine,
+    staff: StaffEngine,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    node: NodeId,
+    presence: Presence,
+    post: Arc<dyn Post>,
+    metrics: Metrics,
+    arrivals: Arc<Arrivals>,
+    floors: HashMap<GroupId, Floor>,
+    most_waiting: usize,
+    most_of_agent: usize,
+}
+
+/// What one group's agents and pages look at.
+#[derive(Default)]
+struct Floor {
+    declared: Vec<ButtonId>,
+    board: Board,
+    buttons: Buttons,
+    /// Agents who are available for something.
+    available: AtomicUsize,
+}
+
+type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
+
+impl Chat {
+    /// Chat without chats.
+    pub fn new(
+        options: Options,
+        presence: Presence,
+        post: Arc<dyn Post>,
+        arrivals: Arc<Arrivals>,
+        metrics: Metrics,
+    ) -> Self {
+        let Options { node, shards, chats, staff, most_chats, clock, .. } = options;
+        let floors = options
+            .groups
+            .into_iter()
+            .map(|(group, declared)| (group, Floor { declared, ..Floor::default() }));
+        let shared = Arc::new(Shared {
+            node,
+            presence,
+            post,
+            metrics,
+            arrivals: Arc::clone(&arrivals),
+            floors: floors.collect(),
+            most_waiting: options.most_waiting,
+            most_of_agent: options.most_of_agent,
+        });
+        let delivery = ChatDelivery(Arc::clone(&shared));
+        let conversations = MemoryEngine::new(shards, most_chats, chats, clock.clone(), delivery);
+        let delivery = StaffDelivery(Arc::clone(&shared), conversations.clone());
+        let staff = MemoryEngine::new(shards, shared.floors.len().max(1), staff, clock, delivery);
+        let chat = Self(Arc::new(Parts { conversations, staff, shared }));
+        arrivals.begin(&chat);
+        chat
+    }
+
+    /// The engine that keeps chats, for its keepers, metrics and storage.
+    #[must_use]
+    pub fn conversations(&self) -> &ChatEngine {
+        &self.0.conversations
+    }
+
+    /// The engine that keeps who is there, likewise.
+    #[must_use]
+    pub fn staff(&self) -> &StaffEngine {
+        &self.0.staff
+    }
+
+    /// This node and its incarnation.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.0.shared.node
+    }
+
+    /// Brings the figures that are states, not counts, up to date.
+    pub fn refresh_metrics(&self) {
+        let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let (mut waiting, mut open, mut pages, mut available) = (0, 0, 0, 0);
+        for floor in self.0.shared.floors.values() {
+            let count = floor.board.count();
+            waiting += count.waiting;
+            open += count.open;
+            pages += floor.buttons.pages();
+            available += floor.available.load(Ordering::Relaxed);
+        }
+        let metrics = &self.0.shared.metrics;
+        metrics.chats_waiting.set(gauge(waiting));
+        metrics.chats_open.set(gauge(open));
+        metrics.button_watchers.set(gauge(pages));
+        metrics.agents_available.set(gauge(available));
+    }
+
+    fn floor(&self, group: &GroupId) -> Result<&Floor, Problem> {
+        self.0
+            .shared
+            .floors
+            .get(group)
+            .ok_or_else(|| Problem::new(ErrorCode::Group, "there is no such group"))
+    }
+
+    /// The visitor of a chat that is not over.
+    fn visitor_of(&self, group: &GroupId, chat: ChatId) -> Result<VisitorKey, Problem> {
+        let visitor = self.floor(group)?.board.visitor_of(chat);
+        let visitor =
+            visitor.ok_or_else(|| Problem::new(ErrorCode::NotFound, "there is no such chat"))?;
+        Ok(VisitorKey { group: group.clone(), visitor })
+    }
+
+    fn address(&self, socket: SocketId) -> SocketAddress {
+        SocketAddress { node: self.0.shared.node, socket }
+    }
+
+    /// Submits where the visitor is; he may have become known meanwhile.
+    fn submit(
+        &self,
+        key: VisitorKey,
+        command: Command,
+        answer: impl FnOnce(Result<Reply, Problem>) + Send + 'static,
+    ) {
+        let (chat, group, again) = (self.clone(), key.group.clone(), command.clone());
+        let sink = Box::new(move |result| match plain(result) {
+            Ok(Reply::Elsewhere { known }) => {
+                let key = VisitorKey { group, visitor: known };
+                let sink = Box::new(move |result| answer(plain(result)));
+                chat.0.conversations.submit(key, Expect::Any, again, sink);
+            }
+            other => answer(other),
+        });
+        self.0.conversations.submit(key, Expect::Any, command, sink);
+    }
+}
+
+fn plain(result: Result<Applied<Reply>, Refusal>) -> Result<Reply, Problem> {
+    match result {
+        Ok(Applied { reply: Reply::Refused(problem), .. }) => Err(problem),
+        Ok(Applied { reply, .. }) => Ok(reply),
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn done(reply: Result<Reply, Problem>) -> Result<(), Problem> {
+    reply.map(|_| ())
+}
+
+fn view(reply: Result<Reply, Problem>) -> Result<Arc<ChatView>, Problem> {
+    match reply? {
+        Reply::View(view) => Ok(view),
+        _ => Err(unexpected()),
+    }
+}
+
+fn unexpected() -> Problem {
+    Problem::new(ErrorCode::Internal, "the chat gave an answer of another kind")
+}

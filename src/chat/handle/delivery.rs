@@ -1,0 +1,122 @@
+//! Where effects turn into messages, and into what agents and pages look at.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::{ChatEngine, Shared, StaffEngine};
+use crate::{
+    chat::{
+        conversation::{
+            Conversation,
+            command::{Command, Effect, Tell},
+        },
+        staff::{self, Staff},
+    },
+    model::{
+        chat::{ChatRow, ChatStatus},
+        ids::{GroupId, VisitorKey},
+        protocol::agent::{ChatsChange, ToAgent},
+    },
+    presence::visitor::command::Command as InPresence,
+    store::{Deliver, Engine, Expect},
+    telemetry::labels::{ChatEnding, ChatSpeaker},
+};
+
+/// Sends what follows from a chat's transitions.
+pub(super) struct ChatDelivery(pub Arc<Shared>);
+
+impl Deliver<Conversation, ChatEngine> for ChatDelivery {
+    fn deliver(&self, _: &ChatEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
+        let Shared { presence, metrics, arrivals, .. } = &*self.0;
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Stands { view, row, tell } => {
+                    if let Some(reason) = row.reason {
+                        metrics.chats_ended.of(ChatEnding::from(reason)).inc();
+                    }
+                    if tell != Tell::Agents {
+                        arrivals.has_chat(key, row.status != ChatStatus::Ended);
+                        let news = tell == Tell::News;
+                        presence
+                            .tell_chat(key.clone(), InPresence::Chat { view, said: None, news });
+                    }
+                    self.show(key, &row);
+                }
+                Effect::Said { message, view, row } => {
+                    metrics.chat_messages.of(ChatSpeaker::from(message.from)).inc();
+                    let said = Some(Arc::clone(&message));
+                    presence.tell_chat(key.clone(), InPresence::Chat { view, said, news: false });
+                    self.show(key, &row);
+                    if let Some(agent) = &row.agent {
+                        let visitorid = key.visitor.clone();
+                        let told = ToAgent::ChatMessage { chat: row.chat, visitorid, message };
+                        self.to_agent(&key.group, &agent.subject, &told);
+                    }
+                }
+                Effect::Typing { chat, visitor: true, agent } => {
+                    let told = ToAgent::Typing { chat, visitorid: key.visitor.clone() };
+                    self.to_agent(&key.group, &agent.subject, &told);
+                }
+                Effect::Typing { agent, .. } => {
+                    let typing = InPresence::ChatTyping { name: agent.name };
+                    presence.tell_chat(key.clone(), typing);
+                }
+            }
+        }
+    }
+}
+
+impl ChatDelivery {
+    fn show(&self, key: &VisitorKey, row: &ChatRow) {
+        let Shared { floors, post, .. } = &*self.0;
+        let Some(floor) = floors.get(&key.group) else { return };
+        floor.board.stands(row, |put, remove| {
+            if !put.is_empty() {
+                post.agents(put, &ToAgent::Chats(ChatsChange::put(vec![row.clone()])));
+            }
+            if !remove.is_empty() {
+                post.agents(remove, &ToAgent::Chats(ChatsChange::remove(vec![row.chat])));
+            }
+        });
+    }
+
+    fn to_agent(&self, group: &GroupId, subject: &str, message: &ToAgent) {
+        let Shared { floors, post, .. } = &*self.0;
+        if let Some(floor) = floors.get(group) {
+            post.agents(&floor.board.sockets_of(subject), message);
+        }
+    }
+}
+
+/// Sends what follows from who is there.
+pub(super) struct StaffDelivery(pub Arc<Shared>, pub ChatEngine);
+
+impl Deliver<Staff, StaffEngine> for StaffDelivery {
+    fn deliver(&self, _: &StaffEngine, group: &GroupId, effects: &mut Vec<staff::Effect>) {
+        let Shared { node, floors, post, .. } = &*self.0;
+        let Some(floor) = floors.get(group) else { return effects.clear() };
+        for effect in effects.drain(..) {
+            match effect {
+                staff::Effect::Button { button, enabled } => {
+                    floor.buttons.change(&button, enabled, |pages| {
+                        post.button(pages, &button, enabled);
+                    });
+                }
+                staff::Effect::Told { to, buttons } => {
+                    let here = to.into_iter().filter(|to| to.node == *node);
+                    let here: Vec<_> = here.map(|to| to.socket).collect();
+                    post.agents(&here, &ToAgent::Available { buttons });
+                }
+                staff::Effect::Lost { subject } => {
+                    for row in floor.board.of_agent(&subject) {
+                        let key = VisitorKey { group: group.clone(), visitor: row.visitorid };
+                        let lost = Command::AgentLost { subject: subject.clone() };
+                        self.1.submit(key, Expect::Any, lost, Box::new(|_| ()));
+                    }
+                }
+                staff::Effect::Counted { available } => {
+                    floor.available.store(available, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}

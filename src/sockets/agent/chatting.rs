@@ -1,0 +1,153 @@
+//! An agent's chats, from his socket's side.
+
+use std::sync::Arc;
+
+use super::{AgentSocket, answer};
+use crate::{
+    auth::Agent,
+    chat::{
+        conversation::command::{EndedBy, Voice},
+        handle::Desk,
+    },
+    clock::Timestamp,
+    model::{
+        chat::{ChatRow, Person},
+        error::Problem,
+        ids::VisitorKey,
+        protocol::agent::{ChatRequest, ChatsChange, ToAgent},
+    },
+    sockets::{
+        outbox::{Class, Outbox},
+        service::refuse,
+        table::text,
+    },
+};
+
+/// Rows in one message: some hundred bytes each, so that a message stays well below what may wait for a socket.
+const ROWS: usize = 64;
+
+impl AgentSocket {
+    pub(super) fn chat(&mut self, asked: ChatRequest, request: Option<u64>) {
+        let Some(agent) = self.agent.clone() else { return };
+        let (chat, outbox) = (self.service.chat.clone(), Arc::clone(&self.lease.outbox));
+        let (group, person) = (agent.group.clone(), person(&agent));
+        let done = {
+            let outbox = Arc::clone(&outbox);
+            move |done: Result<(), Problem>| match done {
+                Ok(()) => answer(&outbox, request, |_| ()),
+                Err(problem) => refuse(&outbox, request, problem),
+            }
+        };
+        match asked {
+            ChatRequest::Available(buttons) => {
+                chat.available(self.desk(&agent), buttons, move |available| match available {
+                    Ok(buttons) => answer(&outbox, request, |ok| ok.buttons = Some(buttons)),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
+            ChatRequest::Watch => {
+                let refused = Arc::clone(&outbox);
+                chat.watch(
+                    self.desk(&agent),
+                    move |buttons, rows| {
+                        let buttons = Some(buttons.clone());
+                        answer(&outbox, request, |ok| ok.buttons = buttons);
+                        tell_all(&outbox, rows);
+                    },
+                    move |problem| refuse(&refused, request, problem),
+                );
+            }
+            ChatRequest::Read(id) => {
+                let subject = person.subject;
+                chat.read(&group, id, move |read| match read {
+                    // What others talk about is between them and their visitors.
+                    Ok((row, _))
+                        if row.agent.as_ref().is_some_and(|has| has.subject != subject) =>
+                    {
+                        refuse(&outbox, request, taken());
+                    }
+                    Ok((row, view)) => answer(&outbox, request, |ok| {
+                        (ok.visitorid, ok.chat) = (Some(row.visitorid), Some(view.into()));
+                    }),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
+            ChatRequest::Claim(id) => {
+                self.desk(&agent);
+                chat.claim(&group, id, person, move |claimed| match claimed {
+                    Ok((visitor, view)) => answer(&outbox, request, |ok| {
+                        (ok.visitorid, ok.chat) = (Some(visitor), Some(view));
+                    }),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
+            ChatRequest::Release(id) => chat.release(&group, id, person, done),
+            ChatRequest::Say { chat: id, text, id: name } => {
+                let masked = self.masked(&group, &text).unwrap_or(text);
+                let saying = (Voice::Agent(person), masked, Some(name));
+                chat.say_in(&group, id, saying, move |said| match said {
+                    Ok((n, at)) => said_at(&outbox, request, n, at),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
+            ChatRequest::End(id) => chat.end(&group, id, EndedBy::Agent(person), done),
+            ChatRequest::Invite { visitor, text, button } => {
+                self.desk(&agent);
+                let masked = self.masked(&group, &text).unwrap_or(text);
+                let key = VisitorKey { group, visitor: visitor.clone() };
+                chat.invite(key, (person, masked, button), move |invited| match invited {
+                    Ok(view) => answer(&outbox, request, |ok| {
+                        (ok.visitorid, ok.chat) = (Some(visitor), Some(view));
+                    }),
+                    Err(problem) => refuse(&outbox, request, problem),
+                });
+            }
+            ChatRequest::Typing(id) => {
+                chat.agent_types(&group, id, person);
+                done(Ok(()));
+            }
+        }
+    }
+
+    /// As long as this socket is open, the agent keeps his chats.
+    fn desk(&mut self, agent: &Agent) -> &Desk {
+        let (chat, socket) = (&self.service.chat, self.entry.id);
+        self.desk.get_or_insert_with(|| chat.desk(agent.group.clone(), &agent.subject, socket))
+    }
+
+    fn masked(&self, group: &crate::model::ids::GroupId, text: &str) -> Option<Box<str>> {
+        let group = self.service.settings.groups.get(group)?;
+        group.cobrowse.masking.text(text).map(String::into_boxed_str)
+    }
+}
+
+fn person(agent: &Agent) -> Person {
+    let name = agent.name.as_deref().map(Into::into);
+    Person { subject: agent.subject.as_ref().into(), name }
+}
+
+fn taken() -> Problem {
+    use crate::model::error::ErrorCode;
+    Problem::new(ErrorCode::Taken, "another agent has this chat")
+}
+
+fn said_at(outbox: &Outbox, request: Option<u64>, n: u32, at: Timestamp) {
+    answer(outbox, request, |ok| (ok.n, ok.at) = (Some(n), Some(at)));
+}
+
+/// All that an agent sees, in as many messages as it takes; at least one, which says that it is all anew.
+fn tell_all(outbox: &Outbox, rows: &mut dyn Iterator<Item = &ChatRow>) {
+    let mut reset = true;
+    loop {
+        let put: Vec<_> = rows.take(ROWS).cloned().collect();
+        let is_last = put.len() < ROWS;
+        let change = ChatsChange { reset, put, remove: Vec::new() };
+        if reset || !change.put.is_empty() {
+            let _ = outbox.push(Class::Reliable, text(&ToAgent::Chats(change)));
+        }
+        reset = false;
+        if is_last {
+            return;
+        }
+    }
+}

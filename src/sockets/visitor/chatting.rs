@@ -1,0 +1,72 @@
+//! The visitor's chat, from his page's side.
+
+use super::{Door, VisitorSocket};
+use crate::{
+    model::{
+        ids::{ButtonId, IdempotencyKey, VisitorKey},
+        protocol::visitor::ToVisitor,
+    },
+    telemetry::labels::Limited,
+};
+
+impl VisitorSocket {
+    pub(super) fn watch_buttons(&mut self, visitor: VisitorKey, request: Option<u64>) {
+        let voice = self.voice.clone();
+        let watch = self.service.chat.watch_buttons(visitor, self.entry.id, |enabled| {
+            if let Some(request) = request {
+                voice.say(&ToVisitor::answer(request, |ok| ok.enabled = Some(enabled)));
+            }
+        });
+        match watch {
+            // One that was there before must not end this one.
+            Ok(watch) => _ = self.buttons.get_or_insert_with(|| Box::new(watch)),
+            Err(problem) => voice.refuse(request, problem),
+        }
+    }
+
+    pub(super) fn open_chat(
+        &self,
+        visitor: VisitorKey,
+        button: Option<ButtonId>,
+        request: Option<u64>,
+    ) {
+        let voice = self.voice.clone();
+        let now = self.service.clock().now();
+        if let Err(problem) = self.service.admission.chat(&visitor, now) {
+            self.service.metrics.limited.of(Limited::Chat).inc();
+            return voice.refuse(request, problem);
+        }
+        self.service.chat.open(visitor, button, move |opened| match (opened, request) {
+            (Ok(view), Some(request)) => {
+                voice.say(&ToVisitor::answer(request, |ok| ok.chat = Some(view)));
+            }
+            (Ok(_), None) => {}
+            (Err(problem), _) => voice.refuse(request, problem),
+        });
+    }
+
+    /// What the visitor says, less what must not be seen.
+    pub(super) fn say_in_chat(
+        &self,
+        visitor: VisitorKey,
+        text: &str,
+        id: IdempotencyKey,
+        request: Option<u64>,
+    ) {
+        let voice = self.voice.clone();
+        let Door::Group(group) = &self.door else { return };
+        let now = self.service.clock().now();
+        if let Err(problem) = self.service.admission.chat_message(&visitor, now) {
+            self.service.metrics.limited.of(Limited::ChatMessage).inc();
+            return voice.refuse(request, problem);
+        }
+        let text = group.cobrowse.masking.text(text).map_or_else(|| text.into(), String::into);
+        self.service.chat.visitor_says(visitor, text, id, move |said| match (said, request) {
+            (Ok((n, at)), Some(request)) => {
+                voice.say(&ToVisitor::answer(request, |ok| (ok.n, ok.at) = (Some(n), Some(at))));
+            }
+            (Ok(_), None) => {}
+            (Err(problem), _) => voice.refuse(request, problem),
+        });
+    }
+}

@@ -1,0 +1,352 @@
+//! Visitors and agents write to each other: over both sockets and over REST.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Server, Stop,
+    client::Socket,
+    mint::{Signing, claims},
+};
+
+/// An agent of the group who may chat.
+async fn agent(server: &Server, name: &str) -> Socket {
+    agent_of(server, "12345", name).await
+}
+
+async fn agent_of(server: &Server, group: &str, name: &str) -> Socket {
+    let token = claims(json!({"sub": name.to_lowercase(), "name": name, "group": group,
+        "scope": "read session", "jti": format!("{name}-{group}")}));
+    server.agent_with(&Signing::of_the_tests().sign(&token)).await
+}
+
+/// The agent is available for these buttons, and looks at chats: those that he sees.
+async fn at_work(agent: &mut Socket, buttons: &[&str]) -> Vec<Value> {
+    agent.ok(json!({"type": "available", "buttons": buttons})).await;
+    let ok = agent.ok(json!({"type": "watchchats"})).await;
+    assert_eq!(ok["buttons"], json!(buttons));
+    let all = agent.hear_a("chats").await;
+    assert_eq!(all["reset"], true, "{all}");
+    all["put"].as_array().cloned().unwrap_or_default()
+}
+
+async fn enabled(page: &mut Socket) -> Value {
+    page.ok(json!({"type": "watchbuttons"})).await["enabled"].clone()
+}
+
+async fn opens(page: &mut Socket, button: &str) -> String {
+    let ok = page.ok(json!({"type": "openchat", "button": button})).await;
+    ok["chat"]["chat"].as_str().unwrap().to_owned()
+}
+
+async fn says(socket: &mut Socket, chat: Option<&str>, text: &str) -> u64 {
+    static NAMES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let name = NAMES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let mut say = json!({"type": "say", "text": text, "id": format!("m{name}")});
+    if let Some(chat) = chat {
+        say["chat"] = chat.into();
+    }
+    socket.ok(say).await["n"].as_u64().unwrap()
+}
+
+/// The next word on how the chat stands.
+async fn stands(page: &mut Socket, status: &str) -> Value {
+    let told = page.waits_for("chat").await;
+    assert_eq!(told["chat"]["status"], status, "{told}");
+    told["chat"].clone()
+}
+
+/// The next message.
+async fn reads(socket: &mut Socket, text: &str) -> Value {
+    let told = socket.waits_for("chatmessage").await;
+    assert_eq!(told["message"]["text"], text, "{told}");
+    told["message"].clone()
+}
+
+/// Waits until an agent sees this of a chat.
+async fn sees(agent: &mut Socket, chat: &str, status: &str) -> Value {
+    loop {
+        let change = agent.waits_for("chats").await;
+        let rows = change["put"].as_array().cloned().unwrap_or_default();
+        if let Some(row) = rows.iter().find(|row| row["chat"] == chat && row["status"] == status) {
+            return row.clone();
+        }
+    }
+}
+
+#[tokio::test]
+async fn they_write_to_each_other_and_exactly_one_agent_has_it() {
+    let server = Server::start();
+    let mut page = server.page("ada", "t").opens().await;
+    assert_eq!(enabled(&mut page).await, json!([]));
+    page.refused(json!({"type": "openchat", "button": "sales"}), "unavailable").await;
+    page.refused(json!({"type": "openchat"}), "unavailable").await;
+    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
+    at_work(&mut ann, &["sales"]).await;
+    at_work(&mut bob, &["sales", "support"]).await;
+    for button in ["sales", "support"] {
+        let told = page.hear_a("button").await;
+        assert_eq!(told, json!({"type": "button", "button": button, "enabled": true}));
+    }
+    let mut tab = server.page("ada", "u").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    for page in [&mut page, &mut tab] {
+        assert_eq!(stands(page, "waiting").await["chat"], chat);
+    }
+    assert_eq!(opens(&mut tab, "support").await, chat, "one at a time");
+    assert_eq!(says(&mut page, None, "Does it come in oak?").await, 1);
+    // Two agents reach for it at once: one gets it.
+    for agent in [&mut ann, &mut bob] {
+        sees(agent, &chat, "waiting").await;
+        agent.say(json!({"type": "claimchat", "request": 900, "chat": chat})).await;
+    }
+    let mut answers = Vec::new();
+    for agent in [&mut ann, &mut bob] {
+        answers.push(loop {
+            let message = agent.hear().await;
+            if message["request"] == 900 {
+                break message;
+            }
+        });
+    }
+    let won = answers.iter().position(|answer| answer["type"] == "ok").unwrap();
+    assert_eq!(answers[1 - won]["code"], "taken", "{answers:?}");
+    assert_eq!(answers[won]["chat"]["messages"][0]["text"], "Does it come in oak?");
+    assert_eq!(answers[won]["visitorid"], "ada");
+    let (has, lost) = if won == 0 { (&mut ann, &mut bob) } else { (&mut bob, &mut ann) };
+    let name = if won == 0 { "Ann" } else { "Bob" };
+    for page in [&mut page, &mut tab] {
+        reads(page, "Does it come in oak?").await;
+        assert_eq!(stands(page, "open").await["agent"], json!({"name": name}));
+    }
+    // He says it twice, as one does whose answer got lost.
+    let say = json!({"type": "say", "chat": chat, "text": "It does.", "id": "once"});
+    let (first, again) = (has.ok(say.clone()).await, has.ok(say).await);
+    assert_eq!((&first["n"], &first["at"]), (&again["n"], &again["at"]));
+    lost.refused(json!({"type": "say", "chat": chat, "text": "x", "id": "x"}), "taken").await;
+    lost.refused(json!({"type": "readchat", "chat": chat}), "taken").await;
+    lost.refused(json!({"type": "endchat", "chat": chat}), "taken").await;
+    for page in [&mut page, &mut tab] {
+        let message = reads(page, "It does.").await;
+        assert_eq!((&message["from"], &message["name"]), (&json!("agent"), &json!(name)));
+    }
+    reads(has, "It does.").await;
+    page.ok(json!({"type": "typing"})).await;
+    assert_eq!(has.waits_for("typing").await["chat"], chat);
+    says(&mut tab, None, "Thank you: 4111 1111 1111 1111").await;
+    reads(has, "Thank you: •••• •••• •••• ••••").await;
+    page.ok(json!({"type": "closechat"})).await;
+    for page in [&mut page, &mut tab] {
+        reads(page, "Thank you: •••• •••• •••• ••••").await;
+        assert_eq!(stands(page, "ended").await["reason"], "visitor");
+    }
+    assert_eq!(sees(has, &chat, "ended").await["reason"], "visitor");
+    page.ok(json!({"type": "closechat"})).await;
+    page.refused(json!({"type": "say", "text": "hello?", "id": "late"}), "notfound").await;
+    assert_eq!(server.figure(r#"chats_ended_total{reason="visitor"}"#), 1.0);
+    assert_eq!(server.figure(r#"chat_messages_total{from="visitor"}"#), 2.0);
+}
+
+#[tokio::test]
+async fn it_survives_page_changes_a_restart_and_a_name() {
+    let server = Server::start();
+    let mut ann = agent(&server, "Ann").await;
+    at_work(&mut ann, &["sales"]).await;
+    let anonymous = format!("~{:032x}", 7);
+    let mut page = server.page(&anonymous, "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    says(&mut page, None, "one").await;
+    drop(page);
+    let page = server.page(&anonymous, "t").opens().await;
+    let seen = &page.welcome["chat"];
+    assert_eq!((&seen["status"], &seen["messages"][0]["text"]), (&json!("open"), &json!("one")));
+    drop((page, ann));
+    let server = server.restarted(Stop::Terminate);
+    let mut page = server.page(&anonymous, "t").opens().await;
+    assert_eq!(page.welcome["chat"]["chat"], chat, "{}", page.welcome);
+    assert_eq!(enabled(&mut page).await, json!(["sales"]), "the agent is waited for");
+    assert_eq!(stands(&mut page, "open").await["chat"], chat);
+    let mut ann = agent(&server, "Ann").await;
+    let rows = at_work(&mut ann, &["sales"]).await;
+    assert_eq!((&rows[0]["chat"], &rows[0]["status"]), (&json!(chat), &json!("open")));
+    // He signs in; the chat goes along.
+    page.ok(json!({"type": "identify", "visitorid": "ada"})).await;
+    assert_eq!(stands(&mut page, "open").await["chat"], chat);
+    assert_eq!(sees(&mut ann, &chat, "open").await["visitorid"], "ada");
+    says(&mut page, None, "two").await;
+    reads(&mut ann, "two").await;
+    says(&mut ann, Some(&chat), "three").await;
+    assert_eq!(reads(&mut page, "two").await["n"], 2);
+    assert_eq!(reads(&mut page, "three").await["n"], 3);
+    // Somebody else at the same browser sees nothing of it.
+    page.ok(json!({"type": "identify", "visitorid": "eve"})).await;
+    assert_eq!(page.waits_for("chat").await["chat"], Value::Null);
+    page.refused(json!({"type": "say", "text": "x", "id": "x"}), "notfound").await;
+}
+
+#[tokio::test]
+async fn buttons_and_chats_follow_the_agents() {
+    let server = Server::with(&[("chat.agent_grace_ms", "400")]);
+    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
+    at_work(&mut ann, &["sales", "support"]).await;
+    at_work(&mut bob, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    assert_eq!(enabled(&mut page).await, json!(["sales", "support"]));
+    let chat = opens(&mut page, "support").await;
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    stands(&mut page, "waiting").await;
+    stands(&mut page, "open").await;
+    // He reloads his desk: nobody notices.
+    drop(ann);
+    let mut ann = agent(&server, "Ann").await;
+    let rows = at_work(&mut ann, &["sales", "support"]).await;
+    assert_eq!(rows[0]["chat"], chat, "his own");
+    page.hears_nothing_for(600).await;
+    // He is lost: what he had waits again, what others are there for stays.
+    drop(ann);
+    let mut heard = [page.hear().await, page.hear().await];
+    heard.sort_by_key(|told| told["type"].to_string());
+    let [button, waits] = heard;
+    assert_eq!(button, json!({"type": "button", "button": "support", "enabled": false}));
+    assert_eq!(
+        (&waits["chat"]["status"], &waits["chat"]["agent"]),
+        (&json!("waiting"), &Value::Null)
+    );
+    sees(&mut bob, &chat, "waiting").await;
+    // Who leaves with a word is not waited for.
+    bob.leave().await;
+    assert_eq!(page.hear_a("button").await["enabled"], false);
+    page.refused(json!({"type": "openchat", "button": "x y"}), "badrequest").await;
+    assert_eq!(server.figure("agents_available"), 0.0);
+}
+
+#[tokio::test]
+async fn a_token_that_is_called_back_takes_the_agent_away_at_once() {
+    let server = Server::start();
+    let mut ann = agent(&server, "Ann").await;
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    assert_eq!(enabled(&mut page).await, json!(["sales"]));
+    let operator = Server::token_of("12345", "operate", 60);
+    let revoke = Some(json!({"subject": "ann"}));
+    let path = "/v1/groups/12345/revocations";
+    let (status, _) = server.rest_as(&operator, "POST", path, revoke, &[]).await;
+    assert_eq!(status, 201);
+    let told = tokio::time::timeout(Duration::from_secs(5), page.hear_a("button")).await;
+    assert_eq!(told.unwrap()["enabled"], false, "long before the grace of 15 s");
+}
+
+#[tokio::test]
+async fn an_agent_invites_and_the_visitor_answers() {
+    let server = Server::start();
+    let mut ann = agent(&server, "Ann").await;
+    at_work(&mut ann, &[]).await;
+    let invite = |text: &str| json!({"type": "invitechat", "visitorid": "ada", "text": text});
+    ann.refused(invite("hello"), "visitornotpresent").await;
+    let mut page = server.page("ada", "t").opens().await;
+    let ok = ann.ok(invite("May I help?")).await;
+    let chat = ok["chat"]["chat"].as_str().unwrap().to_owned();
+    assert_eq!(ann.ok(invite("May I help?")).await["chat"]["chat"], chat, "a retry");
+    let told = stands(&mut page, "invited").await;
+    assert_eq!(
+        (&told["agent"]["name"], &told["messages"][0]["text"]),
+        (&json!("Ann"), &json!("May I help?"))
+    );
+    page.ok(json!({"type": "answerinvitation", "accepted": false})).await;
+    assert_eq!(stands(&mut page, "ended").await["reason"], "declined");
+    assert_eq!(sees(&mut ann, &chat, "ended").await["reason"], "declined");
+    let ok = ann.ok(invite("Or now?")).await;
+    stands(&mut page, "invited").await;
+    page.ok(json!({"type": "answerinvitation", "accepted": true})).await;
+    stands(&mut page, "open").await;
+    let chat = ok["chat"]["chat"].as_str().unwrap();
+    says(&mut page, None, "Yes").await;
+    reads(&mut ann, "Yes").await;
+    let mut bob = agent(&server, "Bob").await;
+    bob.refused(invite("Me too"), "taken").await;
+    ann.ok(json!({"type": "releasechat", "chat": chat})).await;
+    reads(&mut page, "Yes").await;
+    stands(&mut page, "waiting").await;
+    bob.ok(json!({"type": "claimchat", "chat": chat})).await;
+    bob.ok(json!({"type": "endchat", "chat": chat})).await;
+    stands(&mut page, "open").await;
+    assert_eq!(stands(&mut page, "ended").await["reason"], "agent");
+}
+
+#[tokio::test]
+async fn nobody_else_sees_or_does_anything() {
+    let server = Server::start();
+    let mut ann = agent(&server, "Ann").await;
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    // Another visitor.
+    let mut other = server.page("bob", "t").opens().await;
+    assert_eq!(other.welcome.get("chat"), None);
+    other.refused(json!({"type": "say", "text": "x", "id": "x"}), "notfound").await;
+    // Another group's agent, and an agent who may not.
+    let mut theirs = agent_of(&server, "777", "Eve").await;
+    assert!(at_work(&mut theirs, &["sales"]).await.is_empty());
+    for message in ["claimchat", "readchat", "endchat", "releasechat"] {
+        theirs.refused(json!({"type": message, "chat": chat}), "notfound").await;
+    }
+    let reader = Server::token_of("12345", "read signal", 60);
+    let mut reader = server.agent_with(&reader).await;
+    for message in [
+        json!({"type": "watchchats"}),
+        json!({"type": "claimchat", "chat": chat}),
+        json!({"type": "available", "buttons": ["sales"]}),
+    ] {
+        reader.refused(message, "scope").await;
+    }
+    says(&mut page, None, "secret").await;
+    theirs.hears_nothing_for(200).await;
+    other.hears_nothing_for(1).await;
+    reader.hears_nothing_for(1).await;
+}
+
+#[tokio::test]
+async fn limits_hold() {
+    let settings = [
+        ("chat.waiting", "1"),
+        ("chat.messages", "2"),
+        ("chat.messages_per_minute", "3"),
+        ("chat.chats_per_minute", "3"),
+        ("chat.chats_per_agent", "1"),
+    ];
+    let server = Server::with(&settings);
+    let mut ann = agent(&server, "Ann").await;
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    let mut other = server.page("bob", "t").opens().await;
+    other.refused(json!({"type": "openchat"}), "toomany").await;
+    for bad in [json!(""), json!("  "), json!("x".repeat(4_001))] {
+        let say = json!({"type": "say", "text": bad, "id": "x"});
+        assert_eq!(page.refused(say, "badrequest").await["field"], "text");
+    }
+    assert_eq!(
+        page.refused(json!({"type": "say", "text": "x"}), "badrequest").await["field"],
+        "id"
+    );
+    says(&mut page, None, "one").await;
+    says(&mut page, None, "two").await;
+    page.refused(json!({"type": "say", "text": "x", "id": "x"}), "toomany").await;
+    let late = page.refused(json!({"type": "say", "text": "y", "id": "y"}), "ratelimited").await;
+    assert!(late["retry_ms"].as_u64().unwrap() > 1_000, "{late}");
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    let second = opens(&mut other, "sales").await;
+    ann.refused(json!({"type": "claimchat", "chat": second}), "toomany").await;
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    for _ in 0..2 {
+        opens(&mut page, "sales").await;
+    }
+    page.refused(json!({"type": "openchat"}), "ratelimited").await;
+    let many: Vec<_> = (0..65).map(|n| format!("b{n}")).collect();
+    let available = json!({"type": "available", "buttons": many});
+    assert_eq!(ann.refused(available, "badrequest").await["field"], "buttons");
+    assert_eq!(server.figure(r#"limited_total{what="chat_message"}"#), 1.0);
+    assert_eq!(server.figure(r#"limited_total{what="chat"}"#), 1.0);
+}
