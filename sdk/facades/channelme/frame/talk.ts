@@ -3,7 +3,7 @@
 import { offer, type ChatMessage, type ChatView } from "../../../core/chat";
 import { codeOf } from "../../../core/errors";
 import type { SessionWish } from "../../../visitor/options";
-import { VisitorChat } from "../../../visitor/chat";
+import { VisitorChat, type ChatVisitor } from "../../../visitor/chat";
 import { topics } from "../topics";
 import type { Frame } from "./frame";
 
@@ -15,6 +15,22 @@ const TYPING_MS = 5_000;
 export interface Pending {
   readonly text: string;
   readonly key: number;
+}
+
+/** Tells how all buttons stand, on each connection. */
+class WatchedChat extends VisitorChat {
+  constructor(
+    visitor: ChatVisitor,
+    private readonly known: (enabled: ReadonlySet<string>) => void,
+  ) {
+    super(visitor);
+  }
+
+  override async watch(): Promise<ReadonlySet<string>> {
+    const enabled = await super.watch();
+    this.known(enabled);
+    return enabled;
+  }
 }
 
 export class Talk {
@@ -29,6 +45,7 @@ export class Talk {
   private invited: string | undefined;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private isOffering = false;
+  private isOpening = false;
   private count = 0;
 
   constructor(
@@ -36,16 +53,7 @@ export class Talk {
     private readonly draw: () => void,
   ) {
     const { visitor, tree } = frame;
-    const chat = (this.chat = new VisitorChat(visitor));
-    const known = (): void => {
-      chat.watch().then(
-        (enabled) => frame.send({ say: "buttons", enabled: [...enabled] }),
-        () => {
-          // The next connection asks again.
-        },
-      );
-    };
-    visitor.on("connected", known);
+    const chat = (this.chat = new WatchedChat(visitor, (enabled) => frame.send({ say: "buttons", enabled: [...enabled] })));
     chat.on("button", ({ button, enabled }) => frame.send({ say: "button", button, enabled }));
     chat.on("chat", (view) => this.stands(view));
     chat.on("message", (message) => this.heard(message));
@@ -66,7 +74,9 @@ export class Talk {
 
   /** Begins a chat, or shows the one that he has. */
   async open(button?: string): Promise<void> {
+    this.isOpening = true;
     await this.attempt(async () => void (await this.chat.open(button)));
+    this.isOpening = false;
     this.frame.tree.publish(topics.show);
   }
 
@@ -122,7 +132,7 @@ export class Talk {
         tree.publish(topics.proactive, { name: view.agent?.name ?? "" });
         tree.publish(topics.show);
       }
-    } else if (this.isLive && layout === "hidden") {
+    } else if (this.isLive && layout === "hidden" && !this.isOpening) {
       // Begun on another page of his.
       tree.publish(topics.minimize);
     } else if (view?.status === "ended" && layout !== "hidden") {
