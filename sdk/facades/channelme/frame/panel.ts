@@ -30,6 +30,8 @@ export class Panel {
   private shownMessages = 0;
   private layout = "";
   private isEnding = false;
+  /** Whether the newest message is in sight; who has scrolled up to read is left there. */
+  private isAtEnd = true;
 
   constructor(
     private readonly page: Window,
@@ -58,6 +60,8 @@ export class Panel {
     this.text.addEventListener("input", () => {
       if (this.talk.view?.status === "open") this.talk.chat.typing();
     });
+    this.log.addEventListener("scroll", () => (this.isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40));
+    new ResizeObserver(() => this.isAtEnd && this.scroll()).observe(this.log);
     page.addEventListener("focus", () => {
       if (this.frame.layout === "open" && page.document.activeElement === page.document.body) this.takeFocus();
     });
@@ -115,7 +119,7 @@ export class Panel {
     this.shownMessages = view.messages[view.messages.length - 1]?.n ?? this.shownMessages;
     const { pending } = this.talk;
     for (const { text } of pending) this.log.append(this.item({ n: 0, at: Date.now(), from: "visitor", text }, true));
-    if (fresh.length || pending.length) this.scroll();
+    if (pending.length || (fresh.length && this.isAtEnd)) this.scroll();
   }
 
   private item({ n, at, from, name, text }: ChatMessage, isPending = false): HTMLLIElement {
