@@ -32,10 +32,17 @@ test("what a page loads for a session is at most 48 KB, gzipped", async () => {
   expect(await gzipped("sdk/cobrowse.js")).toBeLessThanOrEqual(48 * 1024);
 });
 
+test("what a page loads for chat is at most 3 KB, gzipped", async () => {
+  expect(await gzipped("sdk/chat.js")).toBeLessThanOrEqual(3 * 1024);
+});
+
 test("all bundles are there, and no visitor's bundle carries the agent's side", async () => {
-  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "cobrowse.js", "visitor.classic.js", "visitor.js"]);
+  expect((await readdir(join(out, "sdk"))).sort()).toEqual(["agent.classic.js", "agent.js", "chat.js", "cobrowse.js", "visitor.classic.js", "visitor.js"]);
   expect((await readdir(join(out, "facades/glance"))).sort()).toEqual(["PresenceAgent.js", "PresenceVisitor.js", "Terms.js"]);
   const visitor = await readFile(join(out, "facades/glance/PresenceVisitor.js"), "utf8");
   expect(visitor).not.toContain("/v1/agent");
   expect(visitor).not.toContain("beforeunload");
+  for (const file of ["sdk/visitor.classic.js", "sdk/visitor.js", "facades/glance/PresenceVisitor.js"]) {
+    expect(await readFile(join(out, file), "utf8")).not.toContain("openchat");
+  }
 });

@@ -2,7 +2,6 @@ import { withMessage, type ChatEnd, type ChatMessage, type ChatStatus, type Chat
 import type { Connection } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { randomHex } from "../core/environment";
-import { codeOf } from "../core/errors";
 import type { Frame, OkFrame } from "../core/frames";
 import type { Part } from "../core/part";
 
@@ -39,6 +38,8 @@ export interface AgentChatsEvents {
   typing: { readonly chat: string; readonly visitorid: string };
   /** What he is available for, where that changed. */
   available: ReadonlySet<string>;
+  /** The server does not let him look at chats: `scope`, `toomany`. */
+  error: { readonly code: string };
 }
 
 /** What chats need of an `Agent`. */
@@ -72,6 +73,9 @@ type ChatsFrame = Frame &
 
 // The server passes it on no more often.
 const TYPING_MS = 3_000;
+
+/** By its looks: this part may be bundled apart from what the connection throws. */
+const codeIn = (error: unknown): string => (error as { readonly code?: string } | undefined)?.code ?? "error";
 
 /**
  * The chats of a group's visitors, as one agent sees them: those that wait, and his own. Needs the scope `session`.
@@ -156,7 +160,7 @@ export class AgentChats implements Part {
       await this.ask({ type: "endchat", chat });
     } catch (error) {
       // Ended is what it was to be.
-      if (codeOf(error, "") !== "notfound") throw error;
+      if (codeIn(error) !== "notfound") throw error;
     }
   }
 
@@ -182,7 +186,11 @@ export class AgentChats implements Part {
   }
 
   welcomed(): void {
-    this.begin().catch(() => {});
+    this.begin().catch((error: unknown) => {
+      // The end of a connection is told by the agent.
+      const code = codeIn(error);
+      if (code !== "closed") this.events.emit("error", { code });
+    });
   }
 
   receive(frame: Frame): boolean {

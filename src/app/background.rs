@@ -65,7 +65,8 @@ async fn tidy_up(service: SocketService) {
         let kept = |days: u64| Timestamp(wall.0.saturating_sub(days * DAY_MS));
         let Cobrowse { history_days, consent_days, .. } = service.settings.cobrowse;
         let ledger = service.cobrowse.ledger();
-        ledger.forget_before(kept(history_days), kept(consent_days)).await;
+        let chats = kept(service.settings.chat.history_days);
+        ledger.forget_before(kept(history_days), kept(consent_days), chats).await;
     }
 }
 

@@ -113,6 +113,7 @@ pub(super) fn compose(
         presence.clone(),
         Arc::clone(&sockets) as Arc<dyn chat::handle::Post>,
         arrivals,
+        cobrowse.ledger().clone(),
         metrics.clone(),
     );
     let service = Parts {

@@ -163,6 +163,7 @@ mod tests {
             visitorid: "ada".parse().unwrap(),
             button: None,
             status,
+            began: Timestamp(1),
             since: Timestamp(1),
             agent: agent.map(|subject| Person { subject: subject.into(), name: None }),
             reason: (status == ChatStatus::Ended).then_some(ChatEnd::Visitor),

@@ -211,8 +211,11 @@ impl Conversation {
         }
         let name = by.name.clone();
         let mut running = Running::invited(chat, button, by, step);
-        running.adds(Speaker::Agent, name, text, step.now);
-        self.begin(running, step)
+        let message = running.adds(Speaker::Agent, name, text, step.now);
+        let (view, row) = (running.shared(), Box::new(running.row()));
+        let reply = self.begin(running, step);
+        step.effects.push(Effect::Said { message, view, row, quiet: true });
+        reply
     }
 
     fn answer(&mut self, accepted: bool, step: &mut Step<'_>) -> Reply {

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    cobrowse::ledger::Ledger,
     model::{
         chat::ChatView,
         error::{ErrorCode, Problem},
@@ -87,6 +88,7 @@ struct Shared {
     presence: Presence,
     post: Arc<dyn Post>,
     metrics: Metrics,
+    ledger: Ledger,
     arrivals: Arc<Arrivals>,
     floors: HashMap<GroupId, Floor>,
     most_waiting: usize,
@@ -112,6 +114,7 @@ impl Chat {
         presence: Presence,
         post: Arc<dyn Post>,
         arrivals: Arc<Arrivals>,
+        ledger: Ledger,
         metrics: Metrics,
     ) -> Self {
         let Options { node, shards, chats, staff, most_chats, clock, .. } = options;
@@ -124,6 +127,7 @@ impl Chat {
             presence,
             post,
             metrics,
+            ledger,
             arrivals: Arc::clone(&arrivals),
             floors: floors.collect(),
             most_waiting: options.most_waiting,
@@ -132,7 +136,9 @@ impl Chat {
         let delivery = ChatDelivery(Arc::clone(&shared));
         let conversations = MemoryEngine::new(shards, most_chats, chats, clock.clone(), delivery);
         let delivery = StaffDelivery(Arc::clone(&shared), conversations.clone());
-        let staff = MemoryEngine::new(shards, shared.floors.len().max(1), staff, clock, delivery);
+        // One record a group; all of them may fall to one shard.
+        let most_groups = shared.floors.len().saturating_mul(shards);
+        let staff = MemoryEngine::new(shards, most_groups, staff, clock, delivery);
         let chat = Self(Arc::new(Parts { conversations, staff, shared }));
         arrivals.begin(&chat);
         chat
@@ -148,6 +154,12 @@ impl Chat {
     #[must_use]
     pub fn staff(&self) -> &StaffEngine {
         &self.0.staff
+    }
+
+    /// Past chats, among past sessions and consents.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.shared.ledger
     }
 
     /// This node and its incarnation.

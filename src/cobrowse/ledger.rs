@@ -1,4 +1,4 @@
-//! Brings past sessions and consents to the history, from threads that must not wait for a disk.
+//! Brings past sessions, consents and chats to the history, from threads that must not wait for a disk.
 //!
 //! What waits is bounded; a line that finds no room is written to the log in its place, and counted.
 
@@ -78,9 +78,12 @@ impl Ledger {
     }
 
     /// Drops what ended before these moments.
-    pub async fn forget_before(&self, sessions: Timestamp, consents: Timestamp) {
+    pub async fn forget_before(&self, sessions: Timestamp, consents: Timestamp, chats: Timestamp) {
         if let Err(error) = self.store.forget_before(sessions, consents).await {
             tracing::error!(%error, "old history stays for now");
+        }
+        if let Err(error) = self.store.forget_chats_before(chats).await {
+            tracing::error!(%error, "old chats stay for now");
         }
     }
 }
@@ -123,9 +126,12 @@ impl Writer {
 
 fn lost(line: &Line, metrics: &Metrics) {
     metrics.history_lost.inc();
-    let (kind, group, session) = match line {
-        Line::Session(past) => ("session", &past.group, past.session),
-        Line::Consent(line) => ("consent", &line.group, line.session),
+    // Not what was said: logs are read by others than chats are.
+    let (kind, group, of) = match line {
+        Line::Session(past) => ("session", &past.group, past.session.to_string()),
+        Line::Consent(line) => ("consent", &line.group, line.session.to_string()),
+        Line::Chat(past) => ("chat", &past.group, past.chat.to_string()),
+        Line::Said(said) => ("message", &said.group, said.chat.to_string()),
     };
-    tracing::error!(kind, %group, %session, "a line of the history is lost");
+    tracing::error!(kind, %group, of, "a line of the history is lost");
 }

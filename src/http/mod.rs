@@ -1,6 +1,7 @@
 //! HTTP: REST, operations and pages. Every route stands in [`routes`]; each noun has a file.
 
 pub mod assets;
+pub mod chats;
 pub mod connections;
 pub mod cors;
 pub mod documents;
@@ -18,6 +19,7 @@ pub mod list_params;
 pub mod operations;
 pub mod pages;
 pub mod paging;
+pub mod past_chats;
 pub mod past_sessions;
 pub mod revocations;
 pub mod routes;

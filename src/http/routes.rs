@@ -3,8 +3,8 @@
 use actix_web::web::ServiceConfig;
 
 use super::{
-    assets, documents, events, explain, help, keys, links, operations, pages, past_sessions,
-    revocations, sessions, signals, tokens, topics, visitors, watch, webhooks,
+    assets, chats, documents, events, explain, help, keys, links, operations, pages, past_chats,
+    past_sessions, revocations, sessions, signals, tokens, topics, visitors, watch, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -37,6 +37,17 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(sessions::end)
         .service(sessions::create_ticket)
         .service(sessions::give_code)
+        .service(chats::buttons)
+        .service(chats::list)
+        .service(chats::invite)
+        .service(chats::one)
+        .service(chats::claim)
+        .service(chats::release)
+        .service(chats::say)
+        .service(chats::end)
+        .service(past_chats::list)
+        .service(past_chats::erase_of_visitor)
+        .service(past_chats::erase_one)
         .service(links::create)
         .service(assets::put_asset)
         .service(assets::read_asset)

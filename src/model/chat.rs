@@ -140,6 +140,9 @@ pub struct ChatRow {
     pub button: Option<ButtonId>,
     /// How it stands.
     pub status: ChatStatus,
+    /// When it began, in Unix milliseconds.
+    #[schema(value_type = u64)]
+    pub began: Timestamp,
     /// Since when it stands so, in Unix milliseconds.
     #[schema(value_type = u64)]
     pub since: Timestamp,

@@ -1,9 +1,13 @@
-//! Co-browse sessions that are over, and what visitors agreed to: a seam with two sides, [`History`] in the storage on disk
+//! Co-browse sessions that are over, what visitors agreed to, and chats: a seam with two sides, [`History`] in the storage on disk
 //! and [`MemoryHistory`], and one suite for both.
+
+mod chats;
 
 use parking_lot::Mutex;
 use sqlx::{Row as _, any::AnyRow};
 
+pub(super) use self::chats::TABLES as CHAT_TABLES;
+pub use self::chats::{ChatHistory, ChatQuery, Erased, PastChat, SaidLine};
 use super::{
     revoked::Answer,
     saved::{SavedState, StorageError},
@@ -50,6 +54,10 @@ pub enum Line {
     Session(PastSession),
     /// A visitor was asked, or answered.
     Consent(ConsentLine),
+    /// A chat began, or stands otherwise.
+    Chat(PastChat),
+    /// Something was said in one.
+    Said(SaidLine),
 }
 
 /// Which past sessions: of a group, perhaps of one visitor, the newest first.
@@ -66,8 +74,8 @@ pub struct PastQuery {
 }
 
 /// Keeps past sessions and the consent ledger. What was answered with `Ok` is there after kill -9.
-pub trait HistoryStore: Send + Sync {
-    /// Keeps these, all in one step. A session that is kept already is replaced.
+pub trait HistoryStore: ChatHistory {
+    /// Keeps these, all in one step. A session, or a chat, that is kept already is replaced.
     fn put(&self, lines: Vec<Line>) -> Answer<'_, ()>;
     /// One past session.
     fn session<'a>(
@@ -173,6 +181,26 @@ impl HistoryStore for History {
                         .bind(line.visitor.as_str())
                         .bind(number(line.time))
                         .bind(&line.entry),
+                        Line::Chat(past) => sqlx::query(
+                            "INSERT INTO past_chats (group_id, chat, visitor, began, ended, summary)
+                             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (group_id, chat)
+                             DO UPDATE SET visitor = $3, ended = $5, summary = $6",
+                        )
+                        .bind(past.group.as_str())
+                        .bind(past.chat.to_string())
+                        .bind(past.visitor.as_str())
+                        .bind(number(past.began))
+                        .bind(past.ended.map_or(chats::GOES_ON, number))
+                        .bind(&past.summary),
+                        Line::Said(said) => sqlx::query(
+                            "INSERT INTO chat_messages (group_id, chat, n, at, message)
+                             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (group_id, chat, n) DO NOTHING",
+                        )
+                        .bind(said.group.as_str())
+                        .bind(said.chat.to_string())
+                        .bind(i64::from(said.n))
+                        .bind(number(said.at))
+                        .bind(&said.message),
                     };
                     statement.execute(&mut *transaction).await?;
                 }
@@ -288,11 +316,18 @@ impl HistoryStore for MemoryHistory {
     fn put(&self, lines: Vec<Line>) -> Answer<'_, ()> {
         let mut kept = self.0.lock();
         for line in lines {
-            if let Line::Session(new) = &line {
-                kept.retain(|old| {
-                    !matches!(old, Line::Session(old) if old.group == new.group && old.session == new.session)
-                });
-            }
+            kept.retain(|old| match (old, &line) {
+                (Line::Session(old), Line::Session(new)) => {
+                    (&old.group, old.session) != (&new.group, new.session)
+                }
+                (Line::Chat(old), Line::Chat(new)) => {
+                    (&old.group, old.chat) != (&new.group, new.chat)
+                }
+                (Line::Said(old), Line::Said(new)) => {
+                    (&old.group, old.chat, old.n) != (&new.group, new.chat, new.n)
+                }
+                _ => true,
+            });
             kept.push(line);
         }
         at_once(())
@@ -334,6 +369,7 @@ impl HistoryStore for MemoryHistory {
         self.0.lock().retain(|line| match line {
             Line::Session(past) => past.ended >= sessions,
             Line::Consent(line) => line.time >= consents,
+            Line::Chat(_) | Line::Said(_) => true,
         });
         at_once(())
     }

@@ -201,6 +201,7 @@ const STEPS: &[Step] = &[
              );" },
     Step { version: 40, what: "session history", sql: super::history::TABLES },
     Step { version: 41, what: "secrets", sql: "CREATE TABLE secrets (name TEXT PRIMARY KEY, value TEXT NOT NULL);" },
+    Step { version: 42, what: "chats", sql: super::history::CHAT_TABLES },
     ];
 
 #[cfg(test)]

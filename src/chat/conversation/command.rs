@@ -211,6 +211,8 @@ pub enum Effect {
         view: Arc<ChatView>,
         /// Likewise for agents.
         row: Box<ChatRow>,
+        /// Whether it is only to be kept: the visitor has it from the view.
+        quiet: bool,
     },
     /// Somebody is typing.
     Typing {

@@ -272,6 +272,7 @@ impl Page {
                     self.view = Some(Arc::unwrap_or_clone(view));
                 }
             }
+            Effect::Said { quiet: true, .. } => {}
             Effect::Said { message, view, .. } => {
                 let known = self.view.as_mut().expect("nothing is said before it begins");
                 assert_eq!(known.chat, view.chat);

@@ -48,6 +48,7 @@ pub struct Running {
     button: Option<ButtonId>,
     /// Who has it, or invited.
     pub(super) agent: Option<Person>,
+    began: Timestamp,
     /// Since when it is at this stage.
     since: Timestamp,
     /// When it ends if nothing happens.
@@ -104,6 +105,7 @@ impl Running {
             stage,
             button,
             agent,
+            began: step.now,
             since: step.now,
             due,
             away: None,
@@ -240,7 +242,7 @@ impl Running {
             self.due = step.now + step.rules.idle_ms;
         }
         let (view, row) = (self.shared(), Box::new(self.row()));
-        step.effects.push(Effect::Said { message, view, row });
+        step.effects.push(Effect::Said { message, view, row, quiet: false });
         Reply::Said { n, at }
     }
 
@@ -308,6 +310,7 @@ impl Running {
             visitorid: self.visitor.clone(),
             button,
             status,
+            began: self.began,
             since: self.since,
             agent: self.agent.clone(),
             reason: None,

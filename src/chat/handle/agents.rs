@@ -122,11 +122,11 @@ impl Chat {
     }
 
     /// A group's buttons: those that it declares and those that somebody is available for, each with the number of agents
-    /// who are.
+    /// who are, and whether it is declared.
     pub fn buttons(
         &self,
         group: GroupId,
-        answer: impl FnOnce(Result<BTreeMap<ButtonId, usize>, Problem>) + Send + 'static,
+        answer: impl FnOnce(Result<BTreeMap<ButtonId, (usize, bool)>, Problem>) + Send + 'static,
     ) {
         let declared = match self.floor(&group) {
             Ok(floor) => floor.declared.clone(),
@@ -135,9 +135,11 @@ impl Chat {
         let reader = move |found: Result<Option<&Staff>, Refusal>| -> Afterwards {
             let enabled = found.map(|staff| staff.map(Staff::enabled).unwrap_or_default());
             Box::new(move || {
-                answer(enabled.map_err(Problem::from).map(|mut buttons| {
-                    for button in declared {
-                        buttons.entry(button).or_default();
+                answer(enabled.map_err(Problem::from).map(|enabled| {
+                    let declared = declared.into_iter().map(|button| (button, (0, true)));
+                    let mut buttons: BTreeMap<_, _> = declared.collect();
+                    for (button, agents) in enabled {
+                        buttons.entry(button).or_insert((0, false)).0 = agents;
                     }
                     buttons
                 }));

@@ -12,12 +12,15 @@ use crate::{
         staff::{self, Staff},
     },
     model::{
-        chat::{ChatRow, ChatStatus},
-        ids::{GroupId, VisitorKey},
+        chat::{ChatMessage, ChatRow, ChatStatus},
+        ids::{ChatId, GroupId, VisitorKey},
         protocol::agent::{ChatsChange, ToAgent},
     },
     presence::visitor::command::Command as InPresence,
-    store::{Deliver, Engine, Expect},
+    store::{
+        Deliver, Engine, Expect,
+        history::{Line, PastChat, SaidLine},
+    },
     telemetry::labels::{ChatEnding, ChatSpeaker},
 };
 
@@ -26,13 +29,14 @@ pub(super) struct ChatDelivery(pub Arc<Shared>);
 
 impl Deliver<Conversation, ChatEngine> for ChatDelivery {
     fn deliver(&self, _: &ChatEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
-        let Shared { presence, metrics, arrivals, .. } = &*self.0;
+        let Shared { presence, metrics, arrivals, ledger, .. } = &*self.0;
         for effect in effects.drain(..) {
             match effect {
                 Effect::Stands { view, row, tell } => {
                     if let Some(reason) = row.reason {
                         metrics.chats_ended.of(ChatEnding::from(reason)).inc();
                     }
+                    ledger.write(Line::Chat(self.past(key, &row)));
                     if tell != Tell::Agents {
                         arrivals.has_chat(key, row.status != ChatStatus::Ended);
                         let news = tell == Tell::News;
@@ -41,8 +45,12 @@ impl Deliver<Conversation, ChatEngine> for ChatDelivery {
                     }
                     self.show(key, &row);
                 }
-                Effect::Said { message, view, row } => {
+                Effect::Said { message, view, row, quiet } => {
                     metrics.chat_messages.of(ChatSpeaker::from(message.from)).inc();
+                    ledger.write(Line::Said(said(key, row.chat, &message)));
+                    if quiet {
+                        continue;
+                    }
                     let said = Some(Arc::clone(&message));
                     presence.tell_chat(key.clone(), InPresence::Chat { view, said, news: false });
                     self.show(key, &row);
@@ -66,6 +74,19 @@ impl Deliver<Conversation, ChatEngine> for ChatDelivery {
 }
 
 impl ChatDelivery {
+    /// As the history keeps it.
+    fn past(&self, key: &VisitorKey, row: &ChatRow) -> PastChat {
+        let is_over = row.status == ChatStatus::Ended;
+        PastChat {
+            group: key.group.clone(),
+            chat: row.chat,
+            visitor: row.visitorid.clone(),
+            began: row.began,
+            ended: is_over.then(|| self.0.presence.clock().wall()),
+            summary: json(row),
+        }
+    }
+
     fn show(&self, key: &VisitorKey, row: &ChatRow) {
         let Shared { floors, post, .. } = &*self.0;
         let Some(floor) = floors.get(&key.group) else { return };
@@ -85,6 +106,16 @@ impl ChatDelivery {
             post.agents(&floor.board.sockets_of(subject), message);
         }
     }
+}
+
+fn said(key: &VisitorKey, chat: ChatId, message: &ChatMessage) -> SaidLine {
+    let (group, message, n, at) = (key.group.clone(), json(message), message.n, message.at);
+    SaidLine { group, chat, n, at, message }
+}
+
+/// Our own types always have a JSON form.
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Sends what follows from who is there.

@@ -1,6 +1,7 @@
 /** The agent's desk. It uses the public interface only, as any agent's page could. */
 
 import { byId, setText } from "../../shared/dom";
+import { wireChats } from "./chats";
 import { closeAll, wireDesk } from "./desk";
 import { wireJoin } from "./join";
 import { wireLog } from "./log";
@@ -64,4 +65,5 @@ wireOffers();
 wireRoster();
 wireJoin();
 wireQueue();
+wireChats();
 void startSession();

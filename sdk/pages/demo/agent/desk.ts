@@ -109,6 +109,12 @@ export function wireDesk(): void {
     showTabs();
     for (const { opened } of tabs) void opened.fill(recordOf);
   });
+  document.addEventListener("chatschange", () => {
+    for (const { panel } of tabs) panel.chat.show();
+  });
+  document.addEventListener("chattyping", (event) => {
+    for (const { panel } of tabs) panel.chat.types((event as CustomEvent<string>).detail);
+  });
   document.addEventListener("rosterchange", (event) => {
     const rows = (event as CustomEvent<VisitorRow[]>).detail;
     for (const { opened } of tabs) {

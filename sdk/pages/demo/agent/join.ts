@@ -10,6 +10,25 @@ const WORDS: Record<string, string> = {
   scope: "Your token does not allow co-browse sessions: it lacks the scope “session”.",
 };
 
+/** Enters the session of a code in a tab of its own; what went wrong, in words, or nothing. To be called by a click. */
+export async function enterByCode(code: string): Promise<string> {
+  // Opened now, by the click: a browser opens no window for an answer that comes later.
+  const tab = window.open("about:blank", "_blank");
+  note("call", "", "joinSession");
+  try {
+    const address = await watchAddress({ code });
+    note("ok", "", "joinSession");
+    if (!tab) return "The browser opened no tab. Allow windows for this page, then try again.";
+    tab.location.replace(address);
+    return "";
+  } catch (error) {
+    const reason = codeOf(error);
+    tab?.close();
+    note("fail", "", "joinSession", reason);
+    return WORDS[reason] ?? explain(reason);
+  }
+}
+
 export function wireJoin(): void {
   const field = byId<HTMLInputElement>("join-code");
   const button = byId<HTMLButtonElement>("join-button");
@@ -26,24 +45,12 @@ export function wireJoin(): void {
       say("The code has digits only, six as a rule.");
       return field.focus();
     }
-    // Opened now, by the click: a browser opens no window for an answer that comes later.
-    const tab = window.open("about:blank", "_blank");
     button.disabled = true;
-    note("call", "", "joinSession");
-    void watchAddress({ code })
-      .then((address) => {
-        note("ok", "", "joinSession");
-        if (!tab) return say("The browser opened no tab. Allow windows for this page, then try again.");
-        tab.location.replace(address);
-        field.value = "";
-      })
-      .catch((error: unknown) => {
-        const reason = codeOf(error);
-        tab?.close();
-        note("fail", "", "joinSession", reason);
-        say(WORDS[reason] ?? explain(reason));
-        field.focus();
-      })
-      .finally(() => (button.disabled = false));
+    void enterByCode(code).then((problem) => {
+      button.disabled = false;
+      say(problem);
+      if (problem) field.focus();
+      else field.value = "";
+    });
   });
 }

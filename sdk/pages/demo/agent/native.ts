@@ -12,6 +12,11 @@ export function watchList(query: ListQuery): VisitorList | undefined {
   return agent?.watch(query);
 }
 
+/** Something that lives as long as the agent; nothing while nobody is signed in. */
+export function withAgent<Result>(make: (agent: Agent) => Result): Result | undefined {
+  return agent && make(agent);
+}
+
 /** A visitor as the server holds him, whether the list shows him or not. */
 export async function recordOf(visitorid: string): Promise<VisitorRecord | null> {
   return (await agent?.lookup(visitorid)) ?? null;

@@ -3,6 +3,7 @@
 import { ago, byThrees, shortVisitor } from "../../shared/format";
 import { h, redraw, setText } from "../../shared/dom";
 import { invokeForm, messageForm } from "./actions";
+import { ChatCard } from "./chat-card";
 import type { Opened, Standing } from "./opened";
 import { explain } from "./reasons";
 import { viewButton } from "./view";
@@ -34,6 +35,7 @@ export class Panel {
   private readonly trouble = h("div", { class: "trouble", role: "alert", hidden: true });
   private readonly table = h("tbody", {});
   private readonly updated = h("span", { class: "updated" });
+  readonly chat: ChatCard;
 
   constructor(
     private readonly opened: Opened,
@@ -46,6 +48,7 @@ export class Panel {
     lookup.addEventListener("click", () => opened.lookup((text) => setText(this.updated, text)));
 
     const view = viewButton(opened);
+    this.chat = new ChatCard(opened);
     this.element = h(
       "div",
       {
@@ -64,6 +67,7 @@ export class Panel {
         view.line,
       ),
       this.trouble,
+      this.chat.element,
       h("div", { class: "cards" }, messageForm(opened), invokeForm(opened)),
       h(
         "section",
@@ -110,6 +114,7 @@ export class Panel {
     this.showPage();
     this.showTrouble();
     this.showTable();
+    this.chat.show();
   }
 
   private pill(element: HTMLElement, name: string, value: string, text = value): void {

@@ -514,6 +514,7 @@ fn chat_row() -> Result<ChatRow, InvalidId> {
         visitorid: "ada".parse()?,
         button: Some("sales".parse()?),
         status: ChatStatus::Open,
+        began: NOW,
         since: NOW,
         agent: Some(Person { subject: "agent-7".into(), name: Some("Ann".into()) }),
         reason: None,
