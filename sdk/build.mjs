@@ -2,6 +2,7 @@
  * Bundles the SDK and the pages: `node sdk/build.mjs --out DIR [--check] [--types]`.
  *
  *   DIR/sdk/{visitor,agent}.js            modules
+ *   DIR/sdk/topics.js                     module for either side
  *   DIR/sdk/cobrowse.js                   module that the visitor's side loads for a session
  *   DIR/sdk/chat.js                       module for chat, beside the visitor's or the agent's
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
@@ -59,7 +60,7 @@ export async function build(out) {
   const classic = { ...common, format: "iife", target: "es2019", supported: { "dynamic-import": true } };
   const pages = await pageFiles();
   await Promise.all([
-    bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", chat: "chat.ts" }, outdir: join(out, "sdk") }),
+    bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", chat: "chat.ts", topics: "core/topics.ts" }, outdir: join(out, "sdk") }),
     bundle({
       ...classic,
       entryPoints: { "visitor.classic": "visitor/classic.ts", "agent.classic": "agent/classic.ts" },

@@ -9,9 +9,10 @@ use vestibule::model::{
         agent::{Addressee, AgentKind, AgentMessage, ChatRequest},
     },
     signal::{FUNCTION_NAMESPACE, Message},
+    topic::TopicCall,
 };
 
-use super::messages::{numbered, passed_on, refused, reread, visitor};
+use super::messages::{numbered, passed_on, refused, reread, topic_call, visitor};
 
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -67,6 +68,14 @@ pub fn run(bytes: &[u8]) {
             if *comes { AgentKind::ClaimHelp } else { AgentKind::DeclineHelp }
         }
         AgentMessage::Chat(asked) => chat(asked, said.as_ref()),
+        AgentMessage::Topics(call) => {
+            topic_call(call, said.as_ref());
+            match **call {
+                TopicCall::Publish(_) => AgentKind::Publish,
+                TopicCall::Subscribe(_) => AgentKind::Subscribe,
+                TopicCall::Unsubscribe(_) => AgentKind::Unsubscribe,
+            }
+        }
         AgentMessage::Disconnect => AgentKind::Disconnect,
     };
     if let Some(said) = &said {

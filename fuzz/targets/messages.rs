@@ -7,6 +7,7 @@ use vestibule::model::{
     json::{Json, MAX_DEPTH},
     presence::{MAX_KEYS, MAX_TOTAL_BYTES, PresenceData, PresenceUpdate},
     protocol::{MAX_REQUEST, Unreadable},
+    topic::{MAX_EXPIRY_SECONDS, PublishWish, SubscribeWish, TopicCall},
 };
 
 /// Longest that an error may be, whatever caused it: nobody gets his own megabyte back.
@@ -45,6 +46,28 @@ pub fn visitor(read: &VisitorId, said: Option<&Value>) {
     assert_eq!(read.as_str().parse().as_ref(), Ok(read));
     if let Some(said) = said {
         assert_eq!(said["visitorid"], read.as_str());
+    }
+}
+
+/// What is asked of topics is what stood there, within the bounds of an expiry.
+pub fn topic_call(call: &TopicCall, said: Option<&Value>) {
+    let stands = |name: &str, text: &str| assert!(said.is_none_or(|said| said[name] == text));
+    match call {
+        TopicCall::Publish(PublishWish { topic, data, expiry_ms, .. }) => {
+            stands("topic", topic.as_str());
+            passed_on(data);
+            assert!(expiry_ms.is_none_or(|ms| (1_000..=MAX_EXPIRY_SECONDS * 1_000).contains(&ms)));
+        }
+        TopicCall::Subscribe(SubscribeWish { filter, resume, .. }) => {
+            stands("filter", filter.as_str());
+            if let Some(resume) = resume {
+                assert_eq!(resume.epoch.to_string().parse(), Ok(resume.epoch));
+                assert!(said.is_none_or(|said| said["resume"]["offset"] == resume.offset));
+            }
+        }
+        TopicCall::Unsubscribe(number) => {
+            assert!(said.is_none_or(|said| said["subscription"] == *number));
+        }
     }
 }
 

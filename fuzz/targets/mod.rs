@@ -17,6 +17,7 @@ pub mod queries;
 pub mod settings;
 pub mod stream_messages;
 pub mod tokens;
+pub mod topics;
 pub mod visitor_messages;
 pub mod visitor_signatures;
 
@@ -38,6 +39,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("settings", settings::run),
     ("stream_messages", stream_messages::run),
     ("tokens", tokens::run),
+    ("topics", topics::run),
     ("visitor_messages", visitor_messages::run),
     ("visitor_signatures", visitor_signatures::run),
 ];

@@ -7,9 +7,10 @@ use vestibule::model::{
         MAX_IDS, Numbered,
         visitor::{MAX_FAILURE_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES, VisitorKind, VisitorMessage},
     },
+    topic::TopicCall,
 };
 
-use super::messages::{numbered, refused, reread, update, visitor};
+use super::messages::{numbered, refused, reread, topic_call, update, visitor};
 
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -47,6 +48,7 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         VisitorMessage::Say { text, .. } => {
             assert!(!text.trim().is_empty() && text.len() <= MAX_SAID_BYTES);
         }
+        VisitorMessage::Topics(call) => topic_call(call, said),
         VisitorMessage::Listen
         | VisitorMessage::WatchButtons
         | VisitorMessage::OpenChat { .. }
@@ -101,6 +103,11 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::CloseChat => VisitorKind::CloseChat,
         VisitorMessage::AnswerInvitation { .. } => VisitorKind::AnswerInvitation,
         VisitorMessage::Typing => VisitorKind::Typing,
+        VisitorMessage::Topics(call) => match **call {
+            TopicCall::Publish(_) => VisitorKind::Publish,
+            TopicCall::Subscribe(_) => VisitorKind::Subscribe,
+            TopicCall::Unsubscribe(_) => VisitorKind::Unsubscribe,
+        },
         VisitorMessage::Disconnect => VisitorKind::Disconnect,
     }
 }

@@ -178,9 +178,11 @@ pub async fn buttons(
     bearer.require(Scope::SESSION)?;
     let group = parse(&group)?;
     let buttons = ask(|answer| state.chat.buttons(group, answer)).await??;
-    let buttons = buttons
-        .into_iter()
-        .map(|(button, (agents, declared))| ButtonBody { button, agents, declared });
+    let buttons = buttons.into_iter().map(|(button, (agents, declared))| ButtonBody {
+        button,
+        agents,
+        declared,
+    });
     Ok(HttpResponse::Ok().json(ButtonList { buttons: buttons.collect() }))
 }
 

@@ -236,8 +236,11 @@ impl Outbox {
     fn change<T>(&self, change: impl FnOnce(&mut Queue) -> T) -> T {
         let (result, waker) = {
             let mut shared = self.0.lock();
+            let was_closed = shared.queue.is_closed();
             let result = change(&mut shared.queue);
-            let wake = shared.asleep && !shared.queue.is_idle();
+            // A close ends what the socket takes part in, at once, even while its peer takes nothing.
+            let closes = !was_closed && shared.queue.is_closed();
+            let wake = closes || shared.asleep && !shared.queue.is_idle();
             shared.asleep &= !wake;
             (result, if wake { shared.waker.take() } else { None })
         };

@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "presence",
     "lists",
     "events",
+    "topics",
     "cobrowse",
     "chat",
     "sockets",

@@ -378,7 +378,10 @@ async fn a_back_end_does_by_rest_what_agents_do() {
     at_work(&mut ann, &["sales"]).await;
     let mut page = server.page("ada", "t").opens().await;
     let (status, buttons) = rest(&server, "Bob", "GET", "buttons", None).await;
-    assert_eq!((status, buttons), (200, json!({"buttons": [{"button": "sales", "agents": 1, "declared": false}]})));
+    assert_eq!(
+        (status, buttons),
+        (200, json!({"buttons": [{"button": "sales", "agents": 1, "declared": false}]}))
+    );
     let chat = opens(&mut page, "sales").await;
     says(&mut page, None, "one").await;
     let (_, list) = rest(&server, "Bob", "GET", "chats?status=waiting&limit=1", None).await;

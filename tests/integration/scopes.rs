@@ -82,6 +82,18 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
             Scope("session"),
             json!({"visitorid": "ada", "help": "0190163d8694739b8a8c1e7ee7a2b3c6"}),
         ),
+        (
+            "POST /v1/groups/{group}/topics/publish",
+            Scope("topics"),
+            json!({"topic": "a", "data": 1}),
+        ),
+        (
+            "POST /v1/groups/{group}/topics/publish/batch",
+            Scope("topics"),
+            json!({"messages": [{"topic": "a", "data": 1}]}),
+        ),
+        ("GET /v1/groups/{group}/topics/retained", Scope("topics"), Value::Null),
+        ("GET /v1/groups/{group}/topics/history", Scope("topics"), Value::Null),
         ("POST /v1/groups/{group}/sessions", Scope("session"), json!({"visitorid": "ada"})),
         ("GET /v1/groups/{group}/sessions", Scope("session"), Value::Null),
         ("GET /v1/groups/{group}/past-sessions", Scope("session"), Value::Null),
@@ -196,12 +208,17 @@ fn messages() -> Vec<(&'static str, Option<&'static str>, Value)> {
         ("endchat", Some("session"), json!({})),
         ("invitechat", Some("session"), json!({"visitorid": "ada", "text": "May I help?"})),
         ("typing", Some("session"), json!({})),
+        ("publish", Some("topics"), json!({"topic": "a", "data": 1})),
+        ("subscribe", Some("topics"), json!({"filter": "a"})),
+        ("unsubscribe", Some("topics"), json!({"subscription": 1})),
         ("disconnect", None, json!({})),
     ]
 }
 
 fn token(scopes: &[&str]) -> String {
-    Signing::of_the_tests().sign(&claims(json!({"scope": scopes.join(" ")})))
+    // What the scope `topics` reaches depends on the claim.
+    let topics = json!({"publish": ["#"], "subscribe": ["#"]});
+    Signing::of_the_tests().sign(&claims(json!({"scope": scopes.join(" "), "topics": topics})))
 }
 
 /// A token with every scope but this one.

@@ -16,6 +16,8 @@ export interface SettingsParts {
   readonly group?: Table;
   /** What the group says of its co-browse sessions. */
   readonly cobrowse?: Table;
+  /** What the group says of its topics. */
+  readonly topics?: Table;
   /** How all sessions go: `[cobrowse]`. */
   readonly sessions?: Table;
   readonly otherGroups?: readonly Table[];
@@ -41,6 +43,7 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
     section("[auth]", { signing_key: SIGNING_KEY, ...parts.auth }),
     section("[[groups]]", group),
     ...(parts.cobrowse ? [section("[groups.cobrowse]", parts.cobrowse)] : []),
+    ...(parts.topics ? [section("[groups.topics]", parts.topics)] : []),
     ...(parts.otherGroups ?? []).map((table) => section("[[groups]]", table)),
     section("[limits]", parts.limits ?? {}),
     section("[presence]", parts.presence ?? {}),
@@ -63,14 +66,15 @@ export interface TokenWish {
   readonly subject?: string;
   readonly name?: string;
   readonly key?: string;
+  readonly topics?: { readonly publish: readonly string[]; readonly subscribe: readonly string[] };
 }
 
 /** A token as a customer's own server may make it: HS256 with the settings' key. */
 export function mintToken(wish: TokenWish = {}): string {
-  const { seconds = 3600, group = GROUP, scope = "read signal invoke session control", subject = "tester", name, key = SIGNING_KEY } = wish;
+  const { seconds = 3600, group = GROUP, scope = "read signal invoke session control", subject = "tester", name, key = SIGNING_KEY, topics } = wish;
   const iat = Math.floor(Date.now() / 1000);
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const common = { iss: "vestibule", aud: "vestibule", jti: randomUUID() };
-  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...common, sub: subject, ...(name && { name }), group, scope, iat, exp: iat + seconds })}`;
+  const signed = `${part({ alg: "HS256", typ: "JWT" })}.${part({ ...common, sub: subject, ...(name && { name }), ...(topics && { topics }), group, scope, iat, exp: iat + seconds })}`;
   return `${signed}.${createHmac("sha256", key).update(signed).digest("base64url")}`;
 }

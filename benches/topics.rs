@@ -1,0 +1,143 @@
+//! What it costs to find the subscriptions that choose a topic, among few and among a million.
+//!
+//! `cargo bench --bench topics`
+
+// A benchmark stops at the first surprise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+use std::{fs, sync::Arc};
+
+use divan::{Bencher, black_box};
+use vestibule::{
+    model::{
+        ids::SocketId,
+        topic::{Topic, TopicFilter},
+    },
+    topics::{
+        subscription::Subscription,
+        trie::{Place, Trie},
+    },
+};
+
+// As in the product.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+/// Of every ten subscriptions eight are to one truck's temperature, one to all of a truck, and one to any one thing of it.
+fn filter(number: u64) -> TopicFilter {
+    let truck = number / 10;
+    let text = match number % 10 {
+        8 => format!("truck/{truck}/#"),
+        9 => format!("truck/{truck}/+"),
+        which => format!("truck/{truck}/wheel/{which}/temperature"),
+    };
+    text.parse().unwrap()
+}
+
+fn subscription(number: u64) -> Arc<Subscription> {
+    let id = u32::try_from(number % 100).unwrap();
+    Arc::new(Subscription::new(id, SocketId(number / 100), filter(number), false, false))
+}
+
+fn trie(size: u64) -> Trie<Arc<Subscription>> {
+    let mut trie = Trie::default();
+    for number in 0..size {
+        trie.insert(&filter(number), subscription(number));
+    }
+    trie
+}
+
+fn found(trie: &Trie<Arc<Subscription>>, topic: &Topic) -> usize {
+    let mut found = 0;
+    trie.matches(topic, |subscription| {
+        black_box(subscription);
+        found += 1;
+    });
+    found
+}
+
+fn main() {
+    tell_memory();
+    divan::main();
+}
+
+/// Resident memory by a million subscriptions, all that belongs to each included.
+fn tell_memory() {
+    let resident = || -> u64 {
+        let pages = fs::read_to_string("/proc/self/statm").unwrap();
+        pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+    };
+    let before = resident();
+    let trie = trie(1_000_000);
+    let bytes = (resident() - before) / 1_000_000;
+    println!("{} subscriptions, {} nodes: {bytes} bytes each", trie.len(), trie.nodes());
+}
+
+/// A topic that two of all subscriptions choose.
+#[divan::bench(args = SIZES)]
+fn find_few_of(bencher: Bencher<'_, '_>, size: u64) {
+    let trie = trie(size);
+    let topics: Vec<Topic> = (0..1_000_u64)
+        .map(|n| format!("truck/{}/wheel/3/temperature", n * 7_919 % (size / 10)).parse().unwrap())
+        .collect();
+    let mut next = 0;
+    bencher.bench_local(|| {
+        next = (next + 1) % topics.len();
+        assert_eq!(found(&trie, &topics[next]), 2);
+    });
+}
+
+/// A topic that nobody chooses.
+#[divan::bench(args = SIZES)]
+fn find_none_of(bencher: Bencher<'_, '_>, size: u64) {
+    let trie = trie(size);
+    let topic: Topic = "boat/7/wheel/3/temperature".parse().unwrap();
+    bencher.bench_local(|| assert_eq!(found(&trie, black_box(&topic)), 0));
+}
+
+/// A topic that so many of a million choose.
+#[divan::bench(args = [1, 10, 100, 1_000, 10_000])]
+fn find_so_many_of_a_million(bencher: Bencher<'_, '_>, many: u64) {
+    let mut trie = trie(1_000_000);
+    let topic: TopicFilter = "news/today".parse().unwrap();
+    for number in 0..many {
+        trie.insert(&topic, subscription(number));
+    }
+    let topic: Topic = topic.as_str().parse().unwrap();
+    bencher.bench_local(|| assert_eq!(found(&trie, black_box(&topic)) as u64, many));
+}
+
+/// One subscription begins and ends.
+#[divan::bench(args = SIZES)]
+fn begin_and_end_among(bencher: Bencher<'_, '_>, size: u64) {
+    let mut trie = trie(size);
+    let mut number = size;
+    bencher
+        .with_inputs(|| {
+            number += 1;
+            (filter(number), subscription(number))
+        })
+        .bench_local_values(|(filter, subscription)| {
+            let place: Place = trie.insert(&filter, subscription);
+            assert!(trie.remove(place).is_some());
+        });
+}
+
+/// What the work would be without the tree: a comparison with each.
+#[divan::bench(args = [1_000, 10_000, 100_000])]
+fn compare_with_each_of(bencher: Bencher<'_, '_>, size: u64) {
+    let filters: Vec<TopicFilter> = (0..size).map(filter).collect();
+    let topic: Topic = "truck/7/wheel/3/temperature".parse().unwrap();
+    bencher.bench_local(|| {
+        let found = filters.iter().filter(|filter| filter.matches(black_box(&topic))).count();
+        assert_eq!(found, 2);
+    });
+}
