@@ -33,7 +33,7 @@ const entry = /\.entry\.ts$/;
 const dense = {
   name: "dense style",
   setup({ onLoad }) {
-    onLoad({ filter: /[\\/]style\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /[\\/](look|style)\.ts$/ }, async ({ path }) => {
       const text = await readFile(path, "utf8");
       const contents = text.replace(/`[^`]*`/g, (css) => css.replace(/\s*\n\s*/g, "").replace(/\s*([{:;,])\s+/g, "$1").replace(/;}/g, "}"));
       return { contents, loader: "ts" };
@@ -56,8 +56,7 @@ export async function build(out) {
     tsconfigRaw: { compilerOptions: { target: "ES2020", useDefineForClassFields: false } },
   };
   const module = { ...common, format: "esm", target: "es2020" };
-  // Browsers that knew no `import()` load no session; no others lack it.
-  const classic = { ...common, format: "iife", target: "es2019", supported: { "dynamic-import": true } };
+  const classic = { ...common, format: "iife", target: "es2020" };
   const pages = await pageFiles();
   await Promise.all([
     bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", chat: "chat.ts", topics: "core/topics.ts" }, outdir: join(out, "sdk") }),

@@ -52,7 +52,7 @@ export class Connection {
   attach(part: Part): void {
     this.parts.push(part);
     // Once the part has been given the connection.
-    if (this.current === "connected") void Promise.resolve().then(() => part.welcomed());
+    if (this.current === "connected") queueMicrotask(() => part.welcomed());
   }
 
   /** Wants a connection from now on. */

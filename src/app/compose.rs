@@ -103,17 +103,17 @@ pub(super) fn compose(
         trusted.tickets,
         ledger,
     );
-    let topics = Topics::new(
-        topic_options(&settings, clock.clone(), presence.node()),
-        Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
-        metrics.clone(),
-    );
     let chat = Chat::new(
         chat_options(&settings, clock.clone(), presence.node()),
         presence.clone(),
         Arc::clone(&sockets) as Arc<dyn chat::handle::Post>,
         arrivals,
         cobrowse.ledger().clone(),
+        metrics.clone(),
+    );
+    let topics = Topics::new(
+        topic_options(&settings, clock.clone(), presence.node()),
+        Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
         metrics.clone(),
     );
     let service = Parts {

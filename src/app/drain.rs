@@ -36,8 +36,8 @@ pub(super) async fn drain(
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
         + cobrowse::saving::save(&service.cobrowse, storage).await?
-        + topics::saving::save(&service.topics, storage).await?
-        + chat::saving::save(&service.chat, storage).await?;
+        + chat::saving::save(&service.chat, storage).await?
+        + topics::saving::save(&service.topics, storage).await?;
     service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.

@@ -117,8 +117,8 @@ async fn take_over_from_the_last_process(
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
     let loaded = saving::load(&service.presence, storage, boot).await?
         + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
-        + topics::saving::load(&service.topics, storage, boot).await?
-        + chat::saving::load(&service.chat, storage, boot).await?;
+        + chat::saving::load(&service.chat, storage, boot).await?
+        + topics::saving::load(&service.topics, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

@@ -108,9 +108,9 @@ fn keep_shards(service: &SocketService, worker: usize) {
             presence.visitors().keep(worker),
             presence.code_engine().keep(worker),
             service.cobrowse.engine().keep(worker),
-            service.topics.engine().keep(worker),
             service.chat.conversations().keep(worker),
             service.chat.staff().keep(worker),
+            service.topics.engine().keep(worker),
         ],
         sweep: Box::new(move || sweeper.sweep()),
         restarted: Box::new(move || {

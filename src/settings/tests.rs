@@ -428,7 +428,7 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
         unknown(toml::from_str::<wire::Wire>(&text).unwrap_err().message().to_owned())
     };
     let sections = probe("unknown = 1".into());
-    assert_eq!(sections.len(), 11);
+    assert_eq!(sections.len(), 12);
     for section in sections {
         let (header, shown) = match &tree[&section] {
             toml::Value::Array(list) => (format!("[[{section}]]"), list[0].as_table().unwrap()),

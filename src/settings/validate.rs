@@ -38,8 +38,8 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         presence: presence(&wire.presence)?,
         events: webhooks::events(&wire.events)?,
         cobrowse: cobrowse::cobrowse(&wire.cobrowse)?,
-        topics: topics::topics(&wire.topics)?,
         chat: chat::chat(&wire.chat)?,
+        topics: topics::topics(&wire.topics)?,
         facades: facades(wire.facades, &groups)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
@@ -237,8 +237,8 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
     Ok(Group {
         name: wire.name,
         cobrowse: cobrowse::of_group(at, &id, &visitor_origins, wire.cobrowse)?,
-        topics: topics::of_group(at, &wire.topics)?,
         buttons: chat::of_group(at, &wire.chat)?,
+        topics: topics::of_group(at, &wire.topics)?,
         visitor_origins,
         agent_origins: origins(&format!("{at}.agent_origins"), &wire.agent_origins)?,
         api_keys: ApiKeys::new(&wire.api_keys),

@@ -39,8 +39,8 @@ sections! {
         presence: Presence = Presence::default(),
         events: Events = Events::default(),
         cobrowse: Cobrowse = Cobrowse::default(),
-        topics: Topics = Topics::default(),
         chat: Chat = Chat::default(),
+        topics: Topics = Topics::default(),
         facades: Facades = Facades::default(),
         storage: Storage = Storage::default(),
         log: Log = Log::default(),
@@ -242,6 +242,12 @@ sections! {
         topics: GroupTopics = GroupTopics::default(),
     }
 
+    /// `[groups.chat]`
+    GroupChat {
+        /// The ids of the group's chat buttons. Default none: agents may be available for any.
+        buttons: Vec<String> = Vec::new(),
+    }
+
     /// `[groups.topics]`
     GroupTopics {
         /// Filters of the topics that visitors may publish to. Default none.
@@ -254,12 +260,6 @@ sections! {
         history_seconds: u64 = 300,
         /// Filters of topics whose messages are states: only the newest of each counts. Default none.
         latest: Vec<String> = Vec::new(),
-    }
-
-    /// `[groups.chat]`
-    GroupChat {
-        /// The ids of the group's chat buttons. Default none: agents may be available for any.
-        buttons: Vec<String> = Vec::new(),
     }
 
     /// `[groups.cobrowse]`

@@ -50,9 +50,9 @@ pub struct AgentSocket {
     watching: Option<Watching>,
     /// The agent's subject leads to this socket, as long as he may have sessions.
     borne: Option<Borne>,
-    topics: TopicSeat,
     /// He works with chats here.
     desk: Option<Desk>,
+    topics: TopicSeat,
     _place: Place<IpAddr>,
 }
 
@@ -307,6 +307,7 @@ impl AgentSocket {
                     presence.decline_help(key, help, answered);
                 }
             }
+            AgentMessage::Chat(asked) => self.chat(asked, request),
             AgentMessage::Topics(call) => {
                 let (topics, rights) = (&self.service.topics, agent.topic_rights());
                 let client = || topics.client(group, Some(socket), rights);
@@ -315,7 +316,6 @@ impl AgentSocket {
                     Err(problem) => refuse(&outbox, request, problem),
                 });
             }
-            AgentMessage::Chat(asked) => self.chat(asked, request),
             AgentMessage::Disconnect => {
                 answer(&outbox, request, |_| ());
                 self.desk.iter_mut().for_each(|desk| desk.leaves = true);
@@ -441,11 +441,11 @@ impl Endpoint for AgentSocket {
     fn ended(&mut self) {
         self.watching = None;
         self.borne = None;
-        self.topics = TopicSeat::default();
         if let Some(mut desk) = self.desk.take() {
             // Who is believed no longer keeps nothing.
             desk.leaves |= self.lease.outbox.close_code() == Some(CloseCode::Revoked);
         }
+        self.topics = TopicSeat::default();
     }
 }
 

@@ -217,23 +217,23 @@ impl SocketService {
         let (codes, sessions) = (self.presence.code_engine(), self.cobrowse.engine());
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
-        let topics = self.topics.engine();
         let (chats, staff) = (self.chat.conversations(), self.chat.staff());
         self.chat.refresh_metrics();
+        let topics = self.topics.engine();
         let waiting = visitors.waiting()
             + codes.waiting()
             + sessions.waiting()
-            + topics.waiting()
             + chats.waiting()
-            + staff.waiting();
+            + staff.waiting()
+            + topics.waiting();
         self.metrics.inbox_depth.set(gauge(waiting));
         let stats = [
             visitors.stats(),
             codes.stats(),
             sessions.stats(),
-            topics.stats(),
             chats.stats(),
             staff.stats(),
+            topics.stats(),
         ];
         let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
             stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()

@@ -290,6 +290,22 @@ impl cobrowse::handle::Post for Sockets {
     }
 }
 
+impl chat::handle::Post for Sockets {
+    fn button(&self, to: &mut dyn Iterator<Item = SocketId>, button: &ButtonId, enabled: bool) {
+        let message = ToVisitor::Button { button: button.clone(), enabled };
+        let frame = text(&message);
+        to.for_each(|page| self.push(page, Class::Reliable, frame.clone()));
+    }
+
+    fn agents(&self, to: &[SocketId], message: &ToAgent) {
+        if to.is_empty() {
+            return;
+        }
+        let frame = text(message);
+        to.iter().for_each(|agent| self.push(*agent, Class::Reliable, frame.clone()));
+    }
+}
+
 impl topics::hub::Post for Sockets {
     fn message(&self, to: &[topics::hub::Target], text: &str) {
         let frame = Frame::text(text.as_bytes());
@@ -315,22 +331,6 @@ impl topics::hub::Post for Sockets {
         if let Some(line) = self.lines.get(&to) {
             line.outbox.close(code.into());
         }
-    }
-}
-
-impl chat::handle::Post for Sockets {
-    fn button(&self, to: &mut dyn Iterator<Item = SocketId>, button: &ButtonId, enabled: bool) {
-        let message = ToVisitor::Button { button: button.clone(), enabled };
-        let frame = text(&message);
-        to.for_each(|page| self.push(page, Class::Reliable, frame.clone()));
-    }
-
-    fn agents(&self, to: &[SocketId], message: &ToAgent) {
-        if to.is_empty() {
-            return;
-        }
-        let frame = text(message);
-        to.iter().for_each(|agent| self.push(*agent, Class::Reliable, frame.clone()));
     }
 }
 

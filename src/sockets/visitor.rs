@@ -205,18 +205,6 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::Topics(call) => {
-                let (topics, rights) = (&self.service.topics, group.topics.visitors.clone());
-                let client = || topics.client(group.id.clone(), Some(socket.socket), rights);
-                self.topics.call(client, *call, move |done| match (done, request) {
-                    (Ok(told), Some(request)) => {
-                        voice.say(&ToVisitor::answer(request, |ok| ok.topics = Some(told)));
-                    }
-                    (Ok(_), None) => {}
-                    (Err(problem), _) => voice.refuse(request, problem),
-                });
-                return ControlFlow::Continue(());
-            }
             VisitorMessage::WatchButtons => {
                 self.watch_buttons(key, request);
                 return ControlFlow::Continue(());
@@ -240,6 +228,18 @@ impl VisitorSocket {
             VisitorMessage::Typing => {
                 self.service.chat.visitor_types(key);
                 voice.done(request);
+                return ControlFlow::Continue(());
+            }
+            VisitorMessage::Topics(call) => {
+                let (topics, rights) = (&self.service.topics, group.topics.visitors.clone());
+                let client = || topics.client(group.id.clone(), Some(socket.socket), rights);
+                self.topics.call(client, *call, move |done| match (done, request) {
+                    (Ok(told), Some(request)) => {
+                        voice.say(&ToVisitor::answer(request, |ok| ok.topics = Some(told)));
+                    }
+                    (Ok(_), None) => {}
+                    (Err(problem), _) => voice.refuse(request, problem),
+                });
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Disconnect => {
@@ -336,8 +336,8 @@ impl Endpoint for VisitorSocket {
 
     fn ended(&mut self) {
         self.sharing = None;
-        self.topics = TopicSeat::default();
         self.buttons = None;
+        self.topics = TopicSeat::default();
         self.page = None;
     }
 }

@@ -1,66 +1,17 @@
-/** Look of dialog, bar and overlay. A site restyles them by `::part(…)`, or by the variables that begin with `--vestibule-`. */
+/** Look of dialog, bar and overlay. A site restyles them by `::part(…)`, or by the variables of [look]. */
 
-export const style = `
+import { look } from "./look";
+
+export const style = `${look}
 :host {
-  all: initial !important;
-  /* Out of the page's layout, above all of it, and no larger than a point. */
-  position: fixed !important;
+  /* Above all of the page, and no larger than a point. */
   z-index: 2147483647 !important;
   inset: 0 auto auto 0 !important;
-  color-scheme: light dark;
-  --background: var(--vestibule-background, #ffffff);
-  --color: var(--vestibule-color, #1c2422);
-  --quiet: var(--vestibule-quiet, #55605b);
-  --accent: var(--vestibule-accent, #17614f);
-  --on-accent: var(--vestibule-on-accent, #ffffff);
-  --border: var(--vestibule-border, #c9c5ba);
   --light: var(--vestibule-light, #c8281e);
-  --radius: var(--vestibule-radius, 12px);
-  --font: var(--vestibule-font, 400 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif);
 }
-@media (prefers-color-scheme: dark) {
-  :host {
-    --background: var(--vestibule-background, #1a201f);
-    --color: var(--vestibule-color, #e9ece8);
-    --quiet: var(--vestibule-quiet, #b3bdb8);
-    --accent: var(--vestibule-accent, #74c9b0);
-    --on-accent: var(--vestibule-on-accent, #08211a);
-    --border: var(--vestibule-border, #48534f);
-    --light: var(--vestibule-light, #ff7b6e);
-  }
-}
-* { box-sizing: border-box; margin: 0; }
-[hidden] { display: none !important; }
-dialog, section { font: var(--font); color: var(--color); background: var(--background); border: 1px solid var(--border); text-align: start; }
-dialog {
-  position: fixed;
-  inset: 0;
-  margin: auto;
-  width: min(448px, calc(100vw - 32px));
-  max-height: calc(100vh - 32px);
-  overflow: auto;
-  padding: 24px;
-  border-radius: var(--radius);
-  box-shadow: 0 2px 6px rgb(20 24 22 / 14%), 0 18px 48px -16px rgb(20 24 22 / 44%);
-}
-dialog::backdrop { background: rgb(16 20 18 / 52%); }
-h2 { margin-bottom: 8px; font-size: 1.25em; line-height: 1.3; font-weight: 650; text-wrap: balance; }
-p { margin-bottom: 20px; color: var(--quiet); white-space: pre-line; }
-div[part="buttons"] { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 12px; }
-button {
-  min-height: 44px;
-  padding: 0 20px;
-  border: 1px solid var(--border);
-  border-radius: 8px;
-  background: transparent;
-  color: inherit;
-  font: inherit;
-  font-weight: 600;
-  cursor: pointer;
-}
+@media (prefers-color-scheme: dark) { :host { --light: var(--vestibule-light, #ff7b6e); } }
+p { margin-bottom: 20px; }
 button[part~="accept"] { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
-button:hover { border-color: currentColor; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 section {
   position: fixed;
   z-index: 2147483647;
@@ -121,9 +72,6 @@ div[part="spotlight"]::before {
   box-shadow: 0 0 0 100vmax rgb(16 20 18 / 34%);
   animation: pulse 1.4s ease-in-out infinite;
 }
-@keyframes rise { from { transform: translateY(16px); opacity: 0; } }
 @keyframes pulse { 50% { opacity: 0.45; } }
-@media (prefers-reduced-motion: reduce) { * , *::before { animation: none !important; transition: none !important; } }
 @media (forced-colors: active) { span[part="light"] { forced-color-adjust: none; } }
-@media print { :host { display: none !important; } }
 `;

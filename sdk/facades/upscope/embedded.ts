@@ -3,7 +3,7 @@
  * (`upscope.md` 2; the first of its three generations).
  */
 
-import type { Embedding, Stage, Steering } from "../../pages/watch/embedding";
+import type { Embed, Stage, Steering } from "../../pages/watch/embedding";
 import type { Mode } from "../../pages/watch/tools";
 
 const STATUSES: Readonly<Record<Stage, string>> = {
@@ -25,7 +25,7 @@ const MODES: ReadonlyMap<unknown, Mode> = new Map<unknown, Mode>([
  * Tells the page around this one, and does what it asks; undefined where there is none. `parent` is its origin, if only that
  * may hear. Nobody but that page is listened to, and what is not known is passed over in silence.
  */
-export function embeddedIn(page: Window, parent: string | null, steering: Steering): Embedding | undefined {
+export const embeddedIn: Embed = (page, parent, steering) => {
   const around = page.parent;
   if (around === page) return undefined;
   page.addEventListener("message", ({ source, origin, data }: MessageEvent<unknown>) => {
@@ -39,7 +39,7 @@ export function embeddedIn(page: Window, parent: string | null, steering: Steeri
     // Of the later generations of the contract; a page that goes by `type` passes over what it does not know.
     message: (message) => post({ type: "customMessage", message }),
   };
-}
+};
 
 interface Instruction {
   readonly action?: unknown;

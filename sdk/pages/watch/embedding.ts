@@ -27,6 +27,11 @@ export interface Embedding {
   message(data: unknown): void;
 }
 
+/**
+ * Joins this page to the one around it, of this origin only where one is given; undefined where there is none around it.
+ */
+export type Embed = (page: Window, parent: string | null, steering: Steering) => Embedding | undefined;
+
 /** Tells each stage once and in order, whatever a session leaves out; after a reload the one at which it stood. */
 export class Progress {
   private at = -1;

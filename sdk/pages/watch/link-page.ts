@@ -1,9 +1,8 @@
 /** What the page of a link does beside showing the visitor's page: it tells the page around it, and leads on at the end. */
 
-import { embeddedIn } from "../../facades/upscope/embedded";
 import { byId, find, findAll } from "../shared/dom";
 import { nextColour, plainColour } from "./colours";
-import { Progress, type Embedding, type Stage } from "./embedding";
+import { Progress, type Embed, type Embedding, type Stage } from "./embedding";
 import type { KeptLink } from "./kept-link";
 import type { Seat } from "./seat";
 import type { Mode } from "./tools";
@@ -31,13 +30,14 @@ export class LinkPage {
   constructor(
     private readonly link: KeptLink,
     private readonly host: LinkPageHost,
+    embed: Embed,
   ) {
     const { naked, retry_url, parent } = link.terms;
     document.body.dataset["naked"] = String(naked);
     if (naked) find<HTMLLinkElement>("link[rel=icon]")?.remove();
     const retry = byId<HTMLAnchorElement>("retry");
     if (retry_url) retry.href = retry_url;
-    this.embedding = embeddedIn(window, parent, {
+    this.embedding = embed(window, parent, {
       end: () => void host.seat.ask({ type: "end" }).catch(() => {}),
       choose: (mode) => host.choose(mode),
       colour: (colour) => this.recolour(colour),

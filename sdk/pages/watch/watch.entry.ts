@@ -1,6 +1,7 @@
 /** The watch page: shows the visitor's page to an agent, who holds a ticket for this session and nothing else. */
 
 import { pageIdentity } from "../../core/identity";
+import { embeddedIn } from "../../facades/upscope/embedded";
 import { byId, findAll, redraw, setText, h } from "../shared/dom";
 import { wireHandOver } from "./hand-over";
 import { KeptLink } from "./kept-link";
@@ -122,7 +123,7 @@ function dye(colour: string): void {
 
 for (const input of findAll<HTMLInputElement>("input[name=mode]")) input.addEventListener("change", () => choose(input.value as Mode));
 for (const input of findAll<HTMLInputElement>("input[name=colour]")) input.addEventListener("change", () => dye(input.value));
-const linkPage = link && new LinkPage(link, { seat, choose, dye, colour: () => tools.colour });
+const linkPage = link && new LinkPage(link, { seat, choose, dye, colour: () => tools.colour }, embeddedIn);
 const fit = byId("fit");
 fit.addEventListener("click", () => {
   isFitted = !isFitted;

@@ -145,18 +145,18 @@ fn write(message: &ToVisitor) -> Option<Frame> {
         }
         ToVisitor::Blur => json!({"type": "blur"}),
         ToVisitor::Focus => json!({"type": "focus"}),
-        // Their pages are not shown by us, subscribe to nothing, and do not chat.
+        // Their pages are not shown by us, do not chat, and subscribe to nothing.
         ToVisitor::Session { .. }
         | ToVisitor::Record { .. }
         | ToVisitor::Ask { .. }
         | ToVisitor::SessionEvent(_)
         | ToVisitor::Help(_)
-        | ToVisitor::TopicMessage(_)
-        | ToVisitor::Missed { .. }
         | ToVisitor::Button { .. }
         | ToVisitor::Chat { .. }
         | ToVisitor::ChatMessage { .. }
         | ToVisitor::Typing { .. }
+        | ToVisitor::TopicMessage(_)
+        | ToVisitor::Missed { .. }
         | ToVisitor::Ok(_) => return None,
     };
     Some(text(&frame))

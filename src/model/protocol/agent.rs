@@ -50,14 +50,6 @@ kinds! {
         ClaimHelp = "claimhelp",
         /// Says that nobody comes (scope `session`). Refused like a claim.
         DeclineHelp = "declinehelp",
-        /// Publishes a message to a topic, for which the token must have the scope `topics` and a claim. `ok` carries `position` if the
-        /// message is kept.
-        Publish = "publish",
-        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
-        /// retained values, or what was missed, and every message from now on.
-        Subscribe = "subscribe",
-        /// Ends a subscription.
-        Unsubscribe = "unsubscribe",
         /// The agent is available for these chat buttons from now on, and for no others, on whichever of his sockets he
         /// says so (scope `session`, like all on chats). `ok` carries `buttons`.
         Available = "available",
@@ -78,6 +70,14 @@ kinds! {
         InviteChat = "invitechat",
         /// The agent is typing; told to the visitor at most every 3 s.
         Typing = "typing",
+        /// Publishes a message to a topic, for which the token must have the scope `topics` and a claim. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Leaves; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -145,10 +145,10 @@ pub enum AgentMessage {
         /// Which of the two.
         comes: bool,
     },
-    /// Something about topics.
-    Topics(Box<TopicCall>),
     /// Something about chats.
     Chat(ChatRequest),
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// Leaves.
     Disconnect,
 }
@@ -237,9 +237,6 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             help: Fields::parsed(fields.help.as_ref(), "help")?,
             comes: kind == AgentKind::ClaimHelp,
         },
-        AgentKind::Publish => AgentMessage::Topics(topics::publish(&fields)?.into()),
-        AgentKind::Subscribe => AgentMessage::Topics(topics::subscribe(&fields)?.into()),
-        AgentKind::Unsubscribe => AgentMessage::Topics(topics::unsubscribe(&fields)?.into()),
         AgentKind::Available => AgentMessage::Chat(ChatRequest::Available(buttons(&fields)?)),
         AgentKind::WatchChats => AgentMessage::Chat(ChatRequest::Watch),
         AgentKind::ReadChat => AgentMessage::Chat(ChatRequest::Read(chat(&fields)?)),
@@ -257,6 +254,9 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             button: fields.button()?,
         }),
         AgentKind::Typing => AgentMessage::Chat(ChatRequest::Typing(chat(&fields)?)),
+        AgentKind::Publish => AgentMessage::Topics(topics::publish(&fields)?.into()),
+        AgentKind::Subscribe => AgentMessage::Topics(topics::subscribe(&fields)?.into()),
+        AgentKind::Unsubscribe => AgentMessage::Topics(topics::unsubscribe(&fields)?.into()),
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
 }
@@ -401,10 +401,6 @@ pub struct AgentOk {
     /// The visitor's record, after `lookup`; `null` when he is not there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub visitor: Option<Option<VisitorView>>,
-    /// After a message about topics.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub topics: Option<TopicAnswer>,
     /// What the agent is available for, after `available` and `watchchats`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -421,6 +417,10 @@ pub struct AgentOk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, nullable = false, required = false)]
     pub at: Option<Timestamp>,
+    /// After a message about topics.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub topics: Option<TopicAnswer>,
 }
 
 /// What changed in the chats that wait and in the agent's own.

@@ -141,6 +141,13 @@ struct Fields<'a> {
     content_type: Option<Cow<'a, str>>,
     bytes: Option<u64>,
     #[serde(borrow)]
+    chat: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    button: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    buttons: Option<Vec<Cow<'a, str>>>,
+    accepted: Option<bool>,
+    digits: Option<u8>,
     topic: Option<Cow<'a, str>>,
     retain: Option<bool>,
     expiry: Option<u64>,
@@ -149,14 +156,6 @@ struct Fields<'a> {
     retained: Option<bool>,
     resume: Option<super::topic::Position>,
     subscription: Option<u32>,
-    #[serde(borrow)]
-    chat: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    button: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    buttons: Option<Vec<Cow<'a, str>>>,
-    accepted: Option<bool>,
-    digits: Option<u8>,
 }
 
 /// A message that could not be read: which request it was, as far as that is known, and why.

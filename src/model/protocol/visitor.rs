@@ -76,14 +76,6 @@ kinds! {
         AskHelp = "askhelp",
         /// The visitor wants no help any more.
         CancelHelp = "cancelhelp",
-        /// Publishes a message to a topic, for which the group must let visitors. `ok` carries `position` if the
-        /// message is kept.
-        Publish = "publish",
-        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
-        /// retained values, or what was missed, and every message from now on.
-        Subscribe = "subscribe",
-        /// Ends a subscription.
-        Unsubscribe = "unsubscribe",
         /// Asks which chat buttons are enabled: those that an agent is available for. `ok` carries `enabled`; `button` tells
         /// each change, and `chat` how the visitor's chat stands, if he has one.
         WatchButtons = "watchbuttons",
@@ -98,6 +90,14 @@ kinds! {
         AnswerInvitation = "answerinvitation",
         /// The visitor is typing; told to the agent at most every 3 s.
         Typing = "typing",
+        /// Publishes a message to a topic, for which the group must let visitors. `ok` carries `position` if the
+        /// message is kept.
+        Publish = "publish",
+        /// Subscribes to topics, for which likewise. `ok` carries `subscription` and `position`; then follow
+        /// retained values, or what was missed, and every message from now on.
+        Subscribe = "subscribe",
+        /// Ends a subscription.
+        Unsubscribe = "unsubscribe",
         /// Ends the presence of this page without grace; the server closes with 1000.
         Disconnect = "disconnect",
     }
@@ -233,8 +233,6 @@ pub enum VisitorMessage {
     },
     /// He wants no help any more.
     CancelHelp,
-    /// Something about topics.
-    Topics(Box<TopicCall>),
     /// The page wants to know of buttons.
     WatchButtons,
     /// He begins a chat.
@@ -258,6 +256,8 @@ pub enum VisitorMessage {
     },
     /// He is typing.
     Typing,
+    /// Something about topics.
+    Topics(Box<TopicCall>),
     /// The visitor leaves.
     Disconnect,
 }
@@ -434,9 +434,6 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             VisitorMessage::AskHelp { text: text.transpose()?.unwrap_or_default() }
         }
         VisitorKind::CancelHelp => VisitorMessage::CancelHelp,
-        VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
-        VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
-        VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),
         VisitorKind::WatchButtons => VisitorMessage::WatchButtons,
         VisitorKind::OpenChat => VisitorMessage::OpenChat { button: fields.button()? },
         VisitorKind::Say => VisitorMessage::Say {
@@ -448,6 +445,9 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             accepted: Fields::required(fields.accepted, "accepted")?,
         },
         VisitorKind::Typing => VisitorMessage::Typing,
+        VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
+        VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
+        VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),
         VisitorKind::Disconnect => VisitorMessage::Disconnect,
     })
 }

@@ -224,6 +224,7 @@ impl Soak {
             outcome: None,
             told: 0,
             is_excused,
+            sendings: 0,
             runs: 0,
         });
         self.ledger.open += 1;
@@ -242,7 +243,8 @@ impl Soak {
     }
 
     fn send(&mut self, agent: usize, signal: usize) {
-        let sent = &self.ledger.signals[signal];
+        let sent = &mut self.ledger.signals[signal];
+        sent.sendings += 1;
         let name = &self.visitors[sent.visitor].name;
         let message = json!({
             "type": "signal",

@@ -17,6 +17,8 @@ pub struct Sent {
     pub told: u32,
     /// The visitor was away on purpose at some time of its life: it need not arrive.
     pub is_excused: bool,
+    /// How often its agent sent it: again from each socket on which he had not heard of its end.
+    pub sendings: u32,
     /// How often a handler ran with it: more than once only if it was meant for all tabs.
     pub runs: u32,
 }
@@ -45,6 +47,8 @@ pub struct Ledger {
     pub repeated: usize,
     pub lost: usize,
     pub late: usize,
+    /// Ran again or after a later one in a second tab, since the first came back too late to be waited for.
+    pub misplaced: usize,
     pub redelivered: usize,
     pub resent: usize,
     pub excused: usize,
@@ -97,11 +101,21 @@ impl Ledger {
         self.open -= 1;
     }
 
-    /// A handler ran.
-    pub fn ran(&mut self, signal: usize) {
+    /// A signal, with what may explain its fate.
+    pub fn describe(&self, signal: usize) -> String {
+        let Sent { agent, to_all, is_excused, sendings, .. } = &self.signals[signal];
+        let to = if *to_all { "all tabs" } else { "one tab" };
+        let excused = if *is_excused { ", excused" } else { "" };
+        format!("signal {signal} (of agent {agent} to {to}, sent {sendings} times{excused})")
+    }
+
+    /// A handler ran; not judged where a tab of the visitor came back late.
+    pub fn ran(&mut self, signal: usize, is_judged: bool) {
         let sent = &mut self.signals[signal];
         sent.runs += 1;
-        if sent.runs > 1 && !sent.to_all {
+        if sent.runs > 1 && !sent.to_all && !is_judged {
+            self.misplaced += 1;
+        } else if sent.runs > 1 && !sent.to_all {
             let visitor = sent.visitor;
             self.repeated += 1;
             self.fail(format!("signal {signal} ran twice for visitor {visitor}"));
@@ -153,7 +167,8 @@ impl Ledger {
         let outcomes = self.outcomes.iter().map(|(outcome, count)| format!("{outcome:?} {count}"));
         format!(
             "signals {}, accepted {}: {}; excused {}; lost {}, repeated {}, out of order {}; kept from repeating by the tab {}, \
-             sent again by the agent {}, too late for the page {}",
+             sent again by the agent {}, too late for the page {}, \
+             not judged for a tab that came back late {}",
             self.signals.len(),
             self.accepted,
             outcomes.collect::<Vec<_>>().join(", ").to_lowercase(),
@@ -164,6 +179,7 @@ impl Ledger {
             self.redelivered,
             self.resent,
             self.late,
+            self.misplaced,
         )
     }
 
@@ -181,6 +197,7 @@ impl Ledger {
             (&mut self.repeated, other.repeated),
             (&mut self.lost, other.lost),
             (&mut self.late, other.late),
+            (&mut self.misplaced, other.misplaced),
             (&mut self.redelivered, other.redelivered),
             (&mut self.resent, other.resent),
             (&mut self.excused, other.excused),

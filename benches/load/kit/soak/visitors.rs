@@ -12,6 +12,11 @@ use crate::kit::{GROUP, ORIGIN, backoff::Backoff, net::Id};
 const SEEN_KEPT: usize = 256;
 const SEEN_TOLD: usize = 64;
 const SEEN_TOLD_MS: u64 = 60_000;
+/// A signal waits 2.5 s at most for the page of the tab that may have seen it; then the visitor's other tab gets it, and may
+/// run it again, or after a later one. That is told of a tab that comes back after so long.
+const LATE_MS: u64 = 2_000;
+/// How long a signal lives after that.
+const AFTERWARDS_MS: u64 = 10_000;
 /// How long a visitor stays away who left on purpose: longer than it takes until all watchers know.
 const AWAY_MS: f64 = 8_000.0;
 
@@ -28,6 +33,8 @@ pub struct Visitor {
     /// When a page of his last went, and when the next one was last tried.
     pub gone_at: u64,
     pub tried_at: u64,
+    /// Until when what runs in his tabs is not judged, since one of them came back late.
+    late_until: u64,
 }
 
 pub struct Tab {
@@ -36,6 +43,8 @@ pub struct Tab {
     page: usize,
     pub connection: Option<Id>,
     stage: Stage,
+    /// When its last page went, if the next one is not there yet.
+    gone_at: Option<u64>,
     seen: VecDeque<Seen>,
     told: Vec<String>,
     requests: u64,
@@ -71,6 +80,7 @@ impl Tab {
             page: 0,
             connection: None,
             stage: Stage::Down,
+            gone_at: None,
             seen: VecDeque::new(),
             told: Vec::new(),
             requests: 0,
@@ -135,6 +145,7 @@ impl Soak {
             back_at: 0,
             gone_at: 0,
             tried_at: 0,
+            late_until: 0,
         });
         visitor
     }
@@ -228,6 +239,9 @@ impl Soak {
         }
         this.told.clear();
         let visitor = this.visitor;
+        if this.gone_at.take().is_some_and(|gone| own as u64 - gone >= LATE_MS) {
+            self.visitors[visitor].late_until = own as u64 + AFTERWARDS_MS;
+        }
         if self.visitors[visitor].away.take().is_some() {
             self.visitors[visitor].back_at = own as u64;
             // What was sent while he was on his way may have been refused.
@@ -246,6 +260,7 @@ impl Soak {
         if self.ledger.signals.get(number).is_none_or(|sent| sent.visitor != visitor) {
             return self.ledger.fail(format!("signal {number} came to another visitor, {visitor}"));
         }
+        let is_judged = !self.has_late_tab(visitor, now);
         let this = &mut self.tabs[tab];
         if now as i64 + this.offset_ms > deadline {
             self.ledger.late += 1;
@@ -259,12 +274,17 @@ impl Soak {
             }
             let agent = self.ledger.signals[number].agent;
             let before = this.latest.insert(agent, number);
-            if let Some(before) = before.filter(|before| *before > number) {
-                self.ledger.disordered_signals += 1;
-                self.ledger
-                    .fail(format!("signal {number} ran after {before} in tab {}", this.name));
+            match before.filter(|before| *before > number) {
+                Some(before) if is_judged => {
+                    self.ledger.disordered_signals += 1;
+                    let (name, ledger) = (&this.name, &mut self.ledger);
+                    let (signal, before) = (ledger.describe(number), ledger.describe(before));
+                    ledger.fail(format!("{signal} ran after {before} in tab {name}"));
+                }
+                Some(_) => self.ledger.misplaced += 1,
+                None => {}
             }
-            self.ledger.ran(number);
+            self.ledger.ran(number, is_judged);
         } else {
             self.ledger.redelivered += 1;
         }
@@ -288,6 +308,13 @@ impl Soak {
         }
     }
 
+    fn has_late_tab(&self, visitor: usize, now: u64) -> bool {
+        let Visitor { tabs, late_until, .. } = &self.visitors[visitor];
+        let is_late =
+            |tab: &usize| self.tabs[*tab].gone_at.is_some_and(|gone| now - gone >= LATE_MS);
+        now < *late_until || tabs.iter().any(is_late)
+    }
+
     pub(super) fn change_some_page(&mut self) {
         for _ in 0..20 {
             let tab = self.random.below(self.tabs.len());
@@ -305,7 +332,9 @@ impl Soak {
         self.tabs[tab].stage = Stage::Down;
         self.tabs[tab].backoff = Backoff::default();
         let visitor = self.tabs[tab].visitor;
-        self.visitors[visitor].gone_at = self.now_ms();
+        let now = self.now_ms();
+        self.tabs[tab].gone_at.get_or_insert(now);
+        self.visitors[visitor].gone_at = now;
         let way = self.random.below(4);
         let manner = match way {
             0 => "reset",
@@ -401,6 +430,7 @@ impl Soak {
         self.turned_away += usize::from(self.is_away && this.stage != Stage::Up);
         this.connection = None;
         this.stage = Stage::Down;
+        this.gone_at.get_or_insert(now);
         if this.expects_close {
             return;
         }

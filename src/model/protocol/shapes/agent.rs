@@ -46,9 +46,6 @@ impl AgentKind {
             Self::DeclineHelp => Shape::of::<HelpFields>(
                 r#"{"type":"declinehelp","request":10,"visitorid":"ada","help":"0190163d8694739b8a8c1e7ee7a2b3c6"}"#,
             ),
-            Self::Publish => topics::PUBLISH,
-            Self::Subscribe => topics::SUBSCRIBE,
-            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Available => Shape::of::<AvailableFields>(
                 r#"{"type":"available","request":11,"buttons":["sales"]}"#,
             ),
@@ -74,6 +71,9 @@ impl AgentKind {
             Self::Typing => Shape::of::<ChatFields>(
                 r#"{"type":"typing","chat":"0190163d8694739b8a8c1e7ee7a2b3c7"}"#,
             ),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }

@@ -76,9 +76,6 @@ impl VisitorKind {
                 r#"{"type":"askhelp","request":20,"text":"Which size fits a narrow hall?"}"#,
             ),
             Self::CancelHelp => Shape::bare(r#"{"type":"cancelhelp","request":21}"#),
-            Self::Publish => topics::PUBLISH,
-            Self::Subscribe => topics::SUBSCRIBE,
-            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::WatchButtons => Shape::bare(r#"{"type":"watchbuttons","request":22}"#),
             Self::OpenChat => {
                 Shape::of::<OpenChatFields>(r#"{"type":"openchat","request":23,"button":"sales"}"#)
@@ -91,6 +88,9 @@ impl VisitorKind {
                 r#"{"type":"answerinvitation","request":26,"accepted":true}"#,
             ),
             Self::Typing => Shape::bare(r#"{"type":"typing"}"#),
+            Self::Publish => topics::PUBLISH,
+            Self::Subscribe => topics::SUBSCRIBE,
+            Self::Unsubscribe => topics::UNSUBSCRIBE,
             Self::Disconnect => Shape::bare(r#"{"type":"disconnect"}"#),
         }
     }
