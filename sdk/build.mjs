@@ -59,7 +59,11 @@ export async function build(out) {
   const classic = { ...common, format: "iife", target: "es2020" };
   const pages = await pageFiles();
   await Promise.all([
-    bundle({ ...module, entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", chat: "chat.ts", topics: "core/topics.ts" }, outdir: join(out, "sdk") }),
+    bundle({
+      ...module,
+      entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts", chat: "chat.ts" },
+      outdir: join(out, "sdk"),
+    }),
     bundle({
       ...classic,
       entryPoints: { "visitor.classic": "visitor/classic.ts", "agent.classic": "agent/classic.ts" },

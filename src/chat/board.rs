@@ -17,6 +17,8 @@ pub(super) struct Board(Mutex<State>);
 struct State {
     /// Bounded by the limit on chats.
     rows: BTreeMap<ChatId, ChatRow>,
+    /// Whose each of them is; known a moment earlier than the row.
+    visitors: HashMap<ChatId, VisitorId>,
     /// The subject of each socket. Bounded by the limits on sockets and on agents who chat.
     watchers: HashMap<SocketId, Box<str>>,
 }
@@ -47,14 +49,19 @@ fn sees(row: &ChatRow, subject: &str) -> bool {
 }
 
 impl Board {
-    /// A socket looks from now on. `begin` gets what its agent sees, and is done before the first change is told.
+    /// A socket looks from now on, if it is still open. `begin` gets what its agent sees, and is done before the first
+    /// change is told.
     pub(super) fn watch(
         &self,
-        socket: SocketId,
-        subject: &str,
+        (socket, subject): (SocketId, &str),
+        is_open: impl FnOnce() -> bool,
         begin: impl FnOnce(&mut dyn Iterator<Item = &ChatRow>),
     ) {
         let mut state = self.0.lock();
+        // Whoever closes says so before he is taken out: one that comes too late is not entered for ever.
+        if !is_open() {
+            return;
+        }
         state.watchers.insert(socket, subject.into());
         begin(&mut state.rows.values().filter(|row| sees(row, subject)));
     }
@@ -70,8 +77,10 @@ impl Board {
         let mut state = self.0.lock();
         let is_over = row.status == ChatStatus::Ended;
         let before = if is_over {
+            state.visitors.remove(&row.chat);
             state.rows.remove(&row.chat)
         } else {
+            state.visitors.insert(row.chat, row.visitorid.clone());
             state.rows.insert(row.chat, row.clone())
         };
         let (mut put, mut remove) = (Vec::new(), Vec::new());
@@ -96,9 +105,14 @@ impl Board {
         his.map(|(socket, _)| *socket).collect()
     }
 
+    /// A chat began: whoever is told of it may ask for it at once, before its row is here.
+    pub(super) fn began(&self, chat: ChatId, visitor: &VisitorId) {
+        self.0.lock().visitors.insert(chat, visitor.clone());
+    }
+
     /// Whose chat this is.
     pub(super) fn visitor_of(&self, chat: ChatId) -> Option<VisitorId> {
-        self.0.lock().rows.get(&chat).map(|row| row.visitorid.clone())
+        self.0.lock().visitors.get(&chat).cloned()
     }
 
     /// The chats that an agent has, or invited to.
@@ -191,7 +205,11 @@ mod tests {
         stands(&board, &row(2, Open, Some("bob")));
         let seen = |socket, subject: &str| {
             let mut seen = Vec::new();
-            board.watch(socket, subject, |rows| seen = rows.map(|row| row.chat).collect());
+            board.watch(
+                (socket, subject),
+                || true,
+                |rows| seen = rows.map(|row| row.chat).collect(),
+            );
             seen
         };
         let id = ChatId::from_u128;
@@ -205,6 +223,10 @@ mod tests {
         assert_eq!(stands(&board, &row(1, Waiting, None)), (vec![ann, bob, tab], vec![]));
         assert_eq!(board.unwatch(tab).as_deref(), Some("ann"));
         assert_eq!(stands(&board, &row(1, Ended, None)), (vec![], vec![ann, bob]));
-        assert_eq!(board.count(), Count::default());
+        assert_eq!((board.count(), board.visitor_of(id(1))), (Count::default(), None));
+        board.began(id(3), &"bea".parse().unwrap());
+        assert_eq!(board.visitor_of(id(3)), "bea".parse().ok());
+        board.watch((tab, "ann"), || false, |_| panic!("it is closed"));
+        assert_eq!(board.unwatch(tab), None);
     }
 }

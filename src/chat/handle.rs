@@ -202,6 +202,22 @@ impl Chat {
         Ok(VisitorKey { group: group.clone(), visitor })
     }
 
+    /// A chat begins: it is found at once.
+    fn began(
+        &self,
+        visitor: &VisitorKey,
+        new: ChatId,
+        begun: Result<Arc<ChatView>, Problem>,
+    ) -> Result<Arc<ChatView>, Problem> {
+        let begun = begun?;
+        if begun.chat == new
+            && let Ok(floor) = self.floor(&visitor.group)
+        {
+            floor.board.began(new, &visitor.visitor);
+        }
+        Ok(begun)
+    }
+
     fn address(&self, socket: SocketId) -> SocketAddress {
         SocketAddress { node: self.0.shared.node, socket }
     }

@@ -2,7 +2,7 @@
 //!
 //! Addresses are counted as [`client_key`] says: an IPv6 subscriber with all his addresses is one client.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use parking_lot::Mutex;
 
@@ -20,6 +20,8 @@ use crate::{
 
 /// When a client that came too fast should come back at the earliest, in ms.
 const RETRY_MS: u64 = 1_000;
+/// How often an agent may say what he is available for.
+const AVAILABILITY_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// When a client whose address has all the sockets that it may have should try again, in ms.
 const PLACE_RETRY_MS: u64 = 5_000;
 
@@ -31,6 +33,7 @@ pub struct Admission {
     sessions: Keyed<VisitorKey>,
     chats: Keyed<VisitorKey>,
     chat_messages: Keyed<VisitorKey>,
+    availability: Keyed<(GroupId, Box<str>)>,
     requests: Keyed<IpAddr>,
     requests_by_subject: Keyed<(GroupId, Box<str>)>,
     wrong_credentials: Keyed<IpAddr>,
@@ -63,6 +66,7 @@ impl Admission {
             sessions: Keyed::new(sessions_per_minute, most),
             chats: Keyed::new(chat.chats_per_minute, most),
             chat_messages: Keyed::new(chat.messages_per_minute, most),
+            availability: Keyed::new(Rate::per_minute(AVAILABILITY_PER_MINUTE), most),
             requests: by_address(limits.requests_per_second),
             requests_by_subject: Keyed::new(
                 Rate::per_second(limits.requests_per_second_per_subject),
@@ -134,6 +138,20 @@ impl Admission {
         taken.map_err(|retry_ms| limited("this visitor says too much at once", retry_ms))
     }
 
+    /// Judges a word of an agent on what he is available for: each may be told to all pages of his group.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn availability(
+        &self,
+        group: &GroupId,
+        subject: &str,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let taken = self.availability.take(&(group.clone(), subject.into()), now);
+        taken.map_err(|retry_ms| limited("this agent changes his mind too often", retry_ms))
+    }
+
     /// Judges an HTTP request from `address`.
     ///
     /// # Errors
@@ -181,11 +199,12 @@ impl Admission {
         let by_visitor = [&self.by_visitor, &self.sessions, &self.chats, &self.chat_messages];
         by_visitor.iter().for_each(|limiter| limiter.tidy(now));
         self.requests_by_subject.tidy(now);
+        self.availability.tidy(now);
     }
 
     /// How many keys each limiter remembers, and how many newcomers found no room.
     #[must_use]
-    pub fn fill(&self) -> [(Limiter, usize, u64); 10] {
+    pub fn fill(&self) -> [(Limiter, usize, u64); 11] {
         fn of<K: Eq + std::hash::Hash + Clone>(keyed: &Keyed<K>) -> (usize, u64) {
             (keyed.len(), keyed.refused_full())
         }
@@ -196,6 +215,7 @@ impl Admission {
             (Limiter::Sessions, of(&self.sessions)),
             (Limiter::Chats, of(&self.chats)),
             (Limiter::ChatMessages, of(&self.chat_messages)),
+            (Limiter::Availability, of(&self.availability)),
             (Limiter::Requests, of(&self.requests)),
             (Limiter::RequestsBySubject, of(&self.requests_by_subject)),
             (Limiter::WrongCredentials, of(&self.wrong_credentials)),

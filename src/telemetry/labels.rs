@@ -100,6 +100,8 @@ labels! {
         Chats = "chats",
         /// What visitors say in them, by visitor id.
         ChatMessages = "chat_messages",
+        /// What agents are available for, by token subject.
+        Availability = "availability",
         /// Wrong keys by address.
         WrongCredentials = "wrong_credentials",
         /// Guesses at codes by address.
@@ -142,6 +144,8 @@ labels! {
         Chat = "chat",
         /// Something that a visitor wanted to say in one.
         ChatMessage = "chat_message",
+        /// A word of an agent on what he is available for.
+        Availability = "availability",
         /// A socket that went on all the same, closed.
         Flood = "flood",
         /// A handshake above a limit by rate.

@@ -8,6 +8,7 @@ use crate::support::{
     Server, Stop,
     client::Socket,
     mint::{Signing, claims},
+    soon,
 };
 
 /// An agent of the group who may chat.
@@ -337,6 +338,7 @@ async fn limits_hold() {
     let late = page.refused(json!({"type": "say", "text": "y", "id": "y"}), "ratelimited").await;
     assert!(late["retry_ms"].as_u64().unwrap() > 1_000, "{late}");
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    sees(&mut ann, &chat, "open").await;
     let second = opens(&mut other, "sales").await;
     ann.refused(json!({"type": "claimchat", "chat": second}), "toomany").await;
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
@@ -347,6 +349,10 @@ async fn limits_hold() {
     let many: Vec<_> = (0..65).map(|n| format!("b{n}")).collect();
     let available = json!({"type": "available", "buttons": many});
     assert_eq!(ann.refused(available, "badrequest").await["field"], "buttons");
+    for n in 0..59 {
+        ann.ok(json!({"type": "available", "buttons": [format!("b{}", n % 2)]})).await;
+    }
+    ann.refused(json!({"type": "available", "buttons": []}), "ratelimited").await;
     assert_eq!(server.figure(r#"limited_total{what="chat_message"}"#), 1.0);
     assert_eq!(server.figure(r#"limited_total{what="chat"}"#), 1.0);
 }
@@ -384,7 +390,17 @@ async fn a_back_end_does_by_rest_what_agents_do() {
     );
     let chat = opens(&mut page, "sales").await;
     says(&mut page, None, "one").await;
-    let (_, list) = rest(&server, "Bob", "GET", "chats?status=waiting&limit=1", None).await;
+    // Lists follow the records.
+    let list = soon("the list", async {
+        loop {
+            let (_, list) = rest(&server, "Bob", "GET", "chats?status=waiting&limit=1", None).await;
+            if list["chats"][0]["last"] == "one" {
+                break list;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
     assert_eq!(
         (&list["chats"][0]["chat"], &list["chats"][0]["last"]),
         (&json!(chat), &json!("one"))

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{Answer, Chat, done, unexpected, view as view_of};
@@ -29,12 +32,14 @@ pub struct Desk {
     group: GroupId,
     subject: Box<str>,
     socket: SocketId,
+    is_open: Arc<AtomicBool>,
     /// Whether he leaves, or is trusted no longer, so that he is not waited for.
     pub leaves: bool,
 }
 
 impl Drop for Desk {
     fn drop(&mut self) {
+        self.is_open.store(false, Ordering::SeqCst);
         if let Ok(floor) = self.chat.floor(&self.group) {
             floor.board.unwatch(self.socket);
         }
@@ -53,7 +58,8 @@ impl Chat {
         let arrive =
             staff::Command::Arrive { subject: subject.clone(), socket: self.address(socket) };
         self.0.staff.submit(group.clone(), Expect::Any, arrive, Box::new(|_| ()));
-        Desk { chat: self.clone(), group, subject, socket, leaves: false }
+        let is_open = Arc::new(AtomicBool::new(true));
+        Desk { chat: self.clone(), group, subject, socket, is_open, leaves: false }
     }
 
     /// The desk's socket looks at the chats that wait and at the agent's own. `begin` gets those before any change is told;
@@ -68,12 +74,17 @@ impl Chat {
         let arrive =
             staff::Command::Arrive { subject: subject.clone(), socket: self.address(*socket) };
         let (chat, of, subject, socket) = (self.clone(), group.clone(), subject.clone(), *socket);
+        let is_open = Arc::clone(&desk.is_open);
         self.of_staff(
             group.clone(),
             arrive,
             Box::new(move |buttons| match buttons {
                 Ok(buttons) => match chat.floor(&of) {
-                    Ok(floor) => floor.board.watch(socket, &subject, |rows| begin(&buttons, rows)),
+                    Ok(floor) => floor.board.watch(
+                        (socket, &subject),
+                        || is_open.load(Ordering::SeqCst),
+                        |rows| begin(&buttons, rows),
+                    ),
                     Err(problem) => refuse(problem),
                 },
                 Err(problem) => refuse(problem),
@@ -277,9 +288,11 @@ impl Chat {
         let chat = self.clone();
         self.0.shared.presence.look_up(visitor.clone(), move |found| match found {
             Ok(Some(view)) if view.connected => {
-                let invitation = Invitation { chat: ChatId::generate(), by, text, button };
-                let command = Command::Invite(Box::new(invitation));
-                chat.submit(visitor, command, |reply| answer(view_of(reply)));
+                let (new, key, here) = (ChatId::generate(), visitor.clone(), chat.clone());
+                let command = Command::Invite(Box::new(Invitation { chat: new, by, text, button }));
+                chat.submit(visitor, command, move |reply| {
+                    answer(here.began(&key, new, view_of(reply)));
+                });
             }
             Ok(_) => {
                 let sentence = "the visitor is not there";

@@ -66,9 +66,9 @@ impl Chat {
             return answer(Err(Problem::new(ErrorCode::TooMany, sentence)));
         }
         let available = floor.buttons.is_enabled(button.as_ref());
-        let chat = ChatId::generate();
-        let command = Command::Open { chat, button, available };
-        self.submit(visitor, command, |reply| answer(view(reply)));
+        let (chat, key) = (ChatId::generate(), visitor.clone());
+        let (command, here) = (Command::Open { chat, button, available }, self.clone());
+        self.submit(visitor, command, move |reply| answer(here.began(&key, chat, view(reply))));
     }
 
     /// Says something. `answer` gets the message's number and time: of the first try, where this is another.

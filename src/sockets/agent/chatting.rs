@@ -21,6 +21,7 @@ use crate::{
         service::refuse,
         table::text,
     },
+    telemetry::labels::Limited,
 };
 
 /// Rows in one message: some hundred bytes each, so that a message stays well below what may wait for a socket.
@@ -40,6 +41,12 @@ impl AgentSocket {
         };
         match asked {
             ChatRequest::Available(buttons) => {
+                let now = self.service.clock().now();
+                let admitted = self.service.admission.availability(&group, &person.subject, now);
+                if let Err(problem) = admitted {
+                    self.service.metrics.limited.of(Limited::Availability).inc();
+                    return refuse(&outbox, request, problem);
+                }
                 chat.available(self.desk(&agent), buttons, move |available| match available {
                     Ok(buttons) => answer(&outbox, request, |ok| ok.buttons = Some(buttons)),
                     Err(problem) => refuse(&outbox, request, problem),

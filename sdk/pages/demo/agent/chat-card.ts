@@ -5,7 +5,7 @@ import { messageBytes, offerOf, type ChatMessage } from "../../../core/chat";
 import { byteLength } from "../../../core/limits";
 import { h, redraw, setText } from "../../shared/dom";
 import { clock } from "../../shared/format";
-import { act, deskChats, rowOf, seen, words } from "./chats";
+import { act, deskChats, lastOf, rowOf, seen, words } from "./chats";
 import { enterByCode } from "./join";
 import type { Opened } from "./opened";
 
@@ -108,13 +108,15 @@ export class ChatCard {
     setText(this.send, isMine ? "Send" : "Invite");
     this.send.dataset["action"] = isMine ? "say" : "invite";
     if (status === "none" && this.opened.standing === "gone") this.say("The visitor is not there.");
-    else if (status === "waiting" && row?.last) setText(this.line, `“${row.last}”`);
+    else if (status === "waiting" && row?.last) setText(this.line, `“${lastOf(row)}”`);
   }
 
   private messages(messages: readonly ChatMessage[], row: ChatRow | undefined): void {
     const ending = row?.status === "ended" ? (ENDED[row.reason ?? ""] ?? "The chat is over.") : "";
     const atEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40;
     const before = this.log.childElementCount;
+    // What was being typed has come.
+    if (messages.length > before && messages.at(-1)?.from === "visitor") this.say(this.problem);
     redraw(this.log, [messages.map(({ n }) => n), ending], () => [
       ...messages.map((message) => this.message(message)),
       ending && h("li", { class: "chat-note" }, ending),

@@ -1,6 +1,7 @@
 /** Chats at the desk: what the agent is available for, who waits, and the agent's own. Each chat is in its visitor's panel. */
 
 import { AgentChats, type ChatRow, type OpenChat } from "../../../agent/chats";
+import { offerOf } from "../../../core/chat";
 import { byId, findAll, h, redraw, setText } from "../../shared/dom";
 import { ago, shortVisitor } from "../../shared/format";
 import { openKeys, openVisitor } from "./desk";
@@ -58,6 +59,11 @@ export async function act<Result>(name: string, visitorid: string, call: (chats:
     note("fail", visitorid, name, codeOf((error as { code?: string }).code ?? error));
     throw error;
   }
+}
+
+/** The beginning of what was said last. */
+export function lastOf({ last = "" }: ChatRow): string {
+  return offerOf(last) ? "Offers to show the page." : last;
 }
 
 /** The agent looks at this chat. */
@@ -122,7 +128,7 @@ function waiting(row: ChatRow): HTMLElement {
     "li",
     { "data-chat": row.chat, "data-status": "waiting" },
     h("p", { class: "wish-who" }, h("strong", {}, who), h("span", { class: "row-since" }, ago(row.since))),
-    row.last && h("p", { class: "wish-text" }, row.last),
+    row.last && h("p", { class: "wish-text" }, lastOf(row)),
     h("p", { class: "wish-actions" }, take, row.button && h("span", { class: "pill" }, row.button)),
   );
 }
@@ -137,7 +143,7 @@ function own(row: ChatRow): HTMLElement {
     h("strong", {}, shortVisitor(row.visitorid)),
     STATUS[row.status] && h("span", { class: "row-since" }, STATUS[row.status]),
     count > 0 && h("span", { class: "pill unread" }, String(count), h("span", { class: "visually-hidden" }, " unread")),
-    h("span", { class: "wish-text" }, row.last ?? "Nothing was said yet."),
+    h("span", { class: "wish-text" }, lastOf(row) || "Nothing was said yet."),
   );
   open.addEventListener("click", () => {
     openVisitor(row.visitorid, "visitorid");
