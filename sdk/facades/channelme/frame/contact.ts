@@ -30,6 +30,10 @@ export class Contact implements Part {
     private readonly news: ContactNews,
   ) {
     this.connection = visitor.attach(this);
+    // The server wants this connection no more, and the SDK does not come back by itself.
+    visitor.on("error", ({ code }) => {
+      if (!this.isBeginning && visitor.state === "closed") this.news.failed(code, FINAL.includes(code));
+    });
     visitor.on("sessionend", () => void this.ask());
   }
 
@@ -44,8 +48,10 @@ export class Contact implements Part {
 
   /** Connects, or tries once more. */
   begin(): void {
-    if (this.code !== undefined) return void this.ask();
-    if (this.isBeginning) this.visitor.disconnect();
+    const { state } = this.visitor;
+    const isOff = state === "idle" || state === "closed";
+    if (!isOff && !this.isBeginning) return void this.ask();
+    if (!isOff) this.visitor.disconnect();
     this.isBeginning = true;
     this.visitor.presence().catch(() => {
       // Told by the socket's end.
