@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { byteLength } from "../core/limits";
 import { FakePage } from "../core/testing";
-import { describeBrowser, describePage, placeOf } from "./page";
+import { describeBrowser, describePage } from "./page";
 
 const browser = (userAgent: string, userAgentData?: object) =>
   describeBrowser({ userAgent, userAgentData } as unknown as Parameters<typeof describeBrowser>[0]);
@@ -28,7 +28,7 @@ test("the browser by its hints, else by its agent text", () => {
 test("the page's own fields always fit", () => {
   const page = new FakePage(undefined, `http://shop.test/a?${"q".repeat(600)}#${"f".repeat(600)}`);
   page.window.document.title = "ä".repeat(2000);
-  const { url, title } = describePage(page.window, placeOf(page.window));
+  const { url, title } = describePage(page.window, page.window);
   expect(url).toBe(`http://shop.test/a?${"q".repeat(600)}`);
   expect(byteLength(String(title))).toBeLessThanOrEqual(1024);
   expect(String(title)).toMatch(/^ä+…$/);

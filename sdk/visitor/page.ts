@@ -2,16 +2,10 @@
 
 import { byteLength, limits, type PresenceData } from "../core/limits";
 
-/** Where a page is. */
+/** Where a page is: a window, or what is known of one. */
 export interface PagePlace {
-  readonly url: string;
-  readonly title: string;
-  readonly referrer: string;
-}
-
-/** Where this window's page is. */
-export function placeOf({ location, document }: Window): PagePlace {
-  return { url: location.href, title: document.title, referrer: document.referrer };
+  readonly location: { readonly href: string };
+  readonly document: { readonly title: string; readonly referrer: string };
 }
 
 interface Brand {
@@ -63,11 +57,11 @@ export function describeBrowser(navigator: PageNavigator): { browser: string; br
  * The page's fields. Unlike the site's own data they are shortened to fit the limit of one value:
  * a long address loses its fragment, then its query; a title loses its end.
  */
-export function describePage({ navigator }: Window, { url, title, referrer }: PagePlace): PresenceData {
+export function describePage({ navigator }: Window, { document, location }: PagePlace): PresenceData {
   return {
-    url: shortAddress(url),
-    title: shorten(title),
-    referrer: shortAddress(referrer),
+    url: shortAddress(location.href),
+    title: shorten(document.title),
+    referrer: shortAddress(document.referrer),
     ...describeBrowser(navigator),
     language: navigator.language || "",
   };

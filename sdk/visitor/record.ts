@@ -1,7 +1,7 @@
 /** The presence data of one visitor as this page knows it: what the site gave, and the page itself. */
 
 import { checkData, type PresenceData } from "../core/limits";
-import { describePage, placeOf, type PagePlace } from "./page";
+import { describePage, type PagePlace } from "./page";
 
 export class PresenceRecord {
   private given: PresenceData = {};
@@ -10,7 +10,7 @@ export class PresenceRecord {
 
   constructor(
     private readonly page: Window | undefined,
-    private readonly place: ((page: Window) => PagePlace) = placeOf,
+    private readonly place?: () => PagePlace,
   ) {}
 
   /**
@@ -57,6 +57,6 @@ export class PresenceRecord {
   }
 
   private describe(): PresenceData {
-    return this.page ? describePage(this.page, this.place(this.page)) : {};
+    return this.page ? describePage(this.page, this.place?.() ?? this.page) : {};
   }
 }

@@ -19,7 +19,7 @@ export interface GuestHost {
   readonly connection: Pick<Connection, "send" | "request">;
   readonly events: Emitter<VisitorEvents>;
   /** Takes part in place of what is loaded for sessions. */
-  join?(host: GuestHost, session: string): SessionGuest;
+  readonly join?: ((host: GuestHost, session: string) => SessionGuest) | undefined;
   /** What the page says of itself. */
   readonly sharing: SharingOptions;
   /** Something went wrong on this page. */

@@ -4,7 +4,9 @@ import type { Frame } from "../core/frames";
 import type { SessionFrame } from "./frames";
 import type { GuestHost, SessionGuest } from "./session-host";
 
-type Loaded = Required<Pick<GuestHost, "join">>;
+interface Loaded {
+  join(host: GuestHost, session: string): SessionGuest;
+}
 
 export class Session {
   /** The session that runs. */

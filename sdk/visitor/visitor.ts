@@ -87,7 +87,7 @@ export class Visitor {
         connection: this.connection,
         events: this.events,
         sharing: options.sharing ?? {},
-        ...(options.guest && { join: options.guest }),
+        join: options.guest,
         problem: (code, msg) => this.reportError({ code, msg }),
       });
     }
@@ -159,12 +159,9 @@ export class Visitor {
 
   /** A short code for an hour, by which agents find the visitor; the living one where there is one. */
   async lookupCode(): Promise<UniqueId> {
-    return this.askCode("lookup");
-  }
-
-  /** A code that is good for one session, and ends when the visitor leaves; the living one, for another day, where there is one. */
-  async contactCode(): Promise<UniqueId> {
-    return this.askCode("contact");
+    await this.whenConnected();
+    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>({ type: "unique", lookup: true }));
+    return { uniqueid, seconds };
   }
 
   /**
@@ -264,11 +261,6 @@ export class Visitor {
     this.report({ type: "visitorerror", data: problem });
   }
 
-  private async askCode(purpose: "lookup" | "contact"): Promise<UniqueId> {
-    await this.whenConnected();
-    return this.connection.persist(() => this.connection.request<UniqueAnswer>({ type: "unique", [purpose]: true }));
-  }
-
   private async prepare(): Promise<void> {
     await this.name.sign();
     this.ticket = await this.options.ticket?.();
@@ -280,7 +272,7 @@ export class Visitor {
     return {
       type: "hello",
       ...this.name.hello(),
-      ...(this.ticket && { ticket: this.ticket }),
+      ticket: this.ticket,
       tab: this.tab,
       page: this.identity.current,
       visible: this.attendance?.visible ?? true,

@@ -1,8 +1,9 @@
 /** The demo's page that talks by `site_connect`, which a newcomer sees from `/`. */
 
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { agree, KEEP_ROOT } from "./support/cobrowse";
-import { DemoPage } from "./support/demo";
+import { DemoPage, pictureFolder } from "./support/demo";
 import { eventually } from "./support/journal";
 import { useStage } from "./support/stage";
 
@@ -33,6 +34,34 @@ test("from the first page a newcomer finds the code, types it at the desk, and b
   await visitor.has(`#heard [data-topic="~pagesession/cobrowsing/stop"]`);
   await visitor.has("#code-left", "A new one");
   await eventually(() => visitor.page.textContent("#wwwchannelme"), (text) => text !== code);
+  expect(visitor.complaints).toEqual([]);
+  expect(desk.complaints).toEqual([]);
+});
+
+test("an agent at the desk is available, a visitor clicks the button, and they chat; the agent sees the page by an offer", async () => {
+  const desk = await DemoPage.open(stage, "desk", "/demo/agent");
+  await desk.has("body[data-session=ready]");
+  await desk.click("#available [data-button=sales]");
+  const visitor = await DemoPage.open(stage, "visitor", "/demo/connect");
+  await visitor.click("[data-chat=sales]:enabled");
+  await desk.click("[data-action=claim-chat]");
+  await desk.page.fill("[data-field=chat]", "Good morning! Which order is it?");
+  await desk.page.press("[data-field=chat]", "Enter");
+  const panel = visitor.page.frameLocator("iframe");
+  await panel.locator("#log .said", { hasText: "Which order is it?" }).waitFor();
+  await panel.locator("#text").fill("The oak stool");
+  await panel.locator("#send").click();
+  await desk.has("[data-chat-card]", "The oak stool");
+  for (const colorScheme of ["light", "dark"] as const) {
+    await visitor.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    await visitor.page.screenshot({ path: join(pictureFolder(), `connect-chat-${colorScheme}.png`) });
+  }
+  await panel.locator("#share").click();
+  const opened = desk.context.waitForEvent("page");
+  await desk.click("[data-action=join-offer]");
+  const watch = await opened;
+  await watch.waitForFunction(() => document.body.dataset.standing === "live");
+  await visitor.has(`#heard [data-topic="~pagesession/cobrowsing/start"]`);
   expect(visitor.complaints).toEqual([]);
   expect(desk.complaints).toEqual([]);
 });

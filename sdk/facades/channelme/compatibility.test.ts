@@ -34,8 +34,16 @@ test("each function is there, and no other", () => {
 });
 
 test("each topic is there, and no other", () => {
-  const isOfChat = (topic: string): boolean => /chat|proactive/.test(topic);
-  expect(there(said("topic")).sort()).toEqual(Object.values(topics).filter((topic) => !isOfChat(topic)).sort());
+  expect(there(said("topic")).sort()).toEqual(Object.values(topics).sort());
+});
+
+test("each attribute that a page may set is read, and no other", () => {
+  const uses = [...said("use").keys()].join(" ");
+  const named = new Set([...uses.matchAll(/data-([a-z-]+)/g)].map(([, name]) => name));
+  const read = [...readFileSync(resolve(import.meta.dirname, "install.ts"), "utf8").matchAll(/dataset\["(\w+)"\]/g)];
+  const written = new Set(read.map(([, name]) => name!.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)));
+  expect([...written].sort()).toEqual([...named].sort());
+  for (const use of ["#wwwchannelme with data-code", "the script with data-code", "data-no-init"]) expect(uses).toContain(use);
 });
 
 /** The names of the original's page: none of them is passed over. */

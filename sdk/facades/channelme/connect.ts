@@ -3,17 +3,18 @@
 import { browserEnvironment } from "../../core/environment";
 import { pageStores } from "../../core/identity";
 import { watchAddress } from "../../visitor/changes";
-import { placeOf } from "../../visitor/page";
 import { Attempts } from "./attempts";
 import type { Broker } from "./broker";
 import { Buttons } from "./buttons";
 import { FrameLink } from "./frame-link";
 import { Kept } from "./kept";
-import type { ToFrame, ToPage } from "./messages";
+import type { Place, ToFrame, ToPage } from "./messages";
 import { PageSession } from "./page-session";
 import { topics } from "./topics";
 
 const { clock, random } = browserEnvironment;
+
+const placeOf = ({ location, document }: Window): Place => ({ url: location.href, title: document.title, referrer: document.referrer });
 
 export interface ConnectOptions {
   readonly page: Window;
@@ -34,6 +35,7 @@ export class Connect {
   private readonly attempts: Attempts;
   private readonly endings: (() => void)[];
   private code: string | undefined;
+  private isWanted = false;
 
   constructor(private readonly options: ConnectOptions) {
     const { page, origin, partner, broker, warn } = options;
@@ -86,6 +88,8 @@ export class Connect {
   }
 
   send(message: ToFrame): void {
+    // What the page opens, its visitor wants to be in.
+    if (message.say === "publish" && (message.topic === topics.chat || message.topic === topics.show)) this.isWanted = true;
     this.link.send(message);
   }
 
@@ -116,7 +120,9 @@ export class Connect {
       case "button":
         return this.buttons.change(message.button, message.enabled);
       case "layout":
-        return this.link.show(message.layout);
+        this.link.show(message.layout, this.isWanted);
+        this.isWanted = false;
+        return;
       default:
         return this.session.receive(message);
     }

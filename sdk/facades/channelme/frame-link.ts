@@ -37,6 +37,8 @@ export class FrameLink {
   private port: MessagePort | undefined;
   private early: ToFrame[] = [];
   private knocking: TimerHandle;
+  /** Where the focus was before it went to the frame. */
+  private focused: HTMLElement | null = null;
   private readonly hear = (event: MessageEvent<unknown>): void => this.knocked(event);
 
   constructor(private readonly options: FrameLinkOptions) {
@@ -91,8 +93,16 @@ export class FrameLink {
     }
   }
 
-  show(layout: Layout): void {
+  /** `isAsked`: the page wanted it, so the focus goes there; it comes back when the frame is closed under it. */
+  show(layout: Layout, isAsked = false): void {
+    const { document } = this.options.page;
     Object.assign(this.frame.style, LOOKS[layout]);
+    if (layout === "open" && isAsked && document.activeElement !== this.frame) {
+      this.focused = document.activeElement as HTMLElement | null;
+      this.frame.focus();
+    } else if (layout !== "open" && document.activeElement === this.frame) {
+      this.focused?.focus();
+    }
   }
 
   remove(): void {

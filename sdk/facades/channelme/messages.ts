@@ -7,7 +7,6 @@
 
 import type { ClientFrame, Frame } from "../../core/frames";
 import type { RequestOptions } from "../../core/requests";
-import type { PagePlace } from "../../visitor/page";
 
 export const CHANNEL = "vestibule.site_connect.1";
 
@@ -16,9 +15,16 @@ export interface Knock {
   readonly channel: typeof CHANNEL;
 }
 
+/** Where the page is. */
+export interface Place {
+  readonly url: string;
+  readonly title: string;
+  readonly referrer: string;
+}
+
 /** Page to frame, with the channel's port. */
 export interface Greeting extends Knock {
-  readonly place: PagePlace;
+  readonly place: Place;
   /** What the page's first-party storage keeps for the frame, whose own may be blocked. */
   readonly kept: Readonly<Partial<Record<KeptName, string>>>;
 }
@@ -34,7 +40,7 @@ export type ToFrame =
   | { readonly say: "publish"; readonly topic: string; readonly data: unknown }
   /** Ask for a code once more. */
   | { readonly say: "again" }
-  | { readonly say: "place"; readonly place: PagePlace }
+  | { readonly say: "place"; readonly place: Place }
   /** The window got the focus. */
   | { readonly say: "focus" }
   | { readonly say: "stop" }

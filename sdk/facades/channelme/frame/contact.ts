@@ -3,6 +3,9 @@
 import { readEnding } from "../../../core/codes";
 import { browserEnvironment, type Clock, type Environment, type TimerHandle } from "../../../core/environment";
 import { codeOf } from "../../../core/errors";
+import type { Connection } from "../../../core/connection";
+import type { Part } from "../../../core/part";
+import type { UniqueAnswer } from "../../../visitor/frames";
 import type { Visitor } from "../../../visitor/visitor";
 
 export interface ContactNews {
@@ -14,30 +17,41 @@ export interface ContactNews {
 /** Refusals that stay what they are. */
 const FINAL: readonly string[] = ["group", "origin", "signature", "badrequest"];
 
-export class Contact {
+export class Contact implements Part {
   private code: string | undefined;
   /** Until the first code is there, the page decides when to try again, and hears of each failure. */
   private isBeginning = false;
   private timer: TimerHandle;
+  private readonly connection: Connection;
 
   constructor(
     private readonly visitor: Visitor,
     private readonly clock: Clock,
     private readonly news: ContactNews,
   ) {
-    visitor.on("connected", () => {
-      // What runs is known a moment later. In a session another code would be one too many.
-      queueMicrotask(() => {
-        if (this.code === undefined || visitor.session === undefined) void this.ask();
-      });
+    this.connection = visitor.attach(this);
+    // The server wants this connection no more, and the SDK does not come back by itself.
+    visitor.on("error", ({ code }) => {
+      if (!this.isBeginning && visitor.state === "closed") this.news.failed(code, FINAL.includes(code));
     });
     visitor.on("sessionend", () => void this.ask());
   }
 
+  welcomed(): void {
+    // In a session another code would be one too many.
+    if (this.code === undefined || this.visitor.session === undefined) void this.ask();
+  }
+
+  receive(): boolean {
+    return false;
+  }
+
   /** Connects, or tries once more. */
   begin(): void {
-    if (this.code !== undefined) return void this.ask();
-    if (this.isBeginning) this.visitor.disconnect();
+    const { state } = this.visitor;
+    const isOff = state === "idle" || state === "closed";
+    if (!isOff && !this.isBeginning) return void this.ask();
+    if (!isOff) this.visitor.disconnect();
     this.isBeginning = true;
     this.visitor.presence().catch(() => {
       // Told by the socket's end.
@@ -56,7 +70,8 @@ export class Contact {
 
   private async ask(): Promise<void> {
     try {
-      const { uniqueid, seconds } = await this.visitor.contactCode();
+      const frame = { type: "unique", contact: true };
+      const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>(frame));
       this.isBeginning = false;
       this.code = uniqueid;
       this.clock.cancel(this.timer);

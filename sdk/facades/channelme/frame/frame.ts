@@ -4,9 +4,8 @@ import { browserEnvironment } from "../../../core/environment";
 import { VestibuleError } from "../../../core/errors";
 import { Identity, pageStores } from "../../../core/identity";
 import type { Store } from "../../../core/storage";
-import type { PagePlace } from "../../../visitor/page";
 import { Visitor } from "../../../visitor/visitor";
-import type { Greeting, KeptName, Layout, ToFrame, ToPage } from "../messages";
+import type { Greeting, KeptName, Layout, Place, ToFrame, ToPage } from "../messages";
 import { topics } from "../topics";
 import { Contact, watched } from "./contact";
 import type { Given } from "./facts";
@@ -24,10 +23,12 @@ export class Frame {
   readonly visitor: Visitor;
   layout: Layout = "hidden";
   code: string | undefined;
+  /** The page came into a session, which this code leads to. */
+  onEntered: (code: string | undefined) => void = () => {};
   private readonly contact: Contact;
   private readonly relay: Relay;
   private readonly kept: Partial<Record<KeptName, string>>;
-  private place: PagePlace;
+  private place: Place;
   private ticket: string | undefined;
   /** The visitor's page ends the session, and waits for the server's word. */
   private isStopping = false;
@@ -44,7 +45,11 @@ export class Frame {
     this.place = place;
     this.kept = { ...kept };
     this.ticket = facts.ticket;
-    this.relay = new Relay((message) => this.send(message), (session) => this.started(session));
+    this.relay = new Relay(
+      (message) => this.send(message),
+      (session) => this.started(session),
+      (code) => this.onEntered(code),
+    );
     this.visitor = new Visitor({
       server: page.location.origin,
       group: facts.group,
@@ -52,7 +57,7 @@ export class Frame {
       identity: new Identity(page, { lasting: this.lasting(), tab: pageStores(page).tab }),
       environment: watched((reason) => this.contact.lost(reason)),
       ticket: () => this.freshTicket(),
-      place: () => this.place,
+      place: () => ({ location: { href: this.place.url }, document: this.place }),
       guest: this.relay.join,
     });
     this.tree = new Tree(topicsOf(this.visitor), (message) => this.send(message));

@@ -1,9 +1,11 @@
 /** Opens the frame: reads what the server wrote, knocks, and begins when the page answers. */
 
-import { VestibuleError } from "../../../core/errors";
 import { mayHold, type Facts } from "./facts";
 import { Frame } from "./frame";
 import { knock } from "./knock";
+import { Panel } from "./panel";
+import { serverTopics } from "./server-topics";
+import { Talk } from "./talk";
 import type { ToPage } from "../messages";
 
 export function openFrame(page: Window): void {
@@ -15,10 +17,11 @@ export function openFrame(page: Window): void {
     page,
     (origin) => mayHold(facts, page.location.origin, origin),
     (port, greeting) => {
-      new Frame(page, facts, port, greeting, () => ({
-        subscribe: () => Promise.reject(new VestibuleError("unready")),
-        publish: () => Promise.reject(new VestibuleError("unready")),
-      }));
+      let panel: Panel | undefined;
+      const draw = (): void => panel?.draw();
+      const frame = new Frame(page, facts, port, greeting, serverTopics, draw);
+      panel = new Panel(page, frame, new Talk(frame, draw));
+      panel.draw();
     },
   );
 }

@@ -17,6 +17,8 @@ export class Relay {
     private readonly send: (message: ToPage) => void,
     /** Agents see the page. */
     private readonly shown: (session: string) => void,
+    /** The page came in; the code, if one leads there. */
+    private readonly entered: (code: string | undefined) => void = () => {},
   ) {}
 
   /** For the visitor's SDK: what takes part in a session. */
@@ -52,7 +54,11 @@ export class Relay {
     if (!host || !may) return this.send({ say: "answer", number, problem: { code: "notfound", message: "there is no session" } });
     host.connection.request<Frame>(frame, options).then(
       (answer) => {
-        if (frame.type === "enter" && (answer as EnterAnswer).view === "on") this.shown(this.session);
+        if (frame.type === "enter") {
+          const { view, code } = answer as EnterAnswer;
+          if (view === "on") this.shown(this.session);
+          this.entered(code);
+        }
         this.send({ say: "answer", number, answer });
       },
       (error: Error) => this.send({ say: "answer", number, problem: { code: codeOf(error, "internal"), message: error.message } }),
