@@ -179,7 +179,9 @@ impl AgentSocket {
         let agent = Rc::new(agent);
         self.lease.borne_by(Rc::clone(&agent));
         let may_have_sessions = agent.require(Scope::SESSION).is_ok();
-        if !may_have_sessions {
+        // Chats are one agent's, and need that scope.
+        let is_his = |desk: &Desk| desk.is_of(&agent.subject);
+        if !may_have_sessions || !self.desk.as_ref().is_some_and(is_his) {
             self.desk = None;
         }
         self.borne =

@@ -93,6 +93,9 @@ test("a visitor waits, an agent takes the chat, and it goes on from page to page
   await ada.call("say", "Then I take two.");
   await agent.has(`${card("ada")} [data-from=visitor]`, /two/);
   await agent.picture("desk-chat-open", { fullPage: false });
+  await agent.page.setViewportSize({ width: 390, height: 844 });
+  await agent.picture("desk-chat-narrow");
+  await agent.page.setViewportSize({ width: 1280, height: 860 });
   // The desk is loaded anew: the chat is still his, with all that was said.
   await agent.goto("/demo/agent?visitorid=ada");
   await agent.has(`${card("ada")}[data-chat=open] [data-from=visitor]`, /two/);

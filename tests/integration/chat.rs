@@ -309,6 +309,34 @@ async fn nobody_else_sees_or_does_anything() {
 }
 
 #[tokio::test]
+async fn a_socket_that_goes_on_for_somebody_else_hears_no_more_of_the_chats_of_the_one_before() {
+    let server = Server::start();
+    let mut socket = agent(&server, "Ann").await;
+    at_work(&mut socket, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    socket.ok(json!({"type": "claimchat", "chat": chat})).await;
+    sees(&mut socket, &chat, "open").await;
+    let token = |name: &str, scope: &str| {
+        let claims = claims(json!({"sub": name, "scope": scope, "jti": format!("{name}-{scope}")}));
+        Signing::of_the_tests().sign(&claims)
+    };
+    // A fresh token of his own changes nothing.
+    socket.ok(json!({"type": "renew", "token": token("ann", "session")})).await;
+    says(&mut page, None, "one").await;
+    reads(&mut socket, "one").await;
+    socket.ok(json!({"type": "renew", "token": token("eve", "session")})).await;
+    says(&mut page, None, "two").await;
+    socket.refused(json!({"type": "readchat", "chat": chat}), "taken").await;
+    socket.ok(json!({"type": "renew", "token": token("ann", "read")})).await;
+    socket.refused(json!({"type": "readchat", "chat": chat}), "scope").await;
+    says(&mut page, None, "three").await;
+    while let Some(message) = socket.hear_within(200).await {
+        assert_ne!(message["type"], "chatmessage", "{message}");
+    }
+}
+
+#[tokio::test]
 async fn limits_hold() {
     let settings = [
         ("chat.waiting", "1"),

@@ -37,6 +37,14 @@ pub struct Desk {
     pub leaves: bool,
 }
 
+impl Desk {
+    /// Whether it is the desk of the agent with this subject.
+    #[must_use]
+    pub fn is_of(&self, subject: &str) -> bool {
+        *self.subject == *subject
+    }
+}
+
 impl Drop for Desk {
     fn drop(&mut self) {
         self.is_open.store(false, Ordering::SeqCst);
