@@ -17,7 +17,7 @@ use divan::{Bencher, black_box};
 use vestibule::{
     model::{
         ids::SocketId,
-        topic::{Topic, TopicFilter},
+        topic::{SubscribeWish, Topic, TopicFilter},
     },
     topics::{
         subscription::Subscription,
@@ -44,7 +44,14 @@ fn filter(number: u64) -> TopicFilter {
 
 fn subscription(number: u64) -> Arc<Subscription> {
     let id = u32::try_from(number % 100).unwrap();
-    Arc::new(Subscription::new(id, SocketId(number / 100), filter(number), false, false))
+    let wish = SubscribeWish {
+        filter: filter(number),
+        no_local: false,
+        latest: false,
+        retained: true,
+        resume: None,
+    };
+    Arc::new(Subscription::new(id, SocketId(number / 100), &wish, Arc::default()))
 }
 
 fn trie(size: u64) -> Trie<Arc<Subscription>> {

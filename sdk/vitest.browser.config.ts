@@ -7,7 +7,12 @@ const packages = resolve(import.meta.dirname, "node_modules");
 export default defineConfig({
   root: resolve(import.meta.dirname, "../tests/browser"),
   resolve: {
-    alias: { vitest: `${packages}/vitest/dist/index.js`, "playwright-core": `${packages}/playwright-core/index.mjs` },
+    alias: {
+      vitest: `${packages}/vitest/dist/index.js`,
+      "playwright-core": `${packages}/playwright-core/index.mjs`,
+      "cometd-nodejs-client": `${packages}/cometd-nodejs-client/cometd-nodejs-client.js`,
+      cometd: `${packages}/cometd/cometd.js`,
+    },
   },
   cacheDir: `${packages}/.vite`,
   test: {

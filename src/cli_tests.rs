@@ -80,6 +80,18 @@ fn a_token_is_all_but_operate_unless_asked() {
 }
 
 #[test]
+fn a_token_has_rights_to_topics_where_they_are_asked_for() {
+    let agent = agent_of(&run("token --config FILE --group 12345").unwrap());
+    assert!(agent.topic_rights().is_empty());
+    let line = "token --config FILE --group 12345 --publish a/# --publish b --subscribe +/c";
+    let rights = agent_of(&run(line).unwrap()).topic_rights();
+    assert_eq!((rights.publish.len(), rights.subscribe.len()), (2, 1));
+    let without = agent_of(&run(&format!("{line} --scope read")).unwrap());
+    assert!(without.topic_rights().is_empty(), "the claim is nothing without the scope");
+    assert!(run("token --config FILE --group 12345 --publish a+").is_err());
+}
+
+#[test]
 fn a_login_key_is_the_partners() {
     let key = run("loginkey --config FILE --group 12345 --user ada --minutes 10").unwrap();
     let partner = crate::auth::Partner { id: "12345".into(), key: "planted-partner-key".into() };

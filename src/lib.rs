@@ -42,6 +42,8 @@ pub mod sockets;
 
 pub mod http;
 
+pub mod bayeux;
+
 pub mod facades;
 
 pub mod app;

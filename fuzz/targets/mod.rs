@@ -5,6 +5,7 @@
 
 pub mod agent_messages;
 pub mod app_messages;
+pub mod bayeux_messages;
 pub mod connection;
 pub mod envelopes;
 pub mod forwarded;
@@ -28,6 +29,7 @@ pub type Target = fn(&[u8]);
 pub const ALL: &[(&str, Target)] = &[
     ("agent_messages", agent_messages::run),
     ("app_messages", app_messages::run),
+    ("bayeux_messages", bayeux_messages::run),
     ("connection", connection::run),
     ("envelopes", envelopes::run),
     ("forwarded", forwarded::run),

@@ -6,13 +6,16 @@ use tokio::{
 };
 
 use crate::{
-    clock::Timestamp, events::webhook::runner::Runner, outbound::Outbound, reload::Reloads,
-    settings::Cobrowse, sockets::service::SocketService, store::dead_letters::Mailbox, tls::Tls,
-    trust,
+    bayeux::server::Bayeux, clock::Timestamp, events::webhook::runner::Runner, outbound::Outbound,
+    reload::Reloads, settings::Cobrowse, sockets::service::SocketService,
+    store::dead_letters::Mailbox, tls::Tls, trust,
 };
 
 /// How often limiters forget, and the like.
 const TIDY: Duration = Duration::from_secs(60);
+
+/// How often tokens are looked at by which clients live that have no socket.
+const LOOK: Duration = Duration::from_millis(500);
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -23,11 +26,12 @@ pub(super) struct Background {
 }
 
 impl Background {
-    pub(super) fn start(service: &SocketService, reloads: Reloads) -> Self {
+    pub(super) fn start(service: &SocketService, bayeux: &Bayeux, reloads: Reloads) -> Self {
         let (tokens, clock) = (Arc::clone(&service.tokens), service.clock().clone());
         let asking = trust::issuers::keep_asking(tokens, clock, service.metrics.clone());
         let tasks = vec![
             actix_rt::spawn(tidy_up(service.clone())),
+            actix_rt::spawn(look_after(bayeux.clone(), service.clone())),
             actix_rt::spawn(reloads.run()),
             actix_rt::spawn(asking),
         ];
@@ -51,6 +55,16 @@ pub(super) fn reloads(service: &SocketService, tls: Option<&Tls>) -> io::Result<
         reloads = reloads.with(tls.part());
     }
     Ok(reloads)
+}
+
+/// Lets Bayeux clients go whose tokens are believed no longer, soon enough.
+async fn look_after(bayeux: Bayeux, service: SocketService) {
+    let mut interval = actix_rt::time::interval(LOOK);
+    loop {
+        interval.tick().await;
+        bayeux.sweep(&service);
+        bayeux.refresh_metrics();
+    }
 }
 
 async fn tidy_up(service: SocketService) {

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use crate::{
     auth::{FrameTickets, TokenService},
+    bayeux::{application::Nothing, server::Bayeux},
     chat::{
         self, conversation,
         handle::{Arrivals, Chat},
@@ -74,14 +75,15 @@ impl Trusted {
     }
 }
 
-/// Builds the parts that all sockets and requests share, and what writes the history, which is to be run.
+/// Builds the parts that all sockets and requests share, the handle to Bayeux, and what writes the history, which is to
+/// be run.
 pub(super) fn compose(
     settings: Arc<Settings>,
     clock: Clock,
     trusted: Trusted,
     boot: Boot,
     storage: &SavedState,
-) -> (SocketService, Writer) {
+) -> (SocketService, Bayeux, Writer) {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
@@ -103,6 +105,9 @@ pub(super) fn compose(
         trusted.tickets,
         ledger,
     );
+    let place = (presence.node(), settings.server.workers);
+    let bayeux =
+        Bayeux::new(settings.bayeux, place, clock.clone(), metrics.clone(), Arc::new(Nothing));
     let chat = Chat::new(
         chat_options(&settings, clock.clone(), presence.node()),
         presence.clone(),
@@ -139,7 +144,7 @@ pub(super) fn compose(
         started: clock.now(),
         settings,
     };
-    (service.into(), writer)
+    (service.into(), bayeux, writer)
 }
 
 /// The settings that chat goes by.

@@ -5,6 +5,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{ServeError, background::Background};
 use crate::{
     auth::Mode,
+    bayeux::{self, server::Bayeux},
     chat, cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
@@ -21,6 +22,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The storage's.
 pub(super) async fn drain(
     service: &SocketService,
+    bayeux: &Bayeux,
     stop: Stop,
     background: Background,
     storage: &SavedState,
@@ -31,11 +33,14 @@ pub(super) async fn drain(
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
     service.events.drain();
-    service.go_away(spread(service, stop));
+    let spread = spread(service, stop);
+    let _ = tokio::time::timeout(FAREWELL, bayeux.go_away(spread)).await;
+    service.go_away(spread);
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
         + cobrowse::saving::save(&service.cobrowse, storage).await?
+        + bayeux::saving::save(bayeux, storage).await?
         + chat::saving::save(&service.chat, storage).await?
         + topics::saving::save(&service.topics, storage).await?;
     service.cobrowse.ledger().flush().await;

@@ -18,6 +18,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use crate::{
     auth::Mode,
+    bayeux::{self, server::Bayeux},
     chat,
     clock::Clock,
     cobrowse, events, facades, http,
@@ -80,9 +81,9 @@ pub async fn serve(
     let boot = storage.begin().await?;
     let clock = Clock::system();
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let (service, writer) = compose(settings, clock, trusted, boot, &storage);
+    let (service, bayeux, writer) = compose(settings, clock, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    take_over_from_the_last_process(&service, &storage, boot).await?;
+    take_over_from_the_last_process(&service, &bayeux, &storage, boot).await?;
 
     let listing = service.lists.start()?;
     let options = service.settings.server.tls.clone();
@@ -90,15 +91,15 @@ pub async fn serve(
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
         .transpose()?;
     let reloads = background::reloads(&service, tls.as_ref())?;
-    let server = listener::start(&service, listener, tls)?;
+    let server = listener::start(&service, &bayeux, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
     service.lifecycle.ready();
     listening(address);
 
-    let background = Background::start(&service, reloads);
+    let background = Background::start(&service, &bayeux, reloads);
     let stop = drain::told_to_stop().await;
-    drain::drain(&service, stop, background, &storage, boot).await?;
+    drain::drain(&service, &bayeux, stop, background, &storage, boot).await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
     handle.stop(true).await;
@@ -110,6 +111,7 @@ pub async fn serve(
 /// What the last process saved is loaded, before the first connection.
 async fn take_over_from_the_last_process(
     service: &SocketService,
+    bayeux: &Bayeux,
     storage: &SavedState,
     boot: Boot,
 ) -> Result<(), StorageError> {
@@ -117,6 +119,7 @@ async fn take_over_from_the_last_process(
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
     let loaded = saving::load(&service.presence, storage, boot).await?
         + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
+        + bayeux::saving::load(bayeux, storage, boot).await?
         + chat::saving::load(&service.chat, storage, boot).await?
         + topics::saving::load(&service.topics, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);

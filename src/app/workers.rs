@@ -17,29 +17,39 @@ use super::{
     compose::{Trusted, compose},
 };
 use crate::{
+    bayeux::{self, server::Bayeux},
     clock::Clock,
     facades, http,
     presence::registry::{Duties, Registry},
     settings::Settings,
-    sockets::{pump::Connection, service::SocketService, takeover::take_over},
+    sockets::{guest::Guests, pump::Connection, service::SocketService, takeover::take_over},
     store::saved::{Boot, SavedState},
 };
+
+/// Where Bayeux clients connect: what the servers that they were written for called it.
+const COMETD: &str = "/cobrowse/cometd";
 
 /// What every worker builds its services from.
 #[derive(Clone)]
 pub(super) struct Blueprint {
     service: SocketService,
+    bayeux: Bayeux,
     documents: web::Data<http::documents::Documents>,
     pub(super) ending: GracefulShutdownSignal,
     started: Arc<AtomicUsize>,
 }
 
 impl Blueprint {
-    pub(super) fn new(service: &SocketService, ending: GracefulShutdownSignal) -> Self {
+    pub(super) fn new(
+        service: &SocketService,
+        bayeux: &Bayeux,
+        ending: GracefulShutdownSignal,
+    ) -> Self {
         let settings = &service.settings;
         let documents = super::documents(settings.server.public_url.as_deref(), &settings.facades);
         Self {
             service: service.clone(),
+            bayeux: bayeux.clone(),
             documents: web::Data::new(documents),
             ending,
             started: Arc::default(),
@@ -57,15 +67,22 @@ impl Blueprint {
         InitError = (),
     > + use<T> {
         let service = &self.service;
-        keep_shards(service, self.started.fetch_add(1, Ordering::SeqCst));
+        keep_shards(service, &self.bayeux, self.started.fetch_add(1, Ordering::SeqCst));
         let (upgrades, ending) = (service.clone(), self.ending.clone());
         let served = service.settings.facades.clone();
+        let guests = served.genesys.then(|| {
+            Arc::new(bayeux::socket::Sockets { bayeux: self.bayeux.clone(), base: COMETD })
+        });
         let app = App::new()
             .app_data(web::Data::new(service.clone()))
+            .app_data(web::Data::new(self.bayeux.clone()))
             .app_data(self.documents.clone())
             .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
             .wrap(middleware::from_fn(http::guard::guard))
             .wrap(http::cors::cors(service))
+            .wrap(middleware::from_fn(|request, next| {
+                http::cors::credentials(COMETD, request, next)
+            }))
             .wrap(middleware::from_fn(http::headers::headers))
             // First: an address of theirs may lie among our own.
             .configure(|routes| {
@@ -81,6 +98,9 @@ impl Blueprint {
                 if served.oracle {
                     facades::oracle::routes(routes);
                 }
+                if served.genesys {
+                    bayeux::polling::routes(routes, COMETD);
+                }
             })
             .configure(http::routes::routes)
             .default_service(web::to(http::guard::no_route));
@@ -93,14 +113,18 @@ impl Blueprint {
                 async move { ending.notified().await }
             })
             .upgrade(fn_service(move |(request, framed)| {
-                take_over(upgrades.clone(), request, framed)
+                let (service, guests) = (upgrades.clone(), guests.clone());
+                async move {
+                    let guests = guests.as_deref().map(|guests| guests as &dyn Guests);
+                    take_over(service, guests, request, framed).await
+                }
             }))
             .finish(map_config(app, |_| AppConfig::default()))
     }
 }
 
 /// Puts one shard of every engine into the keeping of this worker's thread.
-fn keep_shards(service: &SocketService, worker: usize) {
+fn keep_shards(service: &SocketService, bayeux: &Bayeux, worker: usize) {
     let presence = &service.presence;
     let (sweeper, metrics) = (service.clone(), service.metrics.clone());
     Registry::supervise(Duties {
@@ -108,6 +132,7 @@ fn keep_shards(service: &SocketService, worker: usize) {
             presence.visitors().keep(worker),
             presence.code_engine().keep(worker),
             service.cobrowse.engine().keep(worker),
+            bayeux.engine().keep(worker),
             service.chat.conversations().keep(worker),
             service.chat.staff().keep(worker),
             service.topics.engine().keep(worker),
@@ -132,9 +157,10 @@ pub async fn without_listener<T: Connection>(
     let boot = Boot { incarnation: 1, clean: true };
     let clock = Clock::system();
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let (service, writer) = compose(Arc::new(settings), clock, trusted, boot, &storage);
+    let (service, bayeux, writer) = compose(Arc::new(settings), clock, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    let inlet = Blueprint::new(&service, actix_server::Server::build().graceful_shutdown_signal());
+    let inlet =
+        Blueprint::new(&service, &bayeux, actix_server::Server::build().graceful_shutdown_signal());
     let inlet = inlet.worker::<T>().new_service(()).await;
     let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;
     service.lifecycle.ready();

@@ -62,6 +62,13 @@ fn his_claims_become_ours_within_bounds() {
     assert_eq!(agent.scope, Scope::READ, "operate is more than the settings allow him");
     let generous = IssuerRules { scopes: Scope::ALL, ..rules() };
     assert_eq!(verdict_on(generous, json!({})).unwrap().scope, Scope::READ | Scope::OPERATE);
+    let claim = json!({"topics": {"publish": ["a/#", "b+"], "more": 1}});
+    let topics = verdict_on(rules(), claim).unwrap().topics;
+    assert_eq!(
+        (topics.publish.len(), topics.subscribe.len()),
+        (1, 0),
+        "what is no filter is passed over"
+    );
     // Where he may speak for one group only, he need not name it.
     let tenant = json!({"https://id.example/tenant": null});
     assert_eq!(verdict_on(rules(), tenant.clone()), Err(AuthError::Malformed));

@@ -3,12 +3,38 @@
 //! group; a preflight cannot say which it will be.
 
 use actix_cors::Cors;
-use actix_web::http::{Method, header};
+use actix_web::{
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{Method, header},
+    middleware::Next,
+};
 
 use crate::sockets::service::SocketService;
 
 /// How long a browser may remember a preflight's answer, in seconds.
 const MAX_AGE_SECONDS: usize = 600;
+
+/// Adds, for the paths at `base` and below, that pages which may read the answers may send cookies too.
+///
+/// # Errors
+/// Those of the handlers.
+pub async fn credentials<B: MessageBody>(
+    base: &'static str,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let rest = request.path().strip_prefix(base);
+    let is_there = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    if is_there && headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        let yes = header::HeaderValue::from_static("true");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
+    }
+    Ok(response)
+}
 
 /// The middleware.
 pub fn cors(service: &SocketService) -> Cors {

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use super::Trust;
 use crate::{
     auth::{ApiKeys, OriginList, OutsideAddress, Partner, Signer, VisitorSignatures},
     model::{
@@ -42,6 +43,8 @@ pub struct Group {
     pub webhooks: Vec<Webhook>,
     /// What it wants of its co-browse sessions.
     pub cobrowse: GroupCobrowse,
+    /// How Bayeux clients are trusted.
+    pub bayeux: Trust,
     /// Its chat buttons; none: agents may be available for any.
     pub buttons: Vec<ButtonId>,
     /// What it wants of its topics.

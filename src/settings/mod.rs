@@ -4,6 +4,7 @@
 //! nobody reads the environment or checks a setting again.
 
 mod auth;
+mod bayeux;
 mod chat;
 mod cobrowse;
 mod development;
@@ -19,6 +20,7 @@ mod wire;
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 pub use self::{
+    bayeux::{Bayeux, Errors, Trust},
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
     group::{Group, GroupCobrowse, GroupTopics, Groups, Launch, Webhook},
@@ -65,6 +67,8 @@ pub struct Settings {
     pub topics: Topics,
     /// Other products' interfaces.
     pub facades: Facades,
+    /// Bayeux clients.
+    pub bayeux: Bayeux,
     /// Where state outlives the process.
     pub storage: StorageUrl,
     /// The log.
@@ -357,14 +361,22 @@ pub struct Facades {
     pub oracle: bool,
     /// Whether the Upscope interfaces are served.
     pub upscope: bool,
+    /// Whether the Genesys Co-browse interfaces are served.
+    pub genesys: bool,
     /// Whether the interface compatible with Channel.me is served.
     pub channelme: bool,
 }
 
 impl Facades {
     /// All of them, for no group in particular.
-    pub const ALL: Self =
-        Self { default_group: None, glance: true, oracle: true, upscope: true, channelme: true };
+    pub const ALL: Self = Self {
+        default_group: None,
+        glance: true,
+        oracle: true,
+        upscope: true,
+        genesys: true,
+        channelme: true,
+    };
 }
 
 /// The log.

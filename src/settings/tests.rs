@@ -428,7 +428,7 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
         unknown(toml::from_str::<wire::Wire>(&text).unwrap_err().message().to_owned())
     };
     let sections = probe("unknown = 1".into());
-    assert_eq!(sections.len(), 12);
+    assert_eq!(sections.len(), 13);
     for section in sections {
         let (header, shown) = match &tree[&section] {
             toml::Value::Array(list) => (format!("[[{section}]]"), list[0].as_table().unwrap()),
@@ -446,6 +446,10 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
     let shown = tree["groups"][0]["webhooks"][0].as_table().unwrap();
     for setting in probe("[[groups]]\n[[groups.webhooks]]\nunknown = 1".into()) {
         assert!(shown.contains_key(&setting), "groups.webhooks.{setting}");
+    }
+    let shown = tree["groups"][0]["facades"].as_table().unwrap();
+    for setting in probe("[[groups]]\n[groups.facades]\nunknown = 1".into()) {
+        assert!(shown.contains_key(&setting), "groups.facades.{setting}");
     }
     let shown = tree["groups"][0]["cobrowse"].as_table().unwrap();
     for setting in probe("[[groups]]\n[groups.cobrowse]\nunknown = 1".into()) {

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
-    chat, cobrowse, topics, webhooks, wire,
+    bayeux, chat, cobrowse, topics, webhooks, wire,
 };
 use crate::{
     auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
@@ -41,6 +41,7 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         chat: chat::chat(&wire.chat)?,
         topics: topics::topics(&wire.topics)?,
         facades: facades(wire.facades, &groups)?,
+        bayeux: bayeux::bayeux(&wire.bayeux)?,
         groups,
         storage: StorageUrl::parse(&wire.storage.url, base)
             .map_err(|error| SettingsError::key("storage.url", error))?,
@@ -248,6 +249,7 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         strip_query: wire.strip_query,
         addresses: wire.addresses,
         events: wire.events,
+        bayeux: wire.facades.genesys,
         webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })
@@ -294,8 +296,8 @@ fn facades(wire: wire::Facades, groups: &Groups) -> Checked<Facades> {
         None if groups.len() == 1 => groups.iter().next().map(|group| group.id.clone()),
         None => None,
     };
-    let wire::Facades { glance, oracle, upscope, channelme, .. } = wire;
-    Ok(Facades { default_group, glance, oracle, upscope, channelme })
+    let wire::Facades { glance, oracle, upscope, genesys, channelme, .. } = wire;
+    Ok(Facades { default_group, glance, oracle, upscope, genesys, channelme })
 }
 
 fn log(wire: wire::Log) -> Checked<Log> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::{Errors, Trust};
 use crate::{
     auth::{KeyAlgorithm, Secret},
     limits::ForwardedHeader,
@@ -42,6 +43,7 @@ sections! {
         chat: Chat = Chat::default(),
         topics: Topics = Topics::default(),
         facades: Facades = Facades::default(),
+        bayeux: Bayeux = Bayeux::default(),
         storage: Storage = Storage::default(),
         log: Log = Log::default(),
     }
@@ -238,8 +240,16 @@ sections! {
         /// `[[groups.webhooks]]`. Default none.
         webhooks: Vec<Webhook> = Vec::new(),
         cobrowse: GroupCobrowse = GroupCobrowse::default(),
+        facades: GroupFacades = GroupFacades::default(),
         chat: GroupChat = GroupChat::default(),
         topics: GroupTopics = GroupTopics::default(),
+    }
+
+    /// `[groups.facades]`
+    GroupFacades {
+        /// How those are trusted who come by the interface of Genesys Co-browse: `off` (not at all), `code` (who knows a
+        /// session's token may join it), `token` (as our own tokens say). Default off.
+        genesys: Trust = Trust::Off,
     }
 
     /// `[groups.chat]`
@@ -453,6 +463,36 @@ sections! {
         upscope: bool = true,
         /// Whether the interface compatible with Channel.me is served. Default true.
         channelme: bool = true,
+        /// Whether the Genesys Co-browse interfaces are served, to groups that say how. Default true.
+        genesys: bool = true,
+    }
+
+    /// `[bayeux]`
+    Bayeux {
+        /// Clients at a time. Default 20000.
+        max_clients: u64 = 20_000,
+        /// HTTP requests of clients that may wait at a time. Default 20000.
+        max_waiting: u64 = 20_000,
+        /// How long a connect is held, milliseconds. Default 30000.
+        timeout_ms: u64 = 30_000,
+        /// How long a client may stay away between two connects, milliseconds. Default 10000.
+        max_interval_ms: u64 = 10_000,
+        /// Messages that may wait for one client. Default 1000.
+        queue_messages: u64 = 1_000,
+        /// What they may take, bytes. Default 262144.
+        queue_bytes: u64 = 262_144,
+        /// Channels that one client may subscribe to. Default 100.
+        subscriptions: u64 = 100,
+        /// Connects of one browser that are held at a time; 0 is no limit. Default 0.
+        tabs: u64 = 0,
+        /// When those beyond come back, milliseconds. Default 2000.
+        tabs_pause_ms: u64 = 2_000,
+        /// Whether long-polling needs the cookie of the handshake. Default false: the client id says enough.
+        require_cookie: bool = false,
+        /// The HTTP status of a held connect that a newer one overtook: 500 or 408. Default 500.
+        overtaken_status: u64 = 500,
+        /// Whose words errors are told in: `classic` (`402::Unknown client`) or `modern` (`402::session_unknown`). Default classic.
+        errors: Errors = Errors::Classic,
     }
 
     /// `[storage]`

@@ -14,6 +14,8 @@ pub mod descriptors;
 pub mod dialect;
 /// RFC 6455 frames: reads a client's in place, encodes the server's once for all receivers.
 pub mod framing;
+/// Sockets that speak another protocol.
+pub mod guest;
 /// Decides when a socket is pinged, and when it has been silent, slow or open for too long.
 pub mod keepalive;
 /// Which sockets of a thread still live.

@@ -268,10 +268,10 @@ impl SocketService {
     /// others: it was not yet in the table, or it is in there twice told.
     #[must_use]
     pub fn enter(&self, line: Arc<Line>, kind: SocketKind) -> Entry {
-        let outbox = Arc::clone(&line.outbox);
+        let told = Arc::clone(&line);
         let entry = self.sockets.enter(line, kind);
         if !self.lifecycle.is_ready() {
-            send_away(&outbox, rand::random::<u64>() % UNREADY_RETRY_MS);
+            send_away(&told, rand::random::<u64>() % UNREADY_RETRY_MS);
         }
         entry
     }
@@ -324,20 +324,27 @@ impl SocketService {
     /// Tells every socket to come back later, each at its own time within `spread_ms`, and closes it. All are told
     /// before the first is closed, so that nobody hears of another's end first.
     pub fn go_away(&self, spread_ms: u64) {
-        let told = self.sockets.outboxes().into_iter().map(|outbox| {
+        let told = self.sockets.lines().into_iter().map(|line| {
             let retry_ms = if spread_ms == 0 { 0 } else { rand::random::<u64>() % spread_ms };
-            let _ = outbox.push(Class::Reliable, text(&GoAway { retry_ms }));
-            (outbox, retry_ms)
+            tell_to_go(&line, retry_ms);
+            (line, retry_ms)
         });
-        for (outbox, retry_ms) in told.collect::<Vec<_>>() {
-            outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
+        for (line, retry_ms) in told.collect::<Vec<_>>() {
+            line.outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
         }
     }
 }
 
-fn send_away(outbox: &Outbox, retry_ms: u64) {
-    let _ = outbox.push(Class::Reliable, text(&GoAway { retry_ms }));
-    outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
+/// Guests learn it from the close alone.
+fn tell_to_go(line: &Line, retry_ms: u64) {
+    if !line.is_guest() {
+        let _ = line.outbox.push(Class::Reliable, text(&GoAway { retry_ms }));
+    }
+}
+
+fn send_away(line: &Line, retry_ms: u64) {
+    tell_to_go(line, retry_ms);
+    line.outbox.close(Close::from(CloseCode::GoAway).retry_in(retry_ms));
 }
 
 fn milliseconds(duration: Duration) -> u32 {

@@ -15,6 +15,7 @@ use super::{
     bearers::{Bearers, Borne},
     dialect::{Dialect, NATIVE},
     framing::Frame,
+    guest::GUEST,
     outbox::{Class, LatestKey, Outbox, Pushed},
 };
 use crate::{
@@ -69,6 +70,12 @@ impl Line {
     #[must_use]
     pub fn new(outbox: Arc<Outbox>, dialect: &'static Dialect) -> Arc<Self> {
         Arc::new(Self { outbox, dialect, owed: AtomicU32::new(0), written: Mutex::default() })
+    }
+
+    /// Whether whoever listens there understands our own messages.
+    #[must_use]
+    pub fn is_guest(&self) -> bool {
+        std::ptr::eq(self.dialect, &raw const GUEST)
     }
 
     fn page(&self, class: Class, message: &ToVisitor) {
@@ -136,10 +143,10 @@ impl Sockets {
         }
     }
 
-    /// The outboxes of all sockets that are open now.
+    /// The lines to all sockets that are open now.
     #[must_use]
-    pub fn outboxes(&self) -> Vec<Arc<Outbox>> {
-        self.lines.iter().map(|line| Arc::clone(&line.outbox)).collect()
+    pub fn lines(&self) -> Vec<Arc<Line>> {
+        self.lines.iter().map(|line| Arc::clone(&line)).collect()
     }
 
     fn push(&self, to: SocketId, class: Class, frame: Frame) {

@@ -16,6 +16,7 @@ use super::{
     agent::{AgentSocket, Caller},
     dialect::{Dialect, NATIVE},
     framing::Frame,
+    guest::{GUEST, Guest, Guests},
     pump::Connection,
     service::{PageOrigin, SocketService, UNREADY_RETRY_MS},
     stream::StreamSocket,
@@ -37,26 +38,31 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A path that holds sockets.
 #[derive(Clone, Copy)]
-enum SocketPath {
+enum SocketPath<'a> {
     Visitor(&'static Dialect),
     Agent,
     Stream,
+    Guest(&'a dyn Guests),
 }
 
-impl SocketPath {
-    fn of(service: &SocketService, path: &str) -> Option<Self> {
+impl<'a> SocketPath<'a> {
+    fn of(service: &SocketService, guests: Option<&'a dyn Guests>, path: &str) -> Option<Self> {
         if path == "/v1/agent" {
             return Some(Self::Agent);
         }
         if path == "/v1/stream" {
             return Some(Self::Stream);
         }
+        if let Some(guests) = guests.filter(|guests| guests.takes(path)) {
+            return Some(Self::Guest(guests));
+        }
         let mut dialects = std::iter::once(&NATIVE).chain(service.dialects.iter().copied());
         dialects.find(|dialect| dialect.path == path).map(Self::Visitor)
     }
 
-    const fn text(self) -> &'static str {
+    fn text(self) -> &'static str {
         match self {
+            Self::Guest(guests) => guests.name(),
             Self::Visitor(dialect) => dialect.path,
             Self::Agent => "/v1/agent",
             Self::Stream => "/v1/stream",
@@ -77,10 +83,11 @@ pub struct Opened<'a, T> {
 }
 
 /// A socket about to open.
-enum Admitted {
+enum Admitted<'a> {
     Visitor(Door, &'static Dialect),
     Agent { group: Option<GroupId>, origin: PageOrigin },
     Stream { origin: PageOrigin },
+    Guest { guests: &'a dyn Guests, origin: PageOrigin },
 }
 
 /// Why not.
@@ -96,33 +103,43 @@ fn http(status: &'static str, reason: UpgradeRefusal) -> Refused {
     Refused::Http { status, reason, header: "" }
 }
 
-/// Serves one request to upgrade: judges it, answers it, and hands the connection to its actor.
+/// Serves one request to upgrade: judges it, answers it, and hands the connection to its actor. `guests`: who speaks
+/// another protocol, if anybody does.
 ///
 /// # Errors
 /// None: a connection that breaks meanwhile concerns nobody.
 pub async fn take_over<T: Connection>(
     service: SocketService,
+    guests: Option<&dyn Guests>,
     request: Request,
     framed: Framed<T, h1::Codec>,
 ) -> Result<(), actix_http::Error> {
     let parts = framed.into_parts();
     let (connection, early) = (parts.io, parts.read_buf);
     let address = service.client_address(request.peer_addr(), request.headers());
-    match judge(&service, &request, address) {
+    match judge(&service, guests, &request, address) {
         Ok((admitted, place)) => {
             service.metrics.handshakes.of(HandshakeResult::Accepted).inc();
             let head = handshake(&request).freeze();
             let outbox = match &admitted {
                 Admitted::Stream { .. } => service.stream_outbox(head),
-                Admitted::Visitor(..) | Admitted::Agent { .. } => service.outbox(head),
+                _ => service.outbox(head),
             };
             let dialect = match &admitted {
                 Admitted::Visitor(_, dialect) => dialect,
                 Admitted::Agent { .. } | Admitted::Stream { .. } => &NATIVE,
+                Admitted::Guest { .. } => &GUEST,
             };
             let line = Line::new(outbox, dialect);
+            if let Admitted::Guest { guests, origin } = admitted {
+                let connection: Box<dyn Connection> = Box::new(connection);
+                let guest = Guest { origin, address, headers: request.headers() };
+                guests.serve(service, guest, Opened { connection, early: &early, line, place });
+                return Ok(());
+            }
             let opened = Opened { connection, early: &early, line, place };
             match admitted {
+                Admitted::Guest { .. } => {}
                 Admitted::Visitor(door, _) => VisitorSocket::serve(service, door, opened),
                 Admitted::Agent { group, origin } => {
                     AgentSocket::serve(service, Caller { group, origin, address }, opened);
@@ -134,7 +151,7 @@ pub async fn take_over<T: Connection>(
             service.metrics.handshakes.of(HandshakeResult::Refused).inc();
             service.metrics.upgrades_refused.of(reason).inc();
             // Not the path itself: it is a stranger's text.
-            let path = SocketPath::of(&service, request.path()).map(SocketPath::text);
+            let path = SocketPath::of(&service, guests, request.path()).map(SocketPath::text);
             tracing::debug!(?path, status, "upgrade refused");
             let answer = format!(
                 "HTTP/1.1 {status}\r\n{header}content-length: 0\r\ncache-control: no-store\r\n\
@@ -145,7 +162,7 @@ pub async fn take_over<T: Connection>(
         Err(Refused::Close(close)) => {
             service.metrics.handshakes.of(HandshakeResult::Closed).inc();
             service.metrics.closes.of(close.code).inc();
-            let path = SocketPath::of(&service, request.path()).map(SocketPath::text);
+            let path = SocketPath::of(&service, guests, request.path()).map(SocketPath::text);
             tracing::debug!(?path, code = close.code.as_str(), "socket refused");
             let mut answer = handshake(&request);
             answer.put_slice(Frame::close(close).bytes());
@@ -155,17 +172,18 @@ pub async fn take_over<T: Connection>(
     Ok(())
 }
 
-fn judge(
+fn judge<'a>(
     service: &SocketService,
+    guests: Option<&'a dyn Guests>,
     request: &Request,
     address: IpAddr,
-) -> Result<(Admitted, Place<IpAddr>), Refused> {
+) -> Result<(Admitted<'a>, Place<IpAddr>), Refused> {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let mode = service.settings.mode;
     if mode == Mode::Development && !header(header::HOST).is_some_and(is_loopback_host) {
         return Err(http("421 Misdirected Request", UpgradeRefusal::Host));
     }
-    let Some(path) = SocketPath::of(service, request.path()) else {
+    let Some(path) = SocketPath::of(service, guests, request.path()) else {
         return Err(http("404 Not Found", UpgradeRefusal::Path));
     };
     if request.method() != actix_http::Method::GET {
@@ -213,11 +231,11 @@ fn judge(
 }
 
 /// Judges where the handshake comes from, and where it leads.
-fn admit(
+fn admit<'a>(
     service: &SocketService,
     request: &Request,
-    path: SocketPath,
-) -> Result<Admitted, Refused> {
+    path: SocketPath<'a>,
+) -> Result<Admitted<'a>, Refused> {
     let origin = service.origin_of(request.headers());
     let groups = &service.settings.groups;
     let unknown = || Refused::Close(CloseCode::Group.into());
@@ -239,6 +257,10 @@ fn admit(
         }
         // The ticket of the first message says which group's list counts.
         SocketPath::Stream => Ok(Admitted::Stream { origin }),
+        SocketPath::Guest(guests) => {
+            guests.admit(service, &origin).map_err(Refused::Close)?;
+            Ok(Admitted::Guest { guests, origin })
+        }
         // The token of the first message says which group's list counts; it must be the group that is asked for.
         SocketPath::Agent => {
             let group = match asked.map(str::parse::<GroupId>) {

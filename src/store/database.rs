@@ -164,9 +164,12 @@ impl Database {
                 .await
                 .map_err(|_| sqlx::Error::PoolTimedOut)??;
             // One connection: SQLite has one writer anyway, and ours come one after the other.
-            let pool = AnyPoolOptions::new()
-                .max_connections(1)
-                .acquire_timeout(TURN)
+            let mut pool = AnyPoolOptions::new().max_connections(1).acquire_timeout(TURN);
+            if kind == Kind::Sqlite {
+                // To open a file anew now and then gains nothing, and fails where its folder was tidied away.
+                pool = pool.max_lifetime(None).idle_timeout(None);
+            }
+            let pool = pool
                 .after_connect(move |connection, _| Box::pin(prepare(kind, connection)))
                 .connect_with(options)
                 .await?;

@@ -197,6 +197,7 @@ pub fn run(factory: &impl Factory) {
     a_panic_costs_one_command(factory);
     many_records_are_read_in_the_order_of_the_question(factory);
     a_reader_may_go_on_with_what_it_found(factory);
+    nothing_comes_between_a_look_and_what_follows(factory);
     a_tick_that_panics_is_tried_again(factory);
 }
 
@@ -318,6 +319,30 @@ fn a_reader_may_go_on_with_what_it_found(factory: &impl Factory) {
     factory.settle(&bench.engine);
     let sum: Result<Applied<u64>, Refusal> = receiver.try_recv().expect("the sink is called");
     assert_eq!(sum.unwrap().reply, 8);
+}
+
+/// Whoever tells somebody what he has seen tells him before the next change is told.
+fn nothing_comes_between_a_look_and_what_follows(factory: &impl Factory) {
+    let bench = Bench::new(factory);
+    bench.add(1, 4);
+    let (engine, log) = (bench.engine.clone(), Arc::clone(&bench.log));
+    let (sender, receiver) = mpsc::channel();
+    bench.engine.read(
+        1,
+        Box::new(move |_| {
+            // From another thread, while the record is looked at.
+            let other = std::thread::spawn(move || {
+                engine.submit(1, Expect::Any, Command::Add(1), Box::new(|_| ()));
+            });
+            Box::new(move || {
+                other.join().unwrap();
+                sender.send(log.lock().unwrap().len()).unwrap();
+            })
+        }),
+    );
+    factory.settle(&bench.engine);
+    assert_eq!(receiver.try_recv(), Ok(1), "what was submitted meanwhile came first");
+    assert_eq!(bench.effects(1), [Effect::Sum(4), Effect::Sum(5)]);
 }
 
 /// Time goes on for a record whose timer failed, and a second failure ends it: nobody stays connected for ever.

@@ -52,6 +52,8 @@ labels! {
         Agent = "agent",
         /// One that carries a co-browse stream.
         Stream = "stream",
+        /// One that speaks Bayeux.
+        Bayeux = "bayeux",
     }
 
     /// How a handshake on a socket path ended.
@@ -164,8 +166,24 @@ labels! {
         Connection = "connection",
         /// A guess at a code, or an offer of a key.
         Guess = "guess",
+        /// A Bayeux request, because as many wait as may.
+        BayeuxWaiting = "bayeux_waiting",
         /// JSON that nests too deep.
         Depth = "depth",
+    }
+
+    /// Why a Bayeux client ended.
+    BayeuxEnd, "reason" {
+        /// It said so.
+        Left = "left",
+        /// The server wanted it to.
+        Dismissed = "dismissed",
+        /// It did not connect again in time.
+        Expired = "expired",
+        /// It did not take its messages.
+        Overflowed = "overflowed",
+        /// It failed inside the service.
+        Failed = "failed",
     }
 
     /// The class of a message in an outbox.
@@ -388,6 +406,7 @@ mod tests {
         check::<HandshakeResult>();
         check::<UpgradeRefusal>();
         check::<OutboxClass>();
+        check::<BayeuxEnd>();
         check::<Limiter>();
         check::<Limited>();
         check::<SignalEnd>();

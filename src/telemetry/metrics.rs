@@ -15,8 +15,8 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    ChatEnding, ChatSpeaker, FetchResult, HandshakeResult, HelpState, Label, Limited, Limiter,
-    OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd,
+    BayeuxEnd, ChatEnding, ChatSpeaker, FetchResult, HandshakeResult, HelpState, Label, Limited,
+    Limiter, OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd,
     TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
 use crate::{
@@ -162,6 +162,12 @@ figures! {
     webhook_failures: Counter = "Requests to webhooks that failed";
     webhooks_waiting: Gauge = "Events that wait for webhooks";
     webhook_lag_seconds: Gauge = "How long the oldest of them has been waiting";
+    bayeux_clients: Gauge = "Clients that speak Bayeux";
+    bayeux_waiting: Gauge = "HTTP requests of Bayeux clients that wait for their answers";
+    bayeux_received: Counter = "Bayeux messages read";
+    bayeux_sent: Counter = "Bayeux messages written";
+    bayeux_refused: Counter = "Bayeux messages refused";
+    bayeux_ended: Labelled<BayeuxEnd, Counter> = "Bayeux clients that ended";
     topic_messages: Counter = "Messages published to topics";
     topic_deliveries: Counter = "Copies of them that were handed to subscriptions";
     topic_subscriptions: Gauge = "Subscriptions to topics";

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -41,6 +44,8 @@ pub struct Client {
     seat: Arc<Seat>,
     rights: Rights,
     subscriptions: Arc<Mutex<Subscriptions>>,
+    /// Subscriptions that wait until the socket has room.
+    waiters: Arc<AtomicUsize>,
 }
 
 #[derive(Default)]
@@ -59,7 +64,8 @@ impl Client {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat { socket, under_way: 0.into() });
         topics.shared.seats.insert(number, Arc::clone(&seat));
-        Self { topics, group, number, seat, rights, subscriptions: Arc::default() }
+        let (subscriptions, waiters) = (Arc::default(), Arc::default());
+        Self { topics, group, number, seat, rights, subscriptions, waiters }
     }
 
     /// He may do this from now on. Subscriptions that are not covered any more end, and he is told.
@@ -197,9 +203,8 @@ impl Client {
         hub.reserve(hub.group(&self.group)?)?;
         subscriptions.last += 1;
         let id = subscriptions.last;
-        let filter = wish.filter.clone();
-        let subscription =
-            Arc::new(Subscription::new(id, socket, filter, wish.no_local, wish.latest));
+        let waiters = Arc::clone(&self.waiters);
+        let subscription = Arc::new(Subscription::new(id, socket, wish, waiters));
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }
@@ -211,6 +216,9 @@ impl Client {
 
     /// The socket has written something: who waits for room may go on.
     pub fn written(&self) {
+        if self.waiters.load(Ordering::Acquire) == 0 {
+            return;
+        }
         let waiting: Vec<_> = {
             let subscriptions = self.subscriptions.lock();
             subscriptions.by_id.values().filter(|one| one.is_waiting()).cloned().collect()

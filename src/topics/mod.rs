@@ -17,4 +17,6 @@ pub mod hub;
 pub mod record;
 pub mod saving;
 pub mod subscription;
+#[cfg(test)]
+mod tests;
 pub mod trie;

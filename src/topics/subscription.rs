@@ -1,13 +1,16 @@
 //! One subscription of one socket, and how far it is with what was published before.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
 
 use parking_lot::Mutex;
 
 use super::{record::Reading, trie::Place};
 use crate::model::{
     ids::SocketId,
-    topic::{Message, TopicFilter},
+    topic::{Message, SubscribeWish, TopicFilter},
 };
 
 /// Not live yet: what is kept is read page by page, and what is published meanwhile is read there too.
@@ -29,28 +32,25 @@ pub struct Subscription {
     /// Kept messages up to this offset do not come live.
     live_after: AtomicU64,
     waiting: Mutex<Option<Reading>>,
+    /// How many of the socket's subscriptions wait.
+    waiters: Arc<AtomicUsize>,
     ended: AtomicBool,
     place: Mutex<Option<Place>>,
 }
 
 impl Subscription {
-    /// One that is not in force yet.
+    /// One that is not in force yet. `waiters` counts those of the socket that wait for room.
     #[must_use]
-    pub fn new(
-        id: u32,
-        socket: SocketId,
-        filter: TopicFilter,
-        no_local: bool,
-        latest: bool,
-    ) -> Self {
+    pub fn new(id: u32, socket: SocketId, wish: &SubscribeWish, waiters: Arc<AtomicUsize>) -> Self {
         Self {
             id,
             socket,
-            filter,
-            no_local,
-            latest,
+            filter: wish.filter.clone(),
+            no_local: wish.no_local,
+            latest: wish.latest,
             live_after: AtomicU64::new(CATCHING_UP),
             waiting: Mutex::new(None),
+            waiters,
             ended: AtomicBool::new(false),
             place: Mutex::new(None),
         }
@@ -73,12 +73,18 @@ impl Subscription {
 
     /// A part is read; the next waits until the socket has room.
     pub(super) fn wait(&self, reading: Reading) {
-        *self.waiting.lock() = Some(reading);
+        if self.waiting.lock().replace(reading).is_none() {
+            self.waiters.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Where to read on, if that waits. Whoever takes it reads.
     pub(super) fn take_waiting(&self) -> Option<Reading> {
-        self.waiting.lock().take()
+        let taken = self.waiting.lock().take();
+        if taken.is_some() {
+            self.waiters.fetch_sub(1, Ordering::Release);
+        }
+        taken
     }
 
     /// Whether it waits for room.
@@ -105,6 +111,7 @@ impl Subscription {
     pub(super) fn end(&self) -> Option<Place> {
         let mut place = self.place.lock();
         self.ended.store(true, Ordering::Release);
+        self.take_waiting();
         place.take()
     }
 }

@@ -162,7 +162,7 @@ fn no_products_name_outside_facades() {
         for (number, line) in text.lines().enumerate() {
             let allowed = line.to_lowercase().replace("glance.", "").replace(r"glance\.", "");
             let switches = if own == "settings" {
-                &["glance", "oracle", "upscope", "channelme", "channel.me"][..]
+                &["glance", "genesys", "oracle", "upscope", "channelme", "channel.me"][..]
             } else {
                 &[]
             };

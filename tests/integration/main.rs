@@ -7,6 +7,7 @@ mod support;
 
 mod agents;
 mod architecture;
+mod bayeux;
 mod channelme;
 mod chat;
 mod cobrowse;

@@ -21,12 +21,20 @@ async fn an_api_key_buys_a_token_that_works() {
     assert_eq!((&agent.welcome["subject"], &agent.welcome["name"]), (&json!("ann"), &json!("Ann")));
     let list = server.rest_as(token, "GET", "/v1/groups/12345/visitors", None, &[]).await;
     assert_eq!(list, (200, json!({"visitors": [], "count": 0, "total": 0, "next": null})));
+    // Topics are what was asked for.
+    let topics = json!({"publish": ["a/#"], "subscribe": []});
+    let wish = Some(json!({"group": GROUP, "subject": "bea", "topics": topics}));
+    let (_, bea) = server.rest_as(API_KEY, "POST", "/v1/tokens", wish, &[]).await;
+    let mut bea = server.agent_with(bea["token"].as_str().unwrap()).await;
+    bea.ok(json!({"type": "publish", "topic": "a/b", "data": 1})).await;
+    bea.refused(json!({"type": "publish", "topic": "b", "data": 1}), "scope").await;
+    bea.refused(json!({"type": "subscribe", "filter": "a/b"}), "scope").await;
     // Without a wish, everything but `operate`, for an hour.
     let wish = Some(json!({"group": GROUP, "subject": "ann"}));
     let (_, token) = server.rest_as(API_KEY, "POST", "/v1/tokens", wish, &[]).await;
     assert_eq!(token["scope"], "read signal invoke session control topics");
     assert_eq!(token["expires_in"], 3_600);
-    assert_eq!(server.figure("tokens_issued_total"), 2.0);
+    assert_eq!(server.figure("tokens_issued_total"), 3.0);
 }
 
 #[tokio::test]
@@ -49,6 +57,13 @@ async fn everything_else_buys_nothing() {
         (API_KEY, with("scope", json!("read everything")), 400, "badrequest", Some("scope")),
         (API_KEY, with("subject", json!("")), 400, "badrequest", Some("subject")),
         (API_KEY, with("more", json!(1)), 400, "badrequest", Some("more")),
+        (
+            API_KEY,
+            with("topics", json!({"publish": ["a", "b+"]})),
+            400,
+            "badrequest",
+            Some("topics.publish[1]"),
+        ),
     ] {
         let (found, problem) = server.rest_as(key, "POST", "/v1/tokens", Some(wish), &[]).await;
         assert_eq!((found, &problem["code"]), (status, &json!(code)), "{problem}");

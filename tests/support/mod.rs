@@ -1,5 +1,6 @@
 //! What the tests speak with: the real server as a child process, well-behaved clients, and hostile ones.
 
+pub mod bayeux;
 pub mod client;
 pub mod cobrowse;
 pub mod issuer;

@@ -322,29 +322,38 @@ impl Visitor {
     }
 
     /// Sends what waits, in order, as far as there is a page for it. One that waits for its tab holds back those
-    /// behind it, so that order is kept.
+    /// behind it, so that order is kept. What is for all tabs also goes to those that come while it is on its way: a page
+    /// that got it only when the others were gone would get it behind later ones.
     pub(super) fn flush(&mut self, step: &mut Step<'_>) {
         if !self.is_listening() {
             return;
         }
         let listening = || self.sockets.iter().filter(|socket| socket.listening);
         for held in &mut self.signals.held {
-            let State::Waiting { pin, .. } = &held.state else { continue };
-            let of_tab = pin.as_ref().and_then(|pin| {
+            let is_for_all = held.submission.target == Target::All;
+            let (pin, has_it) = match &held.state {
+                State::Waiting { pin, .. } => (pin.as_ref(), &[][..]),
+                State::Sent { sockets } if is_for_all => (None, &sockets[..]),
+                State::Sent { .. } => continue,
+            };
+            let of_tab = pin.and_then(|pin| {
                 let of_tab = listening().filter(|socket| socket.tab == pin.tab);
                 of_tab.max_by_key(|socket| socket.activity)
             });
-            if of_tab.is_none() && pin.as_ref().is_some_and(|pin| step.now < pin.until) {
+            if of_tab.is_none() && pin.is_some_and(|pin| step.now < pin.until) {
                 return;
             }
-            let sockets: Vec<_> = match held.submission.target {
-                Target::All => listening().map(|socket| socket.address).collect(),
-                Target::Focus => {
-                    of_tab.map(|socket| socket.address).or(self.focus).into_iter().collect()
-                }
+            let to: Vec<_> = if is_for_all {
+                let all = listening().map(|socket| socket.address);
+                all.filter(|address| !has_it.contains(address)).collect()
+            } else {
+                of_tab.map(|socket| socket.address).or(self.focus).into_iter().collect()
             };
+            if to.is_empty() {
+                continue;
+            }
             held.deadline = step.now + step.rules.ack_ms;
-            for to in &sockets {
+            for to in &to {
                 let message = ToPage::Signal {
                     id: held.submission.id,
                     // A little earlier than ours, so that the acknowledgement of a page that took it arrives in time.
@@ -354,6 +363,7 @@ impl Visitor {
                 step.effects.push(Effect::Page { to: *to, message });
                 step.note(Note::SignalSent { signal: held.submission.id, socket: *to });
             }
+            let sockets = [has_it, &to].concat();
             held.state = State::Sent { sockets };
         }
     }

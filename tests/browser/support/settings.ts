@@ -12,6 +12,9 @@ export interface SettingsParts {
   readonly limits?: Table;
   readonly presence?: Table;
   readonly facades?: Table;
+  /** What the group says of other interfaces: `[groups.facades]`. */
+  readonly groupFacades?: Table;
+  readonly bayeux?: Table;
   /** Added to the one group that tests use. */
   readonly group?: Table;
   /** What the group says of its co-browse sessions. */
@@ -43,12 +46,14 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
     section("[auth]", { signing_key: SIGNING_KEY, ...parts.auth }),
     section("[[groups]]", group),
     ...(parts.cobrowse ? [section("[groups.cobrowse]", parts.cobrowse)] : []),
+    ...(parts.groupFacades ? [section("[groups.facades]", parts.groupFacades)] : []),
     ...(parts.topics ? [section("[groups.topics]", parts.topics)] : []),
     ...(parts.otherGroups ?? []).map((table) => section("[[groups]]", table)),
     section("[limits]", parts.limits ?? {}),
     section("[presence]", parts.presence ?? {}),
     section("[cobrowse]", parts.sessions ?? {}),
     section("[facades]", parts.facades ?? {}),
+    section("[bayeux]", parts.bayeux ?? {}),
     section("[storage]", { url: "sqlite:vestibule.db" }),
   ].join("\n");
 }

@@ -143,6 +143,10 @@ impl Harness {
         if model.listens() {
             let waits = model.open.iter().find(|open| open.at.is_empty());
             assert!(waits.is_none() || model.excuse().is_some(), "{waits:?} waits for nothing");
+            let before = model.open.iter().take_while(|open| !open.at.is_empty());
+            for open in before.filter(|open| open.all) {
+                assert_eq!(model.lacking(open).next(), None, "{open:?} is not everywhere");
+            }
         }
         let deadline = record.deadline(&model.rules).map(|at| at.0);
         if let Some(next) = model.next() {

@@ -41,6 +41,8 @@ pub(super) struct Open {
     pub due: u64,
     /// The pages that have it; none while it waits.
     pub at: Vec<SocketAddress>,
+    /// Whether a page ever had it.
+    pub was_sent: bool,
     /// The tabs of a page change that interrupted it, and when.
     pub interrupted: Option<(BTreeSet<u8>, u64)>,
 }

@@ -33,8 +33,8 @@ impl Model {
             _ if self.listens() => self.now + window.max(self.rules.ack_ms),
             _ => self.now + window,
         };
-        let at = Vec::new();
-        self.open.push(Open { id, sender, all, bytes, due, at, interrupted: None });
+        let (at, was_sent) = (Vec::new(), false);
+        self.open.push(Open { id, sender, all, bytes, due, at, was_sent, interrupted: None });
     }
 
     /// The service sends a signal to these pages.
@@ -42,14 +42,14 @@ impl Model {
         let index = self.open.iter().position(|open| open.id == id);
         let index = index.unwrap_or_else(|| panic!("{id:?} is sent after its end"));
         let open = &self.open[index];
-        assert!(open.at.is_empty(), "{id:?} is sent again while a page has it");
+        assert!(open.all || open.at.is_empty(), "{id:?} is sent again while a page has it");
         let tab = open.interrupted.as_ref().map(|(tabs, _)| tabs);
         let same = self
             .pages
             .iter()
             .find(|page| page.listening && tab.is_some_and(|tabs| tabs.contains(&page.tab)));
         let mut expected: Vec<_> = if open.all {
-            self.pages.iter().filter(|page| page.listening).map(|page| page.address).collect()
+            self.lacking(open).collect()
         } else {
             same.or(self.focus()).map(|page| page.address).into_iter().collect()
         };
@@ -57,11 +57,23 @@ impl Model {
         expected.sort();
         to.sort();
         assert_eq!(to, expected, "{id:?} goes to the wrong pages");
+        // Given to another tab, since its own did not come back, it may come late.
+        let is_in_order = open.all || !open.was_sent || same.is_some();
         for page in self.pages.iter_mut().filter(|page| to.contains(&page.address)) {
+            let behind = page.got.last().filter(|last| is_in_order && **last > id);
+            assert!(behind.is_none(), "{:?} gets {id:?} behind {behind:?}", page.address);
             assert!(page.got.insert(id), "{:?} gets {id:?} twice", page.address);
         }
-        self.open[index].due = self.now + self.rules.ack_ms;
-        self.open[index].at = to;
+        let open = &mut self.open[index];
+        open.due = self.now + self.rules.ack_ms;
+        open.at.extend(to);
+        open.was_sent = true;
+    }
+
+    /// The pages that have yet to get what is for all.
+    pub fn lacking<'a>(&'a self, open: &'a Open) -> impl Iterator<Item = SocketAddress> {
+        let listening = self.pages.iter().filter(|page| page.listening).map(|page| page.address);
+        listening.filter(|address| !open.at.contains(address))
     }
 
     /// Until when the first signal that waits may wait although a page listens; `None` when there is no reason.

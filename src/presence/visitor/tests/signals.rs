@@ -262,12 +262,31 @@ fn rule_3_4_a_signal_to_all_waits_again_only_when_all_who_had_it_are_gone() {
     let mut scene = Scene::with_pages(&["a1", "b1"]);
     scene.send(|signal| signal.target = Target::All).unwrap();
     scene.page("a1").closes();
+    scene.page("b1").closes();
+    scene.told();
+    // It waits for the tab that had it last.
     scene.page("a2").connects();
     assert!(!scene.told().contains(&"a2: signal 1".to_owned()));
-    scene.page("b1").closes();
     scene.page("b2").connects();
     let told = scene.told();
     assert_eq!(told[told.len() - 2..], ["a2: signal 1", "b2: signal 1"]);
+}
+
+#[test]
+fn rule_3_4_a_signal_to_all_also_goes_to_pages_that_come_while_it_is_on_its_way() {
+    let mut scene = Scene::with_pages(&["a1", "b1"]);
+    scene.send(|signal| signal.target = Target::All).unwrap();
+    scene.page("a1").closes();
+    scene.told();
+    scene.page("a2").connects();
+    assert_eq!(scene.told().last().unwrap(), "a2: signal 1");
+    // So that it does not come there behind a later one, once the other page is gone.
+    scene.signal().unwrap();
+    scene.page("b1").closes();
+    scene.page("b2").connects();
+    let told = scene.told();
+    let signals: Vec<_> = told.iter().filter(|told| told.contains("signal")).collect();
+    assert_eq!(signals, ["a2: signal 2", "b2: signal 1"]);
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! What stands behind the service channels: a facade, or nothing.
+
+use std::net::IpAddr;
+
+use super::{
+    channel::Channel,
+    client::{ClientId, command::Member},
+    fault::Fault,
+    server::Bayeux,
+};
+use crate::{
+    model::json::Json,
+    sockets::service::{PageOrigin, SocketService},
+};
+
+/// Who sends a message to a service channel.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The client.
+    pub client: ClientId,
+    /// Whose it is.
+    pub member: Member,
+    /// What was remembered of it.
+    pub memory: Option<Json>,
+    /// Where its request came from.
+    pub address: IpAddr,
+    /// The page that it came from.
+    pub origin: PageOrigin,
+}
+
+/// Takes the outcome of a message to a service channel; called once.
+pub type Outcome = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
+/// What stands behind the service channels.
+pub trait Application: Send + Sync {
+    /// Carries out a message. What is to be told to clients meanwhile comes before the message's own answer.
+    fn call(
+        &self,
+        bayeux: &Bayeux,
+        service: &SocketService,
+        caller: Caller,
+        channel: &Channel,
+        data: &Json,
+        outcome: Outcome,
+    );
+
+    /// A client is gone.
+    fn ended(&self, client: ClientId, member: &Member, memory: Option<Json>);
+}
+
+/// Nothing: all service channels are closed.
+pub struct Nothing;
+
+impl Application for Nothing {
+    fn call(
+        &self,
+        _: &Bayeux,
+        _: &SocketService,
+        _: Caller,
+        _: &Channel,
+        _: &Json,
+        outcome: Outcome,
+    ) {
+        outcome(Err(Fault::PublishDenied));
+    }
+
+    fn ended(&self, _: ClientId, _: &Member, _: Option<Json>) {}
+}

@@ -1,0 +1,359 @@
+use serde_json::{Value, json};
+
+use super::{command::*, *};
+use crate::{
+    model::ids::{NodeId, SocketId},
+    settings::Errors,
+};
+
+pub(super) const RULES: Rules = Rules {
+    timeout_ms: 30_000,
+    max_interval_ms: 10_000,
+    queue: 8,
+    queue_bytes: 4_096,
+    subscriptions: 3,
+    errors: Errors::Modern,
+};
+
+pub(super) fn at(socket: u64) -> SocketAddress {
+    SocketAddress { node: NodeId { node: 0, incarnation: 1 }, socket: SocketId(socket) }
+}
+
+pub(super) fn member() -> Member {
+    Member { group: "12345".parse().unwrap(), agent: None }
+}
+
+pub(super) fn connect(socket: u64) -> Connect {
+    let from = From { at: at(socket), is_socket: false, browser: None };
+    Connect { from, id: None, timeout: None, ack: None, time: None, alone: true, pause: None }
+}
+
+/// One client, and what it led to.
+pub(super) struct Bench {
+    pub(super) client: Client,
+    pub(super) now: Timestamp,
+    rules: Rules,
+}
+
+impl Bench {
+    pub(super) fn open(acks: bool) -> Self {
+        let rules = RULES;
+        let mut bench = Self { client: Client::default(), now: Timestamp(1_000), rules };
+        let member = Box::new(member());
+        let open = Command::Open { member, browser: None, socket: None, acks };
+        assert_eq!(bench.apply(open).0, Reply::Done);
+        bench
+    }
+
+    /// One that has connected once already, so that its next connect is held.
+    fn connected(acks: bool) -> Self {
+        let mut bench = Self::open(acks);
+        let (_, written) = bench.write(Command::Connect(Box::new(connect(1))));
+        assert_eq!(written.len(), 1, "{written:?}");
+        bench
+    }
+
+    pub(super) fn apply(&mut self, command: Command) -> (Reply, Vec<Effect>) {
+        let mut effects = Vec::new();
+        let key = ClientId::from_u128(1);
+        let reply = self.client.apply(&key, command, self.now, &self.rules, &mut effects);
+        (reply, effects)
+    }
+
+    /// Where messages went, and which.
+    pub(super) fn write(&mut self, command: Command) -> (Option<u64>, Vec<Value>) {
+        let (mut to, mut messages) = (None, Vec::new());
+        for effect in self.apply(command).1 {
+            if let Effect::Write { to: address, messages: texts } = effect {
+                to = Some(address.socket.0);
+                messages
+                    .extend(texts.iter().map(|text| serde_json::from_str::<Value>(text).unwrap()));
+            }
+        }
+        (to, messages)
+    }
+
+    fn deliver(&mut self, number: u64) -> (Option<u64>, Vec<Value>) {
+        self.write(Command::Deliver(message(number)))
+    }
+
+    fn pass(&mut self, milliseconds: u64) -> (Option<u64>, Vec<Value>) {
+        self.now = self.now + milliseconds;
+        self.write(Command::Tick)
+    }
+}
+
+pub(super) fn message(number: u64) -> Text {
+    format!(r#"{{"channel":"/a","data":{number}}}"#).into()
+}
+
+fn data(messages: &[Value]) -> Vec<u64> {
+    messages.iter().filter_map(|message| message["data"].as_u64()).collect()
+}
+
+fn hold(bench: &mut Bench, socket: u64) {
+    assert_eq!(bench.apply(Command::Connect(Box::new(connect(socket)))).0, Reply::Held);
+}
+
+#[test]
+fn the_first_connect_is_answered_at_once_and_the_next_is_held() {
+    let mut bench = Bench::open(false);
+    let (to, answer) = bench.write(Command::Connect(Box::new(connect(1))));
+    assert_eq!(to, Some(1));
+    let advice = json!({"reconnect": "retry", "interval": 0, "timeout": 30_000});
+    assert_eq!(answer, [json!({"channel": "/meta/connect", "successful": true, "advice": advice})]);
+    hold(&mut bench, 2);
+    assert_eq!(bench.pass(29_999), (None, vec![]));
+    let (to, answer) = bench.pass(1);
+    assert_eq!(to, Some(2));
+    assert_eq!(answer, [json!({"channel": "/meta/connect", "successful": true})], "no advice");
+}
+
+#[test]
+fn a_message_answers_the_held_connect_and_comes_before_the_answer() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    let (to, answer) = bench.deliver(7);
+    assert_eq!(to, Some(2));
+    assert_eq!(answer[0], json!({"channel": "/a", "data": 7}));
+    assert_eq!(answer[1]["channel"], "/meta/connect");
+    assert_eq!(bench.deliver(8), (None, vec![]), "waits");
+    let (_, answer) = bench.write(Command::Connect(Box::new(connect(3))));
+    assert_eq!(data(&answer), [8]);
+}
+
+#[test]
+fn a_connect_in_company_or_without_time_is_not_held() {
+    let mut bench = Bench::connected(false);
+    let company = Connect { alone: false, ..connect(2) };
+    let (reply, effects) = bench.apply(Command::Connect(Box::new(company)));
+    assert!(matches!(reply, Reply::Now(messages) if messages.len() == 1));
+    assert_eq!(effects, []);
+    let hasty = Connect { timeout: Some(0), ..connect(2) };
+    let (_, answer) = bench.write(Command::Connect(Box::new(hasty)));
+    assert!(answer[0]["advice"].is_object(), "who asks is told");
+    let short = Connect { timeout: Some(200), ..connect(2) };
+    assert_eq!(bench.apply(Command::Connect(Box::new(short))).0, Reply::Held);
+    assert_eq!(bench.pass(200).1.len(), 1);
+    let long = Connect { timeout: Some(u64::MAX), ..connect(2) };
+    assert_eq!(bench.apply(Command::Connect(Box::new(long))).0, Reply::Held);
+    assert_eq!(bench.pass(30_000).1.len(), 1, "not longer than the rules say");
+}
+
+#[test]
+fn a_newer_connect_overtakes_the_held_one() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    let (reply, effects) = bench.apply(Command::Connect(Box::new(connect(3))));
+    assert_eq!(reply, Reply::Held);
+    assert_eq!(effects, [Effect::Overtaken { at: at(2) }]);
+    bench.apply(Command::Lost(at(2)));
+    assert!(bench.client.is_held(), "the older request's end does not concern the newer");
+}
+
+#[test]
+fn a_crowded_browser_is_told_so() {
+    let mut bench = Bench::connected(false);
+    let pause = Some(Pause { interval_ms: 2_000, many_tabs: true });
+    let crowded = Connect { pause, ..connect(2) };
+    let (_, answer) = bench.write(Command::Connect(Box::new(crowded)));
+    let advice = json!({"reconnect": "retry", "interval": 2_000, "timeout": 30_000, "multiple-clients": true});
+    assert_eq!(answer[0]["advice"], advice);
+    assert_eq!(bench.pass(11_999).1, Vec::<Value>::new());
+    assert!(bench.client.member().is_some(), "the pause is not counted");
+}
+
+#[test]
+fn who_does_not_connect_again_is_forgotten() {
+    let mut bench = Bench::connected(false);
+    bench.apply(Command::Subscribe(vec!["/a".parse().unwrap()]));
+    bench.now = bench.now + 10_000;
+    let (_, effects) = bench.apply(Command::Tick);
+    let channels = vec!["/a".parse().unwrap()];
+    let member = Box::new(member());
+    assert_eq!(effects, [Effect::Ended { why: Ended::Expired, member, channels, memory: None }]);
+    let (reply, _) = bench.apply(Command::Connect(Box::new(connect(3))));
+    assert_eq!(reply, Reply::Refused(Fault::Unknown));
+}
+
+#[test]
+fn any_message_puts_the_end_off_and_a_held_connect_stops_the_clock() {
+    let mut bench = Bench::connected(false);
+    for _ in 0..5 {
+        bench.pass(9_000);
+        let from = connect(9).from;
+        assert!(matches!(bench.apply(Command::Begin(from)).0, Reply::Known(..)));
+        bench.apply(Command::Finish { to: at(9), answers: vec![] });
+    }
+    hold(&mut bench, 2);
+    bench.pass(29_000);
+    bench.apply(Command::Lost(at(2)));
+    bench.pass(9_999);
+    assert!(bench.client.member().is_some());
+    bench.pass(1);
+    assert!(bench.client.member().is_none(), "the lost connection started it");
+}
+
+#[test]
+fn what_its_own_messages_lead_to_comes_before_their_answers() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    bench.apply(Command::Begin(connect(3).from));
+    assert_eq!(bench.deliver(1), (None, vec![]), "nothing is sent meanwhile");
+    let answers = vec![Answer::done("/a", None).text()];
+    let (to, written) = bench.write(Command::Finish { to: at(3), answers });
+    assert_eq!(to, Some(3));
+    assert_eq!(data(&written), [1]);
+    assert_eq!(written[1], json!({"channel": "/a", "successful": true}));
+    assert!(bench.client.is_held());
+}
+
+#[test]
+fn a_socket_gets_messages_at_any_time() {
+    let mut bench = Bench::open(false);
+    let from = From { at: at(5), is_socket: true, browser: None };
+    let by_socket = || Connect { from: from.clone(), ..connect(5) };
+    bench.apply(Command::Connect(Box::new(by_socket())));
+    assert_eq!(bench.deliver(1).0, Some(5), "between two connects");
+    assert_eq!(bench.apply(Command::Connect(Box::new(by_socket()))).0, Reply::Held);
+    let (to, written) = bench.deliver(2);
+    assert_eq!((to, written.len()), (Some(5), 1));
+    assert!(bench.client.is_held(), "and the connect stays");
+    bench.apply(Command::Lost(at(5)));
+    assert_eq!(bench.deliver(3), (None, vec![]), "waits for the next socket");
+    let from = From { at: at(6), is_socket: true, browser: None };
+    let (_, written) = bench.write(Command::Connect(Box::new(Connect { from, ..connect(6) })));
+    assert_eq!(data(&written), [3]);
+}
+
+#[test]
+fn what_was_not_acknowledged_comes_again() {
+    let mut bench = Bench::connected(true);
+    let with = |batch| Connect { ack: Some(batch), ..connect(2) };
+    assert_eq!(bench.apply(Command::Connect(Box::new(with(1)))).0, Reply::Held);
+    let (_, lost) = bench.deliver(1);
+    assert_eq!((data(&lost), &lost[1]["ext"]), (vec![1], &json!({"ack": 2})));
+    bench.deliver(2);
+    let (_, again) = bench.write(Command::Connect(Box::new(with(1))));
+    assert_eq!((data(&again), &again[2]["ext"]), (vec![1, 2], &json!({"ack": 3})));
+    assert_eq!(bench.apply(Command::Connect(Box::new(with(3)))).0, Reply::Held);
+    assert_eq!(bench.client.waiting(), (0, 0));
+}
+
+#[test]
+fn who_acknowledges_gets_messages_with_connects_only() {
+    let mut bench = Bench::connected(true);
+    let from = From { at: at(5), is_socket: true, browser: None };
+    bench.apply(Command::Begin(from.clone()));
+    bench.deliver(1);
+    let (_, written) = bench.write(Command::Finish { to: at(5), answers: vec![] });
+    assert_eq!(data(&written), Vec::<u64>::new());
+    let connect = Connect { from, ack: Some(1), ..connect(5) };
+    let (_, written) = bench.write(Command::Connect(Box::new(connect)));
+    assert_eq!(data(&written), [1]);
+}
+
+#[test]
+fn disconnect_is_answered_and_releases_the_connect() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    bench.apply(Command::Begin(connect(3).from));
+    bench.apply(Command::Disconnect);
+    let answers = vec![Answer::done("/meta/disconnect", None).text()];
+    let (_, effects) = bench.apply(Command::Finish { to: at(3), answers });
+    let [Effect::Write { to, .. }, Effect::Write { to: held, messages }, Effect::Ended { why, .. }] =
+        &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((*to, *held, *why), (at(3), at(2), Ended::Left));
+    let released: Value = serde_json::from_str(&messages[0]).unwrap();
+    assert_eq!(released["advice"]["reconnect"], "none");
+    assert_eq!(released["successful"], true);
+}
+
+#[test]
+fn the_server_may_let_a_client_go() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    let (to, written) = bench.write(Command::Dismiss);
+    assert_eq!(to, Some(2));
+    assert_eq!(written[0], json!({"channel": "/meta/disconnect", "successful": true}), "no id");
+    assert_eq!(written[1]["advice"]["reconnect"], "none");
+    assert!(bench.client.member().is_none());
+}
+
+#[test]
+fn who_is_sent_away_may_come_back() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    let (_, written) = bench.write(Command::SendAway(1_500));
+    assert_eq!(written[0]["advice"]["interval"], 1_500);
+    assert_eq!(written[0]["advice"]["reconnect"], "retry");
+    bench.pass(11_499);
+    assert!(bench.client.member().is_some());
+}
+
+#[test]
+fn too_many_messages_end_the_session() {
+    let mut bench = Bench::connected(false);
+    for number in 0..8 {
+        bench.deliver(number);
+    }
+    assert_eq!(bench.client.waiting().0, 8);
+    let (_, effects) = bench.apply(Command::Deliver(message(8)));
+    assert!(matches!(effects[..], [Effect::Ended { why: Ended::Overflowed, .. }]));
+    let mut bench = Bench::connected(false);
+    let long: Text = "x".repeat(5_000).into();
+    hold(&mut bench, 2);
+    let (_, written) = bench.write(Command::Deliver(long));
+    assert_eq!(written[0]["error"], "402::session_unknown");
+    assert_eq!(written[0]["advice"]["reconnect"], "handshake");
+}
+
+#[test]
+fn another_browser_is_a_stranger() {
+    let mut bench = Bench { client: Client::default(), now: Timestamp(0), rules: RULES };
+    let member = Box::new(member());
+    bench.apply(Command::Open { member, browser: Some("b1".into()), socket: None, acks: false });
+    let from = |browser: Option<&str>| From { browser: browser.map(Into::into), ..connect(1).from };
+    let unknown = Reply::Refused(Fault::Unknown);
+    assert_eq!(bench.apply(Command::Begin(from(Some("b2")))).0, unknown);
+    let stolen = Connect { from: from(Some("b2")), ..connect(1) };
+    assert_eq!(bench.apply(Command::Connect(Box::new(stolen))).0, unknown);
+    for own in [None, Some("b1")] {
+        assert!(matches!(bench.apply(Command::Begin(from(own))).0, Reply::Known(..)));
+    }
+}
+
+#[test]
+fn subscriptions_are_bounded_and_told_once() {
+    let mut bench = Bench::connected(false);
+    let channel = |name: &str| name.parse::<Channel>().unwrap();
+    let (reply, effects) = bench.apply(Command::Subscribe(vec![channel("/a"), channel("/a")]));
+    assert_eq!((reply, effects), (Reply::Done, vec![Effect::Heard(channel("/a"))]));
+    let more = vec![channel("/b"), channel("/c"), channel("/d")];
+    assert_eq!(bench.apply(Command::Subscribe(more)).0, Reply::Refused(Fault::SubscribeFailed));
+    assert_eq!(bench.client.channels().count(), 3, "those before the refusal remain");
+    let (_, effects) = bench.apply(Command::Unsubscribe(vec![channel("/a"), channel("/a")]));
+    assert_eq!(effects, [Effect::Unheard(channel("/a"))]);
+}
+
+#[test]
+fn the_time_extension_tells_how_long_a_connect_was_held() {
+    let mut bench = Bench::connected(false);
+    let time = Some(Time { tc: 1, ts: 2, p: 0, a: Some(3) });
+    bench.apply(Command::Connect(Box::new(Connect { time, ..connect(2) })));
+    bench.now = bench.now + 40;
+    let (_, written) = bench.deliver(1);
+    assert_eq!(written[1]["ext"]["timesync"], json!({"tc": 1, "ts": 2, "p": 40, "a": 3}));
+}
+
+#[test]
+fn a_client_that_is_gone_still_lets_its_request_be_answered() {
+    let mut bench = Bench::connected(false);
+    bench.apply(Command::Begin(connect(3).from));
+    bench.apply(Command::Dismiss);
+    let answers = vec![Answer::done("/a", None).text()];
+    assert_eq!(bench.write(Command::Finish { to: at(3), answers }).1.len(), 1);
+}

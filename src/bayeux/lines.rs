@@ -1,0 +1,104 @@
+//! Where messages leave this node: sockets, and HTTP requests that wait.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use dashmap::DashMap;
+use tokio::sync::oneshot;
+
+use super::answer::{Text, array};
+use crate::{
+    model::ids::SocketId,
+    sockets::{
+        framing::Frame,
+        outbox::{Class, Outbox},
+    },
+};
+
+/// Requests are told from sockets, whose numbers are another table's, by this bit.
+const REQUEST: u64 = 1 << 63;
+
+/// How an HTTP request that waits is answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    /// With these messages.
+    With(Vec<Text>),
+    /// It was overtaken by a newer connect of the same client.
+    Overtaken,
+}
+
+enum Line {
+    Socket(Arc<Outbox>),
+    Request(oneshot::Sender<Answered>),
+}
+
+/// The lines of this node. Bounded by the limits on sockets and on requests that wait.
+#[derive(Default)]
+pub(super) struct Lines {
+    lines: DashMap<SocketId, Line>,
+    next: AtomicU64,
+    waiting: AtomicUsize,
+}
+
+/// A line's place in the table, which ends when it is dropped.
+pub(super) struct Entry {
+    lines: Arc<Lines>,
+    pub(super) id: SocketId,
+}
+
+impl Lines {
+    /// An HTTP request that waits; `None` where `most` do so already.
+    pub(super) fn request(
+        self: &Arc<Self>,
+        most: usize,
+    ) -> Option<(Entry, oneshot::Receiver<Answered>)> {
+        let room = |waiting: usize| (waiting < most).then_some(waiting + 1);
+        self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        let (sender, receiver) = oneshot::channel();
+        let id = SocketId(REQUEST | self.next.fetch_add(1, Ordering::Relaxed));
+        self.lines.insert(id, Line::Request(sender));
+        Some((Entry { lines: Arc::clone(self), id }, receiver))
+    }
+
+    /// A socket with the number that the table of sockets gave it.
+    pub(super) fn socket(self: &Arc<Self>, id: SocketId, outbox: Arc<Outbox>) -> Entry {
+        self.lines.insert(id, Line::Socket(outbox));
+        Entry { lines: Arc::clone(self), id }
+    }
+
+    /// Requests that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Writes to a socket, or answers a request. What is gone gets nothing.
+    pub(super) fn write(&self, to: SocketId, messages: Vec<Text>) {
+        if to.0 & REQUEST != 0 {
+            self.answer(to, Answered::With(messages));
+        } else if !messages.is_empty()
+            && let Some(line) = self.lines.get(&to)
+            && let Line::Socket(outbox) = line.value()
+        {
+            let _ = outbox.push(Class::Reliable, Frame::text(array(&messages).as_bytes()));
+        }
+    }
+
+    /// Answers a request.
+    pub(super) fn answer(&self, to: SocketId, answered: Answered) {
+        // Taken out first: its entry, which the answer ends, takes it out too.
+        if let Some((_, Line::Request(sender))) = self.lines.remove(&to) {
+            let _ = sender.send(answered);
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.lines.lines.remove(&self.id);
+        if self.id.0 & REQUEST != 0 {
+            self.lines.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

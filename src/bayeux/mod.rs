@@ -1,0 +1,21 @@
+//! Bayeux, the protocol of `CometD`'s clients, version 1.0, over WebSocket and long-polling.
+//!
+//! * [`channel`], [`message`], [`answer`] and [`fault`] are its nouns,
+//! * [`client`] decides: one client's session and all its rules, pure, kept by the store,
+//! * [`server`] is the handle: carries messages out, and reaches clients; [`application`] is what stands behind it,
+//! * [`polling`] and [`socket`] are the endpoints,
+//! * [`saving`] carries clients over a restart.
+
+pub mod answer;
+pub mod application;
+pub mod channel;
+pub mod client;
+mod delivery;
+pub mod fault;
+mod index;
+mod lines;
+pub mod message;
+pub mod polling;
+pub mod saving;
+pub mod server;
+pub mod socket;

@@ -1,0 +1,229 @@
+//! The long-polling transport: each request holds messages and is answered by messages. A connect that came alone waits for
+//! its answer, bounded in time by the rules and in number by the settings.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderMap, HeaderValue},
+    },
+    web::{self, ServiceConfig, resource},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    answer::array,
+    client::{
+        CONNECT, ClientId,
+        command::{From, Pause},
+    },
+    lines::{Answered, Entry},
+    message::{Broken, Message, Unreadable, read},
+    server::{Bayeux, Visit, group_of},
+};
+use crate::{
+    http::{
+        error::ApiError,
+        extract::{Body, client_address},
+        state::State,
+    },
+    model::ids::SocketAddress,
+    sockets::service::PageOrigin,
+    telemetry::labels::Limited,
+};
+
+/// The cookie by which servers of this protocol know a browser.
+const COOKIE: &str = "BAYEUX_BROWSER";
+
+/// Adds the endpoint at `base` and below: clients append words of their own.
+pub fn routes(service: &mut ServiceConfig, base: &str) {
+    for path in [base.to_owned(), format!("{base}/{{below:.*}}")] {
+        service.service(
+            resource(path)
+                .route(web::post().to(post))
+                .route(web::method(Method::OPTIONS).to(HttpResponse::Ok))
+                .default_service(web::to(HttpResponse::BadRequest)),
+        );
+    }
+}
+
+async fn post(
+    request: HttpRequest,
+    state: State,
+    bayeux: web::Data<Bayeux>,
+    body: Result<Body, ApiError>,
+) -> HttpResponse {
+    let origin = state.origin_of(request.headers());
+    if matches!(origin, PageOrigin::Other(_)) && group_of(&state, &origin).is_none() {
+        return HttpResponse::Forbidden().finish();
+    }
+    if !state.lifecycle.is_ready() {
+        return busy();
+    }
+    let body = match body {
+        Ok(Body(body)) => body,
+        Err(_) => return HttpResponse::PayloadTooLarge().finish(),
+    };
+    let Some(text) = messages_of(request.headers(), &body) else {
+        return HttpResponse::UnsupportedMediaType().finish();
+    };
+    let messages = match read(&text) {
+        Ok(messages) => messages,
+        Err(unreadable) => {
+            if unreadable == Unreadable::Deep {
+                state.metrics.limited.of(Limited::Depth).inc();
+            }
+            return HttpResponse::BadRequest().finish();
+        }
+    };
+    let Some((entry, answered)) = bayeux.lines().request(bayeux.settings().max_waiting) else {
+        state.metrics.limited.of(Limited::BayeuxWaiting).inc();
+        return busy();
+    };
+    let at = SocketAddress { node: bayeux.node(), socket: entry.id };
+    let known = browser(request.headers());
+    let new = (known.is_none() && any(&messages, "/meta/handshake"))
+        .then(|| format!("{:032x}", rand::random::<u128>()));
+    // In strict mode a client without its cookie is as good as one with another's.
+    let strict = || bayeux.settings().require_cookie.then(Box::default);
+    let browser = known.or_else(|| new.as_deref().map(Into::into)).or_else(strict);
+    let tab = browser.clone().filter(|_| messages.len() == 1 && any(&messages, CONNECT));
+    let place = bayeux.tabs().zip(tab).map(|(tabs, browser)| tabs.take(browser));
+    let interval_ms = bayeux.settings().tabs_pause_ms;
+    let pause = matches!(place, Some(None)).then_some(Pause { interval_ms, many_tabs: true });
+    let visit = Visit {
+        from: From { at, is_socket: false, browser },
+        address: client_address(&state, &request),
+        origin,
+        pause,
+    };
+    let mut waiting = Waiting { bayeux: Bayeux::clone(&bayeux), client: None, at, _entry: entry };
+    // A task of its own: what was begun is carried out, whether the client waits for it or not.
+    let carrying_out = {
+        let (bayeux, service) = (waiting.bayeux.clone(), state.get_ref().clone());
+        async move { bayeux.carry_out(&service, visit, messages).await }
+    };
+    let (sender, carried_out) = oneshot::channel();
+    let bayeux = waiting.bayeux.clone();
+    actix_rt::spawn(async move {
+        let client = carrying_out.await;
+        if let Err(Some(client)) = sender.send(client) {
+            bayeux.lost(client, at);
+        }
+    });
+    waiting.client = carried_out.await.ok().flatten();
+    let answered = answered.await;
+    waiting.client = None;
+    drop(place);
+    match answered {
+        Ok(Answered::With(messages)) => {
+            let mut response = HttpResponse::Ok();
+            if let Some(cookie) = new {
+                response.insert_header((header::SET_COOKIE, set_cookie(&state, &cookie)));
+            }
+            response.content_type("application/json;charset=UTF-8").body(array(&messages))
+        }
+        Ok(Answered::Overtaken) => HttpResponse::build(
+            StatusCode::from_u16(waiting.bayeux.settings().overtaken_status)
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        )
+        .finish(),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+/// A request that waits. When its connection breaks meanwhile, the client's clock starts.
+struct Waiting {
+    bayeux: Bayeux,
+    client: Option<ClientId>,
+    at: SocketAddress,
+    _entry: Entry,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(client) = self.client {
+            self.bayeux.lost(client, self.at);
+        }
+    }
+}
+
+fn any(messages: &[Result<Message, Broken>], channel: &str) -> bool {
+    messages.iter().flatten().any(|message| message.channel.as_str() == channel)
+}
+
+fn busy() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().insert_header((header::RETRY_AFTER, "1")).finish()
+}
+
+/// The messages of a body: JSON, also where the type is missing, or the field `message` of a form. `None` for what is
+/// neither.
+fn messages_of<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<std::borrow::Cow<'a, [u8]>> {
+    let kind = headers.get(header::CONTENT_TYPE).map_or(Ok(""), HeaderValue::to_str).ok()?;
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    match kind.to_ascii_lowercase().as_str() {
+        "" | "application/json" | "text/json" => Some(body.into()),
+        "application/x-www-form-urlencoded" => {
+            let mut fields = form_urlencoded::parse(body);
+            let message = fields.find(|(name, _)| name == "message");
+            Some(message.map_or_else(Vec::new, |(_, text)| text.into_owned().into_bytes()).into())
+        }
+        _ => None,
+    }
+}
+
+/// The browser that a request's cookie names.
+pub(super) fn browser(headers: &HeaderMap) -> Option<Box<str>> {
+    let lines = headers.get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim() == COOKIE)?;
+    let value = value.trim();
+    let good = value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+    good.then(|| value.into())
+}
+
+/// Pages of agents' desktops come from other sites, which is possible over TLS only.
+fn set_cookie(state: &State, value: &str) -> String {
+    let public = state.settings.server.public_url.as_deref();
+    let is_secure =
+        state.settings.server.tls.is_some() || public.is_some_and(|url| url.starts_with("https:"));
+    let across = if is_secure { "; Secure; SameSite=None" } else { "" };
+    format!("{COOKIE}={value}; Path=/; HttpOnly{across}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_str(value).unwrap());
+        headers
+    }
+
+    #[test]
+    fn bodies_are_json_or_a_form() {
+        let read = |kind: &str, body: &'static [u8]| {
+            messages_of(&headers(header::CONTENT_TYPE, kind), body).map(|text| text.into_owned())
+        };
+        assert_eq!(messages_of(&HeaderMap::new(), b"[]").as_deref(), Some(&b"[]"[..]));
+        assert_eq!(read("application/json", b"[]").unwrap(), b"[]");
+        assert_eq!(read("Application/JSON;charset=UTF-8", b"[]").unwrap(), b"[]");
+        assert_eq!(
+            read("application/x-www-form-urlencoded", b"a=1&message=%5B%5D").unwrap(),
+            b"[]"
+        );
+        assert_eq!(read("application/x-www-form-urlencoded", b"a=1").unwrap(), b"");
+        assert_eq!(read("text/plain", b"[]"), None);
+    }
+
+    #[test]
+    fn a_browser_is_named_by_its_cookie_and_by_nothing_like_it() {
+        let hex = "0123456789abcdef0123456789abcdef";
+        let of = |line: &str| browser(&headers(header::COOKIE, line));
+        assert_eq!(of(&format!("a=b; BAYEUX_BROWSER={hex}")).as_deref(), Some(hex));
+        assert_eq!(of(&format!("XBAYEUX_BROWSER={hex}")), None);
+        assert_eq!(of("BAYEUX_BROWSER=short"), None);
+        assert_eq!(browser(&HeaderMap::new()), None);
+    }
+}

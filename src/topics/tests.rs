@@ -1,0 +1,242 @@
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroU32,
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::{
+    client::{Client, Subscribed},
+    handle::{Options, Topics},
+    hub::{HubLimits, Post, Target},
+    record::{GroupRules, KeepLimits},
+};
+use crate::{
+    clock::{Clock, Timestamp},
+    limits::Rate,
+    model::{
+        close::CloseCode,
+        error::Problem,
+        ids::{GroupId, NodeId, SocketId},
+        json::Json,
+        topic::{Position, PublishWish, Rights, SubscribeWish},
+    },
+    telemetry::Metrics,
+};
+
+/// Sockets that take everything, and say of themselves whether they have room.
+#[derive(Default)]
+struct Sockets {
+    sent: Mutex<HashMap<SocketId, Vec<Value>>>,
+    full: Mutex<HashSet<SocketId>>,
+    /// Texts that were made, whoever they were for.
+    texts: Mutex<usize>,
+}
+
+impl Sockets {
+    fn take(&self, socket: SocketId) -> Vec<Value> {
+        self.sent.lock().remove(&socket).unwrap_or_default()
+    }
+}
+
+impl Post for Sockets {
+    fn message(&self, to: &[Target], text: &str) {
+        *self.texts.lock() += 1;
+        for target in to {
+            let message = serde_json::from_str(text).unwrap();
+            self.sent.lock().entry(target.socket).or_default().push(message);
+        }
+    }
+
+    fn missed(&self, to: SocketId, _: u32) {
+        self.sent.lock().entry(to).or_default().push("missed".into());
+    }
+
+    fn unsubscribed(&self, to: SocketId, _: u32) {
+        self.sent.lock().entry(to).or_default().push("unsubscribed".into());
+    }
+
+    fn has_room(&self, to: SocketId) -> bool {
+        !self.full.lock().contains(&to)
+    }
+
+    fn close(&self, to: SocketId, _: CloseCode) {
+        panic!("{to:?} is closed");
+    }
+}
+
+fn group() -> GroupId {
+    "12345".parse().unwrap()
+}
+
+fn bench(history: usize) -> (Topics, Arc<Sockets>) {
+    let latest = vec!["state/#".parse().unwrap()];
+    let rules = GroupRules { history, history_ms: 60_000, latest };
+    let second = |count| Rate::per_second(NonZeroU32::new(count).unwrap());
+    let options = Options {
+        node: NodeId { node: 0, incarnation: 1 },
+        shards: 2,
+        groups: [(group(), rules)].into(),
+        keep: KeepLimits {
+            topics: 100,
+            history_bytes: 1 << 20,
+            retained_bytes: 1 << 20,
+            retained_ms: 60_000,
+        },
+        limits: HubLimits {
+            per_socket: 10,
+            per_group: 100,
+            publishes: second(1_000_000),
+            payload_bytes: 1_000,
+            // Two messages or three: what waits comes in many parts.
+            page_bytes: 600,
+        },
+        clock: Clock::manual(Timestamp(1_000)),
+    };
+    let sockets = Arc::new(Sockets::default());
+    let post = Arc::clone(&sockets) as Arc<dyn Post>;
+    (Topics::new(options, post, Metrics::new()), sockets)
+}
+
+fn client(topics: &Topics, socket: u64) -> Client {
+    topics.client(group(), Some(SocketId(socket)), Rights::all())
+}
+
+fn subscribe(client: &Client, filter: &str, resume: Option<Position>) -> Subscribed {
+    let wish = SubscribeWish {
+        filter: filter.parse().unwrap(),
+        no_local: false,
+        latest: false,
+        retained: true,
+        resume,
+    };
+    let (sender, receiver) = std::sync::mpsc::channel();
+    client.subscribe(wish, move |answer: Result<_, Problem>| sender.send(answer.unwrap()).unwrap());
+    receiver.try_recv().expect("an answer at once: nobody else has the engine")
+}
+
+fn publish(client: &Client, topic: &str, data: usize, retain: bool) {
+    let (topic, data) = (topic.parse().unwrap(), Json::of(&data));
+    client.publish(PublishWish { topic, data, retain, expiry_ms: None }, |answer| {
+        answer.unwrap();
+    });
+}
+
+/// Sockets number their subscriptions alike, so nearly all receivers of a message share one text.
+#[test]
+fn a_message_is_encoded_once_for_all_with_one_number() {
+    let (topics, sockets) = bench(10);
+    let clients: Vec<_> = (0..50).map(|socket| client(&topics, socket)).collect();
+    for client in &clients {
+        assert_eq!(subscribe(client, "a", None).id, 1);
+    }
+    subscribe(&clients[0], "#", None);
+    publish(&clients[1], "a", 1, false);
+    assert_eq!(*sockets.texts.lock(), 2);
+    let heard: usize = (0..50).map(|socket| sockets.take(SocketId(socket)).len()).sum();
+    assert_eq!(heard, 51);
+}
+
+#[test]
+fn whoever_goes_leaves_nothing_behind() {
+    let (topics, _) = bench(10);
+    let ann = client(&topics, 1);
+    let first = subscribe(&ann, "a", None);
+    subscribe(&ann, "b", None);
+    ann.unsubscribe(first.id);
+    ann.unsubscribe(first.id);
+    assert_eq!(topics.shared.hub.subscriptions(), 1);
+    drop(ann);
+    assert_eq!(topics.shared.hub.subscriptions(), 0);
+    assert!(topics.shared.seats.is_empty());
+}
+
+/// All that publishing did not drop, each once and in order, whatever comes between.
+#[derive(Clone, Debug)]
+enum Step {
+    Publish {
+        topic: &'static str,
+        retain: bool,
+    },
+    /// The socket takes nothing, or everything.
+    Full(bool),
+    /// It has written something.
+    Written,
+    /// It is cut off, and comes back.
+    Cut,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let topic = prop::sample::select(vec!["a/x", "a/y", "b"]);
+    prop_oneof![
+        5 => (topic, any::<bool>()).prop_map(|(topic, retain)| Step::Publish { topic, retain }),
+        2 => any::<bool>().prop_map(Step::Full),
+        2 => Just(Step::Written),
+        2 => Just(Step::Cut),
+    ]
+}
+
+/// One who reads, and remembers where he is.
+struct Reader {
+    client: Option<Client>,
+    socket: u64,
+    position: Position,
+    heard: Vec<u64>,
+}
+
+impl Reader {
+    fn hear(&mut self, sockets: &Sockets) {
+        for message in sockets.take(SocketId(self.socket)) {
+            assert_eq!(message["retained"], Value::Null, "{message}");
+            self.heard.push(message["data"].as_u64().unwrap());
+            self.position.offset = message["offset"].as_u64().unwrap();
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_lost_and_nothing_comes_twice(steps in prop::collection::vec(step(), 1..80)) {
+        let (topics, sockets) = bench(1_000);
+        let publisher = client(&topics, 0);
+        let first = client(&topics, 1);
+        let position = subscribe(&first, "a/#", None).position;
+        let mut reader = Reader { client: Some(first), socket: 1, position, heard: Vec::new() };
+        let mut expected = Vec::new();
+        for (number, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Publish { topic, retain } => {
+                    publish(&publisher, topic, number, retain);
+                    expected.extend((topic != "b").then_some(number as u64));
+                }
+                Step::Full(true) => drop(sockets.full.lock().insert(SocketId(reader.socket))),
+                Step::Full(false) => drop(sockets.full.lock().remove(&SocketId(reader.socket))),
+                Step::Written => {
+                    reader.hear(&sockets);
+                    reader.client.iter().for_each(Client::written);
+                }
+                Step::Cut => {
+                    reader.hear(&sockets);
+                    reader.client = None;
+                    reader.socket += 1;
+                    let next = client(&topics, reader.socket);
+                    // The new socket is as full as the old one was.
+                    if sockets.full.lock().contains(&SocketId(reader.socket - 1)) {
+                        sockets.full.lock().insert(SocketId(reader.socket));
+                    }
+                    let subscribed = subscribe(&next, "a/#", Some(reader.position));
+                    prop_assert!(!subscribed.missed);
+                    prop_assert_eq!(subscribed.position, reader.position);
+                    reader.client = Some(next);
+                }
+            }
+        }
+        sockets.full.lock().clear();
+        reader.client.iter().for_each(Client::written);
+        reader.hear(&sockets);
+        prop_assert_eq!(reader.heard, expected);
+    }
+}
