@@ -100,7 +100,9 @@ export class Frame {
         return this.contact.begin();
       case "place":
         this.place = message.place;
-        return void this.visitor.presence().catch(() => {});
+        // It begins no connection by itself: the next hello says it all.
+        if (this.visitor.state === "connected") this.visitor.presence().catch(() => {});
+        return;
       case "focus":
         // The SDK takes it for the window's own: the visitor is at this page.
         return void page.dispatchEvent(new Event("focus"));
