@@ -4,9 +4,12 @@
 
 mod handshake;
 
-pub(super) use handshake::group_of;
+pub use handshake::group_of;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use dashmap::DashMap;
 use tokio::sync::oneshot;
@@ -87,6 +90,7 @@ impl Bayeux {
             groups: DashMap::new(),
             bearers: DashMap::new(),
             application,
+            service: OnceLock::new(),
             metrics,
         });
         let rules = Rules {
@@ -102,6 +106,11 @@ impl Bayeux {
             MemoryEngine::new(shards, settings.max_clients, rules, clock.clone(), delivery);
         let tabs = (settings.tabs > 0).then(|| Places::new(settings.tabs));
         Self(Arc::new(Shared { engine, local, clock, settings, tabs }))
+    }
+
+    /// What the application works with: made after this, told once.
+    pub fn serves(&self, service: &SocketService) {
+        let _ = self.0.local.service.set(service.clone());
     }
 
     /// The engine that keeps client sessions, for its keepers, metrics and storage.

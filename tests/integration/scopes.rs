@@ -146,6 +146,13 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /cobrowse/CobrowseJS.ashx", Nothing, Value::Null),
         ("GET /cobrowse/launcher.js", Nothing, Value::Null),
         ("GET /cobrowse/panel.js", Nothing, Value::Null),
+        // By a session's token, as its group says.
+        ("POST /cobrowse/rest/live/sessions", Nothing, Value::Null),
+        ("GET /cobrowse/rest/live/sessions/{token}", Nothing, Value::Null),
+        ("GET /cobrowse/rest/live/users/{token}/session/stop", Nothing, Value::Null),
+        ("POST /cobrowse/rest/live/users/{token}/session/stop", Nothing, Value::Null),
+        ("GET /cobrowse/rest/history/sessions/{id}", Nothing, Value::Null),
+        ("GET /cobrowse/health", Nothing, Value::Null),
         ("GET /agentjoin/AgentView.aspx", Nothing, Value::Null),
         ("GET /site_connect.js", Nothing, Value::Null),
         ("GET /siteconnect.js", Nothing, Value::Null),
