@@ -218,7 +218,7 @@ impl Coming {
             return outcome(Err(fault(403, "too_many_sessions")));
         };
         match role {
-            Role::Customer => self.as_customer(service, session, (token, seat, address), outcome),
+            Role::Customer => self.enters(service, session, (token, seat, address), outcome),
             Role::Agent => {
                 self.seated(service, session, Seated::Agent, (token, seat, address), outcome)
             }
@@ -272,7 +272,7 @@ impl Coming {
     }
 
     /// One customer at a time, of sessions that began by this interface only: those of visitors have their own.
-    fn as_customer(
+    fn enters(
         self,
         service: &SocketService,
         session: SessionKey,
