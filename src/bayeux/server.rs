@@ -152,6 +152,18 @@ impl Bayeux {
         self.tell(client, Command::Deliver(event(channel, data)));
     }
 
+    /// Likewise; `then` is called when the message has its place among those for the client.
+    pub fn deliver_first(
+        &self,
+        client: ClientId,
+        channel: &Channel,
+        data: &Json,
+        then: impl FnOnce() + Send + 'static,
+    ) {
+        let command = Command::Deliver(event(channel, data));
+        self.0.engine.submit(client, Expect::Any, command, Box::new(|_| then()));
+    }
+
     /// What the application remembers of a client from now on.
     pub fn remember(&self, client: ClientId, memory: Option<Json>) {
         self.tell(client, Command::Remember(memory));
@@ -415,7 +427,15 @@ impl Bayeux {
             }
         }
         if !wanted.is_empty() {
-            self.ask(caller.client, Command::Subscribe(wanted)).await?;
+            self.ask(caller.client, Command::Subscribe(wanted.clone())).await?;
+            // The record's effects say so too, but perhaps only when the next message of this request is on its way.
+            let local = &self.0.local;
+            for channel in wanted {
+                local.index.add(&caller.member.group, channel.clone(), caller.client);
+                if !local.groups.contains_key(&caller.client) {
+                    local.index.remove(&caller.member.group, &channel, caller.client);
+                }
+            }
         }
         refusal.map_or(Ok(()), Err)
     }

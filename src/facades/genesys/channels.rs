@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{
-    seats::{Seat, Seats, say},
+    seats::{Seat, Seats, say_first},
     types::{ByUser, Created, DIGITS, Join, Joined, User, history_id},
 };
 use crate::{
@@ -144,25 +144,24 @@ fn done(
     outcome: Outcome,
 ) -> impl FnOnce(Result<(), Problem>) + Send + 'static {
     let (bayeux, client) = (bayeux.clone(), caller.client);
-    move |done| {
-        if done.is_ok() {
-            say(&bayeux, client, channel, &Json::of(&json!({})));
+    move |done| match done {
+        Ok(()) => {
+            let nothing = Json::of(&json!({}));
+            say_first(&bayeux, client, channel, &nothing, || outcome(Ok(())));
         }
-        outcome(done.map_err(|problem| refused(&problem, "")));
+        Err(problem) => outcome(Err(refused(&problem, ""))),
     }
 }
 
 fn create(bayeux: &Bayeux, service: &SocketService, caller: &Caller, outcome: Outcome) {
     let (bayeux, client) = (bayeux.clone(), caller.client);
-    begin(service, &caller.member.group, caller.address, move |begun| {
-        outcome(match begun {
-            Ok((_, code)) => {
-                let created = Json::of(&Created { session_token: code.as_str() });
-                say(&bayeux, client, "/service/session/create", &created);
-                Ok(())
-            }
-            Err(problem) => Err(refused(&problem, "")),
-        });
+    begin(service, &caller.member.group, caller.address, move |begun| match begun {
+        Ok((_, code)) => {
+            let created = Json::of(&Created { session_token: code.as_str() });
+            let channel = "/service/session/create";
+            say_first(&bayeux, client, channel, &created, || outcome(Ok(())));
+        }
+        Err(problem) => outcome(Err(refused(&problem, ""))),
     });
 }
 
@@ -261,8 +260,7 @@ impl Coming {
         let key = session.clone();
         service.cobrowse.join_apart(session, join, move |joined| match joined {
             Ok((user, view)) => {
-                self.came(&token, &seat, &key, user, &view);
-                outcome(Ok(()));
+                self.came(&token, &seat, (&key, user), &view, outcome);
             }
             Err(problem) => {
                 self.seats.forget(&token);
@@ -306,8 +304,7 @@ impl Coming {
             let of = key.clone();
             service.cobrowse.enter_apart(of, enter, move |entered| match entered {
                 Ok(entrance) => {
-                    self.came(&token, &seat, &key, entrance.user, &view);
-                    outcome(Ok(()));
+                    self.came(&token, &seat, (&key, entrance.user), &view, outcome);
                 }
                 Err(problem) => {
                     self.seats.forget(&token);
@@ -322,9 +319,9 @@ impl Coming {
         &self,
         token: &str,
         seat: &Seat,
-        session: &SessionKey,
-        user: UserId,
+        (session, user): (&SessionKey, UserId),
         view: &SessionView,
+        outcome: Outcome,
     ) {
         seat.came(user, view.activated.map(|time| time.0));
         let others = view.members.iter().filter(|member| member.user != user);
@@ -334,6 +331,8 @@ impl Coming {
             users: others.map(User::from).collect(),
             session_history_id: history_id(session.session),
         };
-        say(&self.bayeux, self.caller.client, "/service/session/join", &Json::of(&joined));
+        let joined = Json::of(&joined);
+        let channel = "/service/session/join";
+        say_first(&self.bayeux, self.caller.client, channel, &joined, || outcome(Ok(())));
     }
 }

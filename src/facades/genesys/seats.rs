@@ -146,6 +146,19 @@ fn hear(bayeux: &Bayeux, seat: &Seat, told: &SessionTold) -> bool {
     }
 }
 
+/// Likewise; `then` is called when it has its place among the client's messages.
+pub(super) fn say_first(
+    bayeux: &Bayeux,
+    client: ClientId,
+    channel: &str,
+    data: &Json,
+    then: impl FnOnce() + Send + 'static,
+) {
+    if let Ok(channel) = channel.parse::<Channel>() {
+        bayeux.deliver_first(client, &channel, data, then);
+    }
+}
+
 /// A message on a channel of this interface.
 pub(super) fn say(bayeux: &Bayeux, client: ClientId, channel: &str, data: &Json) {
     // Our own names are channels.
