@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::{
     auth::{FrameTickets, TokenService},
-    bayeux::{application::Nothing, server::Bayeux},
+    bayeux::server::Bayeux,
     chat::{
         self, conversation,
         handle::{Arrivals, Chat},
@@ -75,6 +75,13 @@ impl Trusted {
     }
 }
 
+/// What agents' desktops come by: Bayeux, and who came into sessions by it.
+#[derive(Clone)]
+pub(super) struct Desks {
+    pub(super) bayeux: Bayeux,
+    pub(super) seats: Arc<facades::genesys::Seats>,
+}
+
 /// Builds the parts that all sockets and requests share, the handle to Bayeux, and what writes the history, which is to
 /// be run.
 pub(super) fn compose(
@@ -83,7 +90,7 @@ pub(super) fn compose(
     trusted: Trusted,
     boot: Boot,
     storage: &SavedState,
-) -> (SocketService, Bayeux, Writer) {
+) -> (SocketService, Desks, Writer) {
     let metrics = Metrics::new();
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
@@ -106,8 +113,9 @@ pub(super) fn compose(
         ledger,
     );
     let place = (presence.node(), settings.server.workers);
-    let bayeux =
-        Bayeux::new(settings.bayeux, place, clock.clone(), metrics.clone(), Arc::new(Nothing));
+    let seats = Arc::new(facades::genesys::Seats::default());
+    let application = Arc::new(Arc::clone(&seats));
+    let bayeux = Bayeux::new(settings.bayeux, place, clock.clone(), metrics.clone(), application);
     let chat = Chat::new(
         chat_options(&settings, clock.clone(), presence.node()),
         presence.clone(),
@@ -144,7 +152,9 @@ pub(super) fn compose(
         started: clock.now(),
         settings,
     };
-    (service.into(), bayeux, writer)
+    let service = SocketService::from(service);
+    bayeux.serves(&service);
+    (service, Desks { bayeux, seats }, writer)
 }
 
 /// The settings that chat goes by.

@@ -81,9 +81,9 @@ pub async fn serve(
     let boot = storage.begin().await?;
     let clock = Clock::system();
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let (service, bayeux, writer) = compose(settings, clock, trusted, boot, &storage);
+    let (service, desks, writer) = compose(settings, clock, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    take_over_from_the_last_process(&service, &bayeux, &storage, boot).await?;
+    take_over_from_the_last_process(&service, &desks.bayeux, &storage, boot).await?;
 
     let listing = service.lists.start()?;
     let options = service.settings.server.tls.clone();
@@ -91,15 +91,15 @@ pub async fn serve(
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
         .transpose()?;
     let reloads = background::reloads(&service, tls.as_ref())?;
-    let server = listener::start(&service, &bayeux, listener, tls)?;
+    let server = listener::start(&service, &desks, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
     service.lifecycle.ready();
     listening(address);
 
-    let background = Background::start(&service, &bayeux, reloads);
+    let background = Background::start(&service, &desks.bayeux, reloads);
     let stop = drain::told_to_stop().await;
-    drain::drain(&service, &bayeux, stop, background, &storage, boot).await?;
+    drain::drain(&service, &desks.bayeux, stop, background, &storage, boot).await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
     handle.stop(true).await;
@@ -146,7 +146,8 @@ fn warn_of_few_descriptors(settings: &Settings) {
 pub fn documents(public_url: Option<&str>, served: &Facades) -> http::documents::Documents {
     let glance = served.glance.then(facades::glance::document);
     let upscope = served.upscope.then(facades::upscope::document);
-    http::documents::Documents::new(public_url, glance.into_iter().chain(upscope))
+    let genesys = served.genesys.then(facades::genesys::document);
+    http::documents::Documents::new(public_url, glance.into_iter().chain(upscope).chain(genesys))
 }
 
 /// The words that the server starts with: where to look.

@@ -14,26 +14,27 @@ use actix_web::{App, dev::AppConfig, middleware, web};
 
 use super::{
     ServeError,
-    compose::{Trusted, compose},
+    compose::{Desks, Trusted, compose},
 };
 use crate::{
     bayeux::{self, server::Bayeux},
     clock::Clock,
-    facades, http,
+    facades::{
+        self,
+        genesys::{COMETD, REST, SERVER},
+    },
+    http,
     presence::registry::{Duties, Registry},
     settings::Settings,
     sockets::{guest::Guests, pump::Connection, service::SocketService, takeover::take_over},
     store::saved::{Boot, SavedState},
 };
 
-/// Where Bayeux clients connect: what the servers that they were written for called it.
-const COMETD: &str = "/cobrowse/cometd";
-
 /// What every worker builds its services from.
 #[derive(Clone)]
 pub(super) struct Blueprint {
     service: SocketService,
-    bayeux: Bayeux,
+    desks: Desks,
     documents: web::Data<http::documents::Documents>,
     pub(super) ending: GracefulShutdownSignal,
     started: Arc<AtomicUsize>,
@@ -42,14 +43,14 @@ pub(super) struct Blueprint {
 impl Blueprint {
     pub(super) fn new(
         service: &SocketService,
-        bayeux: &Bayeux,
+        desks: &Desks,
         ending: GracefulShutdownSignal,
     ) -> Self {
         let settings = &service.settings;
         let documents = super::documents(settings.server.public_url.as_deref(), &settings.facades);
         Self {
             service: service.clone(),
-            bayeux: bayeux.clone(),
+            desks: desks.clone(),
             documents: web::Data::new(documents),
             ending,
             started: Arc::default(),
@@ -67,21 +68,22 @@ impl Blueprint {
         InitError = (),
     > + use<T> {
         let service = &self.service;
-        keep_shards(service, &self.bayeux, self.started.fetch_add(1, Ordering::SeqCst));
+        keep_shards(service, &self.desks.bayeux, self.started.fetch_add(1, Ordering::SeqCst));
         let (upgrades, ending) = (service.clone(), self.ending.clone());
         let served = service.settings.facades.clone();
         let guests = served.genesys.then(|| {
-            Arc::new(bayeux::socket::Sockets { bayeux: self.bayeux.clone(), base: COMETD })
+            Arc::new(bayeux::socket::Sockets { bayeux: self.desks.bayeux.clone(), base: COMETD })
         });
         let app = App::new()
             .app_data(web::Data::new(service.clone()))
-            .app_data(web::Data::new(self.bayeux.clone()))
+            .app_data(web::Data::new(self.desks.bayeux.clone()))
+            .app_data(web::Data::from(Arc::clone(&self.desks.seats)))
             .app_data(self.documents.clone())
             .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
             .wrap(middleware::from_fn(http::guard::guard))
-            .wrap(http::cors::cors(service))
+            .wrap(http::cors::cors(service, SERVER))
             .wrap(middleware::from_fn(|request, next| {
-                http::cors::credentials(COMETD, request, next)
+                http::cors::credentials(&[COMETD, REST], request, next)
             }))
             .wrap(middleware::from_fn(http::headers::headers))
             // First: an address of theirs may lie among our own.
@@ -100,6 +102,7 @@ impl Blueprint {
                 }
                 if served.genesys {
                     bayeux::polling::routes(routes, COMETD);
+                    facades::genesys::routes(routes);
                 }
             })
             .configure(http::routes::routes)
@@ -157,10 +160,10 @@ pub async fn without_listener<T: Connection>(
     let boot = Boot { incarnation: 1, clean: true };
     let clock = Clock::system();
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let (service, bayeux, writer) = compose(Arc::new(settings), clock, trusted, boot, &storage);
+    let (service, desks, writer) = compose(Arc::new(settings), clock, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
     let inlet =
-        Blueprint::new(&service, &bayeux, actix_server::Server::build().graceful_shutdown_signal());
+        Blueprint::new(&service, &desks, actix_server::Server::build().graceful_shutdown_signal());
     let inlet = inlet.worker::<T>().new_service(()).await;
     let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;
     service.lifecycle.ready();

@@ -45,7 +45,13 @@ pub trait Application: Send + Sync {
     );
 
     /// A client is gone.
-    fn ended(&self, client: ClientId, member: &Member, memory: Option<Json>);
+    fn ended(
+        &self,
+        service: &SocketService,
+        client: ClientId,
+        member: &Member,
+        memory: Option<Json>,
+    );
 }
 
 /// Nothing: all service channels are closed.
@@ -64,5 +70,5 @@ impl Application for Nothing {
         outcome(Err(Fault::PublishDenied));
     }
 
-    fn ended(&self, _: ClientId, _: &Member, _: Option<Json>) {}
+    fn ended(&self, _: &SocketService, _: ClientId, _: &Member, _: Option<Json>) {}
 }

@@ -1,6 +1,6 @@
 //! Where the effects of clients' records become messages, and changes of who hears what.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dashmap::DashMap;
 
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     auth::Agent,
     model::ids::{GroupId, NodeId, SocketAddress},
+    sockets::service::SocketService,
     store::{Deliver, memory::MemoryEngine},
     telemetry::{Metrics, labels::BayeuxEnd},
 };
@@ -30,6 +31,8 @@ pub(super) struct Local {
     /// The bearers of the tokens that clients showed: when one is believed no longer, his client has to go.
     pub(super) bearers: DashMap<ClientId, Arc<Agent>>,
     pub(super) application: Arc<dyn Application>,
+    /// What the application works with; there from the start of the process on.
+    pub(super) service: OnceLock<SocketService>,
     pub(super) metrics: Metrics,
 }
 
@@ -77,7 +80,9 @@ impl Deliver<Client, MemoryEngine<Client>> for Delivery {
                     };
                     local.metrics.bayeux_ended.of(end).inc();
                     tracing::debug!(client = ?key, ?why, "Bayeux client ended");
-                    local.application.ended(*key, &member, memory);
+                    if let Some(service) = local.service.get() {
+                        local.application.ended(service, *key, &member, memory);
+                    }
                 }
             }
         }

@@ -4,9 +4,12 @@
 
 mod handshake;
 
-pub(super) use handshake::group_of;
+pub use handshake::group_of;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use dashmap::DashMap;
 use tokio::sync::oneshot;
@@ -87,6 +90,7 @@ impl Bayeux {
             groups: DashMap::new(),
             bearers: DashMap::new(),
             application,
+            service: OnceLock::new(),
             metrics,
         });
         let rules = Rules {
@@ -102,6 +106,11 @@ impl Bayeux {
             MemoryEngine::new(shards, settings.max_clients, rules, clock.clone(), delivery);
         let tabs = (settings.tabs > 0).then(|| Places::new(settings.tabs));
         Self(Arc::new(Shared { engine, local, clock, settings, tabs }))
+    }
+
+    /// What the application works with: made after this, told once.
+    pub fn serves(&self, service: &SocketService) {
+        let _ = self.0.local.service.set(service.clone());
     }
 
     /// The engine that keeps client sessions, for its keepers, metrics and storage.
@@ -141,6 +150,18 @@ impl Bayeux {
     /// A message for one client.
     pub fn deliver(&self, client: ClientId, channel: &Channel, data: &Json) {
         self.tell(client, Command::Deliver(event(channel, data)));
+    }
+
+    /// Likewise; `then` is called when the message has its place among those for the client.
+    pub fn deliver_first(
+        &self,
+        client: ClientId,
+        channel: &Channel,
+        data: &Json,
+        then: impl FnOnce() + Send + 'static,
+    ) {
+        let command = Command::Deliver(event(channel, data));
+        self.0.engine.submit(client, Expect::Any, command, Box::new(|_| then()));
     }
 
     /// What the application remembers of a client from now on.
@@ -406,7 +427,15 @@ impl Bayeux {
             }
         }
         if !wanted.is_empty() {
-            self.ask(caller.client, Command::Subscribe(wanted)).await?;
+            self.ask(caller.client, Command::Subscribe(wanted.clone())).await?;
+            // The record's effects say so too, but perhaps only when the next message of this request is on its way.
+            let local = &self.0.local;
+            for channel in wanted {
+                local.index.add(&caller.member.group, channel.clone(), caller.client);
+                if !local.groups.contains_key(&caller.client) {
+                    local.index.remove(&caller.member.group, &channel, caller.client);
+                }
+            }
         }
         refusal.map_or(Ok(()), Err)
     }

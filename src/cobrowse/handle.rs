@@ -1,5 +1,6 @@
 //! The handle to co-browse: what sockets, HTTP and facades call.
 
+mod apart;
 mod begin;
 mod code;
 mod delivery;

@@ -16,17 +16,20 @@ use crate::sockets::service::SocketService;
 /// How long a browser may remember a preflight's answer, in seconds.
 const MAX_AGE_SECONDS: usize = 600;
 
-/// Adds, for the paths at `base` and below, that pages which may read the answers may send cookies too.
+/// Adds, for the paths at `bases` and below, that pages which may read the answers may send cookies too.
 ///
 /// # Errors
 /// Those of the handlers.
 pub async fn credentials<B: MessageBody>(
-    base: &'static str,
+    bases: &[&str],
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let rest = request.path().strip_prefix(base);
-    let is_there = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_below = |base: &&str| {
+        let rest = request.path().strip_prefix(*base);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let is_there = bases.iter().any(is_below);
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     if is_there && headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
@@ -36,8 +39,8 @@ pub async fn credentials<B: MessageBody>(
     Ok(response)
 }
 
-/// The middleware.
-pub fn cors(service: &SocketService) -> Cors {
+/// The middleware. `foreign`: a header of a facade.
+pub fn cors(service: &SocketService, foreign: &'static str) -> Cors {
     let service = service.clone();
     Cors::default()
         .allowed_origin_fn(move |origin, request| {
@@ -56,8 +59,9 @@ pub fn cors(service: &SocketService) -> Cors {
             header::CONTENT_TYPE,
             header::HeaderName::from_static("idempotency-key"),
             header::HeaderName::from_static("last-event-id"),
+            header::HeaderName::from_static(foreign),
         ])
-        .expose_headers([header::RETRY_AFTER])
+        .expose_headers([header::RETRY_AFTER, header::HeaderName::from_static(foreign)])
         .block_on_origin_mismatch(false)
         .max_age(MAX_AGE_SECONDS)
 }

@@ -122,7 +122,8 @@ pub async fn consents(
 }
 
 /// The history cannot be read: the log says why.
-pub(super) fn stored(error: StorageError) -> Problem {
+#[must_use]
+pub fn stored(error: StorageError) -> Problem {
     tracing::error!(%error, "the history cannot be read");
     Problem::new(ErrorCode::Internal, "the history cannot be read")
 }

@@ -45,6 +45,8 @@ pub struct Group {
     pub cobrowse: GroupCobrowse,
     /// How Bayeux clients are trusted.
     pub bayeux: Trust,
+    /// Whether where their sessions are is told to pages of its agents only, where it lists such pages.
+    pub bayeux_pages_only: bool,
     /// Its chat buttons; none: agents may be available for any.
     pub buttons: Vec<ButtonId>,
     /// What it wants of its topics.

@@ -250,6 +250,7 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         addresses: wire.addresses,
         events: wire.events,
         bayeux: wire.facades.genesys,
+        bayeux_pages_only: wire.facades.genesys_origins,
         webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })

@@ -250,6 +250,9 @@ sections! {
         /// How those are trusted who come by the interface of Genesys Co-browse: `off` (not at all), `code` (who knows a
         /// session's token may join it), `token` (as our own tokens say). Default off.
         genesys: Trust = Trust::Off,
+        /// Whether a request for a session by its token must say by `Origin` or `Referer` that it comes from one of
+        /// `agent_origins`, where there are any. Default true.
+        genesys_origins: bool = true,
     }
 
     /// `[groups.chat]`

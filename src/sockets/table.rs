@@ -95,11 +95,16 @@ impl Line {
     }
 }
 
+/// What hears of a session. Must not wait.
+pub type Hear = Arc<dyn Fn(&SessionTold) + Send + Sync>;
+
 /// The lines to all open sockets. Bounded by the limit on sockets.
 pub struct Sockets {
     lines: DashMap<SocketId, Arc<Line>>,
     bearers: Arc<Bearers>,
     next: AtomicU64,
+    /// Those who take part in sessions without a socket of ours.
+    ears: DashMap<SocketId, Hear>,
     metrics: Metrics,
     emptied: Notify,
 }
@@ -109,7 +114,7 @@ impl Sockets {
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
         let (lines, bearers, next) = (DashMap::new(), Arc::default(), AtomicU64::new(1));
-        Self { lines, bearers, next, metrics, emptied: Notify::new() }
+        Self { lines, bearers, next, ears: DashMap::new(), metrics, emptied: Notify::new() }
     }
 
     /// Enters a socket; it is taken out when the entry is dropped.
@@ -118,6 +123,13 @@ impl Sockets {
         self.lines.insert(id, line);
         self.metrics.sockets_open.of(kind).inc();
         Entry { sockets: Arc::clone(self), id, kind }
+    }
+
+    /// Lets `hear` hear what a session tells to the id that is given back, until that is dropped.
+    pub fn listen(self: &Arc<Self>, hear: Hear) -> Ear {
+        let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.ears.insert(id, hear);
+        Ear { sockets: Arc::clone(self), id }
     }
 
     /// How many sockets are open.
@@ -154,6 +166,19 @@ impl Sockets {
         if let Some(line) = self.lines.get(&to) {
             let _ = line.outbox.push(class, frame);
         }
+    }
+}
+
+/// Hears of a session in the place of a socket.
+pub struct Ear {
+    sockets: Arc<Sockets>,
+    /// The id that it goes by.
+    pub id: SocketId,
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.sockets.ears.remove(&self.id);
     }
 }
 
@@ -267,7 +292,14 @@ impl cobrowse::handle::Post for Sockets {
         let message = ToVisitor::SessionEvent(Box::new(told));
         let frame = text(&message);
         for socket in to {
-            let Some(line) = self.lines.get(socket) else { continue };
+            let Some(line) = self.lines.get(socket) else {
+                // Taken out first: who hears of his end goes out of the table.
+                let hear = self.ears.get(socket).map(|hear| Arc::clone(&hear));
+                if let (Some(hear), ToVisitor::SessionEvent(told)) = (hear, &message) {
+                    hear(told);
+                }
+                continue;
+            };
             if std::ptr::eq(line.dialect, &raw const NATIVE) {
                 let _ = line.outbox.push(Class::Reliable, frame.clone());
             } else {

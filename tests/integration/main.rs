@@ -14,6 +14,7 @@ mod cobrowse;
 mod documents;
 mod events;
 mod explain;
+mod genesys;
 mod guesses;
 mod help;
 mod issuers;

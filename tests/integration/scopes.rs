@@ -22,11 +22,13 @@ enum Needs {
     Nothing,
     /// An API key or a login key; a token buys no token.
     Key,
+    /// A group that lets people in by a code; there is none here.
+    Trusting,
     /// A token of the group with this scope.
     Scope(&'static str),
 }
 
-use Needs::{Key, Nothing, Scope};
+use Needs::{Key, Nothing, Scope, Trusting};
 
 /// Each route, what it needs, and a body that would do.
 fn routes() -> Vec<(&'static str, Needs, Value)> {
@@ -165,6 +167,13 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         ("GET /cobrowse/CobrowseJS.ashx", Nothing, Value::Null),
         ("GET /cobrowse/launcher.js", Nothing, Value::Null),
         ("GET /cobrowse/panel.js", Nothing, Value::Null),
+        // By a session's token, as its group says.
+        ("POST /cobrowse/rest/live/sessions", Trusting, Value::Null),
+        ("GET /cobrowse/rest/live/sessions/{token}", Trusting, Value::Null),
+        ("GET /cobrowse/rest/live/users/{token}/session/stop", Nothing, Value::Null),
+        ("POST /cobrowse/rest/live/users/{token}/session/stop", Nothing, Value::Null),
+        ("GET /cobrowse/rest/history/sessions/{id}", Nothing, Value::Null),
+        ("GET /cobrowse/health", Nothing, Value::Null),
         ("GET /agentjoin/AgentView.aspx", Nothing, Value::Null),
         ("GET /site_connect.js", Nothing, Value::Null),
         ("GET /siteconnect.js", Nothing, Value::Null),
@@ -294,6 +303,7 @@ async fn a_route_wants_its_scope_and_no_other() {
                 let (status, word) = status(None).await;
                 assert!(status != 401 && status != 403, "{route}: {status} {word}");
             }
+            Trusting => assert_eq!(status(None).await.0, 403, "{route}"),
             Key => assert_eq!(status(Some(&token(&SCOPES))).await.0, 401, "{route}"),
             Scope(scope) => {
                 let (nobody, _) = status(None).await;

@@ -157,10 +157,8 @@ impl Bayeux {
 }
 
 /// The group of a request that names none: the one whose agents' pages come from there, else the default one.
-pub(in crate::bayeux) fn group_of<'a>(
-    service: &'a SocketService,
-    origin: &PageOrigin,
-) -> Option<&'a Arc<Group>> {
+#[must_use]
+pub fn group_of<'a>(service: &'a SocketService, origin: &PageOrigin) -> Option<&'a Arc<Group>> {
     let groups = &service.settings.groups;
     match origin {
         PageOrigin::Other(_) => groups

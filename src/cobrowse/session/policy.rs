@@ -22,6 +22,20 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// One agent at a time, with whom the session ends. Whoever loses his connection has 10 s, and the customer may do
+    /// nothing for as long as he likes.
+    #[must_use]
+    pub const fn with_one_agent(self) -> Self {
+        Self {
+            agents: 1,
+            ends_with_agents: true,
+            agent_grace_ms: 10_000,
+            visitor_grace_ms: 10_000,
+            idle_ms: self.longest_ms,
+            ..self
+        }
+    }
+
     /// Several agents, who are waited for when they reload.
     pub const NATIVE: Self = Self {
         agents: 8,

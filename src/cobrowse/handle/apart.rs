@@ -1,0 +1,85 @@
+//! Those who take part without a page or a stream of ours: they come by an interface of their own, and hear what happens
+//! where the socket that they name listens.
+
+use super::{Cobrowse, plain, unexpected};
+use crate::{
+    cobrowse::session::{
+        Policy, SessionView,
+        command::{Command, Create, Enter, Entrance, Join, Reply},
+    },
+    model::{
+        cobrowse::{Labels, UserId},
+        error::Problem,
+        ids::{Code, SessionId, SessionKey, VisitorKey},
+    },
+    store::{Engine as _, Expect},
+};
+
+impl Cobrowse {
+    /// Begins a session of somebody who is not among the visitors, under a name that is nobody's there. Its code has
+    /// `digits` digits, of which the first is no nought.
+    pub fn begin_apart(
+        &self,
+        customer: VisitorKey,
+        policy: Policy,
+        digits: u8,
+        answer: impl FnOnce(Result<(SessionKey, Code), Problem>) + Send + 'static,
+    ) {
+        let (cobrowse, session) = (self.clone(), SessionId::generate());
+        self.draw(customer.group.clone(), session, Some(digits), move |drawn| match drawn {
+            // It rests now, so that the next one is another.
+            Ok(code) if code.as_str().starts_with('0') => {
+                cobrowse.give_back(&customer.group, session, Some(code));
+                cobrowse.begin_apart(customer, policy, digits, answer);
+            }
+            Ok(code) => {
+                let of = SessionKey { group: customer.group, session };
+                let create = Create {
+                    visitor: customer.visitor,
+                    policy,
+                    agreed: false,
+                    code: Some(code.clone()),
+                    labels: Labels::default(),
+                };
+                let again = cobrowse.clone();
+                cobrowse.command(of.clone(), Command::Create(Box::new(create)), move |created| {
+                    if created.is_err() {
+                        again.give_back(&of.group, session, Some(code.clone()));
+                    }
+                    answer(created.map(|()| (of, code)));
+                });
+            }
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// The customer of such a session comes in.
+    pub fn enter_apart(
+        &self,
+        session: SessionKey,
+        enter: Enter,
+        answer: impl FnOnce(Result<Entrance, Problem>) + Send + 'static,
+    ) {
+        self.submit(session, Command::Enter(Box::new(enter)), move |reply| match reply {
+            Ok(Reply::Entered(entrance)) => answer(Ok(*entrance)),
+            Ok(_) => answer(Err(unexpected())),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// An agent or controller comes in, without a stream. `answer` gets his number and what he comes into, before anything
+    /// that his coming leads to is told.
+    pub fn join_apart(
+        &self,
+        session: SessionKey,
+        join: Join,
+        answer: impl FnOnce(Result<(UserId, SessionView), Problem>) + Send + 'static,
+    ) {
+        let sink = Box::new(move |result| match plain(result) {
+            Ok(Reply::Joined { user, view }) => answer(Ok((user, *view))),
+            Ok(_) => answer(Err(unexpected())),
+            Err(problem) => answer(Err(problem)),
+        });
+        self.engine.submit(session, Expect::Any, Command::Join(Box::new(join)), sink);
+    }
+}
