@@ -11,6 +11,8 @@ mod types;
 use actix_web::web::ServiceConfig;
 use utoipa::OpenApi;
 
+use crate::http::documents::problems;
+
 pub use self::{rest::SERVER, seats::Seats};
 
 /// Where Bayeux clients connect.
@@ -43,7 +45,9 @@ pub fn routes(service: &mut ServiceConfig) {
 /// The facade's part of the OpenAPI document.
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
-    Genesys::openapi()
+    let mut document = Genesys::openapi();
+    problems(&mut document, "GenesysError", "application/json");
+    document
 }
 
 #[derive(OpenApi)]

@@ -379,6 +379,8 @@ async fn a_restart_sends_clients_away_and_knows_them_again() {
     client.publish("/a", json!(1)).await;
     let got = client.connect(json!({"ext": {"ack": 1}})).await;
     assert_eq!(data(&got), [&json!(1)]);
+    // The figure may still tell of the last request.
+    until("rest", || server.figure("bayeux_waiting") == 0.0).await;
     let stop = async {
         held(&server, 1).await;
         server.signal(Stop::Terminate);
