@@ -1,4 +1,4 @@
-//! What stands behind the service channels: a facade, or nothing.
+//! What stands behind the service channels: a facade.
 
 use std::net::IpAddr;
 
@@ -52,23 +52,4 @@ pub trait Application: Send + Sync {
         member: &Member,
         memory: Option<Json>,
     );
-}
-
-/// Nothing: all service channels are closed.
-pub struct Nothing;
-
-impl Application for Nothing {
-    fn call(
-        &self,
-        _: &Bayeux,
-        _: &SocketService,
-        _: Caller,
-        _: &Channel,
-        _: &Json,
-        outcome: Outcome,
-    ) {
-        outcome(Err(Fault::PublishDenied));
-    }
-
-    fn ended(&self, _: &SocketService, _: ClientId, _: &Member, _: Option<Json>) {}
 }
