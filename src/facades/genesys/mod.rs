@@ -90,7 +90,21 @@ mod tests {
             let how = stands(&name);
             assert!(matches!(how.as_deref(), Some("works" | "differs")), "{name}: {how:?}");
         }
-        for missing in ["/cobrowse/slave.html", "/cobrowse/js/gcb.min.js"] {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk/facades/genesys");
+        assert!(!std::path::Path::new(script).exists(), "the table must say what the script does");
+        for missing in [
+            "/cobrowse/slave.html",
+            "/cobrowse/js/gcb.min.js",
+            "startSession",
+            "exitSession",
+            "onReady",
+            "onInitialized",
+            "onSessionStarted",
+            "onAgentJoined",
+            "onSessionEnded",
+            "onMaskedElement",
+            "markServiceElement",
+        ] {
             assert_eq!(stands(missing).as_deref(), Some("missing"), "{missing}");
         }
     }
