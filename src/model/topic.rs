@@ -28,13 +28,19 @@ pub const MAX_LEVELS: usize = 32;
 /// A topic that messages are published to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, min_length = 1, max_length = 1024, example = "truck/0001/temperature")]
+#[schema(
+    value_type = String, min_length = 1, max_length = 1024, example = "truck/0001/temperature",
+    pattern = r"^([^~+#/\x00][^+#/\x00]*)?(/[^+#/\x00]*){0,31}$"
+)]
 pub struct Topic(Arc<str>);
 
 /// A pattern that chooses topics.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, min_length = 1, max_length = 1024, example = "truck/+/temperature")]
+#[schema(
+    value_type = String, min_length = 1, max_length = 1024, example = "truck/+/temperature",
+    pattern = r"^(#|(\+|[^~+#/\x00][^+#/\x00]*)?(/(\+|[^+#/\x00]*)){0,30}(/(\+|#|[^+#/\x00]*))?)$"
+)]
 pub struct TopicFilter(Arc<str>);
 
 impl Topic {
