@@ -2,6 +2,7 @@ import { withMessage, type ChatEnd, type ChatMessage, type ChatStatus, type Chat
 import type { Connection } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { randomHex } from "../core/environment";
+import { codeOf } from "../core/errors";
 import type { Frame, OkFrame } from "../core/frames";
 import type { Part } from "../core/part";
 
@@ -219,12 +220,16 @@ export class AgentChats implements Part {
   }
 
   private async begin(): Promise<void> {
-    if (this.wanted) await this.setAvailable(this.wanted);
+    // Refused, as for a button that is no more, it must not keep the chats away.
+    if (this.wanted) await this.setAvailable(this.wanted).catch(() => {});
     const { buttons } = await this.ask<ButtonsAnswer>({ type: "watchchats" });
     this.availableFor(buttons);
     // What was said while there was no connection.
     for (const chat of [...this.open.keys()]) {
-      if (this.rows.get(chat)?.status !== "ended") await this.read(chat).catch(() => this.forget(chat));
+      if (this.rows.get(chat)?.status === "ended") continue;
+      await this.read(chat).catch((error: unknown) => {
+        if (["notfound", "taken"].includes(codeOf(error, "internal"))) this.forget(chat);
+      });
     }
     this.events.emit("change", undefined);
   }

@@ -14,7 +14,7 @@ mod listener;
 /// What every worker serves connections with.
 mod workers;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     auth::Mode,
@@ -37,6 +37,9 @@ pub use workers::{Inlet, without_listener};
 
 use background::Background;
 use compose::{Trusted, compose};
+
+/// How long the thread that accepts connections may take to hear that it is to pause.
+const LAST_ACCEPT: Duration = Duration::from_millis(20);
 
 /// Why the server could not start or end well.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +105,8 @@ pub async fn serve(
     drain::drain(&service, &desks.bayeux, stop, background, &storage, boot).await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
+    // The thread that accepts is told of that, and does not say when it knows.
+    actix_rt::time::sleep(LAST_ACCEPT).await;
     handle.stop(true).await;
     let _ = running.await;
     drop(listing);

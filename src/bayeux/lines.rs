@@ -87,8 +87,9 @@ impl Lines {
 
     /// Answers a request.
     pub(super) fn answer(&self, to: SocketId, answered: Answered) {
-        // Taken out first: its entry, which the answer ends, takes it out too.
-        if let Some((_, Line::Request(sender))) = self.lines.remove(&to) {
+        // Taken out first: its entry, which the answer ends, takes it out too. A socket stays for all else that it hears.
+        let request = self.lines.remove_if(&to, |_, line| matches!(line, Line::Request(_)));
+        if let Some((_, Line::Request(sender))) = request {
             let _ = sender.send(answered);
         }
     }

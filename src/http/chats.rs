@@ -16,7 +16,7 @@ use crate::{
     chat::conversation::command::{EndedBy, Voice},
     clock::Timestamp,
     model::{
-        chat::{ChatRow, ChatStatus, ChatView, MAX_SAID_BYTES, Person},
+        chat::{ChatRow, ChatStatus, ChatView, Person, check_said},
         error::{ErrorCode, Problem},
         ids::{ButtonId, ChatId, GroupId, IdempotencyKey, VisitorId, VisitorKey},
     },
@@ -73,7 +73,7 @@ pub struct NewChat {
     /// The visitor.
     visitorid: VisitorId,
     /// The first words: at most 4,000 bytes.
-    #[schema(min_length = 1, max_length = 4000)]
+    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
     text: String,
     /// The button that the chat counts for.
     #[schema(nullable = false)]
@@ -121,7 +121,7 @@ pub struct MessageParams {
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
     /// What: at most 4,000 bytes.
-    #[schema(min_length = 1, max_length = 4000)]
+    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
     text: String,
     /// Whether the site itself says it, in whosever chat; that needs the scope `operate` too.
     #[serde(default)]
@@ -147,13 +147,7 @@ fn person(agent: &Agent) -> Person {
 
 /// What is said, within the limit and less what must not be seen.
 fn words(state: &State, group: &GroupId, text: &str) -> Result<Box<str>, Problem> {
-    if text.len() > MAX_SAID_BYTES {
-        let rule = format!("must have at most {MAX_SAID_BYTES} bytes");
-        return Err(Problem::field("text", rule));
-    }
-    if text.trim().is_empty() {
-        return Err(Problem::field("text", "must not be empty"));
-    }
+    check_said(text)?;
     let group = state.settings.groups.get(group);
     let masked = group.and_then(|group| group.cobrowse.masking.text(text));
     Ok(masked.map_or_else(|| text.into(), String::into_boxed_str))

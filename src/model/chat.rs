@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ids::{ButtonId, ChatId, VisitorId};
+use super::{
+    error::Problem,
+    ids::{ButtonId, ChatId, VisitorId},
+};
 use crate::clock::Timestamp;
 
 /// Longest text of a message, in bytes.
@@ -18,6 +21,24 @@ pub const VIEW_MESSAGES: usize = 100;
 pub const VIEW_BYTES: usize = 48 * 1_024;
 /// Longest part of a message that a row shows, in characters.
 const ROW_CHARACTERS: usize = 120;
+
+/// Whether this may be said. Control characters are refused: nobody sees them, and JSON writes each with six bytes, so that
+/// a view of such messages would not fit where one of words does.
+///
+/// # Errors
+/// A problem with the field `text`.
+pub fn check_said(text: &str) -> Result<(), Problem> {
+    let rule = if text.len() > MAX_SAID_BYTES {
+        format!("must have at most {MAX_SAID_BYTES} bytes")
+    } else if text.trim().is_empty() {
+        "must not be empty".to_owned()
+    } else if text.contains(|c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+        "must hold no control characters but tabs and ends of lines".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Problem::field("text", rule))
+}
 
 /// How it stands with a chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -251,6 +272,21 @@ mod tests {
         let long: Vec<_> = (1..=20).map(|n| said(n, MAX_SAID_BYTES)).collect();
         assert_eq!(numbers(&long), (9..=20).collect::<Vec<_>>());
         assert!(numbers(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_nobody_can_see_is_not_said() {
+        let long = "x".repeat(MAX_SAID_BYTES);
+        for fine in ["hello", "two\nlines\r\n", "a\ttab", "🙂", &long] {
+            assert!(check_said(fine).is_ok(), "{fine:?}");
+        }
+        let longer = format!("{long}x");
+        for refused in
+            ["", " \n", "a\0", "\u{1}".repeat(4_000).as_str(), "a\u{7f}", "a\u{85}", &longer]
+        {
+            let problem = check_said(refused).unwrap_err();
+            assert_eq!(problem.field.as_deref(), Some("text"), "{refused:?}");
+        }
     }
 
     #[test]

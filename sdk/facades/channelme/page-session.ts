@@ -59,7 +59,8 @@ export class PageSession {
   }
 
   private async join({ session, tab, group }: Joining): Promise<void> {
-    if (this.session === session && this.guest) return this.guest.welcomed();
+    // While it is being loaded there is nobody to be told.
+    if (this.session === session) return this.guest?.welcomed();
     this.end();
     this.session = session;
     const address = `${this.origin}/sdk/cobrowse.js`;

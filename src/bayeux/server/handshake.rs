@@ -101,10 +101,8 @@ impl Bayeux {
         if !message.transports.iter().any(|name| TRANSPORTS.contains(&&**name)) {
             return Err(Fault::NoTransport);
         }
-        // A socket's handshake was counted when it opened.
-        if !visit.from.is_socket {
-            self.pace(service, visit)?;
-        }
+        // Beside the socket's own opening: each makes a client, however many come over one socket.
+        self.pace(service, visit)?;
         if !service.lifecycle.is_ready() {
             return Err(Fault::Unready);
         }

@@ -265,11 +265,9 @@ impl<'a> Fields<'a> {
 
     /// What is said in a chat.
     fn said(&self) -> Result<Box<str>, Problem> {
-        let text = Self::text(self.text.as_ref(), "text", super::chat::MAX_SAID_BYTES)?;
-        if text.trim().is_empty() {
-            return Err(Problem::field("text", "must not be empty"));
-        }
-        Ok(text)
+        let text = Self::required(self.text.as_ref(), "text")?;
+        super::chat::check_said(text)?;
+        Ok(text.as_ref().into())
     }
 
     fn button(&self) -> Result<Option<super::ids::ButtonId>, Problem> {

@@ -12,14 +12,15 @@ use crate::{
 impl VisitorSocket {
     pub(super) fn watch_buttons(&mut self, visitor: VisitorKey, request: Option<u64>) {
         let voice = self.voice.clone();
+        // One that was there before ends first: with its end the page is told nothing more.
+        self.buttons = None;
         let watch = self.service.chat.watch_buttons(visitor, self.entry.id, |enabled| {
             if let Some(request) = request {
                 voice.say(&ToVisitor::answer(request, |ok| ok.enabled = Some(enabled)));
             }
         });
         match watch {
-            // One that was there before must not end this one.
-            Ok(watch) => _ = self.buttons.get_or_insert_with(|| Box::new(watch)),
+            Ok(watch) => self.buttons = Some(Box::new(watch)),
             Err(problem) => voice.refuse(request, problem),
         }
     }

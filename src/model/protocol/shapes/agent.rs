@@ -116,7 +116,7 @@ pub struct SayInFields {
     /// The chat.
     pub chat: ChatId,
     /// What the agent says: at most 4,000 bytes.
-    #[schema(min_length = 1, max_length = 4000)]
+    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
     pub text: String,
     /// The agent's own name for it, which makes a retry harmless.
     pub id: IdempotencyKey,
@@ -128,7 +128,7 @@ pub struct InviteChatFields {
     /// Whom.
     pub visitorid: VisitorId,
     /// The first words: at most 4,000 bytes.
-    #[schema(min_length = 1, max_length = 4000)]
+    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
     pub text: String,
     /// The button that the chat counts for.
     #[schema(nullable = false)]

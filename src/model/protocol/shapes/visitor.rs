@@ -156,7 +156,7 @@ pub struct OpenChatFields {
 pub struct SayFields {
     /// What the visitor says: at most 4,000 bytes. `{start:` and nine digits and `}` offers to join the co-browse session of
     /// that code.
-    #[schema(min_length = 1, max_length = 4000)]
+    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
     pub text: String,
     /// The page's own name for it, which makes a retry harmless.
     pub id: IdempotencyKey,
