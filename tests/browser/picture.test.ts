@@ -71,7 +71,7 @@ test("the desk beside the shop", { timeout: 60_000 }, async () => {
   await frame.waitForFunction(() => [...document.images].every((image) => image.complete));
   mkdirSync(dirname(target), { recursive: true });
   await frame.screenshot({ path: target, scale: "css" });
-  expect(statSync(target).size).toBeLessThan(300_000);
+  expect(statSync(target).size).toBeLessThan(350_000);
   for (const context of stage.browser.contexts()) await context.close();
 });
 
