@@ -77,6 +77,16 @@ const UPSCOPE_ERRORS: [&str; 6] = [
     "unavailable",
 ];
 
+/// Likewise that of Genesys; `failed` would be a fault.
+const GENESYS_ERRORS: [&str; 6] = [
+    "not allowed",
+    "session unknown",
+    "token refused",
+    "too many requests",
+    "try again later",
+    "unknown",
+];
+
 pub fn run(bytes: &[u8]) {
     thread_local! {
         // Never dropped: a runtime must not end within the end of its thread.
@@ -233,6 +243,7 @@ fn is_a_problem(kind: &str, body: &[u8]) {
     let code = body["code"].as_str().or(body["error"].as_str()).expect("an error has a code");
     let known = match body["status"].as_str() {
         Some("error") => UPSCOPE_ERRORS.contains(&code),
+        _ if GENESYS_ERRORS.contains(&code) => true,
         _ => ErrorCode::ALL.iter().any(|known| known.as_str() == code),
     };
     assert!(known, "{code}");
