@@ -174,6 +174,7 @@ fn chat_options(settings: &Settings, clock: Clock, node: NodeId) -> chat::handle
         staff: staff::Rules { grace_ms: set.agent_grace_ms, most_agents: set.agents },
         most_chats: set.max_chats,
         most_waiting: set.waiting,
+        most_waiting_of_address: set.waiting_per_address,
         most_of_agent: set.chats_per_agent,
         groups: groups.map(|group| (group.id.clone(), group.buttons.clone())).collect(),
         clock,

@@ -8,6 +8,7 @@ use super::{KeyPrint, Scope};
 use crate::{
     clock::Timestamp,
     model::{
+        chat::Person,
         error::{ErrorCode, Problem},
         ids::GroupId,
         topic::Rights,
@@ -129,6 +130,12 @@ impl Agent {
             return Ok(());
         }
         Err(Problem::new(ErrorCode::Scope, format!("this needs the scope {needed}")))
+    }
+
+    /// He, as other agents and visitors see him.
+    #[must_use]
+    pub fn person(&self) -> Person {
+        Person { subject: self.subject.as_ref().into(), name: self.name.as_deref().map(Into::into) }
     }
 
     /// What he may do with topics: nothing without the scope.

@@ -1,13 +1,52 @@
 //! What the agents of one group look at: the chats that wait, and those that each of them has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use parking_lot::Mutex;
 
-use crate::model::{
-    chat::{ChatRow, ChatStatus},
-    ids::{ChatId, SocketId, VisitorId},
+use crate::{
+    auth::{Agent, Scope},
+    limits::Place,
+    model::{
+        chat::{ChatRow, ChatStatus},
+        ids::{ChatId, GroupId, SocketId, VisitorId},
+    },
 };
+
+/// A place among those who wait, of an address.
+pub(super) type WaitingPlace = Place<(GroupId, IpAddr)>;
+
+/// Who reads chats that go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// An agent: what nobody has, and his own. What others talk about is between them and their visitors.
+    Agent(Box<str>),
+    /// Whoever runs the group: all.
+    Supervisor,
+}
+
+impl Reader {
+    /// The bearer of a token: a supervisor by the scope `operate`.
+    #[must_use]
+    pub fn of(agent: &Agent) -> Self {
+        if agent.scope.contains(Scope::OPERATE) {
+            return Self::Supervisor;
+        }
+        Self::Agent(agent.subject.as_ref().into())
+    }
+
+    /// Whether he may read this chat, wherever he asks.
+    #[must_use]
+    pub fn may_read(&self, row: &ChatRow) -> bool {
+        match (self, &row.agent) {
+            (Self::Supervisor, _) | (Self::Agent(_), None) => true,
+            (Self::Agent(subject), Some(has)) => has.subject == *subject,
+        }
+    }
+}
 
 /// The chats of a group that are not over, and who looks at them.
 #[derive(Default)]
@@ -21,6 +60,8 @@ struct State {
     visitors: HashMap<ChatId, VisitorId>,
     /// The subject of each socket. Bounded by the limits on sockets and on agents who chat.
     watchers: HashMap<SocketId, Box<str>>,
+    /// Held by chats that wait for the first time.
+    places: HashMap<ChatId, WaitingPlace>,
 }
 
 /// What one agent's sockets are told of a row.
@@ -40,7 +81,7 @@ pub(super) struct Count {
     pub open: usize,
 }
 
-/// Whether this agent sees a chat: it waits, or it is his.
+/// Whether a chat is among this agent's work: it waits, or it is his.
 fn sees(row: &ChatRow, subject: &str) -> bool {
     match &row.agent {
         None => row.status == ChatStatus::Waiting,
@@ -76,6 +117,9 @@ impl Board {
     pub(super) fn stands(&self, row: &ChatRow, tell: impl FnOnce(&[SocketId], &[SocketId])) {
         let mut state = self.0.lock();
         let is_over = row.status == ChatStatus::Ended;
+        if row.status != ChatStatus::Waiting {
+            state.places.remove(&row.chat);
+        }
         let before = if is_over {
             state.visitors.remove(&row.chat);
             state.rows.remove(&row.chat)
@@ -105,9 +149,19 @@ impl Board {
         his.map(|(socket, _)| *socket).collect()
     }
 
-    /// A chat began: whoever is told of it may ask for it at once, before its row is here.
-    pub(super) fn began(&self, chat: ChatId, visitor: &VisitorId) {
-        self.0.lock().visitors.insert(chat, visitor.clone());
+    /// A chat began: whoever is told of it may ask for it at once, before its row is here. It keeps its place as long as
+    /// it waits.
+    pub(super) fn began(&self, chat: ChatId, visitor: &VisitorId, place: Option<WaitingPlace>) {
+        let mut state = self.0.lock();
+        state.visitors.insert(chat, visitor.clone());
+        if let Some(place) = place {
+            state.places.insert(chat, place);
+        }
+    }
+
+    /// Whether somebody may read a chat; one that is not here is over, and everybody's.
+    pub(super) fn may_read(&self, chat: ChatId, reader: &Reader) -> bool {
+        self.0.lock().rows.get(&chat).is_none_or(|row| reader.may_read(row))
     }
 
     /// Whose chat this is.
@@ -224,7 +278,7 @@ mod tests {
         assert_eq!(board.unwatch(tab).as_deref(), Some("ann"));
         assert_eq!(stands(&board, &row(1, Ended, None)), (vec![], vec![ann, bob]));
         assert_eq!((board.count(), board.visitor_of(id(1))), (Count::default(), None));
-        board.began(id(3), &"bea".parse().unwrap());
+        board.began(id(3), &"bea".parse().unwrap(), None);
         assert_eq!(board.visitor_of(id(3)), "bea".parse().ok());
         board.watch((tab, "ann"), || false, |_| panic!("it is closed"));
         assert_eq!(board.unwatch(tab), None);

@@ -140,6 +140,10 @@ impl Conversation {
                 self.inherit(running, &mut step);
                 Reply::Done
             }
+            Command::Strand(running) => {
+                running.tell_end(ChatEnd::Error, Tell::News, step.effects);
+                Reply::Done
+            }
             Command::Resume | Command::Tick => Reply::Done,
         }
     }
@@ -241,7 +245,7 @@ impl Conversation {
             EndedBy::Visitor if running.stage == Stage::Invited => ChatEnd::Declined,
             EndedBy::Visitor => ChatEnd::Visitor,
             EndedBy::Agent(agent) => match &running.agent {
-                Some(has) if has.subject != agent.subject => return taken(),
+                Some(has) if has.subject != agent.subject => return refuse_taken(),
                 _ => ChatEnd::Agent,
             },
             EndedBy::Group => ChatEnd::Agent,
@@ -292,6 +296,11 @@ fn none() -> Reply {
     Reply::Refused(Problem::new(ErrorCode::NotFound, "there is no such chat"))
 }
 
-fn taken() -> Reply {
-    Reply::Refused(Problem::new(ErrorCode::Taken, "another agent has this chat"))
+fn refuse_taken() -> Reply {
+    Reply::Refused(taken())
+}
+
+/// What agents hear of a chat that another has.
+pub(super) fn taken() -> Problem {
+    Problem::new(ErrorCode::Taken, "another agent has this chat")
 }

@@ -3,10 +3,13 @@
 mod agents;
 mod arrivals;
 mod delivery;
+#[cfg(test)]
+mod tests;
 mod visitors;
 
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -15,8 +18,9 @@ use std::{
 
 use self::delivery::{ChatDelivery, StaffDelivery};
 pub use self::{agents::Desk, arrivals::Arrivals, visitors::ButtonWatch};
+pub use super::board::Reader;
 use super::{
-    board::Board,
+    board::{Board, WaitingPlace},
     buttons::Buttons,
     conversation::{
         self, Conversation,
@@ -27,6 +31,7 @@ use super::{
 use crate::{
     clock::Clock,
     cobrowse::ledger::Ledger,
+    limits::Places,
     model::{
         chat::ChatView,
         error::{ErrorCode, Problem},
@@ -65,6 +70,8 @@ pub struct Options {
     pub most_chats: usize,
     /// Visitors of one group who may wait at a time.
     pub most_waiting: usize,
+    /// Of those, visitors of one address.
+    pub most_waiting_of_address: usize,
     /// Chats that one agent may have at a time.
     pub most_of_agent: usize,
     /// The groups, each with the buttons that it declares; none: any.
@@ -92,6 +99,7 @@ struct Shared {
     arrivals: Arc<Arrivals>,
     floors: HashMap<GroupId, Floor>,
     most_waiting: usize,
+    waiting_of_address: Arc<Places<(GroupId, IpAddr)>>,
     most_of_agent: usize,
 }
 
@@ -131,6 +139,7 @@ impl Chat {
             arrivals: Arc::clone(&arrivals),
             floors: floors.collect(),
             most_waiting: options.most_waiting,
+            waiting_of_address: Places::new(options.most_waiting_of_address),
             most_of_agent: options.most_of_agent,
         });
         let delivery = ChatDelivery(Arc::clone(&shared));
@@ -202,18 +211,21 @@ impl Chat {
         Ok(VisitorKey { group: group.clone(), visitor })
     }
 
-    /// A chat begins: it is found at once.
+    /// A chat begins, if it is the new one: it is found at once, and follows its visitor from now on. What he did while it
+    /// was on its way, nobody has told it.
     fn began(
         &self,
         visitor: &VisitorKey,
-        new: ChatId,
+        (new, place): (ChatId, Option<WaitingPlace>),
         begun: Result<Arc<ChatView>, Problem>,
     ) -> Result<Arc<ChatView>, Problem> {
         let begun = begun?;
         if begun.chat == new
             && let Ok(floor) = self.floor(&visitor.group)
         {
-            floor.board.began(new, &visitor.visitor);
+            floor.board.began(new, &visitor.visitor, place);
+            self.0.shared.arrivals.has_chat(visitor, true);
+            self.catch_up(visitor.clone());
         }
         Ok(begun)
     }

@@ -12,11 +12,14 @@ use super::{
     state::{State, ask},
 };
 use crate::{
-    auth::{Agent, Scope},
-    chat::conversation::command::{EndedBy, Voice},
+    auth::Scope,
+    chat::{
+        conversation::command::{EndedBy, Voice},
+        handle::Reader,
+    },
     clock::Timestamp,
     model::{
-        chat::{ChatRow, ChatStatus, ChatView, Person, check_said},
+        chat::{ChatRow, ChatStatus, ChatView, check_said},
         error::{ErrorCode, Problem},
         ids::{ButtonId, ChatId, GroupId, IdempotencyKey, VisitorId, VisitorKey},
     },
@@ -139,12 +142,6 @@ pub struct SaidBody {
     at: Timestamp,
 }
 
-/// The agent who calls.
-fn person(agent: &Agent) -> Person {
-    let name = agent.name.as_deref().map(Into::into);
-    Person { subject: agent.subject.as_ref().into(), name }
-}
-
 /// What is said, within the limit and less what must not be seen.
 fn words(state: &State, group: &GroupId, text: &str) -> Result<Box<str>, Problem> {
     check_said(text)?;
@@ -180,7 +177,7 @@ pub async fn buttons(
     Ok(HttpResponse::Ok().json(ButtonList { buttons: buttons.collect() }))
 }
 
-/// Lists the chats that are not over: of all agents, and those that wait.
+/// Lists the chats that are not over and that the caller may read: those that wait and his own; with the scope `operate`, all.
 #[utoipa::path(tag = "chats", operation_id = "list_chats", security(("token" = [])),
     params(("group" = GroupId, Path, description = "The group"), ChatParams),
     responses((status = 200, body = ChatList, description = "The chats"),
@@ -200,7 +197,8 @@ pub async fn list(
         status.is_none_or(|status| row.status == status)
             && visitorid.as_ref().is_none_or(|visitor| row.visitorid == *visitor)
     };
-    let chats = state.chat.list(&parse(&group)?, is_asked_for, cursor, limit)?;
+    let chats =
+        state.chat.list(&parse(&group)?, &Reader::of(&bearer.0), is_asked_for, cursor, limit)?;
     let next = paging::next(&chats, limit, |last| last.chat);
     Ok(HttpResponse::Ok().json(ChatList { chats, next }))
 }
@@ -228,18 +226,19 @@ pub async fn invite(
     let group = parse(&group)?;
     let text = words(&state, &group, &text)?;
     let key = VisitorKey { group, visitor: visitorid.clone() };
-    let asked = (person(&bearer.0), text, button);
+    let asked = (bearer.0.person(), text, button);
     let view = ask(|answer| state.chat.invite(key, asked, answer)).await??;
     let chat = std::sync::Arc::unwrap_or_clone(view);
     Ok(HttpResponse::Created().json(ChatOfVisitor { visitorid, chat }))
 }
 
-/// Reads a chat, over or not, and what was said in it.
+/// Reads a chat, over or not, and what was said in it. One that another agent has needs the scope `operate` too.
 #[utoipa::path(tag = "chats", operation_id = "read_chat", security(("token" = [])),
     params(("group" = GroupId, Path, description = "The group"), ("chat" = ChatId, Path, description = "The chat"), MessageParams),
     responses((status = 200, body = ChatBody, description = "The chat"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
+        (status = 409, body = ProblemBody, description = "`taken`: another agent has it"),
         (status = 503, body = ProblemBody)))]
 #[get("/v1/groups/{group}/chats/{chat}")]
 pub async fn one(
@@ -252,7 +251,8 @@ pub async fn one(
     let (group, chat) = of_path(&path)?;
     let MessageParams { limit, after } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let running = ask(|answer| state.chat.read(&group, chat, answer)).await?;
+    let by = Reader::of(&bearer.0);
+    let running = ask(|answer| state.chat.read(&group, chat, by, answer)).await?;
     let running = match running {
         Ok((row, _)) => Some(row),
         Err(problem) if problem.code == ErrorCode::NotFound => None,
@@ -283,7 +283,7 @@ pub async fn claim(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let (group, chat) = of_path(&path)?;
-    let by = person(&bearer.0);
+    let by = bearer.0.person();
     let (visitorid, view) = ask(|answer| state.chat.claim(&group, chat, by, answer)).await??;
     let chat = std::sync::Arc::unwrap_or_clone(view);
     Ok(HttpResponse::Ok().json(ChatOfVisitor { visitorid, chat }))
@@ -305,7 +305,7 @@ pub async fn release(
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let (group, chat) = of_path(&path)?;
-    let by = person(&bearer.0);
+    let by = bearer.0.person();
     ask(|answer| state.chat.release(&group, chat, by, answer)).await??;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -339,7 +339,7 @@ pub async fn say(
     let key = key.map(parse::<IdempotencyKey>).transpose();
     let named = |problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem };
     let key = key.map_err(named)?;
-    let by = if system { Voice::System } else { Voice::Agent(person(&bearer.0)) };
+    let by = if system { Voice::System } else { Voice::Agent(bearer.0.person()) };
     let saying = (by, words, key);
     let (n, at) = ask(|answer| state.chat.say_in(&group, chat, saying, answer)).await??;
     Ok(HttpResponse::Created().json(SaidBody { n, at }))
@@ -362,7 +362,7 @@ pub async fn end(
     bearer.require(Scope::SESSION)?;
     let (group, chat) = of_path(&path)?;
     let may_all = bearer.require(Scope::OPERATE).is_ok();
-    let by = if may_all { EndedBy::Group } else { EndedBy::Agent(person(&bearer.0)) };
+    let by = if may_all { EndedBy::Group } else { EndedBy::Agent(bearer.0.person()) };
     ask(|answer| state.chat.end(&group, chat, by, answer)).await??;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::Scope,
-    chat::conversation::command::EndedBy,
+    chat::{conversation::command::EndedBy, handle::Reader},
     clock::Timestamp,
     model::{
         chat::{ChatMessage, ChatRow},
@@ -113,7 +113,7 @@ pub(super) async fn last_messages(
     Ok((past.map(PastChatBody::from), Messages { messages: messages.collect(), next }))
 }
 
-/// Lists the chats that are kept.
+/// Lists the chats that are kept. Those that another agent has now are left out, unless the caller has the scope `operate`.
 #[utoipa::path(tag = "chats", operation_id = "list_past_chats", security(("token" = [])),
     params(("group" = GroupId, Path, description = "The group"), PastChatParams),
     responses((status = 200, body = PastChatList, description = "The chats"),
@@ -129,9 +129,11 @@ pub async fn list(
     bearer.require(Scope::SESSION)?;
     let PastChatParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let query = ChatQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
-    let found = state.chat.ledger().store().await.chats(query).await.map_err(stored)?;
+    let (group, by) = (parse::<GroupId>(&group)?, Reader::of(&bearer.0));
+    let query = ChatQuery { group: group.clone(), visitor: visitorid, before: cursor, limit };
+    let mut found = state.chat.ledger().store().await.chats(query).await.map_err(stored)?;
     let next = paging::next(&found, limit, |last| last.chat);
+    found.retain(|past| state.chat.may_read(&group, past.chat, &by));
     let chats = found.into_iter().map(PastChatBody::from).collect();
     Ok(HttpResponse::Ok().json(PastChatList { chats, next }))
 }
@@ -183,7 +185,7 @@ async fn erase(state: &State, group: &GroupId, erased: Erased) -> Result<u64, Pr
         Erased::Chat(chat) => row.chat == *chat,
         Erased::Visitor(visitor) => row.visitorid == *visitor,
     };
-    for row in state.chat.list(group, is_meant, None, usize::MAX)? {
+    for row in state.chat.list(group, &Reader::Supervisor, is_meant, None, usize::MAX)? {
         // It may end by itself meanwhile.
         let ended = ask(|answer| state.chat.end(group, row.chat, EndedBy::Group, answer)).await?;
         if let Err(problem) = ended

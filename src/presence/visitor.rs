@@ -29,6 +29,7 @@ mod view;
 
 use std::{net::IpAddr, sync::Arc};
 
+pub use self::view::Whereabouts;
 use serde::{Deserialize, Serialize};
 
 use self::{

@@ -23,6 +23,7 @@ pub(super) fn chat(wire: &wire::Chat) -> Checked<Chat> {
     Ok(Chat {
         max_chats: within("max_chats", wire.max_chats, 1..=10_000_000)?,
         waiting: within("waiting", wire.waiting, 0..=100_000)?,
+        waiting_per_address: within("waiting_per_address", wire.waiting_per_address, 1..=100_000)?,
         agents: within("agents", wire.agents, 1..=100_000)?,
         chats_per_agent: within("chats_per_agent", wire.chats_per_agent, 1..=1_000)?,
         agent_grace_ms: within("agent_grace_ms", wire.agent_grace_ms, 0..=3_600_000)?,

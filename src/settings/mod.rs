@@ -261,6 +261,8 @@ pub struct Chat {
     pub max_chats: usize,
     /// Visitors of one group who may wait at a time.
     pub waiting: usize,
+    /// Of those, visitors of one address.
+    pub waiting_per_address: usize,
     /// Agents of one group who chat.
     pub agents: usize,
     /// Chats that one agent may have at a time.

@@ -429,6 +429,7 @@ sections! {
         max_chats: u64 = 10_000,
         /// Visitors of one group who may wait for an agent at a time. Default 200.
         waiting: u64 = 200,
+        waiting_per_address: u64 = 20,
         /// Agents of one group who chat. Default 500.
         agents: u64 = 500,
         /// Chats that one agent may have at a time. Default 20.

@@ -144,6 +144,8 @@ labels! {
         Session = "session",
         /// A chat that a visitor wanted to begin.
         Chat = "chat",
+        /// Likewise, where as many of his address wait as may.
+        ChatOfAddress = "chat_of_address",
         /// Something that a visitor wanted to say in one.
         ChatMessage = "chat_message",
         /// A word of an agent on what he is available for.

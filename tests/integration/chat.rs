@@ -312,6 +312,72 @@ async fn nobody_else_sees_or_does_anything() {
 }
 
 #[tokio::test]
+async fn what_an_agent_talks_about_no_other_reads_but_a_supervisor() {
+    let server = Server::start();
+    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    let one = format!("chats/{chat}");
+    sees(&mut ann, &chat, "waiting").await;
+    bob.ok(json!({"type": "readchat", "chat": chat})).await;
+    assert_eq!(rest(&server, "Bob", "GET", &one, None).await.0, 200, "it waits");
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    sees(&mut ann, &chat, "open").await;
+    says(&mut page, None, "between us").await;
+    // By the socket and by REST alike.
+    bob.refused(json!({"type": "readchat", "chat": chat}), "taken").await;
+    let (status, refused) = rest(&server, "Bob", "GET", &one, None).await;
+    assert_eq!((status, &refused["code"]), (409, &json!("taken")));
+    for list in ["chats", "past-chats"] {
+        let (_, seen) = rest(&server, "Bob", "GET", list, None).await;
+        assert_eq!(seen, json!({"chats": [], "next": null}), "{list}");
+        let (_, seen) = rest(&server, "Ann", "GET", list, None).await;
+        assert_eq!(seen["chats"][0]["chat"], chat, "{list}");
+        let (_, seen) = operates(&server, "GET", list, None).await;
+        assert_eq!(seen["chats"][0]["chat"], chat, "{list}");
+    }
+    assert_eq!(operates(&server, "GET", &one, None).await.1["messages"][0]["text"], "between us");
+    let mut operator = server.agent_with(&Server::token_of("12345", "session operate", 60)).await;
+    let read = operator.ok(json!({"type": "readchat", "chat": chat})).await;
+    assert_eq!(read["chat"]["messages"][0]["text"], "between us");
+    // What is over is everybody's who may chat, as other history is.
+    page.ok(json!({"type": "closechat"})).await;
+    sees(&mut ann, &chat, "ended").await;
+    let (_, over) = rest(&server, "Bob", "GET", &one, None).await;
+    assert_eq!(over["messages"][0]["text"], "between us");
+}
+
+#[tokio::test]
+async fn an_agent_for_whom_there_is_no_room_has_no_chats() {
+    let server = Server::with(&[("chat.agents", "1"), ("chat.agent_grace_ms", "0")]);
+    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    let claim = json!({"type": "claimchat", "chat": chat});
+    bob.refused(claim.clone(), "toomany").await;
+    let _other = server.page("bob", "t").opens().await;
+    let invite = json!({"type": "invitechat", "visitorid": "bob", "text": "hello"});
+    bob.refused(invite, "toomany").await;
+    // As soon as there is, he may; and then he is missed when he goes.
+    ann.leave().await;
+    let answered = loop {
+        bob.say(json!({"type": "claimchat", "chat": chat, "request": 77})).await;
+        let answer = bob.hear().await;
+        if answer["type"] == "ok" {
+            break answer;
+        }
+        assert_eq!(answer["code"], "toomany", "{answer}");
+    };
+    assert_eq!(answered["visitorid"], "ada");
+    stands(&mut page, "waiting").await;
+    stands(&mut page, "open").await;
+    drop(bob);
+    stands(&mut page, "waiting").await;
+}
+
+#[tokio::test]
 async fn a_socket_that_goes_on_for_somebody_else_hears_no_more_of_the_chats_of_the_one_before() {
     let server = Server::start();
     let mut socket = agent(&server, "Ann").await;
@@ -386,6 +452,22 @@ async fn limits_hold() {
     ann.refused(json!({"type": "available", "buttons": []}), "ratelimited").await;
     assert_eq!(server.figure(r#"limited_total{what="chat_message"}"#), 1.0);
     assert_eq!(server.figure(r#"limited_total{what="chat"}"#), 1.0);
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_the_places_of_all_who_wait() {
+    let server = Server::with(&[("chat.waiting_per_address", "1")]);
+    let mut ann = agent(&server, "Ann").await;
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = server.page("ada", "t").opens().await;
+    let mut other = server.page("bob", "t").opens().await;
+    let chat = opens(&mut page, "sales").await;
+    other.refused(json!({"type": "openchat"}), "toomany").await;
+    assert_eq!(opens(&mut page, "sales").await, chat, "his own");
+    assert_eq!(server.figure(r#"limited_total{what="chat_of_address"}"#), 1.0);
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    sees(&mut ann, &chat, "open").await;
+    opens(&mut other, "sales").await;
 }
 
 /// A call by REST as this agent.

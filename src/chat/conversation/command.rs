@@ -138,6 +138,8 @@ pub enum Command {
     },
     /// What he had when he was anonymous.
     Inherit(Box<Running>),
+    /// What he had when he was anonymous could not go along.
+    Strand(Box<Running>),
     /// The records were away, as over a restart: who depends on this one knows nothing of it.
     Resume,
     /// Time passed.
@@ -150,7 +152,12 @@ impl Command {
     pub fn is_addressed(&self) -> bool {
         !matches!(
             self,
-            Self::Present { .. } | Self::Join { .. } | Self::Inherit(_) | Self::Resume | Self::Tick
+            Self::Present { .. }
+                | Self::Join { .. }
+                | Self::Inherit(_)
+                | Self::Strand(_)
+                | Self::Resume
+                | Self::Tick
         )
     }
 }

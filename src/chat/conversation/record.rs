@@ -55,7 +55,8 @@ impl Record for Conversation {
     }
 
     fn makes_a_record(command: &Command) -> bool {
-        matches!(command, Command::Open { .. } | Command::Invite(_) | Command::Inherit(_))
+        // One that goes along is counted where it began, as long as that leads here.
+        matches!(command, Command::Open { .. } | Command::Invite(_))
     }
 
     fn is_essential(command: &Command) -> bool {
@@ -65,6 +66,7 @@ impl Record for Conversation {
                 | Command::Present { .. }
                 | Command::Join { .. }
                 | Command::Inherit(_)
+                | Command::Strand(_)
                 | Command::End { .. }
         )
     }

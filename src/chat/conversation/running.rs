@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Rules, Step,
     command::{Effect, Reply, Saying, Tell, Voice},
-    taken,
+    refuse_taken,
 };
 use crate::{
     clock::Timestamp,
@@ -145,7 +145,7 @@ impl Running {
 
     pub(super) fn claim(&mut self, by: Person, step: &mut Step<'_>) -> Reply {
         match &self.agent {
-            Some(has) if has.subject != by.subject => return taken(),
+            Some(has) if has.subject != by.subject => return refuse_taken(),
             Some(_) => {}
             None => {
                 self.agent = Some(by);
@@ -158,7 +158,7 @@ impl Running {
 
     pub(super) fn release(&mut self, by: &Person, step: &mut Step<'_>) -> Reply {
         match &self.agent {
-            Some(has) if has.subject != by.subject => taken(),
+            Some(has) if has.subject != by.subject => refuse_taken(),
             Some(_) if self.stage == Stage::Open => {
                 self.waits_again(step);
                 Reply::Done
@@ -205,7 +205,7 @@ impl Running {
             Voice::Visitor | Voice::System => None,
             Voice::Agent(agent) => match &self.agent {
                 Some(has) if has.subject == agent.subject => agent.name.clone(),
-                Some(_) => return taken(),
+                Some(_) => return refuse_taken(),
                 None => {
                     let rule = "is nobody's: claim it first";
                     return Reply::Refused(Problem::field("chat", rule));

@@ -8,12 +8,13 @@ use std::{
     },
 };
 
-use super::{Answer, Chat, done, unexpected, view as view_of};
+use super::{Answer, Chat, Reader, done, unexpected, view as view_of};
 use crate::{
     chat::{
         conversation::{
             Conversation,
             command::{Command, EndedBy, Invitation, Saying, Voice},
+            taken,
         },
         staff::{self, Staff},
     },
@@ -59,15 +60,25 @@ impl Drop for Desk {
 }
 
 impl Chat {
-    /// An agent works with chats on this socket from now on: as long as he does, he keeps those that he has.
+    /// An agent is to work with chats on this socket.
     #[must_use]
     pub fn desk(&self, group: GroupId, subject: &str, socket: SocketId) -> Desk {
-        let subject: Box<str> = subject.into();
-        let arrive =
-            staff::Command::Arrive { subject: subject.clone(), socket: self.address(socket) };
-        self.0.staff.submit(group.clone(), Expect::Any, arrive, Box::new(|_| ()));
         let is_open = Arc::new(AtomicBool::new(true));
-        Desk { chat: self.clone(), group, subject, socket, is_open, leaves: false }
+        Desk { chat: self.clone(), group, subject: subject.into(), socket, is_open, leaves: false }
+    }
+
+    /// The desk's agent is there, which `answer` hears with the buttons that he is available for: as long as he is, he
+    /// keeps the chats that he has, and he is missed when he goes. `toomany` when as many agents of his group are there as
+    /// may be: then he may have no chats, since nobody would miss him.
+    pub fn attend(
+        &self,
+        desk: &Desk,
+        answer: impl FnOnce(Result<BTreeSet<ButtonId>, Problem>) + Send + 'static,
+    ) {
+        let Desk { group, subject, socket, .. } = desk;
+        let (subject, socket) = (subject.clone(), self.address(*socket));
+        let arrive = staff::Command::Arrive { subject, socket };
+        self.of_staff(group.clone(), arrive, Box::new(answer));
     }
 
     /// The desk's socket looks at the chats that wait and at the agent's own. `begin` gets those before any change is told;
@@ -79,25 +90,19 @@ impl Chat {
         refuse: impl FnOnce(Problem) + Send + 'static,
     ) {
         let Desk { group, subject, socket, .. } = desk;
-        let arrive =
-            staff::Command::Arrive { subject: subject.clone(), socket: self.address(*socket) };
         let (chat, of, subject, socket) = (self.clone(), group.clone(), subject.clone(), *socket);
         let is_open = Arc::clone(&desk.is_open);
-        self.of_staff(
-            group.clone(),
-            arrive,
-            Box::new(move |buttons| match buttons {
-                Ok(buttons) => match chat.floor(&of) {
-                    Ok(floor) => floor.board.watch(
-                        (socket, &subject),
-                        || is_open.load(Ordering::SeqCst),
-                        |rows| begin(&buttons, rows),
-                    ),
-                    Err(problem) => refuse(problem),
-                },
+        self.attend(desk, move |buttons| match buttons {
+            Ok(buttons) => match chat.floor(&of) {
+                Ok(floor) => floor.board.watch(
+                    (socket, &subject),
+                    || is_open.load(Ordering::SeqCst),
+                    |rows| begin(&buttons, rows),
+                ),
                 Err(problem) => refuse(problem),
-            }),
-        );
+            },
+            Err(problem) => refuse(problem),
+        });
     }
 
     /// The agent is available for these buttons from now on, and for no others. A group that declares its buttons has no
@@ -167,11 +172,12 @@ impl Chat {
         self.0.staff.read(group, Box::new(reader));
     }
 
-    /// A chat that is not over, with whose it is.
+    /// A chat that is not over, with whose it is. `taken` when another agent has it.
     pub fn read(
         &self,
         group: &GroupId,
         chat: ChatId,
+        by: Reader,
         answer: impl FnOnce(Result<(ChatRow, ChatView), Problem>) + Send + 'static,
     ) {
         let key = match self.visitor_of(group, chat) {
@@ -185,27 +191,37 @@ impl Chat {
                 running.map(|running| (running.row(), running.view()))
             });
             Box::new(move || {
-                answer(found.map_err(Problem::from).and_then(|found| {
-                    found.ok_or_else(|| Problem::new(ErrorCode::NotFound, "the chat is over"))
+                let over = || Problem::new(ErrorCode::NotFound, "the chat is over");
+                let found = found.map_err(Problem::from).and_then(|found| found.ok_or_else(over));
+                answer(found.and_then(|(row, view)| {
+                    if by.may_read(&row) { Ok((row, view)) } else { Err(taken()) }
                 }));
             })
         };
         self.0.conversations.read(key, Box::new(reader));
     }
 
-    /// The chats of a group that are not over and that are asked for, the newest first; at most `limit` of those that
-    /// began before `before`.
+    /// The chats of a group that are not over, that he may read, and that are asked for, the newest first; at most `limit`
+    /// of those that began before `before`.
     ///
     /// # Errors
     /// `group`.
     pub fn list(
         &self,
         group: &GroupId,
+        by: &Reader,
         is_asked_for: impl Fn(&ChatRow) -> bool,
         before: Option<ChatId>,
         limit: usize,
     ) -> Result<Vec<ChatRow>, Problem> {
-        Ok(self.floor(group)?.board.rows(is_asked_for, before, limit))
+        let is_listed = |row: &ChatRow| by.may_read(row) && is_asked_for(row);
+        Ok(self.floor(group)?.board.rows(is_listed, before, limit))
+    }
+
+    /// Whether he may read what is kept of a chat: of one that goes on, what he may read of that.
+    #[must_use]
+    pub fn may_read(&self, group: &GroupId, chat: ChatId, by: &Reader) -> bool {
+        self.floor(group).is_ok_and(|floor| floor.board.may_read(chat, by))
     }
 
     /// An agent takes a chat: exactly one does. Who has it may say so again. `taken` when another has it, `toomany` when he
@@ -299,7 +315,7 @@ impl Chat {
                 let (new, key, here) = (ChatId::generate(), visitor.clone(), chat.clone());
                 let command = Command::Invite(Box::new(Invitation { chat: new, by, text, button }));
                 chat.submit(visitor, command, move |reply| {
-                    answer(here.began(&key, new, view_of(reply)));
+                    answer(here.began(&key, (new, None), view_of(reply)));
                 });
             }
             Ok(_) => {

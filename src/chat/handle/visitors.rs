@@ -1,6 +1,6 @@
 //! What visitors' pages ask for.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{Chat, done, unexpected, view};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         ids::{ButtonId, ChatId, GroupId, IdempotencyKey, SocketId, VisitorKey},
     },
     presence::visitor::command::Command as InPresence,
+    telemetry::labels::Limited,
 };
 
 /// A page that wants to know of buttons, until this is dropped.
@@ -48,11 +49,13 @@ impl Chat {
         Ok(watch)
     }
 
-    /// A visitor begins a chat, or gets the one that he has. `unavailable` when nobody is there for this button;
-    /// `toomany` when too many of his group wait: what begins at the same moment may go a little beyond.
+    /// A visitor at this address, as limits count it, begins a chat, or gets the one that he has. `unavailable` when
+    /// nobody is there for this button; `toomany` when too many of his address wait, or of his group: what begins at the
+    /// same moment may go a little beyond the latter.
     pub fn open(
         &self,
         visitor: VisitorKey,
+        address: IpAddr,
         button: Option<ButtonId>,
         answer: impl FnOnce(Result<Arc<ChatView>, Problem>) + Send + 'static,
     ) {
@@ -60,15 +63,27 @@ impl Chat {
             Ok(floor) => floor,
             Err(problem) => return answer(Err(problem)),
         };
-        let has_one = self.0.shared.arrivals.has(&visitor);
-        if !has_one && floor.board.count().waiting >= self.0.shared.most_waiting {
-            let sentence = "too many visitors of this group wait for an agent";
-            return answer(Err(Problem::new(ErrorCode::TooMany, sentence)));
+        let shared = &self.0.shared;
+        let mut place = None;
+        if !shared.arrivals.has(&visitor) {
+            let too_many = |sentence| Problem::new(ErrorCode::TooMany, sentence);
+            if floor.board.count().waiting >= shared.most_waiting {
+                return answer(Err(too_many("too many visitors of this group wait for an agent")));
+            }
+            place = shared.waiting_of_address.take((visitor.group.clone(), address));
+            if place.is_none() {
+                shared.metrics.limited.of(Limited::ChatOfAddress).inc();
+                return answer(Err(too_many(
+                    "too many visitors of this address wait for an agent",
+                )));
+            }
         }
         let available = floor.buttons.is_enabled(button.as_ref());
         let (chat, key) = (ChatId::generate(), visitor.clone());
         let (command, here) = (Command::Open { chat, button, available }, self.clone());
-        self.submit(visitor, command, move |reply| answer(here.began(&key, chat, view(reply))));
+        self.submit(visitor, command, move |reply| {
+            answer(here.began(&key, (chat, place), view(reply)));
+        });
     }
 
     /// Says something. `answer` gets the message's number and time: of the first try, where this is another.

@@ -7,7 +7,10 @@ use crate::{
         event::SessionEndReason,
         ids::{SessionId, VisitorId, VisitorKey},
     },
-    presence::visitor::command::{Command, Reply},
+    presence::visitor::{
+        Visitor, Whereabouts,
+        command::{Command, Reply},
+    },
 };
 
 impl Presence {
@@ -44,6 +47,18 @@ impl Presence {
         answer: impl FnOnce(Result<Option<SessionId>, Problem>) + Send + 'static,
     ) {
         self.read(key, |visitor| visitor.and_then(|visitor| visitor.session()), answer);
+    }
+
+    /// Where the visitor is.
+    pub fn whereabouts(
+        &self,
+        key: VisitorKey,
+        answer: impl FnOnce(Result<Whereabouts, Problem>) + Send + 'static,
+    ) {
+        let read = |visitor: Option<&Visitor>| {
+            visitor.map_or(Whereabouts::Away, |visitor| visitor.whereabouts())
+        };
+        self.read(key, read, answer);
     }
 
     /// The visitor's chat has something to tell.

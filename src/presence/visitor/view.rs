@@ -6,13 +6,35 @@ use crate::{
     model::{
         event::{Event, EventKind, Position},
         explain::{PhaseWord, RecordView, SocketView},
-        ids::{Code, SignalId, SocketAddress, VisitorKey},
+        ids::{Code, SignalId, SocketAddress, VisitorId, VisitorKey},
         signal::{InvokeFailure, Outcome},
         view::{TabView, VisitorView},
     },
 };
 
+/// Where a visitor is, for what follows him.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// On the site.
+    Here,
+    /// Not on the site.
+    Away,
+    /// He goes on under this known id.
+    Joined(VisitorId),
+}
+
 impl Visitor {
+    /// Where the visitor is.
+    #[must_use]
+    pub fn whereabouts(&self) -> Whereabouts {
+        match &self.phase {
+            Phase::Joined { to, .. } => Whereabouts::Joined(to.clone()),
+            // Whether he is there is told as soon as it is known.
+            Phase::Unknown { .. } | Phase::Connected | Phase::Transit { .. } => Whereabouts::Here,
+            Phase::Left { .. } | Phase::Absent => Whereabouts::Away,
+        }
+    }
+
     /// The visitor as readers see him; `None` when he is not there.
     #[must_use]
     pub fn view(&self, key: &VisitorKey) -> Option<VisitorView> {

@@ -7,13 +7,13 @@ use crate::{
     auth::Agent,
     chat::{
         conversation::command::{EndedBy, Voice},
-        handle::Desk,
+        handle::{Desk, Reader},
     },
     clock::Timestamp,
     model::{
-        chat::{ChatRow, Person},
+        chat::{ChatRow, ChatView},
         error::Problem,
-        ids::VisitorKey,
+        ids::{VisitorId, VisitorKey},
         protocol::agent::{ChatRequest, ChatsChange, ToAgent},
     },
     sockets::{
@@ -31,7 +31,7 @@ impl AgentSocket {
     pub(super) fn chat(&mut self, asked: ChatRequest, request: Option<u64>) {
         let Some(agent) = self.agent.clone() else { return };
         let (chat, outbox) = (self.service.chat.clone(), Arc::clone(&self.lease.outbox));
-        let (group, person) = (agent.group.clone(), person(&agent));
+        let (group, person) = (agent.group.clone(), agent.person());
         let done = {
             let outbox = Arc::clone(&outbox);
             move |done: Result<(), Problem>| match done {
@@ -65,14 +65,7 @@ impl AgentSocket {
                 );
             }
             ChatRequest::Read(id) => {
-                let subject = person.subject;
-                chat.read(&group, id, move |read| match read {
-                    // What others talk about is between them and their visitors.
-                    Ok((row, _))
-                        if row.agent.as_ref().is_some_and(|has| has.subject != subject) =>
-                    {
-                        refuse(&outbox, request, taken());
-                    }
+                chat.read(&group, id, Reader::of(&agent), move |read| match read {
                     Ok((row, view)) => answer(&outbox, request, |ok| {
                         (ok.visitorid, ok.chat) = (Some(row.visitorid), Some(view.into()));
                     }),
@@ -80,12 +73,11 @@ impl AgentSocket {
                 });
             }
             ChatRequest::Claim(id) => {
-                self.desk(&agent);
-                chat.claim(&group, id, person, move |claimed| match claimed {
-                    Ok((visitor, view)) => answer(&outbox, request, |ok| {
-                        (ok.visitorid, ok.chat) = (Some(visitor), Some(view));
-                    }),
-                    Err(problem) => refuse(&outbox, request, problem),
+                let told = move |claimed: Claimed| tell_claimed(&outbox, request, claimed);
+                let then = chat.clone();
+                chat.attend(self.desk(&agent), move |there| match there {
+                    Ok(_) => then.claim(&group, id, person, told),
+                    Err(problem) => told(Err(problem)),
                 });
             }
             ChatRequest::Release(id) => chat.release(&group, id, person, done),
@@ -99,14 +91,15 @@ impl AgentSocket {
             }
             ChatRequest::End(id) => chat.end(&group, id, EndedBy::Agent(person), done),
             ChatRequest::Invite { visitor, text, button } => {
-                self.desk(&agent);
                 let masked = self.masked(&group, &text).unwrap_or(text);
                 let key = VisitorKey { group, visitor: visitor.clone() };
-                chat.invite(key, (person, masked, button), move |invited| match invited {
-                    Ok(view) => answer(&outbox, request, |ok| {
-                        (ok.visitorid, ok.chat) = (Some(visitor), Some(view));
-                    }),
-                    Err(problem) => refuse(&outbox, request, problem),
+                let told = move |invited: Result<_, Problem>| {
+                    tell_claimed(&outbox, request, invited.map(|view| (visitor, view)));
+                };
+                let then = chat.clone();
+                chat.attend(self.desk(&agent), move |there| match there {
+                    Ok(_) => then.invite(key, (person, masked, button), told),
+                    Err(problem) => told(Err(problem)),
                 });
             }
             ChatRequest::Typing(id) => {
@@ -116,7 +109,7 @@ impl AgentSocket {
         }
     }
 
-    /// As long as this socket is open, the agent keeps his chats.
+    /// Where the agent works with chats, as long as this socket is open.
     fn desk(&mut self, agent: &Agent) -> &Desk {
         let (chat, socket) = (&self.service.chat, self.entry.id);
         self.desk.get_or_insert_with(|| chat.desk(agent.group.clone(), &agent.subject, socket))
@@ -128,14 +121,16 @@ impl AgentSocket {
     }
 }
 
-fn person(agent: &Agent) -> Person {
-    let name = agent.name.as_deref().map(Into::into);
-    Person { subject: agent.subject.as_ref().into(), name }
-}
+/// A chat that became the agent's, and whose it is.
+type Claimed = Result<(VisitorId, Arc<ChatView>), Problem>;
 
-fn taken() -> Problem {
-    use crate::model::error::ErrorCode;
-    Problem::new(ErrorCode::Taken, "another agent has this chat")
+fn tell_claimed(outbox: &Outbox, request: Option<u64>, claimed: Claimed) {
+    match claimed {
+        Ok((visitor, view)) => answer(outbox, request, |ok| {
+            (ok.visitorid, ok.chat) = (Some(visitor), Some(view));
+        }),
+        Err(problem) => refuse(outbox, request, problem),
+    }
 }
 
 fn said_at(outbox: &Outbox, request: Option<u64>, n: u32, at: Timestamp) {

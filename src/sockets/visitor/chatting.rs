@@ -37,12 +37,14 @@ impl VisitorSocket {
             self.service.metrics.limited.of(Limited::Chat).inc();
             return voice.refuse(request, problem);
         }
-        self.service.chat.open(visitor, button, move |opened| match (opened, request) {
-            (Ok(view), Some(request)) => {
-                voice.say(&ToVisitor::answer(request, |ok| ok.chat = Some(view)));
+        self.service.chat.open(visitor, *self.place.key(), button, move |opened| {
+            match (opened, request) {
+                (Ok(view), Some(request)) => {
+                    voice.say(&ToVisitor::answer(request, |ok| ok.chat = Some(view)));
+                }
+                (Ok(_), None) => {}
+                (Err(problem), _) => voice.refuse(request, problem),
             }
-            (Ok(_), None) => {}
-            (Err(problem), _) => voice.refuse(request, problem),
         });
     }
 
