@@ -139,3 +139,16 @@ test("the frame may be taken out of the page in a session, which goes on when it
   await visitor.journal.next(STOP);
   expect(told(visitor)).toEqual(["start", "stop"]);
 });
+
+test("a page that must not be seen stops the session as its first word, before there is a frame, or a connection", async () => {
+  for (const use of ["static", "started"] as const) {
+    const { visitor, agent } = await shown();
+    const script = `${LISTENS} site_connect.stop_session(); ${use === "started" ? `site_connect.start("${GROUP}");` : ""}`;
+    await visitor.page.goto(ConnectPage.put(stage, { use, script, body: `<h2 id="secret">Secret</h2>` }));
+    await visitor.journal.next(STOP);
+    await agent.standing("ended");
+    expect(told(visitor)).toEqual(["start", "stop"]);
+    expect(await agent.page.content()).not.toContain("Secret");
+    await visitor.code();
+  }
+});

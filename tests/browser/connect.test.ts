@@ -110,6 +110,26 @@ test("a wrong partner is an error at once, and a right one then works", async ()
   expect(visitor.journal.names).not.toContain("~/site_connect/retry");
 });
 
+test("signals of the visitor reach the page's own scripts, and not the frame, which came later", async () => {
+  const script = `import(${JSON.stringify(`${stage.server.origin}/sdk/visitor.js`)}).then(async ({ Visitor }) => {
+    const visitor = new Visitor({ server: ${JSON.stringify(stage.server.origin)}, group: "${GROUP}" });
+    visitor.on("signal", ({ data }) => note("connect", "signal", data));
+    await visitor.connect();
+    note("connect", "visitor", visitor.visitorid);
+    site_connect.start("${GROUP}");
+  });`;
+  const visitor = await ConnectPage.open(stage, { use: "started", script });
+  const visitorid = await visitor.journal.next("visitor");
+  await visitor.code();
+  const path = `/groups/${GROUP}/visitors/${visitorid}`;
+  const token = await stage.token();
+  const { tabs } = (await stage.server.rest("GET", path, token)).body;
+  expect(tabs.map(({ listening }: { listening: boolean }) => listening).sort()).toEqual([false, true]);
+  const sent = await stage.server.rest("POST", `${path}/signals`, token, { data: "hello" });
+  expect(sent.status).toBeLessThan(300);
+  expect(await visitor.journal.next("signal")).toBe("hello");
+});
+
 /** Lets the page's time run, as far as its tries need it. */
 async function waitOut(visitor: ConnectPage): Promise<void> {
   for (let second = 0; second < 60 && !visitor.journal.names.includes("~/site_connect/error"); second += 1) {

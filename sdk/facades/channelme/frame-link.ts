@@ -83,7 +83,9 @@ export class FrameLink {
 
   send(message: ToFrame): void {
     if (!this.port) {
-      if (this.early.length < MOST_EARLY && message.say === "publish") this.early.push(message);
+      // A frame asks for all else when it comes.
+      const isKept = message.say === "stop" ? !this.early.some(({ say }) => say === "stop") : message.say === "publish" && this.early.length < MOST_EARLY;
+      if (isKept) this.early.push(message);
       return;
     }
     try {

@@ -26,6 +26,8 @@ export function install(page: Window, script: HTMLScriptElement | null): void {
   const { origin } = new URL(script?.src || page.location.href, page.location.href);
   let connect: Connect | undefined;
   let code: string | undefined;
+  /** The page ended the session before it was connected. */
+  let isStopWanted = false;
 
   const element = (): HTMLElement | null => document.getElementById(ELEMENT);
   const show = (): void => {
@@ -61,6 +63,8 @@ export function install(page: Window, script: HTMLScriptElement | null): void {
       });
     }
     connect.start();
+    if (isStopWanted) connect.send({ say: "stop" });
+    isStopWanted = false;
     show();
   };
 
@@ -72,7 +76,10 @@ export function install(page: Window, script: HTMLScriptElement | null): void {
     unsubscribe: (subscription) => broker.unsubscribe(subscription),
     publish: (topic, message) => broker.publish(topic, message),
     start,
-    stop_session: () => connect?.send({ say: "stop" }),
+    stop_session() {
+      if (connect) connect.send({ say: "stop" });
+      else isStopWanted = true;
+    },
   };
   if (script?.dataset["noInit"] !== undefined) return;
   if (document.body && document.readyState !== "loading") start();

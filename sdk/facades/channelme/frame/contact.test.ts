@@ -29,12 +29,9 @@ class FakeVisitor {
 
   async presence(): Promise<void> {
     this.calls.push("presence");
-  }
-
-  async connect(): Promise<void> {
-    this.calls.push("connect");
     this.state = "connecting";
   }
+
 
   disconnect(): void {
     this.calls.push("disconnect");
@@ -65,7 +62,8 @@ async function welcomed(): Promise<void> {
 
 test("the code is asked for on each connection, but for one in a session, and renewed in time", async () => {
   contact.begin();
-  expect(visitor.calls).toEqual(["presence", "connect"]);
+  // It listens for no signals: those are for the page's own scripts.
+  expect(visitor.calls).toEqual(["presence"]);
   await welcomed();
   expect(told).toEqual([["code", "111111"]]);
   visitor.session = "s";
@@ -83,30 +81,59 @@ test("the code is asked for on each connection, but for one in a session, and re
 
 test("a connection that does not come about is given up and told; only the page begins anew", async () => {
   contact.begin();
-  contact.lost("unready");
-  contact.lost("unready");
+  const lost = contact.begins();
+  lost("unready");
+  lost("unready");
   expect(told).toEqual([["failed", "unready", false]]);
   expect(visitor.state).toBe("idle");
   contact.begin();
-  contact.lost("group");
+  contact.begins()("group");
   expect(told[1]).toEqual(["failed", "group", true]);
   // Asked twice, it begins from nothing.
   contact.begin();
   contact.begin();
-  expect(visitor.calls.slice(-5)).toEqual(["presence", "connect", "disconnect", "presence", "connect"]);
+  expect(visitor.calls.slice(-3)).toEqual(["presence", "disconnect", "presence"]);
+});
+
+test("what is told late of an earlier try ends no later one", () => {
+  contact.begin();
+  const late = contact.begins();
+  late("unready");
+  contact.begin();
+  late("connection");
+  expect(told).toEqual([["failed", "unready", false]]);
+  expect(visitor.state).toBe("connecting");
+  contact.begins()("toomany");
+  expect(told[1]).toEqual(["failed", "toomany", false]);
+});
+
+test("a loss between the welcome and the code ends nothing: the SDK comes back, and asks", async () => {
+  visitor.answer = () => {
+    throw new VestibuleError("connection");
+  };
+  contact.begin();
+  const lost = contact.begins();
+  await welcomed();
+  visitor.state = "waiting";
+  lost("connection");
+  expect([told, visitor.calls]).toEqual([[], ["presence", "unique true"]]);
+  visitor.answer = () => ({ uniqueid: "444444", seconds: 60 });
+  await welcomed();
+  expect(told).toEqual([["code", "444444"]]);
 });
 
 test("once there was a code, a drop is the SDK's own matter; an end for good is told, and begun anew when the page wishes", async () => {
   contact.begin();
+  const lost = contact.begins();
   await welcomed();
   visitor.state = "waiting";
-  contact.lost("connection");
+  lost("connection");
   expect(told).toHaveLength(1);
   visitor.state = "closed";
   visitor.events.emit("error", new VestibuleError("origin"));
   expect(told[1]).toEqual(["failed", "origin", true]);
   contact.begin();
-  expect(visitor.calls.slice(-2)).toEqual(["presence", "connect"]);
+  expect(visitor.calls.slice(-2)).toEqual(["unique true", "presence"]);
   await welcomed();
   expect(told[2]).toEqual(["code", "111111"]);
 });
@@ -122,5 +149,5 @@ test("a code that the server refuses is asked for again on the same connection",
   contact.begin();
   await settle();
   expect(told[1]).toEqual(["code", "333333"]);
-  expect(visitor.calls).toEqual(["presence", "connect", "unique true", "unique true"]);
+  expect(visitor.calls).toEqual(["presence", "unique true", "unique true"]);
 });

@@ -1,4 +1,4 @@
-/** The visitor's contact code: asked for with the connection, once more after each session, and kept alive. */
+/** The visitor's presence and contact code: asked for with the connection, once more after each session, and kept alive. */
 
 import { readEnding } from "../../../core/codes";
 import { browserEnvironment, type Clock, type Environment, type TimerHandle } from "../../../core/environment";
@@ -19,8 +19,10 @@ const FINAL: readonly string[] = ["group", "origin", "signature", "badrequest"];
 
 export class Contact implements Part {
   private code: string | undefined;
-  /** Until the first code is there, the page decides when to try again, and hears of each failure. */
+  /** Until the server has taken the hello, the page decides when to try again, and hears of each failure. */
   private isBeginning = false;
+  /** Counts the tries: of an earlier one, nothing matters any more. */
+  private attempt = 0;
   private timer: TimerHandle;
   private readonly connection: Connection;
 
@@ -38,6 +40,8 @@ export class Contact implements Part {
   }
 
   welcomed(): void {
+    // From here on the SDK comes back by itself: to be ended for a loss would end a session, too.
+    this.isBeginning = false;
     // In a session another code would be one too many.
     if (this.code === undefined || this.visitor.session === undefined) void this.ask();
   }
@@ -53,14 +57,22 @@ export class Contact implements Part {
     if (!isOff && !this.isBeginning) return void this.ask();
     if (!isOff) this.visitor.disconnect();
     this.isBeginning = true;
+    this.attempt += 1;
+    // Present, and no more: who listens takes the visitor's signals from the page's own scripts.
     this.visitor.presence().catch(() => {
       // Told by the socket's end.
     });
-    this.visitor.connect().catch(() => {});
   }
 
-  /** An attempt to connect failed, or a connection ended. */
-  lost(reason: string): void {
+  /** A step of the present try, to be told of when it fails: its socket, or what that needs. */
+  begins(): (reason: string) => void {
+    const { attempt } = this;
+    return (reason) => {
+      if (attempt === this.attempt) this.lost(reason);
+    };
+  }
+
+  private lost(reason: string): void {
     if (!this.isBeginning) return;
     this.isBeginning = false;
     // The SDK would try for ever, and at times of its own.
@@ -72,7 +84,6 @@ export class Contact implements Part {
     try {
       const frame = { type: "unique", contact: true };
       const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>(frame));
-      this.isBeginning = false;
       this.code = uniqueid;
       this.clock.cancel(this.timer);
       this.timer = this.clock.after(seconds * 500, () => void this.ask());
@@ -80,17 +91,17 @@ export class Contact implements Part {
     } catch (error) {
       const reason = codeOf(error, "internal");
       if (reason === "closed" || reason === "connection") return;
-      this.isBeginning = false;
       this.news.failed(reason, FINAL.includes(reason));
     }
   }
 }
 
-/** The browser's environment, which tells why each socket ended. */
-export function watched(lost: (reason: string) => void): Environment {
+/** The browser's environment, which tells why each socket ended: to whoever was asked when it was opened. */
+export function watched(opens: () => (reason: string) => void): Environment {
   return {
     ...browserEnvironment,
     open(url) {
+      const lost = opens();
       const socket = new WebSocket(url);
       socket.addEventListener("close", ({ code, reason }) => lost(readEnding(code, reason).code));
       return socket as unknown as ReturnType<Environment["open"]>;

@@ -29,9 +29,14 @@ export class Frame {
   private readonly relay: Relay;
   private readonly kept: Partial<Record<KeptName, string>>;
   private place: Place;
+  /** The one that came with the document, until it is shown. */
   private ticket: string | undefined;
+  /** Whether that is the one that was shown last: it grows old with the document. */
+  private isTicketOld = false;
   /** The visitor's page ends the session, and waits for the server's word. */
   private isStopping = false;
+  /** It ended the session before it was known here which that is. */
+  private isStopWanted = false;
 
   constructor(
     page: Window,
@@ -55,7 +60,7 @@ export class Frame {
       group: facts.group,
       page,
       identity: new Identity(page, { lasting: this.lasting(), tab: pageStores(page).tab }),
-      environment: watched((reason) => this.contact.lost(reason)),
+      environment: watched(() => this.contact.begins()),
       ticket: () => this.freshTicket(),
       place: () => ({ location: { href: this.place.url }, document: this.place }),
       guest: this.relay.join,
@@ -67,15 +72,15 @@ export class Frame {
         this.send({ say: "code", code });
         this.draw();
       },
-      failed: (reason, isFinal) => this.send({ say: "failed", reason, isFinal }),
+      failed: (reason, isFinal) => {
+        // Refused may be the ticket alone: a fresh one tells.
+        if (reason === "origin" && this.isTicketOld) return this.contact.begin();
+        this.send({ say: "failed", reason, isFinal });
+      },
     });
     this.visitor.on("sessionend", ({ session }) => this.stopped(session));
     this.visitor.on("connected", () => {
-      // One that ended while no page was there.
-      queueMicrotask(() => {
-        const { cobrowsing } = this.kept;
-        if (cobrowsing !== undefined && cobrowsing !== this.visitor.session) this.stopped(cobrowsing);
-      });
+      queueMicrotask(() => this.compare());
     });
     this.visitor.on("error", (error) => console.warn("site_connect:", error.message));
     for (const [topic, layout] of LAYOUTS) this.tree.on(topic, () => this.arrange(layout));
@@ -120,6 +125,17 @@ export class Frame {
     this.draw();
   }
 
+  /** The server has said which session runs: one may have ended while no page, or another frame, was there. */
+  private compare(): void {
+    const { cobrowsing } = this.kept;
+    const { session } = this.visitor;
+    if (session === undefined) this.send({ say: "end" });
+    if (cobrowsing !== undefined && cobrowsing !== session) this.stopped(cobrowsing);
+    const { isStopWanted } = this;
+    this.isStopWanted = false;
+    if (isStopWanted) void this.stop();
+  }
+
   private started(session: string): void {
     if (this.kept.cobrowsing === session) return;
     this.keep("cobrowsing", session);
@@ -135,8 +151,13 @@ export class Frame {
 
   /** Nothing of the page leaves it from now on, then the agents are told, then the page is. */
   private async stop(): Promise<void> {
-    const { session } = this.visitor;
-    if (session === undefined || this.isStopping) return;
+    const { session, state } = this.visitor;
+    if (session === undefined) {
+      // Which one runs, if any, the next welcome says.
+      this.isStopWanted = state !== "connected";
+      return;
+    }
+    if (this.isStopping) return;
     this.isStopping = true;
     try {
       await this.visitor.endSession();
@@ -171,13 +192,15 @@ export class Frame {
   private async freshTicket(): Promise<string> {
     const first = this.ticket;
     this.ticket = undefined;
+    this.isTicketOld = first !== undefined;
     if (first !== undefined) return first;
+    const lost = this.contact.begins();
     try {
       const answer = await fetch(`/site_connect/ticket?partner=${encodeURIComponent(this.facts.group)}`, { cache: "no-store" });
       if (answer.ok) return await answer.text();
       throw new VestibuleError(answer.status === 404 ? "group" : "unready");
     } catch (error) {
-      this.contact.lost(error instanceof VestibuleError ? error.code : "connection");
+      lost(error instanceof VestibuleError ? error.code : "connection");
       throw error;
     }
   }
