@@ -44,6 +44,7 @@ export class Talk {
   pending: readonly Pending[] = [];
   private invited: string | undefined;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The visitor offered to show the page: the code of the session that begins is said in the chat. */
   private isOffering = false;
   private isOpening = false;
   private count = 0;
@@ -60,6 +61,7 @@ export class Talk {
     chat.on("typing", ({ name }) => this.types(name ?? ""));
     tree.on(topics.chat, (_topic, button) => void this.open(typeof button === "string" ? button : undefined));
     tree.on(topics.show, () => (this.unread = 0));
+    visitor.on("sessionend", () => (this.isOffering = false));
     frame.onEntered = (code) => this.entered(code);
   }
 
@@ -112,13 +114,17 @@ export class Talk {
   async offer(): Promise<void> {
     this.isOffering = true;
     const wish: SessionWish & { readonly digits: number } = { agreed: true, withcode: true, digits: OFFER_DIGITS };
-    await this.attempt(async () => void (await this.frame.visitor.startSession(wish)));
+    const isBegun = await this.attempt(async () => void (await this.frame.visitor.startSession(wish)));
+    if (!isBegun) this.isOffering = false;
   }
 
   private entered(code: string | undefined): void {
-    if (!this.isOffering || code?.length !== OFFER_DIGITS) return;
+    if (!this.isOffering) return;
     this.isOffering = false;
-    void this.say(offer(code));
+    if (code?.length === OFFER_DIGITS) return void this.say(offer(code));
+    // One that had begun otherwise, which no offer leads to.
+    this.trouble = "notoffered";
+    this.draw();
   }
 
   /** How the chat stands is told on each page; what follows from it happens once. */
@@ -126,6 +132,7 @@ export class Talk {
     const { tree } = this.frame;
     const { layout } = this.frame;
     this.types(undefined);
+    if (!this.isLive) this.isOffering = false;
     if (view?.status === "invited" && this.invited !== view.chat) {
       this.invited = view.chat;
       if (layout === "hidden") {
@@ -159,13 +166,16 @@ export class Talk {
     this.draw();
   }
 
-  private async attempt(run: () => Promise<void>): Promise<void> {
+  /** Whether it worked; else the trouble says why not. */
+  private async attempt(run: () => Promise<void>): Promise<boolean> {
+    let trouble: string | undefined;
     this.trouble = undefined;
     try {
       await run();
     } catch (error) {
-      this.trouble = codeOf(error, "internal");
+      this.trouble = trouble = codeOf(error, "internal");
     }
     this.draw();
+    return trouble === undefined;
   }
 }

@@ -1,0 +1,66 @@
+import { beforeEach, expect, test } from "vitest";
+import { VestibuleError } from "../../../core/errors";
+import { Emitter } from "../../../core/emitter";
+import { settle } from "../../../core/testing";
+import type { VisitorEvents } from "../../../visitor/options";
+import type { Frame } from "./frame";
+import { Talk } from "./talk";
+
+const CODE = "123456789";
+
+let said: string[];
+let events: Emitter<VisitorEvents>;
+let start: () => Promise<string>;
+let frame: Frame;
+let talk: Talk;
+
+beforeEach(async () => {
+  [said, events, start] = [[], new Emitter(), async () => "s"];
+  const request = async ({ type, text }: { type: string; text?: string }): Promise<object> => {
+    if (type === "say") said.push(text!);
+    return type === "watchbuttons" ? { enabled: [] } : { n: said.length, at: 1 };
+  };
+  frame = {
+    layout: "open",
+    tree: { on: () => {}, publish: () => {} },
+    send: () => {},
+    visitor: {
+      on: events.on.bind(events),
+      attach: () => ({ persist: (step: () => Promise<unknown>) => step(), request }),
+      startSession: () => start(),
+    },
+  } as unknown as Frame;
+  talk = new Talk(frame, () => {});
+  talk.chat.receive({ type: "chat", chat: { chat: "c", status: "open", messages: [] } } as never);
+});
+
+test("the visitor's offer is said once the page is in its session", async () => {
+  await talk.offer();
+  expect(said).toEqual([]);
+  frame.onEntered(CODE);
+  frame.onEntered(CODE);
+  await settle();
+  expect(said).toEqual([`{start:${CODE}}`]);
+});
+
+test("one that is refused is over: a later session is nobody's offer", async () => {
+  start = async () => {
+    throw new VestibuleError("ratelimited");
+  };
+  await talk.offer();
+  expect(talk.trouble).toBe("ratelimited");
+  frame.onEntered(CODE);
+  expect(said).toEqual([]);
+});
+
+test.each([
+  ["its session ends before the page is in it", () => events.emit("sessionend", { session: "s" })],
+  ["the chat ends", () => talk.chat.receive({ type: "chat", chat: { chat: "c", status: "ended", messages: [] } } as never)],
+  ["the session is one that no offer leads to", () => frame.onEntered("123456")],
+])("it is over, too, when %s", async (_, happens) => {
+  await talk.offer();
+  happens();
+  frame.onEntered(CODE);
+  await settle();
+  expect(said).toEqual([]);
+});
