@@ -101,6 +101,14 @@ export class Agent {
     return this.hold().joinSession(session);
   }
 
+  /**
+   * The code that leads agents to a session that runs, for as long as it does: the one that it has, or a fresh one with so many digits, 4 to 12.
+   * An offer in a chat has nine.
+   */
+  sessionCode(session: string, digits?: number): Promise<string> {
+    return this.hold().sessionCode(session, digits);
+  }
+
   /** The seats that other agents have handed to this one and that wait for him; `sessionoffer` tells of further ones. */
   offers(): Promise<SessionOffer[]> {
     return this.hold().offers();

@@ -28,7 +28,7 @@ import { Lists } from "./lists";
 import type { AgentEvents, AgentOptions, SendOptions } from "./options";
 import { Outcomes } from "./outcomes";
 import { callRest, type RestHost } from "./rest";
-import { endSession, joinSession, startSession, waitingOffers, type SessionOptions, type StartedSession } from "./sessions";
+import { endSession, joinSession, sessionCode, startSession, waitingOffers, type SessionOptions, type StartedSession } from "./sessions";
 import { TokenKeeper } from "./token";
 import { targetFields, type Watch, type VisitorTarget } from "./watch";
 import { Watches } from "./watches";
@@ -171,6 +171,11 @@ export class AgentConnection {
   async joinSession(session: string): Promise<StartedSession> {
     await this.connect();
     return joinSession(this.rest, session);
+  }
+
+  async sessionCode(session: string, digits?: number): Promise<string> {
+    await this.connect();
+    return sessionCode(this.rest, session, digits);
   }
 
   async offers(): Promise<SessionOffer[]> {

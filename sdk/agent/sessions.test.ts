@@ -49,6 +49,15 @@ describe("an agent's session", () => {
     ]);
   });
 
+  test("has a code that leads to it, with as many digits as it takes to be offered in a chat", async () => {
+    answers.push({ status: 201, body: { session: "s1", watch_url: "/watch/#t" } }, { status: 200, body: { session: "s1", code: "123456789" } });
+    const started = agent.startSession("ada");
+    await server.welcome();
+    await started;
+    await expect(agent.sessionCode("s1", 9)).resolves.toBe("123456789");
+    expect(calls.map(({ method, address }) => [method, address.split("/v1")[1]])[1]).toEqual(["POST", "/groups/12345/sessions/s1/code?digits=9"]);
+  });
+
   test("is refused with the server's code, or fails with the network", async () => {
     answers.push({ status: 403, body: { code: "scope", detail: "the token lacks session" } });
     const refused = agent.startSession("ada");

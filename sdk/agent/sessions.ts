@@ -35,6 +35,13 @@ export async function joinSession(host: RestHost, session: string): Promise<Star
   return { session, watchUrl: new URL(watch_url, host.origin).href };
 }
 
+/** The code that leads agents to a session; drawn with so many digits where there is none. */
+export async function sessionCode(host: RestHost, session: string, digits?: number): Promise<string> {
+  const query = digits === undefined ? "" : `digits=${digits}`;
+  const { code } = await callRest<{ readonly code: string }>(host, "POST", ["sessions", session, "code"], undefined, query);
+  return code;
+}
+
 interface RunningAnswer {
   readonly session: string;
   readonly visitorid: string;

@@ -33,6 +33,9 @@ export interface ChatView {
 /** Longest text of a message, in bytes. */
 export const messageBytes = 4_000;
 
+/** Digits of the code that an offer carries. */
+export const offerDigits = 9;
+
 const OFFER = /^\{start:([0-9]{9})\}$/;
 
 /** The code of the co-browse session that a message offers to join; then it is not shown as text. */

@@ -19,7 +19,7 @@ use crate::{
         session::{MAX_TEXT, SessionView, Summary},
     },
     model::{
-        cobrowse::{EndReason, Permissions},
+        cobrowse::{EndReason, Permissions, code_digits},
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, Reference, SessionId, SessionKey, VisitorId, VisitorKey},
     },
@@ -182,6 +182,17 @@ pub struct RunningParams {
     offered: bool,
 }
 
+/// What code a session is to have.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct CodeParams {
+    /// How many digits it is to have; `cobrowse.code_digits` when missing. A session that has a code keeps that one. In a chat an
+    /// offer has nine.
+    #[param(minimum = 4, maximum = 12)]
+    digits: Option<u8>,
+}
+
 /// How to end a session.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -277,7 +288,7 @@ async fn by_code(
 
 /// Gives the code that leads agents to a session that runs; draws one where there is none. It lives as long as the session.
 #[utoipa::path(tag = "sessions", operation_id = "give_session_code", security(("token" = [])),
-    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session")),
+    params(("group" = GroupId, Path, description = "The group"), ("session" = SessionId, Path, description = "The session"), CodeParams),
     responses((status = 200, body = SessionCode, description = "The code"),
         (status = 400, body = ProblemBody, description = "`badrequest`"), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody, description = "`notfound`"),
@@ -285,14 +296,16 @@ async fn by_code(
         (status = 503, body = ProblemBody)))]
 #[post("/v1/groups/{group}/sessions/{session}/code")]
 pub async fn give_code(
+    request: HttpRequest,
     state: State,
     path: web::Path<(String, String)>,
     bearer: Bearer,
 ) -> Result<HttpResponse, ApiError> {
     bearer.require(Scope::SESSION)?;
     let key = session_key(&path.0, &path.1)?;
-    let session = key.session;
-    let code = ask(|answer| state.cobrowse.code(key, None, answer)).await??;
+    let CodeParams { digits } = read_query(&request)?;
+    let (session, digits) = (key.session, code_digits(digits)?);
+    let code = ask(|answer| state.cobrowse.code(key, digits, answer)).await??;
     Ok(HttpResponse::Ok().json(SessionCode { session, code }))
 }
 

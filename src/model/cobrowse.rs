@@ -6,10 +6,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    error::Problem,
     ids::{Code, Reference, SessionId, TabId, VisitorId},
     json::Json,
 };
 use crate::clock::Timestamp;
+
+/// How many digits somebody wants the code of a session to have, if he says so.
+///
+/// # Errors
+/// A problem with the field `digits`.
+pub fn code_digits(asked: Option<u8>) -> Result<Option<u8>, Problem> {
+    match asked {
+        None | Some(4..=12) => Ok(asked),
+        Some(_) => Err(Problem::field("digits", "must be 4 to 12")),
+    }
+}
 
 /// What somebody is in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

@@ -65,3 +65,29 @@ test("an agent at the desk is available, a visitor clicks the button, and they c
   expect(visitor.complaints).toEqual([]);
   expect(desk.complaints).toEqual([]);
 });
+
+test("an agent offers to look at the page together; the visitor shows it by a click, and the agent joins", async () => {
+  const desk = await DemoPage.open(stage, "desk", "/demo/agent");
+  await desk.has("body[data-session=ready]");
+  await desk.click("#available [data-button=support]");
+  const visitor = await DemoPage.open(stage, "visitor", "/demo/connect");
+  await visitor.click("[data-chat=support]:enabled");
+  await desk.click("[data-action=claim-chat]");
+  await desk.page.fill("[data-field=chat]", "I am still writing");
+  await desk.click("[data-action=offer-session]");
+  await desk.has("[data-chat-card] .chat-offer", "You offered");
+  // What he writes is left alone.
+  expect(await desk.page.inputValue("[data-field=chat]")).toBe("I am still writing");
+  await desk.page.locator("[data-chat-card]").scrollIntoViewIfNeeded();
+  await desk.picture("desk-chat-offer", { fullPage: false });
+  // Nobody is asked before somebody is there to see.
+  await visitor.page.frameLocator("iframe").locator("[data-action=share]").click();
+  const opened = desk.context.waitForEvent("page");
+  await desk.click("[data-action=join-offer]");
+  const watch = await opened;
+  await watch.waitForFunction(() => document.body.dataset.standing === "live");
+  await visitor.has(`#heard [data-topic="~pagesession/cobrowsing/start"]`);
+  await watch.waitForFunction(() => document.querySelector("iframe")?.contentDocument?.querySelector("h1"));
+  expect(visitor.complaints).toEqual([]);
+  expect(desk.complaints).toEqual([]);
+});

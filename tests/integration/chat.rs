@@ -678,4 +678,19 @@ async fn a_message_offers_a_session_by_a_token_of_nine_digits() {
     assert_eq!(rest(&server, "Ann", "POST", "sessions", join(code)).await.0, 404, "it is over");
     let wrong = json!({"type": "startsession", "withcode": true, "digits": 3});
     assert_eq!(page.refused(wrong, "badrequest").await["field"], "digits");
+    // An agent offers one by a session that he begins: the visitor agrees by his answer to it.
+    let with_ada = Some(json!({"visitorid": "ada"}));
+    let (_, begun) = rest(&server, "Ann", "POST", "sessions", with_ada).await;
+    let session = begun["session"].as_str().unwrap();
+    let give = async |query: &str| {
+        rest(&server, "Ann", "POST", &format!("sessions/{session}/code{query}"), None).await
+    };
+    let (status, refused) = give("?digits=3").await;
+    assert_eq!((status, &refused["field"]), (400, &json!("digits")));
+    let (status, given) = give("?digits=9").await;
+    assert_eq!((status, given["code"].as_str().unwrap().len()), (200, 9), "{given}");
+    assert_eq!(give("").await.1, given, "it keeps the one that it has");
+    let agreed = page.ok(json!({"type": "startsession", "agreed": true})).await;
+    assert_eq!(agreed["session"], session);
+    assert_eq!(server.session(session).await["running"]["consent"], "given");
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 pub use self::told::{ToVisitor, VisitorOk};
 use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES, topics};
 use crate::model::{
-    cobrowse::{ConsentTo, Labels},
+    cobrowse::{ConsentTo, Labels, code_digits},
     error::Problem,
     event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
     help::MAX_HELP_BYTES,
@@ -388,11 +388,7 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
         VisitorKind::StartSession => VisitorMessage::StartSession(Box::new(StartSession {
             agreed: fields.agreed.unwrap_or_default(),
             with_code: fields.withcode.unwrap_or_default(),
-            digits: match fields.digits {
-                None => None,
-                Some(digits @ 4..=12) => Some(digits),
-                Some(_) => return Err(Problem::field("digits", "must be 4 to 12")),
-            },
+            digits: code_digits(fields.digits)?,
             labels: Labels {
                 reference: label(fields.reference.as_ref(), "reference")?,
                 reportingid: label(fields.reportingid.as_ref(), "reportingid")?,

@@ -1,14 +1,12 @@
 /** The visitor's chat in the frame: what its topics say and do, and when the frame shows itself. */
 
-import { offer, type ChatMessage, type ChatView } from "../../../core/chat";
+import { offer, offerDigits, type ChatMessage, type ChatView } from "../../../core/chat";
 import { codeOf } from "../../../core/errors";
 import type { SessionWish } from "../../../visitor/options";
 import { VisitorChat, type ChatVisitor } from "../../../visitor/chat";
 import { topics } from "../topics";
 import type { Frame } from "./frame";
 
-/** Digits of the code that an offer carries. */
-const OFFER_DIGITS = 9;
 const TYPING_MS = 5_000;
 
 /** A message that is on its way. */
@@ -113,7 +111,7 @@ export class Talk {
   /** The visitor offers it: the agent gets the code of a session. */
   async offer(): Promise<void> {
     this.isOffering = true;
-    const wish: SessionWish & { readonly digits: number } = { agreed: true, withcode: true, digits: OFFER_DIGITS };
+    const wish: SessionWish & { readonly digits: number } = { agreed: true, withcode: true, digits: offerDigits };
     const isBegun = await this.attempt(async () => void (await this.frame.visitor.startSession(wish)));
     if (!isBegun) this.isOffering = false;
   }
@@ -121,7 +119,7 @@ export class Talk {
   private entered(code: string | undefined): void {
     if (!this.isOffering) return;
     this.isOffering = false;
-    if (code?.length === OFFER_DIGITS) return void this.say(offer(code));
+    if (code?.length === offerDigits) return void this.say(offer(code));
     // One that had begun otherwise, which no offer leads to.
     this.trouble = "notoffered";
     this.draw();

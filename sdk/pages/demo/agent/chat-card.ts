@@ -1,12 +1,13 @@
 /** A visitor's chat in his panel: an invitation, who waits, or the conversation. */
 
 import type { ChatRow } from "../../../agent/chats";
-import { messageBytes, offerOf, type ChatMessage } from "../../../core/chat";
+import { messageBytes, offer, offerOf, type ChatMessage } from "../../../core/chat";
 import { byteLength } from "../../../core/limits";
 import { h, redraw, setText } from "../../shared/dom";
 import { clock } from "../../shared/format";
 import { act, deskChats, lastOf, rowOf, seen, words } from "./chats";
 import { enterByCode } from "./join";
+import { offerCode } from "./native";
 import type { Opened } from "./opened";
 
 const TYPING_SHOWN_MS = 4_500;
@@ -29,6 +30,7 @@ export class ChatCard {
   private readonly text: HTMLTextAreaElement;
   private readonly label: HTMLLabelElement;
   private readonly send = h("button", { class: "button primary", "data-action": "say" }, "Send");
+  private readonly offers = h("button", { type: "button", class: "button", "data-action": "offer-session" }, "Offer co-browsing");
   private readonly take = h("button", { type: "button", class: "button primary", "data-action": "take-chat" }, "Take the chat");
   private readonly release = h("button", { type: "button", class: "button small", "data-action": "release-chat" }, "Give back");
   private readonly end = h("button", { type: "button", class: "button small", "data-action": "end-chat" }, "End chat");
@@ -41,7 +43,7 @@ export class ChatCard {
     const id = `chat-${opened.by}-${opened.key}`;
     this.text = h("textarea", { class: "input", id, rows: 2, "data-field": "chat" });
     this.label = h("label", { for: id });
-    this.form = h("form", { class: "chat-form", novalidate: true }, h("div", { class: "field" }, this.label, this.text), this.send);
+    this.form = h("form", { class: "chat-form", novalidate: true }, h("div", { class: "field" }, this.label, this.text), h("div", { class: "chat-sends" }, this.offers, this.send));
     const head = h("div", { class: "chat-head" }, h("h3", {}, "Chat"), this.state, this.release, this.end, this.dismiss);
     this.element = h("section", { class: "card chat", "data-chat-card": opened.key }, head, this.log, this.line, this.take, this.form);
     this.text.addEventListener("keydown", (event) => {
@@ -58,6 +60,7 @@ export class ChatCard {
       event.preventDefault();
       void this.submit();
     });
+    this.offers.addEventListener("click", () => this.offerSession());
     this.take.addEventListener("click", () => this.on("claim", (row) => deskChats()!.claim(row.chat)));
     this.release.addEventListener("click", () => this.on("release", (row) => deskChats()!.release(row.chat)));
     this.end.addEventListener("click", () => this.on("end", (row) => deskChats()!.end(row.chat)));
@@ -107,6 +110,7 @@ export class ChatCard {
     this.text.placeholder = isMine ? "" : "Hello! May I help you choose?";
     setText(this.send, isMine ? "Send" : "Invite");
     this.send.dataset["action"] = isMine ? "say" : "invite";
+    this.offers.hidden = status !== "open";
     if (status === "none" && this.opened.standing === "gone") this.say("The visitor is not there.");
     else if (status === "waiting" && row?.last) setText(this.line, `“${lastOf(row)}”`);
   }
@@ -148,8 +152,14 @@ export class ChatCard {
         setText(line, problem);
       });
     });
-    const words = from === "visitor" ? "The visitor offers to show his page." : "An offer to look at the page together.";
+    const words = from === "visitor" ? "The visitor offers to show his page." : "You offered to look at the page together. The visitor shows it by a click.";
     return h("div", { class: "chat-offer" }, h("p", {}, words), join, line);
+  }
+
+  /** Says the code of a session with the visitor, who shows his page by it; a click joins it here. */
+  private offerSession(): void {
+    this.offers.disabled = true;
+    this.on("offer", async (row) => deskChats()!.say(row.chat, offer(await offerCode(this.visitorid))), () => (this.offers.disabled = false));
   }
 
   private async submit(): Promise<void> {
@@ -174,16 +184,17 @@ export class ChatCard {
     this.text.focus();
   }
 
-  private on(name: string, call: (row: ChatRow) => Promise<unknown>): void {
+  private on(name: string, call: (row: ChatRow) => Promise<unknown>, done: () => void = () => undefined): void {
     const row = this.row;
-    if (!row) return;
-    act(name, this.visitorid, () => call(row)).then(
+    if (!row) return done();
+    const answered = act(name, this.visitorid, () => call(row)).then(
       () => {
         this.say("");
         if (!this.form.hidden) this.text.focus();
       },
       (error: unknown) => this.say(words(error)),
     );
+    void answered.then(done);
   }
 
   private say(problem: string): void {

@@ -20,6 +20,7 @@ export const CHAT_WORDS: Record<string, string> = {
   notfound: "This chat is over.",
   toomany: "You have as many chats as you may have.",
   visitornotpresent: "The visitor has left.",
+  notoffered: "The session that runs has a code of its own, which no offer carries. View the page from the top of this panel.",
   scope: "Your token does not allow chats: it lacks the scope “session”.",
 };
 
@@ -63,7 +64,7 @@ export async function act<Result>(name: string, visitorid: string, call: (chats:
 
 /** The beginning of what was said last. */
 export function lastOf({ last = "" }: ChatRow): string {
-  return offerOf(last) ? "Offers to show the page." : last;
+  return offerOf(last) ? "An offer to show the page." : last;
 }
 
 /** The agent looks at this chat. */

@@ -1,6 +1,7 @@
 /** The desk's own agent object, for what the panels' interface does not tell: the list, and all of a visitor's record. */
 
 import { Agent, type ListQuery, type SessionOffer, type StartedSession, type VisitorList, type VisitorRecord } from "../../../agent";
+import { offerDigits } from "../../../core/chat";
 import { explain } from "./reasons";
 import { refused, session } from "./session";
 
@@ -25,6 +26,16 @@ export async function recordOf(visitorid: string): Promise<VisitorRecord | null>
 /** Takes a seat in a session. */
 export function joinSession(session: string): Promise<StartedSession> {
   return agent?.joinSession(session) ?? Promise.reject(new Error("authorization"));
+}
+
+/** A code by which the visitor shows his page and this agent sees it, of a session of theirs: the running one, or a new one. */
+export async function offerCode(visitorid: string): Promise<string> {
+  if (!agent) throw new Error("authorization");
+  const { session } = await agent.startSession({ visitorid });
+  const code = await agent.sessionCode(session, offerDigits);
+  // It had one before, which an offer cannot carry.
+  if (code.length !== offerDigits) throw new Error("notoffered");
+  return code;
 }
 
 /** Takes a visitor's wish for help, or tells him that nobody comes; rejected with the code as message. */
