@@ -227,3 +227,21 @@ test("the panel is drawn in light and dark, and reads well to those who hear it"
   await panel.locator("#unread", { hasText: "1" }).waitFor();
   await visitor.page.screenshot({ path: join(pictureFolder(), "chat-pill.png") });
 });
+
+test("the panel speaks the page's language, and the page's own words", async () => {
+  const words = JSON.stringify({ send: "Ab die Post", "status.waiting": "<b>Gleich</b>" });
+  const ann = await ChatAgent.open(stage, "Ann");
+  await ann.ask({ type: "available", buttons: ["sales"] });
+  const script = `document.documentElement.lang = "de-DE"; document.querySelector("script[src*=site_connect]").dataset.words = ${JSON.stringify(words)};`;
+  const visitor = await ConnectPage.open(stage, { script });
+  await visitor.code();
+  expect(await visitor.page.locator("iframe").getAttribute("title")).toBe("Kontakt");
+  await visitor.publish("~pagesession/chat/trigger", "sales");
+  const panel = panelOf(visitor);
+  await panel.locator("#status", { hasText: "<b>Gleich</b>" }).waitFor();
+  for (const name of ["Verkleinern", "Chat beenden", "Ab die Post", "Meine Seite zeigen"]) expect(await panel.getByRole("button", { name, exact: true }).count(), name).toBe(1);
+  expect(await panel.getByLabel("Ihre Nachricht").count()).toBe(1);
+  expect(await panel.locator("html").getAttribute("lang")).toBe("de");
+  expect(visitor.warnings).toEqual([]);
+  await visitor.page.screenshot({ path: join(pictureFolder(), "chat-german.png") });
+});

@@ -1,5 +1,7 @@
 /** What the visitor reads. A group may replace any text by its key; `{names}` and `{name}` stand for agents. */
 
+import { firstKnown, ownText } from "../../core/language";
+
 const english = {
   "view.title": "Show this page to an agent?",
   "view.text": "{name} would like to see the pages of this site that you have open, as you see them. Passwords and card numbers are hidden. You can pause or stop at any time.",
@@ -120,17 +122,13 @@ const dutch: Texts = {
 
 export const languages: Readonly<Record<string, Texts>> = { en: english, de: german, fr: french, es: spanish, nl: dutch };
 
-const has = (texts: object, key: string): boolean => Object.prototype.hasOwnProperty.call(texts, key);
-
 export type Words = (key: TextKey, names?: readonly string[]) => string;
 
 /** Texts in the first of `wanted` that is known by its main language; English else. `own` go before all. */
 export function wordsIn(wanted: readonly (string | null | undefined)[], own: Readonly<Record<string, string>> = {}): Words {
-  const codes = wanted.map((language) => language?.toLowerCase().split("-")[0] ?? "");
-  const code = codes.find((candidate) => has(languages, candidate));
-  const known = (code && languages[code]) || english;
+  const known = languages[firstKnown(wanted, languages) ?? "en"] ?? english;
   return (key, names = []) => {
-    const text = has(own, key) ? String(own[key]) : known[key];
+    const text = ownText(own, key) ?? known[key];
     const shown = names.map((name) => name || known.agent);
     return text.replace(/\{names?\}/g, () => joined(shown.length ? shown : [known.agent], known.and));
   };

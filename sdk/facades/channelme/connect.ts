@@ -22,6 +22,8 @@ export interface ConnectOptions {
   readonly origin: string;
   /** The group, or nothing for the server's default. */
   readonly partner: string;
+  /** Texts of the page's own, by key. */
+  readonly words: Readonly<Record<string, unknown>> | undefined;
   readonly broker: Broker;
   warn(message: string): void;
   /** The code, whenever there is one. */
@@ -38,7 +40,7 @@ export class Connect {
   private isWanted = false;
 
   constructor(private readonly options: ConnectOptions) {
-    const { page, origin, partner, broker, warn } = options;
+    const { page, origin, partner, broker, warn, words } = options;
     this.buttons = new Buttons(broker);
     const kept = new Kept(pageStores(page), partner);
     const address = new URL(`/site_connect/frame?partner=${encodeURIComponent(partner)}`, origin);
@@ -46,7 +48,7 @@ export class Connect {
       page,
       clock,
       address,
-      greeting: () => ({ place: placeOf(page), kept: kept.all() }),
+      greeting: () => ({ place: placeOf(page), kept: kept.all(), spoken: { language: page.document.documentElement.lang, words } }),
       connected: () => {
         this.session.lost();
         broker.connected();
@@ -119,6 +121,8 @@ export class Connect {
         return this.buttons.all(message.enabled);
       case "button":
         return this.buttons.change(message.button, message.enabled);
+      case "title":
+        return this.link.name(message.title);
       case "layout":
         this.link.show(message.layout, this.isWanted);
         this.isWanted = false;

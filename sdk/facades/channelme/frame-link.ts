@@ -95,6 +95,11 @@ export class FrameLink {
     }
   }
 
+  /** What the frame is called. */
+  name(title: string): void {
+    this.frame.title = title;
+  }
+
   /** `isAsked`: the page wanted it, so the focus goes there; it comes back when the frame is closed under it. */
   show(layout: Layout, isAsked = false): void {
     const { document } = this.options.page;

@@ -18,6 +18,18 @@ const ELEMENT = "wwwchannelme";
 
 const warn = (message: string): void => console.warn("site_connect:", message);
 
+/** The words that the page gives in place of ours, as a JSON object; the frame takes those that it knows. */
+function ownWords(json: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  if (json === undefined) return undefined;
+  try {
+    const words: unknown = JSON.parse(json);
+    if (typeof words === "object" && words !== null) return words as Readonly<Record<string, unknown>>;
+  } catch {
+    // Told below.
+  }
+  return void warn("data-words is no JSON object");
+}
+
 /** Loaded twice it installs once. `script` is the tag that brings it: its address names the server. */
 export function install(page: Window, script: HTMLScriptElement | null): void {
   const globals = page as unknown as { site_connect?: SiteConnect };
@@ -54,6 +66,7 @@ export function install(page: Window, script: HTMLScriptElement | null): void {
         page,
         origin,
         partner,
+        words: ownWords(script?.dataset["words"]),
         broker,
         warn,
         shown(got) {

@@ -22,9 +22,17 @@ export interface Place {
   readonly referrer: string;
 }
 
+/** How the page speaks to its visitors. */
+export interface Spoken {
+  readonly language?: string | undefined;
+  /** Texts in place of the frame's own, by key. */
+  readonly words?: Readonly<Record<string, unknown>> | undefined;
+}
+
 /** Page to frame, with the channel's port. */
 export interface Greeting extends Knock {
   readonly place: Place;
+  readonly spoken?: Spoken;
   /** What the page's first-party storage keeps for the frame, whose own may be blocked. */
   readonly kept: Readonly<Partial<Record<KeptName, string>>>;
 }
@@ -62,6 +70,8 @@ export type ToPage =
   | { readonly say: "buttons"; readonly enabled: readonly string[] }
   | { readonly say: "button"; readonly button: string; readonly enabled: boolean }
   | { readonly say: "layout"; readonly layout: Layout }
+  /** What the frame is called, by those who hear the page. */
+  | { readonly say: "title"; readonly title: string }
   | { readonly say: "keep"; readonly name: KeptName; readonly value: string | undefined }
   /** A session runs, and the page around the frame is to be shown. */
   | { readonly say: "join"; readonly session: string; readonly tab: string; readonly group: string }

@@ -6,6 +6,7 @@ import { knock } from "./knock";
 import { Panel } from "./panel";
 import { serverTopics } from "./server-topics";
 import { Talk } from "./talk";
+import { wordsOf } from "./words";
 import type { ToPage } from "../messages";
 
 export function openFrame(page: Window): void {
@@ -20,7 +21,9 @@ export function openFrame(page: Window): void {
       let panel: Panel | undefined;
       const draw = (): void => panel?.draw();
       const frame = new Frame(page, facts, port, greeting, serverTopics, draw);
-      panel = new Panel(page, frame, new Talk(frame, draw));
+      const words = wordsOf(greeting.spoken ?? {}, page.navigator.language);
+      frame.send({ say: "title", title: words("contact") });
+      panel = new Panel(page, frame, new Talk(frame, draw), words);
       panel.draw();
     },
   );

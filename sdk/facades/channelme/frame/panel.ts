@@ -4,28 +4,18 @@ import { offerOf, type ChatMessage, type ChatView } from "../../../core/chat";
 import { byId, h, setText } from "../../../pages/shared/dom";
 import { topics } from "../topics";
 import type { Frame } from "./frame";
+import type { TextKey } from "./languages";
 import type { Talk } from "./talk";
+import { fill, type Words } from "./words";
 
-const STATUSES: Readonly<Record<ChatView["status"], string>> = {
-  invited: "would like to help you",
-  waiting: "Somebody will be with you soon",
-  open: "is here for you",
-  ended: "The chat has ended",
-};
-
-const TROUBLES: Readonly<Record<string, string>> = {
-  unavailable: "Nobody is there just now. Please try again later.",
-  ratelimited: "That was a little fast. Please try again in a moment.",
-  toolarge: "That is too long. Please say it in parts.",
-  notfound: "This chat is over.",
-};
-const SOME_TROUBLE = "That did not work. Please try again.";
-
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+/** What went wrong, in words: some by its code, all else alike. */
+const TROUBLES: readonly string[] = ["unavailable", "ratelimited", "toomany", "toolarge", "notfound", "notoffered"];
+const troubleOf = (code: string): TextKey => (TROUBLES.includes(code) ? (`trouble.${code}` as TextKey) : "trouble");
 
 export class Panel {
   private readonly log = byId<HTMLOListElement>("log");
   private readonly text = byId<HTMLTextAreaElement>("text");
+  private readonly time: Intl.DateTimeFormat;
   private shownChat: string | undefined;
   private shownMessages = 0;
   private layout = "";
@@ -37,7 +27,10 @@ export class Panel {
     private readonly page: Window,
     private readonly frame: Frame,
     private readonly talk: Talk,
+    private readonly words: Words,
   ) {
+    this.time = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit" });
+    fill(page.document, words);
     const on = (id: string, act: () => void): void => byId(id).addEventListener("click", act);
     on("minimize", () => this.frame.tree.publish(topics.minimize));
     on("restore", () => this.frame.tree.publish(topics.show));
@@ -73,18 +66,18 @@ export class Panel {
   }
 
   draw(): void {
-    const { frame, talk } = this;
+    const { frame, talk, words } = this;
     const { view } = talk;
     const { body } = this.page.document;
     const state = view?.status ?? "code";
     body.dataset["layout"] = frame.layout;
     body.dataset["view"] = state;
     setText(byId("code"), frame.code ?? "······");
-    setText(byId("title"), view?.agent?.name || (view ? "Chat" : "Contact"));
-    setText(byId("status"), !view ? "" : view.agent || state === "waiting" || state === "ended" ? STATUSES[view.status] : "");
-    setText(byId("typing"), talk.typing === undefined ? "" : `${talk.typing || "Somebody"} is typing`);
-    setText(byId("trouble"), talk.trouble === undefined ? "" : (TROUBLES[talk.trouble] ?? SOME_TROUBLE));
-    byId("close").setAttribute("aria-label", talk.isLive ? "End chat" : "Close");
+    setText(byId("title"), view?.agent?.name || words(view ? "chat" : "contact"));
+    setText(byId("status"), !view ? "" : view.agent || state === "waiting" || state === "ended" ? words(`status.${view.status}`) : "");
+    setText(byId("typing"), talk.typing === undefined ? "" : words("typing", talk.typing));
+    setText(byId("trouble"), talk.trouble === undefined ? "" : words(troubleOf(talk.trouble)));
+    byId("close").setAttribute("aria-label", words(talk.isLive ? "chat.end" : "close"));
     byId("code-view").hidden = view !== undefined;
     this.log.hidden = view === undefined;
     byId("invitation").hidden = state !== "invited" || this.isEnding;
@@ -95,7 +88,7 @@ export class Panel {
     const unread = byId("unread");
     unread.hidden = talk.unread === 0;
     setText(unread, String(talk.unread));
-    setText(byId("restore-words"), talk.unread ? "New messages" : view ? "Open chat" : "Contact");
+    setText(byId("restore-words"), words(talk.unread ? "chat.new" : view ? "chat.open" : "contact"));
     if (view) this.drawLog(view);
     if (this.layout !== frame.layout) {
       const before = this.layout;
@@ -123,22 +116,23 @@ export class Panel {
   }
 
   private item({ n, at, from, name, text }: ChatMessage, isPending = false): HTMLLIElement {
-    const by = from === "agent" ? `${name || "Agent"}, ${time.format(at)}` : from === "visitor" ? `You, ${time.format(at)}` : "";
+    const { words, time } = this;
+    const who = from === "agent" ? name || words("agent") : from === "visitor" ? words("you") : "";
     const code = offerOf(text);
     const last = this.log.lastElementChild;
     const isAgain = last?.getAttribute("data-from") === from && last.getAttribute("data-name") === (name ?? "");
     return h(
       "li",
       { "data-n": n, "data-from": from, "data-name": name ?? "", class: isAgain && "again", "data-pending": isPending },
-      by && h("span", { class: "by" }, by),
-      code === undefined ? h("span", { class: "said" }, text) : from === "visitor" ? h("span", { class: "said" }, "You offered to show this page.") : this.offered(name),
+      who && h("span", { class: "by" }, `${who}, ${time.format(at)}`),
+      code === undefined ? h("span", { class: "said" }, text) : from === "visitor" ? h("span", { class: "said" }, words("offer.own")) : this.offered(name),
     );
   }
 
   private offered(name: string | undefined): HTMLElement {
-    const button = h("button", { type: "button", class: "button primary", "data-action": "share" }, "Show this page");
+    const button = h("button", { type: "button", class: "button primary", "data-action": "share" }, this.words("offer.show"));
     button.addEventListener("click", () => void this.talk.share());
-    return h("div", { class: "offer" }, h("p", {}, `${name || "The agent"} would like to look at this page with you.`), button);
+    return h("div", { class: "offer" }, h("p", {}, this.words("offer.text", name)), button);
   }
 
   private send(): void {
