@@ -1,12 +1,12 @@
 //! `/v1/groups/{group}/chats` and `/buttons`: chats that are not over, and who is available.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, http::header::HeaderName, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse, query as read_query, text},
+    extract::{Bearer, Body, Named, Sessions, idempotency_key, json, query as read_query},
     paging,
     past_chats::{Messages, last_messages},
     state::{State, ask},
@@ -150,10 +150,6 @@ fn words(state: &State, group: &GroupId, text: &str) -> Result<Box<str>, Problem
     Ok(masked.map_or_else(|| text.into(), String::into_boxed_str))
 }
 
-fn of_path(path: &(String, String)) -> Result<(GroupId, ChatId), Problem> {
-    Ok((parse(&path.0)?, parse(&path.1)?))
-}
-
 /// Lists the group's chat buttons.
 #[utoipa::path(tag = "chats", operation_id = "list_buttons", security(("token" = [])),
     params(("group" = GroupId, Path, description = "The group")),
@@ -163,11 +159,9 @@ fn of_path(path: &(String, String)) -> Result<(GroupId, ChatId), Problem> {
 #[get("/v1/groups/{group}/buttons")]
 pub async fn buttons(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let group = parse(&group)?;
     let buttons = ask(|answer| state.chat.buttons(group, answer)).await??;
     let buttons = buttons.into_iter().map(|(button, (agents, declared))| ButtonBody {
         button,
@@ -187,18 +181,16 @@ pub async fn buttons(
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
     let ChatParams { limit, cursor, status, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let is_asked_for = |row: &ChatRow| {
         status.is_none_or(|status| row.status == status)
             && visitorid.as_ref().is_none_or(|visitor| row.visitorid == *visitor)
     };
-    let chats =
-        state.chat.list(&parse(&group)?, &Reader::of(&bearer.0), is_asked_for, cursor, limit)?;
+    let chats = state.chat.list(&group, &Reader::of(&bearer.0), is_asked_for, cursor, limit)?;
     let next = paging::next(&chats, limit, |last| last.chat);
     Ok(HttpResponse::Ok().json(ChatList { chats, next }))
 }
@@ -217,13 +209,11 @@ pub async fn list(
 #[post("/v1/groups/{group}/chats")]
 pub async fn invite(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
-    body: Body,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let NewChat { visitorid, text, button } = json(&body.0)?;
-    let group = parse(&group)?;
+    let NewChat { visitorid, text, button } = json(&body)?;
     let text = words(&state, &group, &text)?;
     let key = VisitorKey { group, visitor: visitorid.clone() };
     let asked = (bearer.0.person(), text, button);
@@ -244,11 +234,9 @@ pub async fn invite(
 pub async fn one(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named((group, chat)): Named<(GroupId, ChatId)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let (group, chat) = of_path(&path)?;
     let MessageParams { limit, after } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let by = Reader::of(&bearer.0);
@@ -278,11 +266,9 @@ pub async fn one(
 #[post("/v1/groups/{group}/chats/{chat}/claim")]
 pub async fn claim(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named((group, chat)): Named<(GroupId, ChatId)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let (group, chat) = of_path(&path)?;
     let by = bearer.0.person();
     let (visitorid, view) = ask(|answer| state.chat.claim(&group, chat, by, answer)).await??;
     let chat = std::sync::Arc::unwrap_or_clone(view);
@@ -300,11 +286,9 @@ pub async fn claim(
 #[post("/v1/groups/{group}/chats/{chat}/release")]
 pub async fn release(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named((group, chat)): Named<(GroupId, ChatId)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let (group, chat) = of_path(&path)?;
     let by = bearer.0.person();
     ask(|answer| state.chat.release(&group, chat, by, answer)).await??;
     Ok(HttpResponse::NoContent().finish())
@@ -324,21 +308,16 @@ pub async fn release(
 pub async fn say(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
-    body: Body,
+    bearer: Bearer<Sessions>,
+    Named((group, chat)): Named<(GroupId, ChatId)>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let NewMessage { text: said, system } = json(&body.0)?;
+    let NewMessage { text: said, system } = json(&body)?;
     if system {
-        bearer.require(Scope::OPERATE)?;
+        bearer.0.require(Scope::OPERATE)?;
     }
-    let (group, chat) = of_path(&path)?;
     let words = words(&state, &group, &said)?;
-    let key = text(&request, HeaderName::from_static("idempotency-key"));
-    let key = key.map(parse::<IdempotencyKey>).transpose();
-    let named = |problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem };
-    let key = key.map_err(named)?;
+    let key = idempotency_key(&request)?;
     let by = if system { Voice::System } else { Voice::Agent(bearer.0.person()) };
     let saying = (by, words, key);
     let (n, at) = ask(|answer| state.chat.say_in(&group, chat, saying, answer)).await??;
@@ -356,12 +335,10 @@ pub async fn say(
 #[delete("/v1/groups/{group}/chats/{chat}")]
 pub async fn end(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named((group, chat)): Named<(GroupId, ChatId)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let (group, chat) = of_path(&path)?;
-    let may_all = bearer.require(Scope::OPERATE).is_ok();
+    let may_all = bearer.0.scope.contains(Scope::OPERATE);
     let by = if may_all { EndedBy::Group } else { EndedBy::Agent(bearer.0.person()) };
     ask(|answer| state.chat.end(&group, chat, by, answer)).await??;
     Ok(HttpResponse::NoContent().finish())

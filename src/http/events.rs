@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, get, http::header};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
@@ -10,12 +10,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     error::{ApiError, ProblemBody},
     event_stream::{self, Wishes},
-    extract::{Bearer, parse, query as read_query, text},
+    extract::{Bearer, Named, Reading, query as read_query, text},
     paging,
     state::State,
 };
 use crate::{
-    auth::{AuthError, Scope},
+    auth::{Agent, AuthError},
     events::{
         cursor::Place,
         filter::Filter,
@@ -105,11 +105,9 @@ impl From<Batch> for EventList {
 pub async fn read(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Reading>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::READ)?;
-    let group: GroupId = parse(&group)?;
     let query: EventQuery = read_query(&request)?;
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
     let feed = state.events.feed(&group)?;
@@ -126,18 +124,18 @@ pub async fn read(
     }
     let accept = text(&request, header::ACCEPT).unwrap_or_default();
     if accept.contains("text/event-stream") {
-        return stream(&state, feed, &bearer, last.or(after).unwrap_or(Place::Now), filter);
+        return stream(&state, feed, &bearer.0, last.or(after).unwrap_or(Place::Now), filter);
     }
     let after = after.unwrap_or(Place::Start);
     let asked = Asked { after, limit, filter, wait_ms };
-    let batch = pull(&state, feed, &bearer, &asked).await?;
+    let batch = pull(&state, feed, &bearer.0, &asked).await?;
     Ok(HttpResponse::Ok().json(EventList::from(batch)))
 }
 
 fn stream(
     state: &State,
     feed: &Arc<Feed>,
-    bearer: &Bearer,
+    agent: &Agent,
     place: Place,
     filter: Filter,
 ) -> Result<HttpResponse, ApiError> {
@@ -148,7 +146,7 @@ fn stream(
     let wishes = Wishes {
         place,
         filter,
-        bearer: bearer.0.clone(),
+        bearer: agent.clone(),
         heartbeat: state.settings.events.heartbeat,
         write_deadline: state.settings.limits.write_deadline,
     };
@@ -174,7 +172,7 @@ struct Asked {
 async fn pull(
     state: &State,
     feed: &Arc<Feed>,
-    bearer: &Bearer,
+    agent: &Agent,
     asked: &Asked,
 ) -> Result<Batch, Problem> {
     let Asked { after, limit, ref filter, wait_ms } = *asked;
@@ -190,7 +188,7 @@ async fn pull(
     let over = tokio::time::sleep(Duration::from_millis(wait_ms));
     tokio::pin!(over);
     loop {
-        if !state.tokens.still_believes(&bearer.0) {
+        if !state.tokens.still_believes(agent) {
             return Err(AuthError::Revoked.into());
         }
         let changed = feed.changed();

@@ -1,22 +1,19 @@
 //! `/v1/groups/{group}/visitors/{visitor}/explain`: what happened to a visitor or a signal, and why.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, query as read_query, visitor_key},
+    extract::{Bearer, Named, Operating, parse, query as read_query},
     paging,
     state::{State, ask},
 };
-use crate::{
-    auth::Scope,
-    model::{
-        error::Problem,
-        explain::Explanation,
-        ids::{GroupId, SignalId, VisitorId},
-    },
+use crate::model::{
+    error::Problem,
+    explain::Explanation,
+    ids::{GroupId, SignalId, VisitorId, VisitorKey},
 };
 
 /// How many entries one answer holds where nothing else is asked for.
@@ -49,11 +46,9 @@ pub struct ExplainQuery {
 pub async fn explain(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named(key): Named<VisitorKey>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let key = visitor_key(&path.0, &path.1)?;
     let query: ExplainQuery = read_query(&request)?;
     let named = |problem| Problem { field: Some("signal".to_owned()), ..problem };
     let signal = query.signal.as_deref().map(parse::<SignalId>).transpose().map_err(named)?;

@@ -1,9 +1,10 @@
-//! What handlers take out of a request: the agent, the group in the path, a JSON body whose errors name the field.
+//! What handlers take out of a request: the bearer and what he may do, the identities of the path, a JSON body whose errors
+//! name the field.
 
-use std::{
-    future::{Ready, ready},
-    net::IpAddr,
-};
+mod bearer;
+mod named;
+
+use std::net::IpAddr;
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -13,65 +14,24 @@ use actix_web::{
 };
 use serde::de::DeserializeOwned;
 
+pub use self::{
+    bearer::{
+        Bearer, Invoking, Operating, Reading, Sessions, Signalling, Topics, check_origin, verify,
+    },
+    named::Named,
+};
+
 use super::{error::ApiError, state::State};
 use crate::{
-    auth::{Agent, AuthError, Scope, bearer},
+    auth::AuthError,
     model::{
         error::{ErrorCode, Problem},
-        ids::{GroupId, InvalidId, VisitorId, VisitorKey},
+        ids::{GroupId, IdempotencyKey, InvalidId},
         json::{check_depth, sentence},
     },
     settings::Group,
     telemetry::labels::Limited,
 };
-
-/// The bearer of the request's token; his token is for the group in the path, if there is one, and his page's origin
-/// is in that group's list, if there is one.
-pub struct Bearer(pub Agent);
-
-impl Bearer {
-    /// Checks that he may do `needed`.
-    ///
-    /// # Errors
-    /// `scope`.
-    pub fn require(&self, needed: Scope) -> Result<(), ApiError> {
-        Ok(self.0.require(needed)?)
-    }
-}
-
-impl FromRequest for Bearer {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(verify(request).map(Self).map_err(ApiError))
-    }
-}
-
-/// The agent of a request.
-///
-/// # Errors
-/// `authorization`, `ratelimited`, `group` or `origin`.
-pub fn verify(request: &HttpRequest) -> Result<Agent, Problem> {
-    let state = state(request)?;
-    let failed = |error: AuthError| {
-        state.metrics.authorization_failures.of(error).inc();
-        Problem::from(error)
-    };
-    let token = bearer(text(request, header::AUTHORIZATION)).map_err(failed)?;
-    let agent = state.tokens.verify(token, state.clock().wall()).map_err(failed)?;
-    let now = state.clock().now();
-    state.admission.request_of(&agent.group, &agent.subject, now).inspect_err(|_| {
-        state.metrics.limited.of(Limited::RequestOfSubject).inc();
-    })?;
-    if let Some(group) = request.match_info().get("group") {
-        agent.require_group(&parse(group)?)?;
-    }
-    let group = state.settings.groups.get(&agent.group);
-    let group = group.ok_or_else(|| Problem::new(ErrorCode::Group, "there is no such group"))?;
-    check_origin(state, request, group)?;
-    Ok(agent)
-}
 
 /// The address that counts for a request.
 #[must_use]
@@ -97,25 +57,6 @@ pub fn offered<T>(
         state.metrics.authorization_failures.of(error).inc();
         error.into()
     })
-}
-
-/// Checks that the request's page, if it comes from one, is in the group's list of agents' origins.
-///
-/// # Errors
-/// `origin`.
-pub fn check_origin(state: &State, request: &HttpRequest, group: &Group) -> Result<(), Problem> {
-    if state.allows_agent(group, &state.origin_of(request.headers())) {
-        return Ok(());
-    }
-    Err(Problem::new(ErrorCode::Origin, "the page's origin is not in the group's agent_origins"))
-}
-
-/// The visitor that the path names.
-///
-/// # Errors
-/// `badrequest` with the field's name.
-pub fn visitor_key(group: &str, visitor: &str) -> Result<VisitorKey, Problem> {
-    Ok(VisitorKey { group: parse(group)?, visitor: parse::<VisitorId>(visitor)? })
 }
 
 /// Text of the request as an identity.
@@ -195,6 +136,16 @@ fn state(request: &HttpRequest) -> Result<&State, Problem> {
 #[must_use]
 pub fn text(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
     request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The sender's own name for what he asks for, by which a retry is harmless.
+///
+/// # Errors
+/// `badrequest` that names the header.
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
+    let key = text(request, header::HeaderName::from_static("idempotency-key"));
+    let named = |problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem };
+    key.map(parse).transpose().map_err(named)
 }
 
 /// The group of an id that came with a request.

@@ -1,17 +1,16 @@
 //! `/v1/groups/{group}/requests`: visitors who ask for help.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse, query as read_query},
+    extract::{Bearer, Body, Named, Reading, Sessions, json, query as read_query},
     paging,
     state::{State, ask},
 };
 use crate::{
-    auth::Scope,
     lists::page::{Cursor, Page, PageQuery},
     model::{
         help::{HelpTold, HelpView},
@@ -82,11 +81,9 @@ pub struct WhichHelp {
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Reading>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::READ)?;
-    let group: GroupId = parse(&group)?;
     let HelpParams { limit, cursor } = read_query(&request)?;
     let query = PageQuery {
         filter: Filter::waiting_for_help(),
@@ -118,13 +115,12 @@ pub async fn list(
 #[post("/v1/groups/{group}/requests/claim")]
 pub async fn claim(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
-    body: Body,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let WhichHelp { visitorid: visitor, help } = json(&body.0)?;
-    let key = VisitorKey { group: parse(&group)?, visitor };
+    let WhichHelp { visitorid: visitor, help } = json(&body)?;
+    let key = VisitorKey { group, visitor };
     let helper = (&bearer.0).into();
     let told = ask(|answer| state.presence.claim_help(key, help, helper, answer)).await??;
     Ok(HttpResponse::Ok().json(told))
@@ -142,13 +138,12 @@ pub async fn claim(
 #[post("/v1/groups/{group}/requests/decline")]
 pub async fn decline(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
-    body: Body,
+    _: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let WhichHelp { visitorid: visitor, help } = json(&body.0)?;
-    let key = VisitorKey { group: parse(&group)?, visitor };
+    let WhichHelp { visitorid: visitor, help } = json(&body)?;
+    let key = VisitorKey { group, visitor };
     ask(|answer| state.presence.decline_help(key, help, answer)).await??;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,18 +1,18 @@
 //! `/v1/groups/{group}/watch-links`: links that begin a session when they are opened, in a frame of a desktop too.
 
-use actix_web::{HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpRequest, HttpResponse, post};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, group as read_group, json, parse},
+    extract::{Bearer, Body, Named, Sessions, group as read_group, json},
     state::State,
     visitors::{look_up, resolve},
 };
 use crate::{
-    auth::{Agent, Origin, Scope},
+    auth::{Agent, Origin},
     cobrowse::{handle::NewLink, link::LinkTerms},
     model::{
         cobrowse::Permissions,
@@ -72,13 +72,11 @@ pub struct WatchLink {
 pub async fn create(
     request: HttpRequest,
     state: State,
-    path: web::Path<String>,
-    bearer: Bearer,
-    body: Body,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let group: GroupId = parse(&path)?;
-    let new: NewWatchLink = json(&body.0)?;
+    let new: NewWatchLink = json(&body)?;
     let visitor = match (new.visitorid, new.uniqueid) {
         (Some(visitor), None) => visitor,
         (None, Some(code)) => resolve(&request, &state, group.clone(), code).await?,

@@ -1,19 +1,18 @@
 //! `/v1/groups/{group}/past-chats`: what is kept of chats, and how it is erased.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, query as read_query},
+    extract::{Bearer, Named, Operating, Sessions, query as read_query},
     paging,
     past_sessions::stored,
     state::{State, ask},
 };
 use crate::{
-    auth::Scope,
     chat::{conversation::command::EndedBy, handle::Reader},
     clock::Timestamp,
     model::{
@@ -123,13 +122,12 @@ pub(super) async fn last_messages(
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
     let PastChatParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let (group, by) = (parse::<GroupId>(&group)?, Reader::of(&bearer.0));
+    let (group, by) = (group, Reader::of(&bearer.0));
     let query = ChatQuery { group: group.clone(), visitor: visitorid, before: cursor, limit };
     let mut found = state.chat.ledger().store().await.chats(query).await.map_err(stored)?;
     let next = paging::next(&found, limit, |last| last.chat);
@@ -149,12 +147,10 @@ pub async fn list(
 pub async fn erase_of_visitor(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
     let EraseParams { visitorid } = read_query(&request)?;
-    let group = parse(&group)?;
     let chats = erase(&state, &group, Erased::Visitor(visitorid)).await?;
     Ok(HttpResponse::Ok().json(ErasedBody { chats }))
 }
@@ -169,11 +165,9 @@ pub async fn erase_of_visitor(
 #[delete("/v1/groups/{group}/past-chats/{chat}")]
 pub async fn erase_one(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, chat)): Named<(GroupId, ChatId)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let (group, chat) = (parse(&path.0)?, parse(&path.1)?);
     if erase(&state, &group, Erased::Chat(chat)).await? == 0 {
         return Err(Problem::new(ErrorCode::NotFound, "there is no such chat").into());
     }

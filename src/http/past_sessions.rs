@@ -1,19 +1,17 @@
 //! `/v1/groups/{group}/past-sessions` and the consent ledger: what remains of co-browse sessions.
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, query as read_query},
+    extract::{Bearer, Named, Sessions, query as read_query},
     paging,
-    sessions::session_key,
     state::State,
 };
 use crate::{
-    auth::Scope,
     cobrowse::session::Summary,
     model::{
         cobrowse::ConsentEntry,
@@ -85,13 +83,12 @@ pub struct ConsentList {
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
     let PastParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let query = PastQuery { group: parse(&group)?, visitor: visitorid, before: cursor, limit };
+    let query = PastQuery { group, visitor: visitorid, before: cursor, limit };
     let found = state.cobrowse.ledger().store().await.sessions(query).await.map_err(stored)?;
     let next = paging::next(&found, limit, |last| last.session);
     let sessions = found.into_iter().map(|past| PastLine {
@@ -110,11 +107,10 @@ pub async fn list(
 #[get("/v1/groups/{group}/sessions/{session}/consents")]
 pub async fn consents(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Sessions>,
+    Named(key): Named<SessionKey>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let SessionKey { group, session } = session_key(&path.0, &path.1)?;
+    let SessionKey { group, session } = key;
     let lines =
         state.cobrowse.ledger().store().await.consents(&group, session).await.map_err(stored)?;
     let consents = lines.into_iter().filter_map(|line| RawValue::from_string(line.entry).ok());

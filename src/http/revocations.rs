@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{
@@ -15,12 +15,12 @@ use utoipa::{
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse, query as read_query},
+    extract::{Bearer, Body, Named, Operating, json, query as read_query},
     paging,
     state::State,
 };
 use crate::{
-    auth::{Revocation, Scope, Target},
+    auth::{Revocation, Target},
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, IdempotencyKey},
@@ -195,12 +195,10 @@ pub struct RevocationQuery {
 #[post("/v1/groups/{group}/revocations")]
 pub async fn revoke(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Operating>,
+    Named(group): Named<GroupId>,
     Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let group: GroupId = parse(&group)?;
     let wish: RevocationWish = json(&body)?;
     let target = wish.target()?;
     if let Some(reason) = &wish.reason {
@@ -225,11 +223,9 @@ pub async fn revoke(
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let group: GroupId = parse(&group)?;
     let query: RevocationQuery = read_query(&request)?;
     let limit = paging::limit(query.limit, paging::USUAL)?;
     let found = state.revoker.in_force().list(&group, query.cursor.as_deref(), limit);
@@ -249,12 +245,9 @@ pub async fn list(
 #[delete("/v1/groups/{group}/revocations/{id}")]
 pub async fn take_back(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, id)): Named<(GroupId, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let (group, id) = path.into_inner();
-    let group: GroupId = parse(&group)?;
     let revoker = Arc::clone(&state.revoker);
     let back = to_the_end(async move { revoker.take_back(&group, &id).await }).await?;
     Ok(HttpResponse::Ok().json(RevocationView::from(back)))

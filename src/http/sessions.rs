@@ -1,19 +1,19 @@
 //! `/v1/groups/{group}/sessions`: co-browse sessions.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, client_address, json, parse, query as read_query},
+    extract::{Bearer, Body, Named, Sessions, client_address, json, query as read_query},
     paging,
     past_sessions::stored,
     state::{State, ask},
     visitors::resolve,
 };
 use crate::{
-    auth::Scope,
+    auth::Agent,
     cobrowse::{
         handle::{Standing, Start},
         session::{MAX_TEXT, SessionView, Summary},
@@ -203,18 +203,9 @@ pub struct EndParams {
     text: Option<String>,
 }
 
-pub(super) fn session_key(group: &str, session: &str) -> Result<SessionKey, Problem> {
-    Ok(SessionKey { group: parse(group)?, session: parse(session)? })
-}
-
-fn ticket(
-    state: &State,
-    bearer: Bearer,
-    key: SessionKey,
-    permissions: Permissions,
-) -> SessionTicket {
+fn ticket(state: &State, agent: Agent, key: SessionKey, permissions: Permissions) -> SessionTicket {
     let session = key.session;
-    let ticket = state.cobrowse.seat_ticket(key, bearer.0, permissions);
+    let ticket = state.cobrowse.seat_ticket(key, agent, permissions);
     let base = state.settings.server.public_url.as_deref().unwrap_or_default();
     SessionTicket { session, watch_url: format!("{base}/watch/#{ticket}"), ticket }
 }
@@ -237,26 +228,34 @@ fn unknown() -> Problem {
 pub async fn begin(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
-    body: Body,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let group: GroupId = parse(&group)?;
-    let NewSession { visitorid, uniqueid, code, reference, permissions } = json(&body.0)?;
+    let NewSession { visitorid, uniqueid, code, reference, permissions } = json(&body)?;
     let visitor = match (visitorid, uniqueid, code, reference) {
         (Some(visitor), None, None, None) => visitor,
         (None, Some(code), None, None) => resolve(&request, &state, group.clone(), code).await?,
         (None, None, Some(code), None) => {
             let session = by_code(&request, &state, group, code).await?;
-            return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
+            return Ok(HttpResponse::Created().json(ticket(
+                &state,
+                bearer.0,
+                session,
+                permissions,
+            )));
         }
         (None, None, None, Some(reference)) => {
             let is_called = |view: &SessionView| view.reference.as_ref() == Some(&reference);
             let found = state.cobrowse.running(&group, is_called, None, 1).pop();
             let (session, _) = found.ok_or_else(unknown)?;
             let session = SessionKey { group, session };
-            return Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)));
+            return Ok(HttpResponse::Created().json(ticket(
+                &state,
+                bearer.0,
+                session,
+                permissions,
+            )));
         }
         (None, None, None, None) => return Err(Problem::field("visitorid", "is missing").into()),
         _ => {
@@ -267,7 +266,7 @@ pub async fn begin(
     let key = VisitorKey { group, visitor };
     let start = Start::by_agent(state.cobrowse.policy());
     let session = ask(|answer| state.cobrowse.begin(key, start, answer)).await??;
-    Ok(HttpResponse::Created().json(ticket(&state, bearer, session, permissions)))
+    Ok(HttpResponse::Created().json(ticket(&state, bearer.0, session, permissions)))
 }
 
 /// The session that a code leads to.
@@ -298,11 +297,9 @@ async fn by_code(
 pub async fn give_code(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Sessions>,
+    Named(key): Named<SessionKey>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let key = session_key(&path.0, &path.1)?;
     let CodeParams { digits } = read_query(&request)?;
     let (session, digits) = (key.session, code_digits(digits)?);
     let code = ask(|answer| state.cobrowse.code(key, digits, answer)).await??;
@@ -319,10 +316,9 @@ pub async fn give_code(
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Sessions>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
     let RunningParams { limit, cursor, visitorid, reference, offered } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let is_asked_for = |view: &SessionView| {
@@ -330,7 +326,7 @@ pub async fn list(
             && (reference.is_none() || view.reference == reference)
             && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *bearer.0.subject))
     };
-    let found = state.cobrowse.running(&parse(&group)?, is_asked_for, cursor, limit);
+    let found = state.cobrowse.running(&group, is_asked_for, cursor, limit);
     let sessions: Vec<_> =
         found.into_iter().map(|(session, view)| RunningSession { session, view }).collect();
     let next = paging::next(&sessions, limit, |last| last.session);
@@ -347,11 +343,9 @@ pub async fn list(
 #[get("/v1/groups/{group}/sessions/{session}")]
 pub async fn one(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Sessions>,
+    Named(key): Named<SessionKey>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let key = session_key(&path.0, &path.1)?;
     let session = key.session;
     let standing = ask(|answer| state.cobrowse.look_up(key.clone(), answer)).await??;
     let (running, over) = match standing {
@@ -380,11 +374,9 @@ pub async fn one(
 pub async fn end(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Sessions>,
+    Named(key): Named<SessionKey>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let key = session_key(&path.0, &path.1)?;
     let EndParams { text } = read_query(&request)?;
     if text.as_ref().is_some_and(|text| text.chars().count() > MAX_TEXT) {
         let rule = format!("must have at most {MAX_TEXT} characters");
@@ -406,16 +398,14 @@ pub async fn end(
 #[post("/v1/groups/{group}/sessions/{session}/tickets")]
 pub async fn create_ticket(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
-    body: Body,
+    bearer: Bearer<Sessions>,
+    Named(key): Named<SessionKey>,
+    Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SESSION)?;
-    let key = session_key(&path.0, &path.1)?;
-    let NewTicket { permissions } = json(&body.0)?;
+    let NewTicket { permissions } = json(&body)?;
     let standing = ask(|answer| state.cobrowse.look_up(key.clone(), answer)).await??;
     if !matches!(standing, Some(Standing::Running(_))) {
         return Err(unknown().into());
     }
-    Ok(HttpResponse::Created().json(ticket(&state, bearer, key, permissions)))
+    Ok(HttpResponse::Created().json(ticket(&state, bearer.0, key, permissions)))
 }

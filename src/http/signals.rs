@@ -1,16 +1,16 @@
 //! `/v1/groups/{group}/visitors/{visitor}/signals` and `/invocations`: what is sent to a visitor.
 
-use actix_web::{HttpRequest, HttpResponse, get, http::header::HeaderName, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse, text, visitor_key},
+    extract::{Bearer, Body, Invoking, Named, Reading, Signalling, idempotency_key, json},
     state::{State, ask},
 };
 use crate::{
-    auth::Scope,
+    auth::Agent,
     model::{
         error::Problem,
         ids::{GroupId, IdempotencyKey, SignalId, VisitorId, VisitorKey},
@@ -80,13 +80,12 @@ pub struct SignalState {
 pub async fn send_signal(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    bearer: Bearer<Signalling>,
+    Named(key): Named<VisitorKey>,
     Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::SIGNAL)?;
     let SignalBody { data, target } = json(&body)?;
-    send(&request, &state, &bearer, &path, Message::Signal { data }, target).await
+    send(&request, &state, (&bearer.0, key), Message::Signal { data }, target).await
 }
 
 /// Calls a function of the visitor's page. 202: accepted and held until a page acknowledges it.
@@ -101,28 +100,22 @@ pub async fn send_signal(
 pub async fn send_invocation(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    bearer: Bearer<Invoking>,
+    Named(key): Named<VisitorKey>,
     Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::INVOKE)?;
     let InvocationBody { func, args, target } = json(&body)?;
-    send(&request, &state, &bearer, &path, Message::invoke(&func, args)?, target).await
+    send(&request, &state, (&bearer.0, key), Message::invoke(&func, args)?, target).await
 }
 
 async fn send(
     request: &HttpRequest,
     state: &State,
-    bearer: &Bearer,
-    path: &(String, String),
+    (agent, key): (&Agent, VisitorKey),
     message: Message,
     target: Target,
 ) -> Result<HttpResponse, ApiError> {
-    let key = visitor_key(&path.0, &path.1)?;
-    let retry_key = text(request, HeaderName::from_static("idempotency-key"));
-    let retry_key = retry_key.map(parse::<IdempotencyKey>).transpose();
-    let named = |problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem };
-    let retry_key = retry_key.map_err(named)?.map(|key| key.of(&bearer.0.subject));
+    let retry_key = idempotency_key(request)?.map(|key| key.of(&agent.subject));
     let visitorid = key.visitor.clone();
     let (id, outcome) = submit(state, key, message, target, retry_key).await?;
     Ok(HttpResponse::Accepted().json(SignalState { id, visitorid, outcome, error: None }))
@@ -154,12 +147,9 @@ pub async fn submit(
 #[get("/v1/groups/{group}/visitors/{visitor}/signals/{id}")]
 pub async fn signal_state(
     state: State,
-    path: web::Path<(String, String, String)>,
-    bearer: Bearer,
+    _: Bearer<Reading>,
+    Named((key, id)): Named<(VisitorKey, SignalId)>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::READ)?;
-    let key = visitor_key(&path.0, &path.1)?;
-    let id: SignalId = parse(&path.2)?;
     let visitorid = key.visitor.clone();
     let (outcome, error) = ask(|answer| state.presence.outcome(key, id, answer)).await??;
     Ok(HttpResponse::Ok().json(SignalState { id, visitorid, outcome, error }))

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, Body, json, parse, query as read_query},
+    extract::{Bearer, Body, Named, Topics, json, query as read_query},
     paging,
     state::{State, ask},
 };
 use crate::{
-    auth::Scope,
+    auth::Agent,
     model::{
         error::Problem,
         ids::GroupId,
@@ -161,8 +161,8 @@ pub struct HistoryList {
 }
 
 /// Who calls, as one who publishes.
-fn client(state: &State, group: GroupId, bearer: &Bearer) -> Client {
-    state.topics.client(group, None, bearer.0.topic_rights())
+fn client(state: &State, group: GroupId, agent: &Agent) -> Client {
+    state.topics.client(group, None, agent.topic_rights())
 }
 
 /// Publishes a message. The token needs the scope `topics` and a claim that covers the topic. A repeated request publishes
@@ -177,12 +177,11 @@ fn client(state: &State, group: GroupId, bearer: &Bearer) -> Client {
 #[post("/v1/groups/{group}/topics/publish")]
 pub async fn publish(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Topics>,
+    Named(group): Named<GroupId>,
     Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::TOPICS)?;
-    let client = client(&state, parse(&group)?, &bearer);
+    let client = client(&state, group, &bearer.0);
     let wish = json::<PublishBody>(&body)?.wish()?;
     let position = ask(|answer| client.publish(wish, answer)).await??;
     Ok(HttpResponse::Ok().json(Published { position, error: None }))
@@ -198,12 +197,11 @@ pub async fn publish(
 #[post("/v1/groups/{group}/topics/publish/batch")]
 pub async fn publish_batch(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Topics>,
+    Named(group): Named<GroupId>,
     Body(body): Body,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::TOPICS)?;
-    let client = client(&state, parse(&group)?, &bearer);
+    let client = client(&state, group, &bearer.0);
     let BatchBody { messages } = json(&body)?;
     if !(1..=MOST_OF_BATCH).contains(&messages.len()) {
         let rule = format!("must have 1 to {MOST_OF_BATCH} messages");
@@ -237,14 +235,12 @@ pub async fn publish_batch(
 pub async fn retained(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Topics>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::TOPICS)?;
     let RetainedQuery { filter, limit, after } = read_query(&request)?;
-    let filter = readable(&bearer, filter)?;
+    let filter = readable(&bearer.0, filter)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let group = parse(&group)?;
     let page = ask(|answer| state.topics.retained(group, filter, after, limit, answer)).await??;
     let messages: Vec<_> = page.messages.iter().map(KeptMessage::from).collect();
     let next = messages.last().filter(|_| page.more).map(|last| last.topic.clone());
@@ -261,12 +257,11 @@ pub async fn retained(
 pub async fn history(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    bearer: Bearer<Topics>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::TOPICS)?;
     let HistoryQuery { filter, epoch, offset, limit } = read_query(&request)?;
-    let filter = readable(&bearer, filter)?;
+    let filter = readable(&bearer.0, filter)?;
     let most = paging::limit(limit, paging::USUAL)?;
     let after = match (epoch, offset) {
         (Some(epoch), Some(offset)) => Some(Position { epoch, offset }),
@@ -274,7 +269,7 @@ pub async fn history(
         (None, Some(_)) => return Err(Problem::field("epoch", "is missing").into()),
         (Some(_), None) => return Err(Problem::field("offset", "is missing").into()),
     };
-    let (group, wish) = (parse(&group)?, HistoryWish { filter, after, most });
+    let wish = HistoryWish { filter, after, most };
     let page = ask(|answer| state.topics.history(group, wish, answer)).await??;
     Ok(HttpResponse::Ok().json(HistoryList {
         messages: page.messages.iter().map(|(message, _)| KeptMessage::from(message)).collect(),
@@ -285,11 +280,11 @@ pub async fn history(
 }
 
 /// The filter that is read, if the bearer may subscribe to it.
-fn readable(bearer: &Bearer, filter: Option<TopicFilter>) -> Result<TopicFilter, Problem> {
+fn readable(agent: &Agent, filter: Option<TopicFilter>) -> Result<TopicFilter, Problem> {
     let filter = match filter {
         Some(filter) => filter,
         None => "#".parse()?,
     };
-    bearer.0.topic_rights().require_subscribe(&filter)?;
+    agent.topic_rights().require_subscribe(&filter)?;
     Ok(filter)
 }

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, client_address, parse, query as read_query, visitor_key},
+    extract::{Bearer, Named, Reading, client_address, query as read_query},
     list_params::ListParams,
     state::{State, ask},
 };
 use crate::{
-    auth::Scope,
     lists::page::{Cursor, Page, PageQuery},
     model::{
         error::{ErrorCode, Problem},
@@ -49,11 +48,9 @@ pub struct VisitorList {
 pub async fn list(
     request: HttpRequest,
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Reading>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::READ)?;
-    let group: GroupId = parse(&group)?;
     let ListParams { code, page } = ListParams::read(&read_query::<Vec<_>>(&request)?)?;
     if let Some(code) = code {
         let found = by_code(&request, &state, group.clone(), code).await?;
@@ -126,11 +123,9 @@ pub async fn look_up(state: &State, key: VisitorKey) -> Result<Option<VisitorVie
 #[get("/v1/groups/{group}/visitors/{visitor}")]
 pub async fn one(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Reading>,
+    Named(key): Named<VisitorKey>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::READ)?;
-    let key = visitor_key(&path.0, &path.1)?;
     let found = look_up(&state, key).await?;
     let missing = || Problem::new(ErrorCode::VisitorNotPresent, "the visitor is not there");
     Ok(HttpResponse::Ok().json(found.ok_or_else(missing)?))

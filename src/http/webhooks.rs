@@ -2,19 +2,18 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     error::{ApiError, ProblemBody},
-    extract::{Bearer, parse, query as read_query},
+    extract::{Bearer, Named, Operating, query as read_query},
     paging,
     state::State,
 };
 use crate::{
-    auth::Scope,
     clock::Timestamp,
     events::{
         item::Item,
@@ -131,11 +130,9 @@ pub struct Handled {
 #[get("/v1/groups/{group}/webhooks")]
 pub async fn list(
     state: State,
-    group: web::Path<String>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named(group): Named<GroupId>,
 ) -> Result<HttpResponse, ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let group: GroupId = parse(&group)?;
     let mut webhooks = Vec::new();
     for endpoint in state.events.feed(&group)?.endpoints() {
         let doing = endpoint.state(state.clock().now());
@@ -166,10 +163,10 @@ pub async fn list(
 pub async fn list_letters(
     request: HttpRequest,
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, id)): Named<(GroupId, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (mailbox, _) = find(&state, &bearer, &path.0, &path.1)?;
+    let (mailbox, _) = find(&state, &group, &id)?;
     let query: LetterQuery = read_query(&request)?;
     let limit = paging::limit(query.limit, paging::USUAL)?;
     let cursor = query.cursor.unwrap_or(0);
@@ -201,10 +198,10 @@ pub async fn list_letters(
 #[post("/v1/groups/{group}/webhooks/{webhook}/dead-letters/redeliver")]
 pub async fn redeliver_all(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, id)): Named<(GroupId, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (mailbox, endpoint) = find(&state, &bearer, &path.0, &path.1)?;
+    let (mailbox, endpoint) = find(&state, &group, &id)?;
     redeliver(&state, &mailbox, &endpoint, Which::Oldest(MOST)).await
 }
 
@@ -219,11 +216,11 @@ pub async fn redeliver_all(
 #[post("/v1/groups/{group}/webhooks/{webhook}/dead-letters/{letter:[0-9]+}/redeliver")]
 pub async fn redeliver_one(
     state: State,
-    path: web::Path<(String, String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, id, letter)): Named<(GroupId, String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (mailbox, endpoint) = find(&state, &bearer, &path.0, &path.1)?;
-    redeliver(&state, &mailbox, &endpoint, Which::One(number(&path.2)?)).await
+    let (mailbox, endpoint) = find(&state, &group, &id)?;
+    redeliver(&state, &mailbox, &endpoint, Which::One(number(&letter)?)).await
 }
 
 /// Throws all dead letters of a webhook away.
@@ -235,10 +232,10 @@ pub async fn redeliver_one(
 #[delete("/v1/groups/{group}/webhooks/{webhook}/dead-letters")]
 pub async fn delete_all(
     state: State,
-    path: web::Path<(String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, id)): Named<(GroupId, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (mailbox, _) = find(&state, &bearer, &path.0, &path.1)?;
+    let (mailbox, _) = find(&state, &group, &id)?;
     let letters = state.letters.clear(&mailbox).await.map_err(broken)?;
     Ok(HttpResponse::Ok().json(Handled { letters }))
 }
@@ -253,11 +250,11 @@ pub async fn delete_all(
 #[delete("/v1/groups/{group}/webhooks/{webhook}/dead-letters/{letter:[0-9]+}")]
 pub async fn delete_one(
     state: State,
-    path: web::Path<(String, String, String)>,
-    bearer: Bearer,
+    _: Bearer<Operating>,
+    Named((group, id, letter)): Named<(GroupId, String, String)>,
 ) -> Result<HttpResponse, ApiError> {
-    let (mailbox, _) = find(&state, &bearer, &path.0, &path.1)?;
-    let taken = state.letters.take(&mailbox, Which::One(number(&path.2)?)).await.map_err(broken)?;
+    let (mailbox, _) = find(&state, &group, &id)?;
+    let taken = state.letters.take(&mailbox, Which::One(number(&letter)?)).await.map_err(broken)?;
     if taken.is_empty() {
         return Err(no_such_letter().into());
     }
@@ -294,20 +291,13 @@ async fn redeliver(
     Ok(HttpResponse::Accepted().json(Handled { letters }))
 }
 
-/// The webhook of a path, for who may operate.
-fn find(
-    state: &State,
-    bearer: &Bearer,
-    group: &str,
-    id: &str,
-) -> Result<(Mailbox, Arc<Endpoint>), ApiError> {
-    bearer.require(Scope::OPERATE)?;
-    let group: GroupId = parse(group)?;
-    let feed = state.events.feed(&group)?;
+/// The webhook of a path.
+fn find(state: &State, group: &GroupId, id: &str) -> Result<(Mailbox, Arc<Endpoint>), ApiError> {
+    let feed = state.events.feed(group)?;
     let endpoint = feed.endpoints().iter().find(|endpoint| *endpoint.id == *id);
     let endpoint = endpoint
         .ok_or_else(|| Problem::new(ErrorCode::NotFound, "the group has no such webhook"))?;
-    Ok((mailbox(&group, endpoint), Arc::clone(endpoint)))
+    Ok((mailbox(group, endpoint), Arc::clone(endpoint)))
 }
 
 fn mailbox(group: &GroupId, endpoint: &Endpoint) -> Mailbox {
