@@ -16,7 +16,9 @@ use utoipa::ToSchema;
 pub use self::{
     message::{Epoch, Message, Position, TopicMessage},
     rights::{MAX_FILTERS, Rights, RightsWish},
-    wish::{MAX_EXPIRY_SECONDS, PublishWish, SubscribeWish, TopicAnswer, TopicCall, expiry_ms},
+    wish::{
+        MAX_EXPIRY_SECONDS, PublishWish, Resume, SubscribeWish, TopicAnswer, TopicCall, expiry_ms,
+    },
 };
 use super::ids::InvalidId;
 

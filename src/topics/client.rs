@@ -2,17 +2,15 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use parking_lot::Mutex;
 
 use super::{
+    catching_up::CatchingUp,
     handle::{Seat, Topics},
-    record::{Command, GroupTopics, Publication, Reply, Sender},
+    record::{Command, GroupTopics, Most, Publication, Reply, Sender},
     subscription::Subscription,
 };
 use crate::{
@@ -44,8 +42,7 @@ pub struct Client {
     seat: Arc<Seat>,
     rights: Rights,
     subscriptions: Arc<Mutex<Subscriptions>>,
-    /// Subscriptions that wait until the socket has room.
-    waiters: Arc<AtomicUsize>,
+    catching_up: Arc<CatchingUp>,
 }
 
 #[derive(Default)]
@@ -64,8 +61,8 @@ impl Client {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat { socket, under_way: 0.into() });
         topics.shared.seats.insert(number, Arc::clone(&seat));
-        let (subscriptions, waiters) = (Arc::default(), Arc::default());
-        Self { topics, group, number, seat, rights, subscriptions, waiters }
+        let (subscriptions, catching_up) = (Arc::default(), Arc::default());
+        Self { topics, group, number, seat, rights, subscriptions, catching_up }
     }
 
     /// He may do this from now on. Subscriptions that are not covered any more end, and he is told.
@@ -157,33 +154,46 @@ impl Client {
             Ok(subscription) => subscription,
             Err(problem) => return answer(Err(problem)),
         };
-        let group = self.topics.shared.hub.group(&self.group);
-        let keeps = group.is_ok_and(|group| group.rules.history > 0);
+        let hub = &self.topics.shared.hub;
+        let keeps = hub.group(&self.group).is_ok_and(|group| group.rules.history > 0);
         let SubscribeWish { resume, retained, .. } = wish;
-        let (topics, reader) = (self.topics.clone(), Arc::clone(&subscription));
+        // A first page, if others of this socket leave room for one; else only whether there is something to read.
+        let turn =
+            hub.post.has_room(subscription.socket).then(|| self.catching_up.begin()).flatten();
+        let most = if turn.is_some() { hub.page() } else { Most::NOTHING };
+        let reader = Arc::clone(&subscription);
         let look = move |record: &GroupTopics| {
-            let (reading, anew) = match resume {
-                Some(position) => record.resume(position),
+            let (mut reading, anew) = match resume {
+                Some(resume) => record.resume(resume),
                 None => (record.begin(retained), false),
             };
-            let page = topics.page_of(&reader, reading)(record);
-            (record.start_of(reading), anew, page)
+            if !keeps {
+                // What is published from now on could not be read later.
+                reading = record.until_now(reading);
+                reader.go_live(record.position().offset);
+            }
+            (record.start_of(reading), anew, record.page(&reader.filter, reading, most))
         };
         let (topics, of) = (self.topics.clone(), self.group.clone());
-        let all = Arc::clone(&self.subscriptions);
-        self.topics.read(self.group.clone(), look, move |looked| match looked {
-            Ok((position, anew, mut page)) => {
-                let missed = resume.is_some() && (anew || !keeps || page.missed);
-                // Told in the answer.
-                page.missed = false;
-                answer(Ok(Subscribed { id: subscription.id, position, missed }));
-                topics.begun(&of, &subscription, resume.map(|_| missed));
-                topics.give(&of, &subscription, page);
+        let (all, catching_up) = (Arc::clone(&self.subscriptions), Arc::clone(&self.catching_up));
+        self.topics.read(self.group.clone(), look, move |looked| {
+            drop(turn);
+            match looked {
+                Ok((position, anew, mut page)) => {
+                    let missed = resume.is_some() && (anew || !keeps || page.missed);
+                    // Told in the answer.
+                    page.missed = false;
+                    answer(Ok(Subscribed { id: subscription.id, position, missed }));
+                    topics.begun(&of, &subscription, resume.map(|_| missed));
+                    topics.give(&of, &subscription, page, &catching_up);
+                }
+                Err(problem) => {
+                    end(&topics, &of, &all, subscription.id);
+                    answer(Err(problem));
+                }
             }
-            Err(problem) => {
-                end(&topics, &of, &all, subscription.id);
-                answer(Err(problem));
-            }
+            // Others may wait that found this one reading.
+            topics.go_on(&of, subscription.socket, &catching_up);
         });
     }
 
@@ -203,8 +213,7 @@ impl Client {
         hub.reserve(hub.group(&self.group)?)?;
         subscriptions.last += 1;
         let id = subscriptions.last;
-        let waiters = Arc::clone(&self.waiters);
-        let subscription = Arc::new(Subscription::new(id, socket, wish, waiters));
+        let subscription = Arc::new(Subscription::new(id, socket, wish));
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }
@@ -216,15 +225,8 @@ impl Client {
 
     /// The socket has written something: who waits for room may go on.
     pub fn written(&self) {
-        if self.waiters.load(Ordering::Acquire) == 0 {
-            return;
-        }
-        let waiting: Vec<_> = {
-            let subscriptions = self.subscriptions.lock();
-            subscriptions.by_id.values().filter(|one| one.is_waiting()).cloned().collect()
-        };
-        for subscription in waiting {
-            self.topics.go_on(&self.group, &subscription);
+        if let Some(socket) = self.seat.socket {
+            self.topics.go_on(&self.group, socket, &self.catching_up);
         }
     }
 }

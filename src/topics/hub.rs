@@ -11,7 +11,11 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{record::GroupRules, subscription::Subscription, trie::Trie};
+use super::{
+    record::{GroupRules, Most},
+    subscription::Subscription,
+    trie::Trie,
+};
 use crate::{
     clock::Timestamp,
     limits::{Pace, Rate},
@@ -27,6 +31,8 @@ use crate::{
     },
 };
 
+/// Most messages that are read at once for one who comes back.
+const PAGE_MESSAGES: usize = 512;
 /// Marks a key of ours, which is a hash, off from those that are counted from zero.
 const HASHED: u64 = 1 << 63;
 
@@ -111,6 +117,11 @@ impl Hub {
     pub fn group(&self, group: &GroupId) -> Result<&GroupHub, Problem> {
         let missing = || Problem::new(ErrorCode::Group, "there is no such group");
         self.groups.get(group).ok_or_else(missing)
+    }
+
+    /// What is read at once for one who comes back.
+    pub(super) fn page(&self) -> Most {
+        Most { bytes: self.limits.page_bytes, messages: PAGE_MESSAGES }
     }
 
     /// How many subscriptions there are.

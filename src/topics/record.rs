@@ -18,7 +18,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    read::{Page, Reading, RetainedPage},
+    read::{Most, Page, Reading, RetainedPage},
     rules::{GroupRules, KeepLimits, Rules},
 };
 use crate::{
@@ -104,7 +104,8 @@ pub struct GroupTopics {
     retained: BTreeSet<u64>,
     retained_bytes: usize,
     expiries: BTreeSet<(Timestamp, u64)>,
-    /// Topics of which nothing is kept, by the newest offset that left.
+    /// Topics that lost something, by the newest offset that left; and of those the ones of which nothing is kept.
+    lossy: BTreeMap<u64, Topic>,
     idle: BTreeMap<u64, Topic>,
 }
 
@@ -154,6 +155,7 @@ impl From<Saved> for GroupTopics {
         let mut topics =
             Self { last: saved.last, forgotten: saved.forgotten, ..Self::new(saved.epoch) };
         for (topic, dropped) in saved.dropped {
+            topics.lossy.insert(dropped, topic.clone());
             topics.idle.insert(dropped, topic.clone());
             topics.topics.insert(topic, Standing { dropped, ..Standing::default() });
         }
@@ -185,6 +187,7 @@ impl GroupTopics {
             retained: BTreeSet::new(),
             retained_bytes: 0,
             expiries: BTreeSet::new(),
+            lossy: BTreeMap::new(),
             idle: BTreeMap::new(),
         }
     }
@@ -255,6 +258,7 @@ impl GroupTopics {
         while self.idle.len() > limits.topics {
             let Some((dropped, topic)) = self.idle.pop_first() else { break };
             self.forgotten = self.forgotten.max(dropped);
+            self.lossy.remove(&dropped);
             self.topics.remove(&topic);
         }
         Ok(self.position())
@@ -354,8 +358,10 @@ impl GroupTopics {
         // Of a state, older ones are no loss while there is a newer one.
         let has_newer =
             kept.latest && (standing.retained.max(standing.history.back().copied())) > Some(offset);
-        if !has_newer {
-            standing.dropped = standing.dropped.max(offset);
+        if !has_newer && offset > standing.dropped {
+            self.lossy.remove(&standing.dropped);
+            standing.dropped = offset;
+            self.lossy.insert(offset, topic.clone());
         }
         if standing.history.is_empty() && standing.retained.is_none() {
             if standing.dropped > 0 {
