@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 pub use self::{
     message::{Epoch, Message, Position, TopicMessage},
-    rights::{MAX_FILTERS, Rights, RightsWish},
+    rights::{MAX_FILTERS, Party, Rights, RightsWish},
     wish::{
         MAX_EXPIRY_SECONDS, PublishWish, Resume, SubscribeWish, TopicAnswer, TopicCall, expiry_ms,
     },

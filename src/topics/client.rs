@@ -17,7 +17,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, SocketId},
-        topic::{Message, Position, PublishWish, Rights, SubscribeWish},
+        topic::{Message, Party, Position, PublishWish, Rights, SubscribeWish},
     },
     store::{Applied, Engine as _, Expect, Refusal},
     telemetry::labels::Limited,
@@ -40,6 +40,7 @@ pub struct Client {
     group: GroupId,
     number: u64,
     seat: Arc<Seat>,
+    party: Party,
     rights: Rights,
     subscriptions: Arc<Mutex<Subscriptions>>,
     catching_up: Arc<CatchingUp>,
@@ -56,13 +57,13 @@ impl Client {
         topics: Topics,
         group: GroupId,
         socket: Option<SocketId>,
-        rights: Rights,
+        (party, rights): (Party, Rights),
     ) -> Self {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat { socket, under_way: 0.into() });
         topics.shared.seats.insert(number, Arc::clone(&seat));
         let (subscriptions, catching_up) = (Arc::default(), Arc::default());
-        Self { topics, group, number, seat, rights, subscriptions, catching_up }
+        Self { topics, group, number, seat, party, rights, subscriptions, catching_up }
     }
 
     /// He may do this from now on. Subscriptions that are not covered any more end, and he is told.
@@ -99,10 +100,11 @@ impl Client {
         let hub = &self.topics.shared.hub;
         let now = self.topics.shared.clock.now();
         let checked = self.check(&wish).and_then(|()| hub.group(&self.group));
-        let group = match checked.and_then(|group| hub.admit(group, now).map(|()| group)) {
-            Ok(group) => group,
-            Err(problem) => return Err((answer, problem)),
-        };
+        let group =
+            match checked.and_then(|group| hub.admit(group, self.party, now).map(|()| group)) {
+                Ok(group) => group,
+                Err(problem) => return Err((answer, problem)),
+            };
         let PublishWish { topic, data, retain, expiry_ms } = wish;
         let is_kept = retain || group.rules.history > 0;
         // What is not kept goes its own way, unless it would overtake what is.
@@ -114,7 +116,8 @@ impl Client {
         }
         self.seat.under_way.fetch_add(1, Ordering::Release);
         let from = Sender { node: self.topics.shared.node, client: self.number };
-        let publication = Publication { topic, data, retain, expiry_ms, from };
+        let is_visitor = self.party.is_visitor();
+        let publication = Publication { topic, data, retain, expiry_ms, from, is_visitor };
         let (seat, metrics) = (Arc::clone(&self.seat), hub.metrics.clone());
         let sink = Box::new(move |applied: Result<Applied<Reply>, Refusal>| {
             let reply = applied.map_err(Problem::from).and_then(|applied| applied.reply);
@@ -122,7 +125,8 @@ impl Client {
                 // Nothing of it will be delivered.
                 seat.under_way.fetch_sub(1, Ordering::Release);
                 if problem.code == ErrorCode::TooMany {
-                    metrics.limited.of(Limited::Retained).inc();
+                    let visitors = is_visitor.then_some(Limited::VisitorRetained);
+                    metrics.limited.of(visitors.unwrap_or(Limited::Retained)).inc();
                 }
             }
             answer(reply.map(|position| is_kept.then_some(position)));
@@ -134,6 +138,9 @@ impl Client {
 
     fn check(&self, wish: &PublishWish) -> Result<(), Problem> {
         self.rights.require_publish(&wish.topic)?;
+        if wish.retain {
+            self.party.require_retain()?;
+        }
         let hub = &self.topics.shared.hub;
         let most = hub.limits.payload_bytes;
         if wish.data.text().len() > most {
@@ -210,7 +217,7 @@ impl Client {
             let sentence = format!("a socket may have {most} subscriptions");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
-        hub.reserve(hub.group(&self.group)?)?;
+        hub.reserve(hub.group(&self.group)?, self.party)?;
         subscriptions.last += 1;
         let id = subscriptions.last;
         let subscription = Arc::new(Subscription::new(id, socket, wish));

@@ -25,7 +25,7 @@ use crate::{
         close::CloseCode,
         error::Problem,
         ids::{GroupId, NodeId, SocketId},
-        topic::{Position, Rights, Topic, TopicFilter},
+        topic::{Party, Position, Rights, Topic, TopicFilter},
     },
     store::{Afterwards, Deliver, Engine, Expect, Reader, Refusal, memory::MemoryEngine},
     telemetry::Metrics,
@@ -113,8 +113,14 @@ impl Topics {
 
     /// One who may do what `rights` say, until he is dropped; on a socket, if he is to subscribe.
     #[must_use]
-    pub fn client(&self, group: GroupId, socket: Option<SocketId>, rights: Rights) -> Client {
-        Client::new(self.clone(), group, socket, rights)
+    pub fn client(
+        &self,
+        group: GroupId,
+        socket: Option<SocketId>,
+        party: Party,
+        rights: Rights,
+    ) -> Client {
+        Client::new(self.clone(), group, socket, (party, rights))
     }
 
     /// Reads retained values in the order of their topics, behind the topic `after`.
@@ -233,15 +239,17 @@ impl Topics {
     /// Brings the figures that are states, not counts, up to date.
     pub fn refresh_metrics(&self, metrics: &Metrics) {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let (mut retained, mut kept, mut bytes) = (0, 0, 0);
+        let (mut retained, mut kept, mut bytes, mut visitors) = (0, 0, 0, 0);
         self.engine.for_each(|_, record| {
             let (messages, held) = record.kept();
             (retained, kept, bytes) =
                 (retained + record.retained_topics(), kept + messages, bytes + held);
+            visitors += record.visitor_bytes();
         });
         metrics.topics_retained.set(gauge(retained));
         metrics.topic_messages_kept.set(gauge(kept));
         metrics.topic_bytes_kept.set(gauge(bytes));
+        metrics.topic_visitor_bytes_kept.set(gauge(visitors));
         metrics.topic_subscriptions.set(gauge(self.shared.hub.subscriptions()));
     }
 

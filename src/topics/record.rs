@@ -48,6 +48,8 @@ pub struct Publication {
     pub expiry_ms: Option<u64>,
     /// Who publishes it.
     pub from: Sender,
+    /// Whether that is a visitor.
+    pub is_visitor: bool,
 }
 
 /// A publisher: a number of its node.
@@ -104,6 +106,8 @@ pub struct GroupTopics {
     retained: BTreeSet<u64>,
     retained_bytes: usize,
     expiries: BTreeSet<(Timestamp, u64)>,
+    /// Of both, what visitors published.
+    of_visitors: OfVisitors,
     /// Topics that lost something, by the newest offset that left; and of those the ones of which nothing is kept.
     lossy: BTreeMap<u64, Topic>,
     idle: BTreeMap<u64, Topic>,
@@ -118,6 +122,16 @@ struct Kept {
     retained: Option<Timestamp>,
     /// Whether it only counts as long as there is no newer one of its topic.
     latest: bool,
+    #[serde(default)]
+    is_visitor: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfVisitors {
+    history: BTreeSet<u64>,
+    history_bytes: usize,
+    retained: usize,
+    retained_bytes: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -187,6 +201,7 @@ impl GroupTopics {
             retained: BTreeSet::new(),
             retained_bytes: 0,
             expiries: BTreeSet::new(),
+            of_visitors: OfVisitors::default(),
             lossy: BTreeMap::new(),
             idle: BTreeMap::new(),
         }
@@ -210,6 +225,12 @@ impl GroupTopics {
         (self.row.len(), self.history_bytes + self.retained_bytes)
     }
 
+    /// The bytes of those that visitors published.
+    #[must_use]
+    pub fn visitor_bytes(&self) -> usize {
+        self.of_visitors.history_bytes + self.of_visitors.retained_bytes
+    }
+
     fn publish(
         &mut self,
         publication: Publication,
@@ -218,7 +239,7 @@ impl GroupTopics {
         limits: &KeepLimits,
         effects: &mut Vec<Effect>,
     ) -> Reply {
-        let Publication { topic, data, retain, expiry_ms, from } = publication;
+        let Publication { topic, data, retain, expiry_ms, from, is_visitor } = publication;
         let latest = group.is_latest(&topic);
         let clears = retain && data.text() == "null";
         let life = |longest: u64| now + expiry_ms.map_or(longest, |expiry| expiry.min(longest));
@@ -228,6 +249,7 @@ impl GroupTopics {
             history: (most > 0).then(|| life(group.history_ms)),
             retained: (retain && !clears).then(|| life(limits.retained_ms)),
             latest,
+            is_visitor,
         };
         if kept.retained.is_some() {
             self.check_room(&kept, limits)?;
@@ -251,6 +273,10 @@ impl GroupTopics {
             let Some(oldest) = oldest.copied() else { break };
             self.end_history(oldest);
         }
+        while self.of_visitors.history_bytes > limits.of_visitors(limits.history_bytes) {
+            let Some(oldest) = self.of_visitors.history.first().copied() else { break };
+            self.end_history(oldest);
+        }
         while self.history_bytes > limits.history_bytes {
             let Some(oldest) = self.history.first().copied() else { break };
             self.end_history(oldest);
@@ -268,19 +294,15 @@ impl GroupTopics {
     fn check_room(&self, kept: &Kept, limits: &KeepLimits) -> Result<(), Problem> {
         let standing = self.topics.get(&kept.message.topic);
         let old = standing.and_then(|standing| self.row.get(&standing.retained?));
-        let topics = self.retained.len() + usize::from(old.is_none());
-        if topics > limits.topics {
-            let sentence =
-                format!("a group may have {} topics with a retained value", limits.topics);
-            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        let all = (self.retained.len(), self.retained_bytes);
+        room_for("a group", kept, old, all, (limits.topics, limits.retained_bytes))?;
+        if !kept.is_visitor {
+            return Ok(());
         }
-        let bytes = self.retained_bytes + kept.bytes() - old.map_or(0, Kept::bytes);
-        if bytes > limits.retained_bytes {
-            let most = limits.retained_bytes;
-            let sentence = format!("a group's retained values may have {most} bytes in all");
-            return Err(Problem::new(ErrorCode::TooMany, sentence));
-        }
-        Ok(())
+        let old = old.filter(|old| old.is_visitor);
+        let of_visitors = (self.of_visitors.retained, self.of_visitors.retained_bytes);
+        let most = (limits.of_visitors(limits.topics), limits.of_visitors(limits.retained_bytes));
+        room_for("the visitors of a group", kept, old, of_visitors, most)
     }
 
     /// Enters a message that has its offset in the row and all indexes. A retained value takes the place of the old one.
@@ -293,12 +315,20 @@ impl GroupTopics {
             standing.history.push_back(offset);
             self.history.insert(offset);
             self.history_bytes += bytes;
+            if kept.is_visitor {
+                self.of_visitors.history.insert(offset);
+                self.of_visitors.history_bytes += bytes;
+            }
             self.expiries.insert((until, offset));
         }
         if let Some(until) = kept.retained {
             replaced = standing.retained.replace(offset);
             self.retained.insert(offset);
             self.retained_bytes += bytes;
+            if kept.is_visitor {
+                self.of_visitors.retained += 1;
+                self.of_visitors.retained_bytes += bytes;
+            }
             self.expiries.insert((until, offset));
         }
         self.row.insert(offset, kept);
@@ -311,6 +341,10 @@ impl GroupTopics {
         let Some(kept) = self.row.get_mut(&offset) else { return };
         let Some(until) = kept.history.take() else { return };
         self.history_bytes -= kept.bytes();
+        if kept.is_visitor {
+            self.of_visitors.history.remove(&offset);
+            self.of_visitors.history_bytes -= kept.bytes();
+        }
         if kept.retained != Some(until) {
             self.expiries.remove(&(until, offset));
         }
@@ -340,6 +374,10 @@ impl GroupTopics {
         let Some(kept) = self.row.get_mut(&offset) else { return };
         let Some(until) = kept.retained.take() else { return };
         self.retained_bytes -= kept.bytes();
+        if kept.is_visitor {
+            self.of_visitors.retained -= 1;
+            self.of_visitors.retained_bytes -= kept.bytes();
+        }
         if kept.history != Some(until) {
             self.expiries.remove(&(until, offset));
         }
@@ -387,6 +425,25 @@ impl GroupTopics {
             }
         }
     }
+}
+
+/// Whether those who have so many values of so many bytes have room for one more, in place of the old one of its topic.
+fn room_for(
+    whose: &str,
+    kept: &Kept,
+    old: Option<&Kept>,
+    (topics, bytes): (usize, usize),
+    (most_topics, most_bytes): (usize, usize),
+) -> Result<(), Problem> {
+    if topics + usize::from(old.is_none()) > most_topics {
+        let sentence = format!("{whose} may have {most_topics} topics with a retained value");
+        return Err(Problem::new(ErrorCode::TooMany, sentence));
+    }
+    if bytes + kept.bytes() - old.map_or(0, Kept::bytes) > most_bytes {
+        let sentence = format!("the retained values of {whose} may have {most_bytes} bytes in all");
+        return Err(Problem::new(ErrorCode::TooMany, sentence));
+    }
+    Ok(())
 }
 
 impl Record for GroupTopics {

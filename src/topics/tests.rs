@@ -24,7 +24,7 @@ use crate::{
         error::Problem,
         ids::{GroupId, NodeId, SocketId},
         json::Json,
-        topic::{Epoch, Position, PublishWish, Resume, Rights, SubscribeWish, TopicFilter},
+        topic::{Epoch, Party, Position, PublishWish, Resume, Rights, SubscribeWish, TopicFilter},
     },
     telemetry::Metrics,
 };
@@ -83,6 +83,7 @@ fn hub_limits() -> HubLimits {
         per_socket: 10,
         per_group: 100,
         publishes: Rate::per_second(NonZeroU32::new(1_000_000).unwrap()),
+        visitor_publishes: Rate::per_second(NonZeroU32::new(1_000_000).unwrap()),
         payload_bytes: 1_000,
         // Two messages or three: what waits comes in many parts.
         page_bytes: 600,
@@ -101,6 +102,7 @@ fn topics_with(history: usize, limits: HubLimits, post: Arc<dyn Post>) -> Topics
             history_bytes: 1 << 20,
             retained_bytes: 1 << 20,
             retained_ms: 60_000,
+            visitor_percent: 50,
         },
         limits,
         clock: Clock::manual(Timestamp(1_000)),
@@ -115,7 +117,7 @@ fn bench(history: usize) -> (Topics, Arc<Sockets>) {
 }
 
 fn client(topics: &Topics, socket: u64) -> Client {
-    topics.client(group(), Some(SocketId(socket)), Rights::all())
+    topics.client(group(), Some(SocketId(socket)), Party::Agent, Rights::all())
 }
 
 fn subscribe(client: &Client, filter: &str, resume: Option<Position>) -> Subscribed {

@@ -19,6 +19,7 @@ fn rules(history: usize) -> Rules {
             history_bytes: 1 << 20,
             retained_bytes: 1 << 20,
             retained_ms: 5_000,
+            visitor_percent: 50,
         },
         nothing: GroupRules::default(),
     }
@@ -27,7 +28,7 @@ fn rules(history: usize) -> Rules {
 fn publication(topic: &str, data: u64, retain: bool, expiry_ms: Option<u64>) -> Publication {
     let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1 };
     let data = if data == 0 { Json::null() } else { Json::of(&data) };
-    Publication { topic: topic.parse().unwrap(), data, retain, expiry_ms, from }
+    Publication { topic: topic.parse().unwrap(), data, retain, expiry_ms, from, is_visitor: false }
 }
 
 struct Bench {
@@ -48,6 +49,20 @@ impl Bench {
 
     fn publish(&mut self, topic: &str, data: u64, retain: bool) -> Reply {
         self.apply(Command::Publish(Box::new(publication(topic, data, retain, None))))
+    }
+
+    fn visitor_publishes(&mut self, topic: &str, data: u64, retain: bool) -> Reply {
+        let publication = publication(topic, data, retain, None);
+        self.apply(Command::Publish(Box::new(Publication { is_visitor: true, ..publication })))
+    }
+
+    /// What visitors have, told by looking at all that is kept.
+    fn of_visitors(&self) -> (usize, usize, usize) {
+        let row = || self.record.row.values().filter(|kept| kept.is_visitor);
+        let history = row().filter(|kept| kept.history.is_some());
+        let retained = row().filter(|kept| kept.retained.is_some());
+        let bytes = history.clone().chain(retained.clone()).map(Kept::bytes).sum();
+        (history.count(), retained.count(), bytes)
     }
 
     fn wait(&mut self, ms: u64) {
@@ -157,6 +172,40 @@ fn one_too_many_is_refused_and_the_oldest_goes() {
     bench.publish("a", 0, true).unwrap();
     bench.publish("c", 1, true).unwrap();
     assert_eq!(bench.retained("#"), ["1", "1"]);
+}
+
+/// Whatever visitors do, half is there for agents.
+#[test]
+fn visitors_have_a_part_and_no_more() {
+    let mut bench = Bench::new(10);
+    bench.rules.limits =
+        KeepLimits { topics: 4, history_bytes: 6 * (MESSAGE_COST + 2), ..bench.rules.limits };
+    for data in 1..=3 {
+        bench.publish("a", data, false).unwrap();
+    }
+    for data in 4..=9 {
+        bench.visitor_publishes("v", data, false).unwrap();
+    }
+    assert_eq!(bench.read("a", 0), (["1", "2", "3"].map(str::to_owned).into(), false));
+    assert_eq!(bench.read("v", 6).0, ["7", "8", "9"], "visitors' oldest went");
+    let texts = |number: u64| format!("v/{number}");
+    for number in 1..=2 {
+        bench.visitor_publishes(&texts(number), 1, true).unwrap();
+    }
+    let problem = bench.visitor_publishes("v/3", 1, true).unwrap_err();
+    assert_eq!(problem.code, ErrorCode::TooMany);
+    assert!(problem.message.contains("the visitors of a group may have 2 topics"), "{problem}");
+    bench.visitor_publishes("v/1", 2, true).unwrap();
+    // An agent's value in the place of a visitor's is an agent's.
+    bench.publish("v/1", 3, true).unwrap();
+    bench.visitor_publishes("v/3", 1, true).unwrap();
+    bench.publish("a", 1, true).unwrap();
+    let problem = bench.publish("b", 1, true).unwrap_err();
+    assert!(problem.message.contains("a group may have 4 topics"), "{problem}");
+    bench.rules.limits.retained_bytes = bench.record.retained_bytes + 300;
+    bench.rules.limits.topics = 100;
+    let problem = bench.visitor_publishes("v/1", 10_u64.pow(18), true).unwrap_err();
+    assert!(problem.message.contains("the visitors of a group"), "{problem}");
 }
 
 /// However much is kept, and however little of it is wanted.
@@ -280,16 +329,22 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Publish { topic: &'static str, data: u64, retain: bool, expiry_ms: Option<u64> },
+    Publish {
+        topic: &'static str,
+        data: u64,
+        retain: bool,
+        expiry_ms: Option<u64>,
+        is_visitor: bool,
+    },
     Wait(u64),
     Save,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let topic = prop::sample::select(vec!["a", "a/b", "a/b/c", "b", "cursor/x", "$x"]);
-    let publish = (topic, 0..9_u64, any::<bool>(), prop::option::of(1..2_000_u64));
+    let publish = (topic, 0..9_u64, any::<bool>(), prop::option::of(1..2_000_u64), any::<bool>());
     prop_oneof![
-        6 => publish.prop_map(|(topic, data, retain, expiry_ms)| Step::Publish { topic, data, retain, expiry_ms }),
+        6 => publish.prop_map(|(topic, data, retain, expiry_ms, is_visitor)| Step::Publish { topic, data, retain, expiry_ms, is_visitor }),
         2 => (1..1_500_u64).prop_map(Step::Wait),
         1 => Just(Step::Save),
     ]
@@ -302,8 +357,8 @@ proptest! {
         let mut model = Model::default();
         for step in steps {
             match step {
-                Step::Publish { topic, data, retain, expiry_ms } => {
-                    let publication = publication(topic, data, retain, expiry_ms);
+                Step::Publish { topic, data, retain, expiry_ms, is_visitor } => {
+                    let publication = Publication { is_visitor, ..publication(topic, data, retain, expiry_ms) };
                     let position = bench.apply(Command::Publish(Box::new(publication.clone()))).unwrap();
                     model.publish(&publication, data, bench.now, &bench.rules);
                     prop_assert_eq!(position.offset, model.all.len() as u64);
@@ -340,6 +395,9 @@ proptest! {
                 let retained: Vec<_> = retained.iter().map(|told| told.data.to_string()).collect();
                 prop_assert_eq!(bench.retained(filter), retained);
             }
+            let of_visitors = &bench.record.of_visitors;
+            let counted = (of_visitors.history.len(), of_visitors.retained, bench.record.visitor_bytes());
+            prop_assert_eq!(counted, bench.of_visitors());
             let (messages, bytes) = bench.record.kept();
             prop_assert_eq!(messages == 0, bytes == 0);
             prop_assert_eq!(bench.record.topics.len(), bench.record.idle.len() + {
