@@ -51,7 +51,7 @@ fn subscription(number: u64) -> Arc<Subscription> {
         retained: true,
         resume: None,
     };
-    Arc::new(Subscription::new(id, SocketId(number / 100), &wish, Arc::default()))
+    Arc::new(Subscription::new(id, SocketId(number / 100), &wish))
 }
 
 fn trie(size: u64) -> Trie<Arc<Subscription>> {
