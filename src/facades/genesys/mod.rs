@@ -42,7 +42,8 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(rest::history)
         .service(rest::health)
         .service(slave::seat)
-        .service(slave::page);
+        .service(slave::page)
+        .service(slave::desktop);
 }
 
 /// The facade's part of the OpenAPI document.

@@ -19,6 +19,7 @@ use crate::{
     bayeux::server::group_of,
     http::{
         extract::{check_origin, client_address, query, text, verify},
+        pages::{PAGE_RULES, page_with},
         state::{State, ask},
         watch,
     },
@@ -65,6 +66,13 @@ pub(super) async fn page(request: HttpRequest, state: State) -> HttpResponse {
         group.bayeux_frames.iter().fold(list, |list, origin| format!("{list} {origin}"))
     });
     watch::page_in(&state, &ancestors, &serde_json::to_string(&facts).unwrap_or_default())
+}
+
+/// An example of a desktop that shows the page in a frame. Its client's timers run in a worker, which no hidden tab slows down.
+#[get("/demo/desktop")]
+pub(super) async fn desktop(state: State) -> HttpResponse {
+    let policy = format!("{PAGE_RULES}; worker-src 'self' blob:; frame-ancestors 'none'");
+    page_with(&state, "demo/desktop.html", &policy, "")
 }
 
 /// The group in one of whose pages the frame is that asks.

@@ -40,6 +40,7 @@ class Desktop {
   ) {
     chats.on("change", () => this.draw());
     chats.on("chat", () => this.changed());
+    chats.on("message", () => this.changed());
     byId("call").addEventListener("click", () => this.take(call()));
     byId("join").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -63,7 +64,8 @@ class Desktop {
     const interaction = new Interaction({ root: `${location.origin}/cobrowse`, token: () => this.who.token(), name: "Desktop" });
     this.primary = primary;
     this.interaction = interaction;
-    this.heard = 0;
+    // What was said to another agent before may ask for a session that is over.
+    this.heard = primary.messages.at(-1)?.n ?? 0;
     setText(byId("over"), "");
     byId<HTMLInputElement>("token").value = "";
     interaction.events.on("attach", () => this.drawData(interaction.data));
@@ -117,9 +119,20 @@ class Desktop {
     for (const { n, from, text } of fresh) {
       this.heard = n;
       this.idle.restart();
-      if (from === "visitor" && interaction && !interaction.hasSession && startOf(text)) void this.join((one) => one.hear(text));
+      if (from === "visitor" && interaction && !interaction.hasSession) this.hear(text);
     }
     this.draw();
+  }
+
+  private hear(text: string): void {
+    if (startOf(text)) void this.join((interaction) => interaction.hear(text));
+  }
+
+  private said(text: string): HTMLElement | string {
+    if (!startOf(text)) return text;
+    const button = h("button", { class: "start", type: "button" }, "Look at my page");
+    button.addEventListener("click", () => this.hear(text));
+    return button;
   }
 
   private show(page: string | undefined): void {
@@ -142,7 +155,7 @@ class Desktop {
     setText(byId("with"), primary?.title ?? "");
     byId("said").hidden = byId("say").hidden = !primary?.say;
     const messages = primary?.messages ?? [];
-    redraw(byId("said"), messages, () => messages.map(({ from, text }) => h("li", {}, h("b", {}, from === "visitor" ? "Customer: " : "You: "), startOf(text) ? h("span", { class: "start" }, "Look at my page") : text)));
+    redraw(byId("said"), messages, () => messages.map(({ from, text }) => h("li", {}, h("b", {}, from === "visitor" ? "Customer: " : "You: "), this.said(text))));
     byId("said").scrollTop = byId("said").scrollHeight;
     const { waiting } = this.chats;
     byId("queue-empty").hidden = waiting.length > 0;
