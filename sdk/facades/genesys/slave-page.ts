@@ -4,7 +4,7 @@ import { pageIdentity } from "../../core/identity";
 import { byId, setText } from "../../pages/shared/dom";
 import { Seat } from "../../pages/watch/seat";
 import { Viewer } from "../../pages/watch/viewer";
-import type { Notice } from "../../pages/watch/words";
+import { notices, type Notice } from "../../pages/watch/words";
 import { readAddress, sessionToken, writeAddress } from "./slave-address";
 import { askSeat, endOf, keepSeat, readSeat } from "./slave-seat";
 
@@ -106,7 +106,11 @@ export class SlavePage {
   private follow(): void {
     const { standing } = this.seat;
     const isOver = OVER.includes(standing);
-    if (isOver) keepSeat(this.store, this.sid, undefined);
+    if (isOver && this.sid !== undefined) {
+      keepSeat(this.store, this.sid, undefined);
+      this.sid = undefined;
+      this.field.value = "";
+    }
     // What was kept is of a session that is gone, or of a server that has forgotten it.
     if (standing === "badlink" && this.usesKept && this.facts.trust === "code") return location.reload();
     this.form.hidden = this.address.hasOwnField || this.facts.trust !== "code" || !(isOver || standing === "idle");
@@ -116,6 +120,7 @@ export class SlavePage {
   private words(usual: Notice): Notice {
     const { trust } = this.facts;
     if (this.seat.standing === "badlink") return { ...usual, title: "This session cannot be opened here", text: "The way in is too old, or was used elsewhere. Open the session anew." };
+    if (this.seat.standing === "ended" && !this.address.hasOwnField) return { ...usual, text: `${usual.text.replace(notices.ended.text, "").trim()} Another one can be joined here.`.trim() };
     if (this.seat.standing !== "idle") return usual;
     if (trust === "off") return { short: "No access", title: "No access", text: CLOSED };
     if (trust === "token") return { short: "No access", title: "No access", text: NEEDS_TICKET };

@@ -81,7 +81,7 @@ export class Viewer {
     }
     // What was seen before the visitor paused or stopped is not to be seen on. Between two pages it is.
     if (!["live", "reconnecting", "connecting", "absent"].includes(standing) && screen.size) screen.clear();
-    setText(byId("visitor"), seat.visitorid.startsWith("~") ? "A visitor" : seat.visitorid || "A visitor");
+    setText(byId("visitor"), standing === "idle" ? "Agent’s view" : seat.visitorid.startsWith("~") ? "A visitor" : seat.visitorid || "A visitor");
     document.title = `${notice.short} · ${byId("visitor").textContent}`;
     this.drawPages();
     this.drawTools();
@@ -97,7 +97,7 @@ export class Viewer {
   private drawPages(): void {
     const { pages, members, user } = this.seat;
     const strip = byId("pages");
-    strip.hidden = !pages.length;
+    strip.hidden = !pages.length || OVER.includes(this.seat.standing);
     redraw(strip, pages, () =>
       pages.map((page) =>
         h("li", { "data-epoch": page.epoch, "aria-current": page.shown && "true", title: page.url }, h("strong", {}, page.title || "Untitled"), " ", h("span", {}, place(page.url))),
