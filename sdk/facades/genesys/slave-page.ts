@@ -32,6 +32,8 @@ export class SlavePage {
   /** The id of the session that is shown. */
   private sid: string | undefined;
   private isAsking = false;
+  /** Whether there is a seat, or was one until now. */
+  private isShowing = true;
   private problem = "";
 
   constructor() {
@@ -106,9 +108,9 @@ export class SlavePage {
   private follow(): void {
     const { standing } = this.seat;
     const isOver = OVER.includes(standing);
-    if (isOver && this.sid !== undefined) {
+    if (isOver && this.isShowing) {
+      this.isShowing = false;
       keepSeat(this.store, this.sid, undefined);
-      this.sid = undefined;
       this.field.value = "";
     }
     // What was kept is of a session that is gone, or of a server that has forgotten it.
@@ -120,7 +122,7 @@ export class SlavePage {
   private words(usual: Notice): Notice {
     const { trust } = this.facts;
     if (this.seat.standing === "badlink") return { ...usual, title: "This session cannot be opened here", text: "The way in is too old, or was used elsewhere. Open the session anew." };
-    if (this.seat.standing === "ended" && !this.address.hasOwnField) return { ...usual, text: `${usual.text.replace(notices.ended.text, "").trim()} Another one can be joined here.`.trim() };
+    if (this.seat.standing === "ended" && trust === "code" && !this.address.hasOwnField) return { ...usual, text: `${usual.text.replace(notices.ended.text, "").trim()} Another one can be joined here.`.trim() };
     if (this.seat.standing !== "idle") return usual;
     if (trust === "off") return { short: "No access", title: "No access", text: CLOSED };
     if (trust === "token") return { short: "No access", title: "No access", text: NEEDS_TICKET };
