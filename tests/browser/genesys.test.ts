@@ -26,7 +26,7 @@ async function record(id: string): Promise<any> {
 }
 
 /** Who is in the session with this token. */
-async function members(token: string): Promise<{ role: string }[]> {
+async function members(token: string): Promise<{ role: string; connected: boolean }[]> {
   const { body } = await stage.server.rest("GET", "/groups/12345/sessions", mintToken());
   return body.sessions.find(({ code }: { code: string }) => code === token)?.members ?? [];
 }
@@ -118,6 +118,20 @@ test("a controller whose connection is cut finds its session again, and none is 
   const data = await desktop.close("closed");
   expect(data).toMatchObject({ CoBrowseAssociated: "No", CoBrowseSessionsQuantity: 1, CoBrowseDuration: expect.any(Number) });
   await line.close();
+});
+
+test("a controller finds its session again when the server was started anew", async () => {
+  const { showing, token } = await customer(stage);
+  const desktop = await GenesysDesktop.open(stage);
+  await desktop.join(token);
+  await desktop.view.sees("#one");
+  await stage.server.stop();
+  await stage.server.launch();
+  // The seat that it had waits for a while, as that of somebody whose connection is lost.
+  await eventually(() => members(token), (all) => ["agent", "controller"].every((role) => all.some((member) => member.role === role && member.connected)));
+  const data = await desktop.close("closed");
+  expect(data).toMatchObject({ CoBrowseAssociated: "No", CoBrowseSessionsQuantity: 1, CoBrowseDuration: expect.any(Number) });
+  await showing.visitor.journal.next("sessionend");
 });
 
 describe("the frames of the documentation, word for word", () => {

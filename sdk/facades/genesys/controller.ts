@@ -9,7 +9,7 @@ import { Emitter } from "../../core/emitter";
 import { VestibuleError, codeOf } from "../../core/errors";
 import type { Deactivated } from "./attached";
 import { Line } from "./line";
-import { findSession, seatTicket, stopSession, type FoundSession } from "./live";
+import { findSession, readRecord, seatTicket, stopSession, type FoundSession } from "./live";
 import { writeAddress } from "./slave-address";
 
 /** Somebody in the session; role 1 is the customer, 2 an agent, 3 a controller. */
@@ -107,14 +107,12 @@ export class Controller {
       if (!this.line) throw new VestibuleError("connection");
       const asked = this.line.ask("/service/session/stop", { userToken: this.userToken });
       return await Promise.race([told, asked.then(() => within(END_MS, told))]);
-    } catch {
-      // The connection may be what is wrong: the other way asks for nothing but the user's own token.
+    } catch (error) {
       if (this.over) return this.over;
-      const over = await stopSession(this.base, this.userToken).catch((error: unknown) => {
-        if (codeOf(error, "") !== "notfound") throw error;
-        return {};
-      });
-      return this.end(over);
+      // A server that was started anew knows nobody's seat, though the session may go on.
+      if (codeOf(error, "") === "notfound" && this.line) await this.again(this.line);
+      // The connection may be what is wrong: the other way asks for nothing but the user's own token.
+      return this.over ?? this.end(await stopSession(this.base, this.userToken));
     }
   }
 
@@ -135,6 +133,7 @@ export class Controller {
     line.hear<SessionUser>("/service/session/joined", (user) => this.events.emit("joined", user));
     line.hear<{ activationTime: number }>("/service/session/activated", ({ activationTime }) => this.events.emit("activated", activationTime));
     line.hear<Deactivated>("/service/session/deactivated", (over) => void this.end(over));
+    line.events.on("back", () => void this.check(line));
     line.events.on("anew", () => void this.again(line));
     line.events.on("lost", (error) => this.events.emit("lost", error));
     return line;
@@ -150,6 +149,14 @@ export class Controller {
     this.userToken = userToken;
     this.history = sessionHistoryId;
     if (isFirst) this.events.emit("entered", sessionHistoryId);
+  }
+
+  /** Whether the seat is still there, and what became of the session meanwhile. */
+  private async check(line: Line): Promise<void> {
+    const record = await readRecord(this.base, this.history, this.userToken).catch((error: unknown) => codeOf(error, ""));
+    if (typeof record === "object") {
+      if (record.deactivationTime) await this.end(record);
+    } else if (!["connection", "unready", "ratelimited"].includes(record)) await this.again(line);
   }
 
   /** The server knows this client no more: it joins anew, unless the session is over meanwhile. */

@@ -16,6 +16,8 @@ export interface LineOptions {
 export interface LineEvents {
   /** The server had forgotten this client, or was another one: it shook hands anew, and is nobody there yet. */
   anew: undefined;
+  /** It was away and is back, under its name: what was told meanwhile may not have come. */
+  back: undefined;
   /** The connection ended for good. */
   lost: VestibuleError;
 }
@@ -29,6 +31,7 @@ export class Line {
   private isOpen = false;
   private isClosing = false;
   private wasRefused = false;
+  private isAway = false;
 
   constructor(
     private readonly cometd: CometD,
@@ -44,6 +47,7 @@ export class Line {
       },
     });
     cometd.addListener("/meta/handshake", (answer) => this.shook(answer));
+    cometd.addListener("/meta/connect", ({ successful }) => this.connects(successful === true));
   }
 
   /** Shakes hands; rejected with what the server says, or with `connection`. */
@@ -101,10 +105,16 @@ export class Line {
     });
   }
 
+  private connects(successful: boolean): void {
+    const isBack = this.isAway && successful;
+    this.isAway = !successful;
+    if (isBack && this.isOpen) this.events.emit("back", undefined);
+  }
+
   private shook(answer: Message): void {
     if (!this.isOpen) return;
     if (answer.successful) {
-      this.wasRefused = false;
+      this.wasRefused = this.isAway = false;
       return this.events.emit("anew", undefined);
     }
     // The client goes on by itself unless it is told not to, as where the token is believed no longer.

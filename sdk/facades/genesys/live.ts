@@ -36,6 +36,11 @@ export function stopSession(root: string, userToken: string): Promise<Deactivate
   return call(root, "GET", `users/${encodeURIComponent(userToken)}/session/stop`, undefined);
 }
 
+/** What the history says of a session to somebody who is in it; rejected when he is no more. */
+export function readRecord(root: string, history: string, userToken: string): Promise<Deactivated> {
+  return call(root, "GET", `../history/sessions/${encodeURIComponent(history)}?userToken=${encodeURIComponent(userToken)}`, undefined);
+}
+
 /** A ticket to an agent's seat in the session, as whoever bears the token; ours. */
 export async function seatTicket(root: string, sessionToken: string, token: string): Promise<string> {
   const { ticket } = await call<{ readonly ticket: string }>(root, "POST", `sessions/${encodeURIComponent(sessionToken)}/seats`, token);
