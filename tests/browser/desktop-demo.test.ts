@@ -133,6 +133,7 @@ test("the first page, in both sizes and lights", async () => {
   const home = await DemoPage.open(stage, "newcomer", "/");
   await home.has("#status[data-ready=yes]");
   await pictures(home, "home");
+  await home.picture("home-whole");
   expect(await home.count(".doors a")).toBe(8);
   expect(home.complaints).toEqual([]);
 });

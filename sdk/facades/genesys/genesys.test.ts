@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { changes, whenActivated, whenDeactivated, whenJoined } from "./attached";
 import { isSlavePage, readAddress, sessionToken, writeAddress } from "./slave-address";
@@ -57,4 +58,11 @@ describe("the address of slave.html", () => {
   test("takes the nine digits however a person writes them", () => {
     expect(["123456789", " 123 456 789 ", "123-456-789", "12345678", "1234567890", "12345678x", ""].map(sessionToken)).toEqual(["123456789", "123456789", "123456789", undefined, undefined, undefined, undefined]);
   });
+});
+
+test("the table of compatibility has each key that is attached, and none besides works", () => {
+  const all = readFileSync(new URL("../../../docs/compatibility.md", import.meta.url), "utf8").split("# Compatibility with Genesys Co-browse")[1]!.split("\n# ")[0]!;
+  const told = [...all.matchAll(/^\| `((?:Is)?CoBrowse\w+)` \| (works|differs)/gm)].map(([, key]) => key);
+  const attached = whenDeactivated(whenActivated(whenJoined({}, "one"), 1), { activationTime: 1, deactivationTime: 2 });
+  expect(told.sort()).toEqual(Object.keys(attached).sort());
 });

@@ -90,7 +90,9 @@ mod tests {
                 .collect::<Vec<_>>()
         });
         let names = ASKED.into_iter().chain(TOLD).map(str::to_owned).chain(calls);
-        for name in names {
+        // The scripts, the page and the kit are held to it in the browser's tests.
+        let beside = ["/cobrowse/slave.html", "{start:123456789}"].map(str::to_owned);
+        for name in names.chain(beside) {
             let how = stands(&name);
             assert!(matches!(how.as_deref(), Some("works" | "differs")), "{name}: {how:?}");
         }
