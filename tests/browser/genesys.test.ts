@@ -100,6 +100,24 @@ test("a session that no agent's page joined ends without times", async () => {
   expect(await desktop.join("123456789")).toBe("notfound");
 });
 
+test("where the answer names the session's server, all that follows goes there", async () => {
+  const { token } = await customer(stage);
+  const line = await Line.to(stage.server.host);
+  const desktop = await GenesysDesktop.open(stage);
+  await desktop.page.route(`**/rest/live/sessions/${token}`, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), sessionServerUrl: `${line.origin}/cobrowse` } });
+  });
+  const asked: string[] = [];
+  desktop.page.on("request", (request) => asked.push(request.url()));
+  desktop.page.on("websocket", (socket) => asked.push(socket.url().replace("ws:", "http:")));
+  expect(await desktop.join(token)).toBe(`${line.origin}/cobrowse/slave.html#nosidinput=1&sid=${token}`);
+  await desktop.view.sees("#one");
+  await desktop.close("closed");
+  expect(asked.filter((url) => url.startsWith(stage.server.origin))).toEqual([`${stage.server.origin}/cobrowse/rest/live/sessions/${token}`]);
+  await line.close();
+});
+
 test("a controller whose connection is cut finds its session again, and none is counted twice", async () => {
   const { token } = await customer(stage);
   const line = await Line.to(stage.server.host);
