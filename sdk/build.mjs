@@ -5,6 +5,7 @@
  *   DIR/sdk/topics.js                     module for either side
  *   DIR/sdk/cobrowse.js                   module that the visitor's side loads for a session
  *   DIR/sdk/chat.js                       module for chat, beside the visitor's or the agent's
+ *   DIR/sdk/genesys.js                    module for agents' desktops that speak as to Genesys
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
  *   DIR/facades/glance/Terms.js           module that the visitor's one loads for the terms
@@ -61,7 +62,7 @@ export async function build(out) {
   await Promise.all([
     bundle({
       ...module,
-      entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts", chat: "chat.ts" },
+      entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts", chat: "chat.ts", genesys: "facades/genesys/index.ts" },
       outdir: join(out, "sdk"),
     }),
     bundle({
