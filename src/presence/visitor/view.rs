@@ -4,16 +4,13 @@ use super::{
     Phase, Step, Visitor,
     command::{Effect, Unique},
 };
-use crate::{
-    clock::Timestamp,
-    model::{
-        event::{Event, EventKind, Position},
-        explain::{PhaseWord, RecordView, SocketView},
-        ids::{SignalId, SocketAddress, VisitorId, VisitorKey},
-        protocol::visitor::CodePurpose,
-        signal::{InvokeFailure, Outcome},
-        view::{TabView, VisitorView},
-    },
+use crate::model::{
+    event::{Event, EventKind, Position},
+    explain::{PhaseWord, RecordView, SocketView},
+    ids::{SignalId, SocketAddress, VisitorId, VisitorKey},
+    protocol::visitor::CodePurpose,
+    signal::{InvokeFailure, Outcome},
+    view::{TabView, VisitorView},
 };
 
 /// Where a visitor is, for what follows him.
