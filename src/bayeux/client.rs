@@ -33,7 +33,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     model::{ids::SocketAddress, json::Json},
-    store::Record,
+    store::{Record, Route},
 };
 
 /// The channel of connects.
@@ -470,6 +470,15 @@ impl Record for Client {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         self.clone().end(Ended::Failed, effects);
+    }
+
+    fn route(effect: &Effect) -> Route {
+        match effect {
+            Effect::Write { to, .. } => Route::Node(to.node),
+            Effect::Overtaken { at } => Route::Node(at.node),
+            // Any node may have something for the channel.
+            Effect::Heard(_) | Effect::Unheard(_) | Effect::Ended { .. } => Route::Everyone,
+        }
     }
 
     fn makes_a_record(command: &Command) -> bool {

@@ -19,7 +19,7 @@ use crate::{
         error::{ErrorCode, Problem},
         ids::{ButtonId, GroupId, SocketAddress},
     },
-    store::Record,
+    store::{Record, Route},
 };
 
 /// Sockets of one agent.
@@ -302,6 +302,14 @@ impl Record for Staff {
         let lost = self.agents.keys().map(|subject| Effect::Lost { subject: subject.clone() });
         effects.extend(lost);
         effects.push(Effect::Counted { available: 0 });
+    }
+
+    fn route(effect: &Effect) -> Route {
+        match effect {
+            Effect::Button { .. } => Route::Everyone,
+            Effect::Told { to, .. } => Route::nodes(to),
+            Effect::Lost { .. } | Effect::Counted { .. } => Route::Here,
+        }
     }
 
     fn makes_a_record(command: &Command) -> bool {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Timestamp,
     model::ids::{Code, GroupId, SessionId, VisitorId},
-    store::Record,
+    store::{Record, Route},
 };
 
 /// Names a code in the whole service.
@@ -187,6 +187,12 @@ impl Record for CodeRecord {
     fn set_aside(&self, effects: &mut Vec<CodeEffect>) {
         if let Self::Living { lead, .. } = self {
             effects.push(CodeEffect::Expired { lead: lead.clone() });
+        }
+    }
+
+    fn route(effect: &CodeEffect) -> Route {
+        match effect {
+            CodeEffect::Expired { .. } => Route::Here,
         }
     }
 

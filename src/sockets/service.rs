@@ -36,7 +36,7 @@ use crate::{
     },
     presence::{handle::Presence, visitor::command::Share},
     settings::{Group, Settings},
-    store::{dead_letters::DeadLetters, memory::Stats},
+    store::{Stats, dead_letters::DeadLetters},
     telemetry::{Metrics, labels::SocketKind},
     topics::handle::Topics,
     trust::revoker::Revoker,

@@ -5,43 +5,18 @@
 //! dies, nothing is lost but its timers' punctuality until it is replaced.
 
 mod shard;
-mod timers;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Weak},
 };
 
 use self::shard::{Job, Shard};
-use super::{Deliver, Engine, Expect, Reader, Record, Sink, Visit};
+use super::{Deliver, Engine, Expect, Reader, Record, Sink, Stats, Visit};
 use crate::clock::{Clock, Timestamp};
 
-/// Most jobs that wait in one shard's inbox. Beyond, commands are refused as overloaded, except essential ones.
-pub const INBOX_LIMIT: usize = 65_536;
-
-/// What an engine counts, for metrics.
-#[derive(Debug, Default)]
-pub struct Stats {
-    /// Commands applied.
-    pub commands: AtomicU64,
-    /// Commands that panicked.
-    pub panics: AtomicU64,
-    /// Records set aside because they panicked twice.
-    pub set_aside: AtomicU64,
-    /// Commands refused because an inbox was full.
-    pub refused: AtomicU64,
-    /// Commands refused because there are as many records as may be.
-    pub full: AtomicU64,
-}
-
-impl Stats {
-    fn count(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
+/// Most jobs that wait in one shard's inbox.
+pub use super::INBOX_LIMIT;
 
 /// Keeps one shard of one engine going; what the shard's owner thread calls.
 pub trait Keep: Send + Sync {
@@ -268,6 +243,8 @@ impl<R: Record> Keep for Keeper<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use crate::store::suite;
 

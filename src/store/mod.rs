@@ -5,7 +5,8 @@
 //! that one (compare-and-set). What follows, the *effects*, it hands to the [`Deliver`] of the node, in the order of the
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
-//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process; [`saved`] is what
+//! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process, [`shared`] that of several
+//! nodes, which keep their records on one server; [`saved`] is what
 //! outlives it, in a [`database`], among that [`dead_letters`], what could not be delivered, [`revoked`], the
 //! revocations, and [`history`], past sessions and consents.
 
@@ -15,14 +16,23 @@ pub mod history;
 pub mod memory;
 pub mod revoked;
 pub mod saved;
+pub mod shared;
 #[cfg(test)]
 pub mod suite;
+mod timers;
 
-use std::{fmt::Debug, hash::Hash};
+use std::{
+    fmt::Debug,
+    hash::Hash,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    model::ids::{NodeId, SocketAddress},
+};
 
 /// A pure state machine that an engine keeps.
 pub trait Record: Serialize + DeserializeOwned + Send + 'static {
@@ -31,7 +41,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// What tells two records apart.
     type Key: Clone + Eq + Ord + Hash + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What can happen to a record.
-    type Command: Send;
+    type Command: Clone + Send;
     /// What the one who submitted a command learns.
     type Reply: Send;
     /// What follows from a command elsewhere.
@@ -76,9 +86,36 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// as may be.
     fn makes_a_record(command: &Self::Command) -> bool;
 
+    /// Whom an effect concerns, where there are several nodes.
+    fn route(effect: &Self::Effect) -> Route;
+
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;
+}
+
+/// Whom an effect concerns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The node that made the transition, and only that: what is done once, wherever.
+    Here,
+    /// The node that holds a socket that it names.
+    Node(NodeId),
+    /// These, each once.
+    Nodes(Vec<NodeId>),
+    /// Every node; each knows whom it has.
+    Everyone,
+}
+
+impl Route {
+    /// To the nodes that hold these sockets.
+    #[must_use]
+    pub fn nodes(sockets: &[SocketAddress]) -> Self {
+        let mut nodes: Vec<NodeId> = sockets.iter().map(|socket| socket.node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        Self::Nodes(nodes)
+    }
 }
 
 /// Which version of the record a command is meant for.
@@ -117,6 +154,9 @@ pub enum Refusal {
     /// The engine's records are being saved for the next process, and change no more.
     #[error("the service is ending")]
     Ending,
+    /// The server that all nodes share does not answer; whether the command was applied is not known. Try again later.
+    #[error("the service cannot reach its storage")]
+    Away,
     /// The command panicked; the log has more.
     #[error("the command failed inside the service")]
     Fault,
@@ -126,7 +166,7 @@ impl From<Refusal> for crate::model::error::Problem {
     fn from(refusal: Refusal) -> Self {
         use crate::model::error::{ErrorCode, Problem};
         match refusal {
-            Refusal::Overloaded | Refusal::Full | Refusal::Ending => {
+            Refusal::Overloaded | Refusal::Full | Refusal::Ending | Refusal::Away => {
                 Problem::new(ErrorCode::Unready, refusal.to_string()).retry_in(1_000)
             }
             Refusal::Conflict { .. } | Refusal::Fault => {
@@ -154,6 +194,30 @@ pub type Visit<R> = Box<dyn FnMut(&<R as Record>::Key, &R) + Send>;
 pub trait Deliver<R: Record, E>: Send + Sync {
     /// Delivers the effects of one transition; leaves `effects` empty.
     fn deliver(&self, engine: &E, key: &R::Key, effects: &mut Vec<R::Effect>);
+}
+
+/// Most jobs that wait in an inbox of an engine. Beyond, commands are refused as overloaded, except essential ones.
+pub const INBOX_LIMIT: usize = 65_536;
+
+/// What an engine counts, for metrics.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Commands applied.
+    pub commands: AtomicU64,
+    /// Commands that panicked.
+    pub panics: AtomicU64,
+    /// Records set aside because they panicked twice.
+    pub set_aside: AtomicU64,
+    /// Commands refused because an inbox was full.
+    pub refused: AtomicU64,
+    /// Commands refused because there are as many records as may be.
+    pub full: AtomicU64,
+}
+
+impl Stats {
+    pub(in crate::store) fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Keeps records of one kind. Cheap to clone; all clones are the same engine.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Deliver, Engine, Expect, Record, Refusal};
+use super::{Applied, Deliver, Engine, Expect, Record, Refusal, Route};
 use crate::clock::{Clock, Timestamp};
 
 /// Makes engines for the suite.
@@ -30,6 +30,7 @@ pub struct Counter {
 }
 
 /// What can happen to a counter.
+#[derive(Clone)]
 pub enum Command {
     /// Adds, and tells the sum.
     Add(u64),
@@ -127,6 +128,10 @@ impl Record for Counter {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::SetAside);
+    }
+
+    fn route(_: &Effect) -> Route {
+        Route::Here
     }
 
     fn makes_a_record(command: &Command) -> bool {

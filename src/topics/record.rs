@@ -30,7 +30,7 @@ use crate::{
         json::Json,
         topic::{Epoch, Message, Position, Topic},
     },
-    store::Record,
+    store::{Record, Route},
 };
 
 /// What a kept message costs beside its text: its places in the row and in the indexes.
@@ -385,6 +385,12 @@ impl Record for GroupTopics {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::Lost);
+    }
+
+    fn route(effect: &Effect) -> Route {
+        match effect {
+            Effect::Published { .. } | Effect::Lost => Route::Everyone,
+        }
     }
 
     fn makes_a_record(command: &Command) -> bool {

@@ -4,7 +4,11 @@ use super::{
     Conversation, Rules,
     command::{Command, Effect, Reply},
 };
-use crate::{clock::Timestamp, model::ids::VisitorKey, store::Record};
+use crate::{
+    clock::Timestamp,
+    model::ids::VisitorKey,
+    store::{Record, Route},
+};
 
 impl Record for Conversation {
     const KIND: &'static str = "chat";
@@ -52,6 +56,13 @@ impl Record for Conversation {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         self.broken(effects);
+    }
+
+    fn route(effect: &Effect) -> Route {
+        // Agents who look at the group's chats are anywhere.
+        match effect {
+            Effect::Stands { .. } | Effect::Said { .. } | Effect::Typing { .. } => Route::Everyone,
+        }
     }
 
     fn makes_a_record(command: &Command) -> bool {

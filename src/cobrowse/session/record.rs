@@ -4,7 +4,11 @@ use super::{
     Session, State,
     command::{Command, Effect, Reply},
 };
-use crate::{clock::Timestamp, model::ids::SessionKey, store::Record};
+use crate::{
+    clock::Timestamp,
+    model::ids::SessionKey,
+    store::{Record, Route},
+};
 
 impl Record for Session {
     const KIND: &'static str = "session";
@@ -60,6 +64,16 @@ impl Record for Session {
                 on: false,
             }));
             effects.push(Effect::Lost { visitor: open.visitor.clone() });
+        }
+    }
+
+    fn route(effect: &Effect) -> Route {
+        match effect {
+            Effect::Tell { to, .. } => Route::nodes(to),
+            Effect::Record { socket, .. } | Effect::Ask { socket, .. } => Route::Node(socket.node),
+            // The agent's sockets are anywhere.
+            Effect::Offer { .. } => Route::Everyone,
+            Effect::Consent(_) | Effect::Ended(_) | Effect::Lost { .. } => Route::Here,
         }
     }
 

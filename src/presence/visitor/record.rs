@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     model::{close::CloseCode, ids::VisitorKey},
-    store::Record,
+    store::{Record, Route},
 };
 
 impl Record for Visitor {
@@ -79,6 +79,21 @@ impl Record for Visitor {
         let standing = self.standing();
         effects.extend(standing.row.is_some().then_some(Effect::Listed(None)));
         effects.push(Effect::Counted(Share::default() - standing.share));
+    }
+
+    fn route(effect: &Effect) -> Route {
+        match effect {
+            Effect::Page { to, .. }
+            | Effect::Present { to, .. }
+            | Effect::InvokeFailed { to, .. }
+            | Effect::Settled { to: Some(to), .. } => Route::Node(to.node),
+            Effect::Publish(_) | Effect::Listed(_) => Route::Everyone,
+            Effect::Settled { to: None, .. }
+            | Effect::CodeSpent(_)
+            | Effect::Note(_)
+            | Effect::Forward { .. }
+            | Effect::Counted(_) => Route::Here,
+        }
     }
 
     fn makes_a_record(command: &Command) -> bool {

@@ -9,10 +9,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{INBOX_LIMIT, MemoryEngine, Stats, timers::Timers};
+use super::{INBOX_LIMIT, MemoryEngine};
 use crate::{
     clock::Timestamp,
-    store::{Applied, Expect, Reader, Record, Refusal, Sink},
+    store::{Applied, Expect, Reader, Record, Refusal, Sink, Stats, timers::Timers},
 };
 
 pub(super) enum Job<R: Record> {

@@ -1,4 +1,4 @@
-//! Which record is due when. Each record has at most one entry that counts; an entry that no longer does is passed
+//! Which record is due when, in this process. Each record has at most one entry that counts; an entry that no longer does is passed
 //! over when its time comes.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
@@ -23,6 +23,11 @@ impl<K: Ord> Timers<K> {
 
     pub(super) fn len(&self) -> usize {
         self.heap.len()
+    }
+
+    /// When the earliest entry is due; it may no longer count.
+    pub(super) fn first(&self) -> Option<Timestamp> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
     /// The earliest entry, if it is due.

@@ -1,0 +1,456 @@
+//! Several nodes' cores against one server, with every delay, cut and crash that a seed can draw: the same seed gives the
+//! same run. `SEEDS` says how many, and `SEED` names one that failed.
+//!
+//! What must hold, whatever happens:
+//! * a command that was answered as done was done once, one that was refused not at all, and one whose answer was lost at
+//!   most once;
+//! * what follows from a record's transitions reaches each node in the order of the versions, and at most once; who looks at
+//!   the record sees what he was told before, and is told what came later;
+//! * a node whose connection was never cut misses nothing that concerns it;
+//! * every command of a node that lives is answered;
+//! * what is due happens, even when the node that knew of it is gone.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex},
+};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+
+use super::{
+    core::{Action, Answer, Ask, Core, Row, Target, Ticket, Work},
+    message,
+    testing::{Command, Effect, Hearers, Journal, Reply},
+};
+use crate::{
+    clock::Timestamp,
+    model::ids::NodeId,
+    store::{Applied, Expect, Reader, Record as _, Refusal, Stats},
+};
+
+const NODES: usize = 4;
+const KEYS: u32 = 3;
+
+/// What the server has: records by key with their versions, and the list of times.
+#[derive(Default)]
+struct Server {
+    rows: BTreeMap<u32, (u64, Vec<u8>)>,
+    due: BTreeMap<u32, Timestamp>,
+    versions: u64,
+}
+
+type Result = std::result::Result<Applied<Reply>, Refusal>;
+
+/// What became of the commands, by their entries.
+type Answers = Arc<Mutex<BTreeMap<u64, Result>>>;
+
+/// What a node learnt of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Learnt {
+    /// It was told of an entry, and of its place.
+    Told(u64, usize),
+    /// It looked, and found so many entries.
+    Found(usize),
+}
+
+/// What a node learnt, in this order.
+type Log = Arc<Mutex<Vec<(u32, Learnt)>>>;
+
+struct Node {
+    id: NodeId,
+    core: Core<Journal>,
+    up: VecDeque<Ask<u32>>,
+    answers: VecDeque<(Ticket, Answer)>,
+    messages: VecDeque<Vec<u8>>,
+    log: Log,
+    was_cut: bool,
+    stats: Stats,
+}
+
+impl Node {
+    fn new(node: u32, incarnation: u64) -> Self {
+        let id = NodeId { node, incarnation };
+        Self {
+            id,
+            core: Core::new(id, (), 2),
+            up: VecDeque::new(),
+            answers: VecDeque::new(),
+            messages: VecDeque::new(),
+            log: Log::default(),
+            was_cut: false,
+            stats: Stats::default(),
+        }
+    }
+
+    fn with(&mut self, act: impl FnOnce(&mut Core<Journal>, &mut Work<'_, Journal>)) {
+        let mut out = Vec::new();
+        act(&mut self.core, &mut Work { out: &mut out, stats: &self.stats });
+        for action in out {
+            match action {
+                Action::Ask(ask) => self.up.push_back(ask),
+                Action::Tell(sink, result) => sink(result),
+                Action::Go(then) => then(),
+                Action::Deliver(key, effects) => {
+                    for effect in effects {
+                        if let Effect::Written { entry, place, .. } = effect {
+                            self.log.lock().unwrap().push((key, Learnt::Told(entry, place)));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct World {
+    random: SmallRng,
+    now: Timestamp,
+    server: Server,
+    nodes: Vec<Node>,
+    /// Incarnations that are gone, with what they did until then.
+    gone: Vec<Node>,
+    answers: Answers,
+    /// Of each entry: the record, who wrote it, and who should hear of it.
+    written: BTreeMap<u64, (u32, NodeId, Hearers)>,
+    incarnations: u64,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let nodes = (0..NODES).map(|node| Node::new(u32::try_from(node).unwrap(), 1)).collect();
+        Self {
+            random: SmallRng::seed_from_u64(seed),
+            now: Timestamp(1_000),
+            server: Server::default(),
+            nodes,
+            gone: Vec::new(),
+            answers: Answers::default(),
+            written: BTreeMap::new(),
+            incarnations: 1,
+        }
+    }
+
+    fn step(&mut self) {
+        let at = self.random.random_range(0..NODES);
+        match self.random.random_range(0..100) {
+            0..18 => self.write(at),
+            18..21 => self.look(at),
+            21..22 => self.close(at),
+            22..54 => self.serve(at),
+            54 => self.lose_patience(at),
+            55..73 => self.hear(at),
+            73..92 => self.be_answered(at),
+            92..95 => self.let_time_pass(),
+            95..97 => self.sweep(at),
+            97..99 => self.cut(at),
+            _ => self.crash(at),
+        }
+    }
+
+    fn write(&mut self, at: usize) {
+        let entry = u64::try_from(self.written.len()).unwrap();
+        let key = self.random.random_range(0..KEYS);
+        let hearers = match self.random.random_range(0..3) {
+            0 => Hearers::Here,
+            1 => Hearers::Everyone,
+            _ => {
+                let nodes = self.nodes.iter().map(|node| node.id);
+                Hearers::Nodes(nodes.filter(|_| self.random.random()).collect())
+            }
+        };
+        let (answers, now) = (Arc::clone(&self.answers), self.now);
+        let node = &mut self.nodes[at];
+        self.written.insert(entry, (key, node.id, hearers.clone()));
+        let command = Command::Write { entry, hearers };
+        let sink = Box::new(move |result| {
+            assert!(answers.lock().unwrap().insert(entry, result).is_none(), "answered twice");
+        });
+        node.with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
+    }
+
+    /// Somebody on the node reads; what he was told before and hears afterwards must fit to it.
+    fn look(&mut self, at: usize) {
+        let key = self.random.random_range(0..KEYS);
+        let (now, node) = (self.now, &mut self.nodes[at]);
+        let log = Arc::clone(&node.log);
+        let reader: Reader<Journal> = Box::new(move |journal| {
+            let found = journal.map(|journal| journal.map_or(0, |journal| journal.entries.len()));
+            Box::new(move || {
+                let found = found.into_iter().map(|number| (key, Learnt::Found(number)));
+                log.lock().unwrap().extend(found);
+            })
+        });
+        node.with(|core, work| core.read(key, reader, now, work));
+    }
+
+    /// The node waits no longer for an answer; what it asked for happens all the same.
+    fn lose_patience(&mut self, at: usize) {
+        let (now, node) = (self.now, &mut self.nodes[at]);
+        if let Some(ticket) = node.up.back().map(Ask::ticket) {
+            node.with(|core, work| core.answered(ticket, Answer::Away, now, work));
+        }
+    }
+
+    /// Now and then a record is about to take no more, which time alone brings about.
+    fn close(&mut self, at: usize) {
+        let key = self.random.random_range(0..KEYS);
+        let command = Command::CloseAt(self.now + self.random.random_range(2_000..6_000));
+        let now = self.now;
+        let sink = Box::new(|_| ());
+        self.nodes[at].with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
+    }
+
+    /// The server does the next thing that a node asked for.
+    fn serve(&mut self, at: usize) {
+        let Some(ask) = self.nodes[at].up.pop_front() else { return };
+        let (answer, tell) = self.server.answer(ask, self.nodes[at].id);
+        for (target, version, message) in tell {
+            let message = [version.to_string().as_bytes(), b":", &message].concat();
+            for node in &mut self.nodes {
+                if target == Target::Everyone || target == Target::Node(node.id) {
+                    node.messages.push_back(message.clone());
+                }
+            }
+        }
+        self.nodes[at].answers.push_back(answer);
+    }
+
+    /// The next answer reaches a node.
+    fn be_answered(&mut self, at: usize) {
+        let (now, node) = (self.now, &mut self.nodes[at]);
+        if let Some((ticket, answer)) = node.answers.pop_front() {
+            node.with(|core, work| core.answered(ticket, answer, now, work));
+        }
+    }
+
+    /// The next message reaches a node.
+    fn hear(&mut self, at: usize) {
+        let (now, node) = (self.now, &mut self.nodes[at]);
+        if let Some(bytes) = node.messages.pop_front() {
+            let message = message::decode(&bytes).unwrap();
+            node.with(|core, work| core.heard(message, now, work));
+        }
+    }
+
+    fn let_time_pass(&mut self) {
+        self.now = self.now + self.random.random_range(1..500);
+        let now = self.now;
+        for node in &mut self.nodes {
+            node.with(|core, work| core.run_due(now, work));
+        }
+    }
+
+    fn sweep(&mut self, at: usize) {
+        let (now, due) = (self.now, &self.server.due);
+        let due: Vec<u32> =
+            due.iter().filter(|(_, due)| **due <= now).map(|(key, _)| *key).collect();
+        for key in due {
+            self.nodes[at].with(|core, work| core.due(key, now, work));
+        }
+    }
+
+    /// The connection breaks: some of what was asked is done all the same, no answer comes, and nothing is heard until the
+    /// node has its channel again.
+    fn cut(&mut self, at: usize) {
+        for _ in 0..self.random.random_range(0..3) {
+            self.serve(at);
+        }
+        let now = self.now;
+        let node = &mut self.nodes[at];
+        node.was_cut = true;
+        let mut lost: Vec<Ticket> = node.up.drain(..).map(|ask| ask.ticket()).collect();
+        lost.extend(node.answers.drain(..).map(|(ticket, _)| ticket));
+        node.messages.clear();
+        for ticket in lost {
+            node.with(|core, work| core.answered(ticket, Answer::Away, now, work));
+        }
+        // What it asks for since then goes over the new connection.
+        node.with(|core, work| core.deaf(work));
+    }
+
+    /// A node ends without a word, and starts anew.
+    fn crash(&mut self, at: usize) {
+        for _ in 0..self.random.random_range(0..3) {
+            self.serve(at);
+        }
+        self.incarnations += 1;
+        let node = u32::try_from(at).unwrap();
+        let new = Node::new(node, self.incarnations);
+        self.gone.push(std::mem::replace(&mut self.nodes[at], new));
+    }
+
+    /// Nothing breaks any more, and all that is under way comes to its end.
+    fn settle(&mut self) {
+        for _ in 0..10_000 {
+            for at in 0..NODES {
+                self.nodes[at].with(|core, work| core.listen(work));
+                self.serve(at);
+                self.hear(at);
+                self.be_answered(at);
+            }
+            let quiet = |node: &Node| {
+                node.up.is_empty()
+                    && node.answers.is_empty()
+                    && node.messages.is_empty()
+                    && node.core.is_idle()
+            };
+            if self.nodes.iter().all(quiet) {
+                return;
+            }
+        }
+        panic!("the nodes do not come to rest");
+    }
+
+    fn journal(&self, key: u32) -> Journal {
+        let row = self.server.rows.get(&key);
+        row.map_or_else(
+            || Journal::vacant(&(), self.now),
+            |(_, row)| serde_json::from_slice(row).unwrap(),
+        )
+    }
+
+    fn check(&self) {
+        let journals: Vec<Journal> = (0..KEYS).map(|key| self.journal(key)).collect();
+        let answers = self.answers.lock().unwrap();
+        for (entry, (key, by, hearers)) in &self.written {
+            let entries = &journals[usize::try_from(*key).unwrap()].entries;
+            let places: Vec<usize> =
+                (1..).zip(entries).filter(|(_, other)| *other == entry).map(|(at, _)| at).collect();
+            let answer = answers.get(entry);
+            match answer {
+                Some(Ok(Applied { reply: Reply::Place(place), .. })) => {
+                    assert_eq!(places, [*place], "{entry} was answered as done");
+                }
+                Some(Ok(_)) => assert!(places.is_empty(), "{entry} was refused"),
+                Some(Err(Refusal::Away)) => assert!(places.len() <= 1, "{entry} was done twice"),
+                Some(Err(refusal)) => panic!("{entry}: {refusal}"),
+                None => {
+                    assert!(self.gone.iter().any(|node| node.id == *by), "{entry} has no answer");
+                    assert!(places.len() <= 1, "{entry} was done twice");
+                }
+            }
+            let Some(&place) = places.first() else { continue };
+            for node in self.nodes.iter().filter(|node| !node.was_cut) {
+                let concerns = match hearers {
+                    Hearers::Here => node.id == *by,
+                    Hearers::Everyone => node.id.incarnation == 1,
+                    Hearers::Nodes(nodes) => nodes.contains(&node.id),
+                };
+                let told = (*key, Learnt::Told(*entry, place));
+                let heard = node.log.lock().unwrap().contains(&told);
+                assert!(heard || !concerns, "{:?} did not hear of {entry}", node.id);
+            }
+        }
+        for node in self.nodes.iter().chain(&self.gone) {
+            // The newest entry of each record that the node knows of.
+            let mut newest = BTreeMap::new();
+            for (key, learnt) in node.log.lock().unwrap().iter() {
+                let entries = &journals[usize::try_from(*key).unwrap()].entries;
+                let newest = newest.entry(*key).or_insert(0);
+                match *learnt {
+                    Learnt::Told(entry, place) => {
+                        assert!(*newest < place, "{:?} heard of {entry} late or twice", node.id);
+                        assert_eq!(entries[place - 1], entry);
+                        *newest = place;
+                    }
+                    Learnt::Found(number) => {
+                        assert!(*newest <= number, "{:?} saw less than it was told", node.id);
+                        *newest = number;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whoever is left cares for what is due.
+    fn check_that_time_passes(&mut self) {
+        self.now = self.now + 10_000;
+        for _ in 0..2 {
+            self.sweep(0);
+            self.settle();
+        }
+        for key in 0..KEYS {
+            let is_known = self.server.due.contains_key(&key);
+            assert!(!is_known, "record {key} is due and nobody cares");
+            let deadline = self.journal(key).deadline(&());
+            // A node that ends between the two writes no longer tells the list; until another one writes the record.
+            assert!(deadline.is_none() || !self.gone.is_empty() || self.was_any_cut());
+        }
+    }
+
+    fn was_any_cut(&self) -> bool {
+        self.nodes.iter().any(|node| node.was_cut)
+    }
+}
+
+impl Server {
+    /// What the two scripts do.
+    fn answer(
+        &mut self,
+        ask: Ask<u32>,
+        from: NodeId,
+    ) -> ((Ticket, Answer), Vec<(Target, u64, Vec<u8>)>) {
+        match ask {
+            Ask::Probe { ticket } => {
+                let word = message::encode::<Journal>(from, ticket, None, &[]);
+                ((ticket, Answer::Said), vec![(Target::Node(from), 0, word)])
+            }
+            Ask::Look { ticket, key } => {
+                let (version, row) = self.rows.get(&key).cloned().unwrap_or_default();
+                let word = message::encode::<Journal>(from, ticket, Some(&key), &[]);
+                let tell = vec![(Target::Node(from), version, word)];
+                ((ticket, Answer::Found { version, row }), tell)
+            }
+            Ask::Replace { ticket, key, expected, row, due, tell } => {
+                let (mut version, old) = self.rows.get(&key).cloned().unwrap_or_default();
+                if version != expected {
+                    return ((ticket, Answer::Conflict { version, row: old }), Vec::new());
+                }
+                if row != Row::Same {
+                    self.versions += 1;
+                    version = self.versions;
+                }
+                match row {
+                    Row::Same => {}
+                    Row::Gone => drop(self.rows.remove(&key)),
+                    Row::New(row) => drop(self.rows.insert(key, (version, row))),
+                }
+                match due {
+                    Some(Some(at)) => drop(self.due.insert(key, at)),
+                    Some(None) => drop(self.due.remove(&key)),
+                    None => {}
+                }
+                let tell = tell.into_iter().map(|(target, message)| (target, version, message));
+                ((ticket, Answer::Replaced { version }), tell.collect())
+            }
+        }
+    }
+}
+
+fn run(seed: u64) {
+    let mut world = World::new(seed);
+    let steps = world.random.random_range(20..600);
+    for _ in 0..steps {
+        world.step();
+    }
+    world.settle();
+    world.check();
+    world.check_that_time_passes();
+    world.check();
+}
+
+#[test]
+fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
+    let seeds = match number("SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("SEEDS").unwrap_or(2_000),
+    };
+    for seed in seeds {
+        let result = std::panic::catch_unwind(|| run(seed));
+        if let Err(panic) = result {
+            eprintln!("SEED={seed} repeats this");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
