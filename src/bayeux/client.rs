@@ -32,7 +32,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{ids::SocketAddress, json::Json},
+    model::{
+        ids::{NodeId, SocketAddress},
+        json::Json,
+    },
     store::{Record, Route},
 };
 
@@ -470,6 +473,17 @@ impl Record for Client {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         self.clone().end(Ended::Failed, effects);
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        let open = self.0.iter();
+        open.flat_map(|open| open.socket.into_iter().chain(open.held.as_ref().map(|held| held.at)))
+            .map(|socket| socket.node)
+            .collect()
+    }
+
+    fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {
+        Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
     fn route(effect: &Effect) -> Route {

@@ -17,7 +17,7 @@ use crate::{
     model::{
         chat::MAX_BUTTONS,
         error::{ErrorCode, Problem},
-        ids::{ButtonId, GroupId, SocketAddress},
+        ids::{ButtonId, GroupId, NodeId, SocketAddress},
     },
     store::{Record, Route},
 };
@@ -302,6 +302,15 @@ impl Record for Staff {
         let lost = self.agents.keys().map(|subject| Effect::Lost { subject: subject.clone() });
         effects.extend(lost);
         effects.push(Effect::Counted { available: 0 });
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        let sockets = self.agents.values().flat_map(|agent| &agent.sockets);
+        sockets.map(|socket| socket.node).collect()
+    }
+
+    fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {
+        Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
     fn route(effect: &Effect) -> Route {

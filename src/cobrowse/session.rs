@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     command::{Command, Effect, Reply},
     open::Open,
+    seats::Member,
 };
 pub use self::{
     policy::Policy,
@@ -41,6 +42,7 @@ use crate::{
     model::{
         cobrowse::EndReason,
         error::{ErrorCode, Problem},
+        ids::SocketAddress,
     },
 };
 
@@ -98,6 +100,17 @@ impl Session {
     #[must_use]
     pub fn vacant() -> Self {
         Self(State::Vacant)
+    }
+
+    /// The sockets of the visitor's pages and of those who are seated.
+    pub(crate) fn sockets(&self) -> Vec<SocketAddress> {
+        match &self.0 {
+            State::Open(open) => {
+                let pages = open.pages.iter().map(|page| page.socket);
+                pages.chain(open.members.iter().filter_map(Member::socket)).collect()
+            }
+            State::Vacant | State::Ended { .. } => Vec::new(),
+        }
     }
 
     /// Applies a command at `now`, which must not be earlier than in the call before. What was due by then happens

@@ -89,6 +89,12 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// Whom an effect concerns, where there are several nodes.
     fn route(effect: &Self::Effect) -> Route;
 
+    /// The nodes that hold something of the record: its sockets.
+    fn holders(&self) -> Vec<NodeId>;
+
+    /// The command that says that a node is gone, with all that it held. `None` for records that no node holds anything of.
+    fn lost(node: NodeId) -> Option<Self::Command>;
+
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;

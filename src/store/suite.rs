@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use serde::{Deserialize, Serialize};
 
 use super::{Applied, Deliver, Engine, Expect, Record, Refusal, Route};
-use crate::clock::{Clock, Timestamp};
+use crate::{
+    clock::{Clock, Timestamp},
+    model::ids::NodeId,
+};
 
 /// Makes engines for the suite.
 pub trait Factory: Sync {
@@ -128,6 +131,14 @@ impl Record for Counter {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::SetAside);
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    fn lost(_: NodeId) -> Option<Command> {
+        None
     }
 
     fn route(_: &Effect) -> Route {

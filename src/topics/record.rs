@@ -387,6 +387,14 @@ impl Record for GroupTopics {
         effects.push(Effect::Lost);
     }
 
+    fn holders(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    fn lost(_: NodeId) -> Option<Command> {
+        None
+    }
+
     fn route(effect: &Effect) -> Route {
         match effect {
             Effect::Published { .. } | Effect::Lost => Route::Everyone,

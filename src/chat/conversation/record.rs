@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::ids::VisitorKey,
+    model::ids::{NodeId, VisitorKey},
     store::{Record, Route},
 };
 
@@ -56,6 +56,14 @@ impl Record for Conversation {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         self.broken(effects);
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
+    fn lost(_: NodeId) -> Option<Command> {
+        None
     }
 
     fn route(effect: &Effect) -> Route {

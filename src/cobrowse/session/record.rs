@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::ids::SessionKey,
+    model::ids::{NodeId, SessionKey},
     store::{Record, Route},
 };
 
@@ -65,6 +65,14 @@ impl Record for Session {
             }));
             effects.push(Effect::Lost { visitor: open.visitor.clone() });
         }
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        self.sockets().into_iter().map(|socket| socket.node).collect()
+    }
+
+    fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {
+        Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
     fn route(effect: &Effect) -> Route {

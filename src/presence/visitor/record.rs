@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::{close::CloseCode, ids::VisitorKey},
+    model::{
+        close::CloseCode,
+        ids::{NodeId, VisitorKey},
+    },
     store::{Record, Route},
 };
 
@@ -79,6 +82,14 @@ impl Record for Visitor {
         let standing = self.standing();
         effects.extend(standing.row.is_some().then_some(Effect::Listed(None)));
         effects.push(Effect::Counted(Share::default() - standing.share));
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        self.sockets().map(|socket| socket.node).collect()
+    }
+
+    fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {
+        Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
     fn route(effect: &Effect) -> Route {

@@ -10,7 +10,7 @@
 //! come by another way than messages, sooner or later than these.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::atomic::Ordering,
@@ -59,8 +59,7 @@ pub(super) enum Ask<K> {
         key: K,
         expected: u64,
         row: Row,
-        /// When the record is due next, if that changed.
-        due: Option<Option<Timestamp>>,
+        lists: Lists,
         /// To whom what is said. Among them this node, when something follows here.
         tell: Tell,
     },
@@ -75,6 +74,17 @@ impl<K> Ask<K> {
             }
         }
     }
+}
+
+/// What the lists beside the records are to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lists {
+    /// When the record is due next, if that changed.
+    pub(super) due: Option<Option<Timestamp>>,
+    /// Nodes that hold something of the record, and did not before.
+    pub(super) holds: Vec<NodeId>,
+    /// Nodes that do no more.
+    pub(super) frees: Vec<NodeId>,
 }
 
 /// Who is to hear what.
@@ -674,6 +684,7 @@ impl<R: Record> Core<R> {
         Stats::count(&work.stats.commands);
         let (record, rules) = (&mut known.record, &self.rules);
         let checkpoint = record.checkpoint();
+        let held: BTreeSet<NodeId> = record.holders().into_iter().collect();
         let mut effects = Vec::new();
         let mut sets_aside = false;
         let applied = catch_unwind(AssertUnwindSafe(|| {
@@ -721,7 +732,13 @@ impl<R: Record> Core<R> {
         if is_new {
             lane.listed = Listed::At(due);
         }
-        let due = is_new.then_some(due);
+        let holders = if is_gone { Vec::new() } else { record.holders() };
+        let holders: BTreeSet<NodeId> = holders.into_iter().collect();
+        let lists = Lists {
+            due: is_new.then_some(due),
+            holds: holders.difference(&held).copied().collect(),
+            frees: held.difference(&holders).copied().collect(),
+        };
         let ticket = self.ticket(key);
         let (here, tell) = self.addressed(ticket, key, effects);
         let heard = here.is_empty();
@@ -740,7 +757,7 @@ impl<R: Record> Core<R> {
             tries,
         })));
         let key = key.clone();
-        work.out.push(Action::Ask(Ask::Replace { ticket, key, expected, row, due, tell }));
+        work.out.push(Action::Ask(Ask::Replace { ticket, key, expected, row, lists, tell }));
     }
 
     /// What follows on this node, and what others are to be told.

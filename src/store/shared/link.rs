@@ -7,7 +7,7 @@ use std::{
     fmt,
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -16,10 +16,12 @@ use redis::{
     RedisResult, Script, Value,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
-use tokio::sync::{OnceCell, mpsc};
+use serde::Serialize;
+use tokio::sync::{OnceCell, mpsc, watch};
 
 use super::{
-    core::{Answer, Ask, Row, Target, Tell, Ticket},
+    core::{Answer, Ask, Lists, Row, Target, Tell, Ticket},
+    lease::{self, Lease, Standing},
     message,
 };
 use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId, store::Record};
@@ -126,12 +128,22 @@ pub(super) struct Link {
     listeners: Arc<Mutex<Listeners>>,
     subscribed: RefCell<HashMap<&'static str, Rc<OnceCell<()>>>>,
     is_away: Cell<bool>,
+    lease: RefCell<Lease>,
+    /// Held by the one who renews.
+    turn: tokio::sync::Mutex<()>,
+    standing: watch::Sender<Standing>,
+    renew: Script,
     look: Script,
     replace: Script,
 }
 
 impl Link {
-    pub(super) fn new(server: &ServerUrl, node: NodeId) -> Self {
+    pub(super) fn new(
+        server: &ServerUrl,
+        node: NodeId,
+        lease: Duration,
+        standing: watch::Sender<Standing>,
+    ) -> Self {
         Self {
             server: server.clone(),
             node,
@@ -139,6 +151,10 @@ impl Link {
             listeners: Arc::default(),
             subscribed: RefCell::default(),
             is_away: Cell::default(),
+            lease: RefCell::new(Lease::new(lease)),
+            turn: tokio::sync::Mutex::default(),
+            standing,
+            renew: Script::new(include_str!("renew.lua")),
             look: Script::new(include_str!("look.lua")),
             replace: Script::new(include_str!("replace.lua")),
         }
@@ -159,10 +175,16 @@ impl Link {
         let (ticket, asked) = match ask {
             Ask::Probe { ticket } => (ticket, self.probe::<R>(ticket).await),
             Ask::Look { ticket, key } => (ticket, self.look_at::<R>(ticket, &key).await),
-            Ask::Replace { ticket, key, expected, row, due, tell } => {
-                let answer = self.replace::<R>(&key, expected, row, tell).await;
-                if let (Ok(Answer::Replaced { .. }), Some(due)) = (&answer, due) {
-                    self.list::<R>(&key, due).await;
+            Ask::Replace { ticket, key, expected, row, lists, tell } => {
+                // Sent one behind the other: a node that ends in between leaves a list that says too much, which is mended
+                // by whoever reads it, and never one that says too little.
+                let (listed, answer) = tokio::join!(
+                    self.enlist::<R>(&key, &lists),
+                    self.replace::<R>(&key, expected, row, tell),
+                );
+                let answer = listed.and(answer);
+                if let Ok(Answer::Replaced { .. }) = &answer {
+                    self.strike_out::<R>(&key, &lists).await;
                 }
                 (ticket, answer)
             }
@@ -229,22 +251,120 @@ impl Link {
         })
     }
 
-    /// Keeps the list of times, which is mended by whoever finds it wrong.
-    async fn list<R: Record>(&self, key: &R::Key, due: Option<Timestamp>) {
-        let Ok(member) = serde_json::to_string(key) else { return };
-        let mut command = match due {
-            Some(_) => redis::cmd("ZADD"),
-            None => redis::cmd("ZREM"),
-        };
-        command.arg(self.times::<R>());
-        if let Some(at) = due {
-            command.arg(at.0);
+    /// Writes into the lists what the next version of the record will have.
+    async fn enlist<R: Record>(&self, key: &R::Key, lists: &Lists) -> RedisResult<()> {
+        let member = member(key)?;
+        let mut pipe = redis::pipe();
+        if let Some(Some(at)) = lists.due {
+            pipe.zadd(self.times::<R>(), &member, at.0);
         }
-        command.arg(member);
+        for node in &lists.holds {
+            pipe.sadd(self.held_by::<R>(*node), &member);
+        }
+        self.keep_lists::<R>(pipe).await
+    }
+
+    /// Takes out of the lists what the record has no more. What stays behind is found wrong later.
+    async fn strike_out<R: Record>(&self, key: &R::Key, lists: &Lists) {
+        let Ok(member) = member(key) else { return };
+        let mut pipe = redis::pipe();
+        if lists.due == Some(None) {
+            pipe.zrem(self.times::<R>(), &member);
+        }
+        for node in &lists.frees {
+            pipe.srem(self.held_by::<R>(*node), &member);
+        }
+        if let Err(error) = self.keep_lists::<R>(pipe).await {
+            tracing::debug!(kind = R::KIND, %error, "a list says more than is so");
+        }
+    }
+
+    async fn keep_lists<R: Record>(&self, pipe: redis::Pipeline) -> RedisResult<()> {
+        if pipe.is_empty() {
+            return Ok(());
+        }
         let asked =
-            async |connection: &mut ConnectionManager| command.query_async::<()>(connection).await;
-        if let Err(error) = self.patiently::<R, _>(asked).await {
-            tracing::warn!(kind = R::KIND, %error, "the list of times could not be kept");
+            async |connection: &mut ConnectionManager| pipe.query_async::<()>(connection).await;
+        self.patiently::<R, _>(asked).await
+    }
+
+    /// Records of which an ended node holds something, at most so many of each; with the node. One that holds nothing of
+    /// the record any more is struck out.
+    pub(super) async fn orphans<R: Record>(&self, most: usize) -> Vec<(R::Key, NodeId)> {
+        let ended = self.lease.borrow().ended().to_vec();
+        let mut orphans = Vec::new();
+        for node in ended {
+            let list = self.held_by::<R>(node);
+            let mut command = redis::cmd("SRANDMEMBER");
+            command.arg(&list).arg(most);
+            let asked = async |connection: &mut ConnectionManager| {
+                command.query_async::<Vec<String>>(connection).await
+            };
+            let members = self.patiently::<R, _>(asked).await.unwrap_or_default();
+            let keys: Vec<R::Key> =
+                members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
+            let rows = self.rows::<R>(keys.clone()).await;
+            for key in keys {
+                let row = rows.iter().find(|(found, _)| *found == key);
+                if row.is_some_and(|(_, record)| record.holders().contains(&node)) {
+                    orphans.push((key, node));
+                } else {
+                    let lists = Lists { frees: vec![node], ..Lists::default() };
+                    self.strike_out::<R>(&key, &lists).await;
+                }
+            }
+        }
+        orphans
+    }
+
+    /// Renews this node's lease for as long as the process lives.
+    pub(super) async fn stay_a_member(&self) {
+        loop {
+            let pause = self.lease.borrow().renews_every();
+            if let Err(error) = self.renew().await {
+                self.lease.borrow_mut().was_away(Instant::now());
+                self.note(Some(&error));
+            }
+            let standing = self.lease.borrow().standing(Instant::now());
+            self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn renew(&self) -> RedisResult<()> {
+        let asked = Instant::now();
+        let (may_end, length) = {
+            let mut lease = self.lease.borrow_mut();
+            (lease.may_end_others(asked), lease.length())
+        };
+        // Both in one slot of a cluster.
+        let prefix = &self.server.prefix;
+        let mut renew = self.renew.key(format!("{prefix}{{nodes}}:leases"));
+        renew.key(format!("{prefix}{{nodes}}:ended"));
+        renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
+        renew.arg(millis(lease::REMEMBERED));
+        let mut connection = self.connection().await?;
+        let answer = in_time(renew.invoke_async(&mut connection)).await;
+        let (_, granted, ended): (u64, u8, Vec<String>) = answer?;
+        let ended = ended.iter().filter_map(|node| serde_json::from_str(node).ok());
+        self.lease.borrow_mut().renewed(asked, granted == 1, ended.collect());
+        Ok(())
+    }
+
+    /// Lets nobody ask who has no lease: others may have ended this node while it slept.
+    async fn be_a_member(&self) -> RedisResult<()> {
+        let standing = || self.lease.borrow().standing(Instant::now());
+        if standing() == Standing::Away {
+            let _turn = self.turn.lock().await;
+            if standing() == Standing::Away {
+                self.renew().await?;
+            }
+        }
+        match standing() {
+            Standing::Member => Ok(()),
+            Standing::Away | Standing::Ended => {
+                Err(std::io::Error::other("this node has no lease").into())
+            }
         }
     }
 
@@ -280,13 +400,13 @@ impl Link {
         &self,
         ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
     ) -> RedisResult<T> {
-        let asked = async {
+        in_time(async {
+            self.be_a_member().await?;
             let mut connection = self.connection().await?;
             self.hear(R::KIND, &mut connection).await?;
             ask(&mut connection).await
-        };
-        let late = || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
-        tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()))
+        })
+        .await
     }
 
     async fn connection(&self) -> RedisResult<ConnectionManager> {
@@ -332,13 +452,30 @@ impl Link {
     }
 
     fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
-        let key = serde_json::to_string(key).map_err(std::io::Error::from)?;
-        Ok(format!("{}{}:{key}", self.server.prefix, R::KIND))
+        Ok(format!("{}{}:{}", self.server.prefix, R::KIND, member(key)?))
+    }
+
+    fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
+        format!("{}held:{node}.{incarnation}:{}", self.server.prefix, R::KIND)
     }
 
     fn times<R: Record>(&self) -> String {
         format!("{}due:{}", self.server.prefix, R::KIND)
     }
+}
+
+/// A key, or a node, as lists and names have it.
+fn member(of: &impl Serialize) -> RedisResult<String> {
+    serde_json::to_string(of).map_err(|error| std::io::Error::from(error).into())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+async fn in_time<T>(asked: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    let late = || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()))
 }
 
 fn number(text: &str) -> RedisResult<u64> {

@@ -7,6 +7,7 @@
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
 
 mod core;
+mod lease;
 mod link;
 mod message;
 #[cfg(test)]
@@ -25,12 +26,15 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
-pub use self::link::{InvalidServerUrl, ServerUrl};
 use self::{
     core::{Action, Answer, Ask, Core, Ticket, Work},
     link::{Heard, Link},
+};
+pub use self::{
+    lease::Standing,
+    link::{InvalidServerUrl, ServerUrl},
 };
 use super::{Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit};
 use crate::{clock::Clock, model::ids::NodeId};
@@ -52,17 +56,25 @@ struct NodeInner {
     id: NodeId,
     clock: Clock,
     spawn: mpsc::UnboundedSender<Spawn>,
+    standing: watch::Receiver<Standing>,
 }
 
 /// Begins something on the thread of the engines.
 type Spawn = Box<dyn FnOnce(Rc<Link>) + Send>;
 
 impl SharedNode {
-    /// Begins the thread. It connects when an engine asks for something, and again whenever the connection was lost.
+    /// Begins the thread, which connects, and connects again whenever the connection was lost. A node that does not renew
+    /// its `lease` (10 s in design section 5) is ended by the others.
     ///
     /// # Errors
     /// There is no thread to be had.
-    pub fn start(server: ServerUrl, id: NodeId, clock: Clock) -> std::io::Result<Self> {
+    pub fn start(
+        server: ServerUrl,
+        id: NodeId,
+        lease: Duration,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
+        let (tell_standing, standing) = watch::channel(Standing::Away);
         let (spawn, mut spawned) = mpsc::unbounded_channel::<Spawn>();
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -71,14 +83,23 @@ impl SharedNode {
             };
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, async move {
-                let link = Rc::new(Link::new(&server, id));
+                let link = Rc::new(Link::new(&server, id, lease, tell_standing));
+                let member = Rc::clone(&link);
+                tokio::task::spawn_local(async move { member.stay_a_member().await });
                 while let Some(begin) = spawned.recv().await {
                     begin(Rc::clone(&link));
                 }
             });
         };
         std::thread::Builder::new().name("engines".to_owned()).spawn(run)?;
-        Ok(Self(Arc::new(NodeInner { id, clock, spawn })))
+        Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing })))
+    }
+
+    /// How it stands with this node, now and whenever that changes. A node that was ended must begin anew, under a new
+    /// incarnation.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.0.standing.clone()
     }
 }
 
@@ -207,6 +228,7 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
 enum News<R: Record> {
     Answer(Ticket, Answer),
     Overdue(Vec<R::Key>),
+    Orphans(Vec<(R::Key, NodeId)>),
 }
 
 /// The life of an engine: takes jobs, answers and messages to the core, and does what it says, until nobody holds the engine.
@@ -313,6 +335,15 @@ impl<R: Record> Worker<R> {
                     self.with(engine, |core, now, work| core.due(key, now, work));
                 }
             }
+            News::Orphans(orphans) => {
+                for (key, node) in orphans {
+                    let Some(command) = R::lost(node) else { return };
+                    let sink = Box::new(|_| ());
+                    self.with(engine, |core, now, work| {
+                        core.submit(key, Expect::Any, command, sink, now, work);
+                    });
+                }
+            }
         }
     }
 
@@ -360,7 +391,7 @@ impl<R: Record> Worker<R> {
         });
     }
 
-    /// Cares for records whose time came, and whose node did nothing about it.
+    /// Cares for records whose time came, and whose node did nothing about it; and for what ended nodes left behind.
     fn sweep(&self, engine: &SharedEngine<R>) {
         let before = engine.0.clock.now() - OVERDUE_MS;
         let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
@@ -368,6 +399,10 @@ impl<R: Record> Worker<R> {
             let keys = link.overdue::<R>(before, SWEPT_AT_ONCE).await;
             if !keys.is_empty() {
                 let _ = answers.send(News::Overdue(keys));
+            }
+            let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
+            if !orphans.is_empty() {
+                let _ = answers.send(News::Orphans(orphans));
             }
         });
     }

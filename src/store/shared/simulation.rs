@@ -8,10 +8,10 @@
 //!   the record sees what he was told before, and is told what came later;
 //! * a node whose connection was never cut misses nothing that concerns it;
 //! * every command of a node that lives is answered;
-//! * what is due happens, even when the node that knew of it is gone.
+//! * what is due happens, even when the node that knew of it is gone; and what a node held that is gone is let go.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex},
 };
 
@@ -36,6 +36,7 @@ const KEYS: u32 = 3;
 struct Server {
     rows: BTreeMap<u32, (u64, Vec<u8>)>,
     due: BTreeMap<u32, Timestamp>,
+    held: BTreeSet<(NodeId, u32)>,
     versions: u64,
 }
 
@@ -134,8 +135,9 @@ impl World {
         let at = self.random.random_range(0..NODES);
         match self.random.random_range(0..100) {
             0..18 => self.write(at),
-            18..21 => self.look(at),
-            21..22 => self.close(at),
+            18..20 => self.look(at),
+            20 => self.hold(at),
+            21 => self.close(at),
             22..54 => self.serve(at),
             54 => self.lose_patience(at),
             55..73 => self.hear(at),
@@ -188,6 +190,33 @@ impl World {
         let (now, node) = (self.now, &mut self.nodes[at]);
         if let Some(ticket) = node.up.back().map(Ask::ticket) {
             node.with(|core, work| core.answered(ticket, Answer::Away, now, work));
+        }
+    }
+
+    /// Somebody on the node comes or goes.
+    fn hold(&mut self, at: usize) {
+        let key = self.random.random_range(0..KEYS);
+        let (now, node) = (self.now, self.nodes[at].id);
+        let hold: bool = self.random.random();
+        let command = if hold { Command::Hold(node) } else { Command::LetGo(node) };
+        let sink = Box::new(|_| ());
+        self.nodes[at].with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
+    }
+
+    /// A survivor looks for what ended nodes hold.
+    fn let_go(&mut self, at: usize) {
+        let ended: BTreeSet<NodeId> = self.gone.iter().map(|node| node.id).collect();
+        let orphans = self.server.held.iter().filter(|(node, _)| ended.contains(node));
+        let orphans: Vec<(NodeId, u32)> = orphans.copied().collect();
+        let now = self.now;
+        for (node, key) in orphans {
+            if !self.journal(key).holders.contains(&node) {
+                self.server.held.remove(&(node, key));
+            } else if let Some(lost) = Journal::lost(node) {
+                let sink = Box::new(|_| ());
+                self.nodes[at]
+                    .with(|core, work| core.submit(key, Expect::Any, lost, sink, now, work));
+            }
         }
     }
 
@@ -362,6 +391,18 @@ impl World {
         }
     }
 
+    /// Nothing stays with those who are gone.
+    fn check_that_they_let_go(&mut self) {
+        self.let_go(0);
+        self.settle();
+        for key in 0..KEYS {
+            for holder in self.journal(key).holders {
+                assert!(self.nodes.iter().any(|node| node.id == holder), "{holder:?} is gone");
+                assert!(self.server.held.contains(&(holder, key)), "{holder:?} is not on the list");
+            }
+        }
+    }
+
     /// Whoever is left cares for what is due.
     fn check_that_time_passes(&mut self) {
         self.now = self.now + 10_000;
@@ -372,14 +413,8 @@ impl World {
         for key in 0..KEYS {
             let is_known = self.server.due.contains_key(&key);
             assert!(!is_known, "record {key} is due and nobody cares");
-            let deadline = self.journal(key).deadline(&());
-            // A node that ends between the two writes no longer tells the list; until another one writes the record.
-            assert!(deadline.is_none() || !self.gone.is_empty() || self.was_any_cut());
+            assert_eq!(self.journal(key).deadline(&()), None, "no list knows of record {key}");
         }
-    }
-
-    fn was_any_cut(&self) -> bool {
-        self.nodes.iter().any(|node| node.was_cut)
     }
 }
 
@@ -401,7 +436,11 @@ impl Server {
                 let tell = vec![(Target::Node(from), version, word)];
                 ((ticket, Answer::Found { version, row }), tell)
             }
-            Ask::Replace { ticket, key, expected, row, due, tell } => {
+            Ask::Replace { ticket, key, expected, row, lists, tell } => {
+                if let Some(Some(at)) = lists.due {
+                    self.due.insert(key, at);
+                }
+                self.held.extend(lists.holds.iter().map(|node| (*node, key)));
                 let (mut version, old) = self.rows.get(&key).cloned().unwrap_or_default();
                 if version != expected {
                     return ((ticket, Answer::Conflict { version, row: old }), Vec::new());
@@ -415,10 +454,11 @@ impl Server {
                     Row::Gone => drop(self.rows.remove(&key)),
                     Row::New(row) => drop(self.rows.insert(key, (version, row))),
                 }
-                match due {
-                    Some(Some(at)) => drop(self.due.insert(key, at)),
-                    Some(None) => drop(self.due.remove(&key)),
-                    None => {}
+                if lists.due == Some(None) {
+                    self.due.remove(&key);
+                }
+                for node in lists.frees {
+                    self.held.remove(&(node, key));
                 }
                 let tell = tell.into_iter().map(|(target, message)| (target, version, message));
                 ((ticket, Answer::Replaced { version }), tell.collect())
@@ -435,6 +475,7 @@ fn run(seed: u64) {
     }
     world.settle();
     world.check();
+    world.check_that_they_let_go();
     world.check_that_time_passes();
     world.check();
 }

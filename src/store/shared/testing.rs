@@ -1,5 +1,7 @@
 //! A record that keeps what was done to it, for tests of engines that span nodes.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -20,6 +22,7 @@ pub(super) enum Hearers {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Journal {
     pub(super) entries: Vec<u64>,
+    pub(super) holders: BTreeSet<NodeId>,
     closes: Option<Timestamp>,
     is_closed: bool,
 }
@@ -30,6 +33,10 @@ pub(super) enum Command {
         entry: u64,
         hearers: Hearers,
     },
+    /// Somebody on this node holds the journal.
+    Hold(NodeId),
+    /// Nobody on it does any more.
+    LetGo(NodeId),
     /// From this moment on nothing more can be written.
     CloseAt(Timestamp),
     Tick,
@@ -43,6 +50,7 @@ pub(super) enum Effect {
         place: usize,
         hearers: Hearers,
     },
+    LetGo(NodeId),
     Closed,
 }
 
@@ -86,6 +94,16 @@ impl Record for Journal {
                 effects.push(Effect::Written { entry, place, hearers });
                 Reply::Place(place)
             }
+            Command::Hold(node) => {
+                self.holders.insert(node);
+                Reply::Done
+            }
+            Command::LetGo(node) => {
+                if self.holders.remove(&node) {
+                    effects.push(Effect::LetGo(node));
+                }
+                Reply::Done
+            }
             Command::CloseAt(at) => {
                 self.closes = (!self.is_closed).then_some(at);
                 Reply::Done
@@ -127,8 +145,16 @@ impl Record for Journal {
                 Hearers::Nodes(nodes) => Route::Nodes(nodes.clone()),
                 Hearers::Everyone => Route::Everyone,
             },
-            Effect::Closed => Route::Everyone,
+            Effect::LetGo(_) | Effect::Closed => Route::Everyone,
         }
+    }
+
+    fn holders(&self) -> Vec<NodeId> {
+        self.holders.iter().copied().collect()
+    }
+
+    fn lost(node: NodeId) -> Option<Command> {
+        Some(Command::LetGo(node))
     }
 
     fn is_essential(_: &Command) -> bool {

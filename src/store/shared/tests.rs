@@ -1,6 +1,9 @@
 //! The engine against a real server, which `VESTIBULE_TEST_REDIS` names (`tests/with-redis` starts one and names it).
 
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::{
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use super::{
     testing::{Command, Effect, Hearers, Journal, Reply},
@@ -8,8 +11,15 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{Applied, suite},
+    store::{Applied, Record as _, suite},
 };
+
+/// Short, so that a test need not wait for long; long enough for a machine that is busy.
+const LEASE: Duration = Duration::from_millis(2_000);
+/// How an end is noted.
+const CLOSED: u64 = u64::MAX;
+/// Likewise that a node let go: this and its number.
+const LET_GO: u64 = 1_000_000;
 
 /// A server's part that nobody else uses.
 fn server() -> Option<ServerUrl> {
@@ -33,7 +43,7 @@ impl suite::Factory for Factory {
         let prefix = format!("test-{:032x}:", rand::random::<u128>());
         let server = ServerUrl::parse(&self.0, &prefix).unwrap();
         let id = NodeId { node: 1, incarnation: 1 };
-        let node = SharedNode::start(server, id, clock).unwrap();
+        let node = SharedNode::start(server, id, LEASE, clock).unwrap();
         SharedEngine::new(&node, 100, (), deliver)
     }
     fn settle(&self, engine: &Self::Engine) {
@@ -57,7 +67,8 @@ impl Deliver<Journal, SharedEngine<Journal>> for Notes {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Written { entry, .. } => self.0.lock().push((*key, entry)),
-                Effect::Closed => self.0.lock().push((*key, u64::MAX)),
+                Effect::Closed => self.0.lock().push((*key, CLOSED)),
+                Effect::LetGo(node) => self.0.lock().push((*key, LET_GO + u64::from(node.node))),
             }
         }
     }
@@ -81,6 +92,7 @@ impl Notes {
 
 struct Member {
     engine: SharedEngine<Journal>,
+    standing: watch::Receiver<Standing>,
     notes: Notes,
     id: NodeId,
 }
@@ -88,10 +100,10 @@ struct Member {
 impl Member {
     fn new(server: &ServerUrl, node: u32, clock: &Clock) -> Self {
         let id = NodeId { node, incarnation: 1 };
-        let shared = SharedNode::start(server.clone(), id, clock.clone()).unwrap();
+        let shared = SharedNode::start(server.clone(), id, LEASE, clock.clone()).unwrap();
         let notes = Notes::default();
         let engine = SharedEngine::new(&shared, 100, (), notes.clone());
-        let member = Self { engine, notes, id };
+        let member = Self { engine, standing: shared.standing(), notes, id };
         // From the first answer on it hears its channels.
         member.read(0);
         member
@@ -165,7 +177,7 @@ fn a_survivor_cares_for_what_is_due() {
     one.submit(1, Command::CloseAt(Timestamp(2_000))).unwrap();
     drop(one);
     clock.advance(1_000 + OVERDUE_MS);
-    assert_eq!(two.notes.wait_for(1, 1), [u64::MAX]);
+    assert_eq!(two.notes.wait_for(1, 1), [CLOSED]);
     assert_eq!(two.write(1, 2, Hearers::Here).unwrap().reply, Reply::Closed);
 }
 
@@ -191,10 +203,51 @@ fn a_connection_that_was_cut_comes_back_with_its_channels() {
     assert_eq!(two.notes.wait_for(2, 1), [entry], "what follows here, too");
 }
 
+#[test]
+fn what_a_node_held_that_is_gone_is_let_go_by_a_survivor() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let [one, two] = [1, 2].map(|node| Member::new(&server, node, &clock));
+    for key in 0..10 {
+        one.submit(key, Command::Hold(one.id)).unwrap();
+        one.submit(key, Command::Hold(two.id)).unwrap();
+    }
+    one.submit(3, Command::LetGo(one.id)).unwrap();
+    assert_eq!(two.notes.wait_for(3, 1), [LET_GO + 1]);
+    drop(one);
+    for key in 0..10 {
+        assert_eq!(two.notes.wait_for(key, 1), [LET_GO + 1], "once");
+        assert_eq!(two.read(key).unwrap().holders(), [two.id]);
+    }
+}
+
+#[test]
+fn a_node_that_was_cut_off_for_too_long_does_no_more_harm() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let wire = Wire::to(&server);
+    let two = Member::new(&server, 2, &clock);
+    let mut one = Member::new(&server.by(wire.port), 1, &clock);
+    one.submit(1, Command::Hold(one.id)).unwrap();
+    wire.is_broken.store(true, Ordering::SeqCst);
+    wire.cut();
+    assert_eq!(two.notes.wait_for(1, 1), [LET_GO + 1]);
+    wire.is_broken.store(false, Ordering::SeqCst);
+    let give_up = std::time::Instant::now() + Duration::from_secs(20);
+    while *one.standing.borrow_and_update() != Standing::Ended {
+        assert!(std::time::Instant::now() < give_up, "nobody told it");
+        std::thread::yield_now();
+    }
+    assert_eq!(one.submit(1, Command::Hold(one.id)), Err(Refusal::Away));
+    assert!(two.read(1).is_none_or(|journal| journal.holders().is_empty()));
+}
+
 /// A way to the server that can be cut.
 struct Wire {
     port: u16,
     streams: Arc<Mutex<Vec<TcpStream>>>,
+    /// Whoever connects is hung up on.
+    is_broken: Arc<AtomicBool>,
 }
 
 impl Wire {
@@ -204,9 +257,14 @@ impl Wire {
         let port = listener.local_addr().unwrap().port();
         let streams = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&streams);
+        let is_broken = Arc::new(AtomicBool::new(false));
+        let broken = Arc::clone(&is_broken);
         // Ends with the process of the tests.
         std::thread::spawn(move || {
             while let Ok((near, _)) = listener.accept() {
+                if broken.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let far = TcpStream::connect(&to).unwrap();
                 all.lock().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
                 for (from, to) in [(&near, &far), (&far, &near)] {
@@ -215,7 +273,7 @@ impl Wire {
                 }
             }
         });
-        Self { port, streams }
+        Self { port, streams, is_broken }
     }
 
     fn cut(&self) {
