@@ -236,7 +236,10 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
 
     /// Like [`Engine::read`], but only when those who wait already had their turn: for work that is done in parts, so that
     /// it holds nobody up.
-    fn read_later(&self, key: R::Key, reader: Reader<R>);
+    fn read_later(&self, key: R::Key, reader: Reader<R>) {
+        // An engine elsewhere has its turns there.
+        self.read(key, reader);
+    }
 
     /// Lets `visit` look at the records of these keys in their order, as far as there are any, then calls `done`. Each
     /// record is seen as it is at that moment.

@@ -171,7 +171,10 @@ impl Client {
         let reader = Arc::clone(&subscription);
         let look = move |record: &GroupTopics| {
             let (mut reading, anew) = match resume {
-                Some(resume) => record.resume(resume),
+                Some(resume) => match record.resume(resume) {
+                    (_, true) => (record.begin(retained), true),
+                    known => known,
+                },
                 None => (record.begin(retained), false),
             };
             if !keeps {

@@ -12,8 +12,8 @@ use crate::model::topic::{Message, Position, Resume, Topic, TopicFilter};
 const PLACES: usize = if cfg!(test) { 4 } else { 4_096 };
 /// Most topics that are read one by one.
 const FEW: usize = if cfg!(test) { 2 } else { 16 };
-/// Most topics that are asked for what they lost. Where more lost something, everybody is told that he missed something.
-const MARKS: usize = 16_384;
+/// Most topics that are asked for what they lost. Where more may have lost something, who comes back is told that he did.
+const MARKS: usize = if cfg!(test) { 32 } else { 16_384 };
 
 /// How far a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +136,18 @@ impl GroupTopics {
             return few.iter().any(|standing| standing.dropped > known);
         }
         let mut lossy = self.lossy.range((Bound::Excluded(known), Bound::Unbounded)).rev();
-        lossy.by_ref().take(MARKS).any(|(_, topic)| filter.matches(topic)) || lossy.next().is_some()
+        if lossy.by_ref().take(MARKS).any(|(_, topic)| filter.matches(topic)) {
+            return true;
+        }
+        if lossy.next().is_none() {
+            return false;
+        }
+        // Those that begin as the filter does may be fewer.
+        let mut alike = self.beginning(filter, None);
+        let is_lost = |(topic, standing): (&Topic, &Standing)| {
+            standing.dropped > known && filter.matches(topic)
+        };
+        alike.by_ref().take(MARKS).any(is_lost) || alike.next().is_some()
     }
 
     /// The messages that are to be looked at for this reader, in their order.

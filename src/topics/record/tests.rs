@@ -228,6 +228,25 @@ fn what_is_looked_at_for_a_page_is_bounded() {
     }
 }
 
+/// Who wants to know of too many topics is told that he missed something, rather than that all are asked.
+#[test]
+fn what_is_asked_for_losses_is_bounded() {
+    let mut bench = Bench::new(1);
+    bench.rules.limits.topics = 1_000;
+    let start = bench.record.position().offset;
+    for number in 0..100 {
+        bench.publish(&format!("made/up/{number}"), 1, false).unwrap();
+    }
+    for number in 0..5 {
+        bench.publish(&format!("a/{number}"), 1, false).unwrap();
+    }
+    bench.wait(1_000);
+    assert!(bench.read("+/nothing", start).1, "nobody looked at all of them");
+    assert!(!bench.read("a/+/nothing", start).1, "those that begin so are few");
+    assert!(bench.read("a/+", start).1);
+    assert!(!bench.read("+/nothing", bench.record.position().offset).1);
+}
+
 /// Made-up topics are forgotten in the end; then everybody is told.
 #[test]
 fn marks_of_topics_are_bounded() {

@@ -178,8 +178,14 @@ async fn a_gap_is_told_to_those_whom_it_concerns() {
     // Another row of offsets, as after a crash.
     let elsewhere = json!({"epoch": "1", "offset": 4});
     assert_eq!(ann.ok(resume("c", &elsewhere)).await["missed"], true);
+    bob.ok(json!({"type": "publish", "topic": "c", "data": 5, "retain": true})).await;
+    gets(&mut ann, "c", 5).await;
+    let mut without = resume("c", &elsewhere);
+    without["retained"] = false.into();
+    assert_eq!(ann.ok(without).await["missed"], true);
+    ann.hears_nothing_for(50).await;
     ann.refused(resume("c", &json!({"epoch": "X", "offset": 4})), "badrequest").await;
-    assert_eq!(server.figure(r#"topic_resumes_total{result="missed"}"#), 2.0);
+    assert_eq!(server.figure(r#"topic_resumes_total{result="missed"}"#), 3.0);
     assert_eq!(server.figure(r#"topic_resumes_total{result="whole"}"#), 1.0);
 
     let path = "history?filter=%23&limit=2";
