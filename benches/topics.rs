@@ -1,4 +1,4 @@
-//! What it costs to find the subscriptions that choose a topic, among few and among a million.
+//! What it costs to find the subscriptions that choose a topic, among few and among a million; and to read what is kept.
 //!
 //! `cargo bench --bench topics`
 
@@ -15,11 +15,15 @@ use std::{fs, sync::Arc};
 
 use divan::{Bencher, black_box};
 use vestibule::{
+    clock::Timestamp,
     model::{
-        ids::SocketId,
-        topic::{SubscribeWish, Topic, TopicFilter},
+        ids::{GroupId, NodeId, SocketId},
+        json::Json,
+        topic::{Position, SubscribeWish, Topic, TopicFilter},
     },
+    store::Record as _,
     topics::{
+        record::{Command, GroupRules, GroupTopics, KeepLimits, Most, Publication, Rules, Sender},
         subscription::Subscription,
         trie::{Place, Trie},
     },
@@ -51,7 +55,7 @@ fn subscription(number: u64) -> Arc<Subscription> {
         retained: true,
         resume: None,
     };
-    Arc::new(Subscription::new(id, SocketId(number / 100), &wish, Arc::default()))
+    Arc::new(Subscription::new(id, SocketId(number / 100), &wish))
 }
 
 fn trie(size: u64) -> Trie<Arc<Subscription>> {
@@ -147,4 +151,65 @@ fn compare_with_each_of(bencher: Bencher<'_, '_>, size: u64) {
         let found = filters.iter().filter(|filter| filter.matches(black_box(&topic))).count();
         assert_eq!(found, 2);
     });
+}
+
+/// So many kept messages, each of a topic of its own.
+fn record(kept: u64) -> GroupTopics {
+    let group: GroupId = "12345".parse().unwrap();
+    let wishes = GroupRules { history: 100, history_ms: 300_000, latest: Vec::new() };
+    let limits = KeepLimits {
+        topics: 10_000,
+        history_bytes: usize::MAX,
+        retained_bytes: usize::MAX,
+        retained_ms: 86_400_000,
+        visitor_percent: 50,
+    };
+    let groups = [(group.clone(), wishes.clone())].into();
+    let (rules, now) = (Rules { groups, limits, nothing: wishes }, Timestamp(1_000));
+    let mut record = GroupTopics::vacant(&rules, now);
+    let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1 };
+    for number in 0..kept {
+        let topic = format!("truck/{number}/temperature").parse().unwrap();
+        let (data, expiry_ms) = (Json::of(&number), None);
+        let publication =
+            Publication { topic, data, retain: false, expiry_ms, from, is_visitor: false };
+        let command = Command::Publish(Box::new(publication));
+        record.apply(&group, command, now, &rules, &mut Vec::new()).unwrap();
+    }
+    record
+}
+
+/// The first page for one who comes back and knows nothing: all that one turn does for him.
+fn read_a_page(bencher: Bencher<'_, '_>, kept: u64, filter: &str) {
+    let record = record(kept);
+    let filter: TopicFilter = filter.parse().unwrap();
+    let start = Position { offset: 0, ..record.position() };
+    let most = Most { bytes: 65_536, messages: 512 };
+    bencher.bench_local(|| {
+        let (reading, _) = record.resume(start.into());
+        record.page(black_box(&filter), reading, most)
+    });
+}
+
+const KEPT: [u64; 3] = [1_000, 10_000, 100_000];
+
+#[divan::bench(args = KEPT)]
+fn read_one_topic_of(bencher: Bencher<'_, '_>, kept: u64) {
+    read_a_page(bencher, kept, "truck/7/temperature");
+}
+
+#[divan::bench(args = KEPT)]
+fn read_few_topics_of(bencher: Bencher<'_, '_>, kept: u64) {
+    read_a_page(bencher, kept, "truck/7/#");
+}
+
+/// Chooses none of them, which nobody can tell without looking.
+#[divan::bench(args = KEPT)]
+fn read_nothing_of(bencher: Bencher<'_, '_>, kept: u64) {
+    read_a_page(bencher, kept, "truck/+/speed");
+}
+
+#[divan::bench(args = KEPT)]
+fn read_everything_of(bencher: Bencher<'_, '_>, kept: u64) {
+    read_a_page(bencher, kept, "#");
 }

@@ -74,12 +74,28 @@ describe("topics", () => {
     expect(later.all("subscribe").length).toBe(1);
   });
 
-  test("goes on behind the acknowledgement where no message came; retained values are no place", async () => {
+  test("goes on behind the acknowledgement where no news came, and says which retained values did", async () => {
     const parts = await subscribed();
+    expect(parts.subscription.position).toEqual({ epoch: "e", offset: 4, retained: 0 });
     await parts.socket.say(message(2, { retained: true }));
+    let socket = await cut(parts);
+    const resume = { epoch: "e", offset: 4, retained: 2 };
+    expect(socket.last("subscribe").resume).toEqual(resume);
+    await socket.ok("subscribe", { subscription: 1, position: { epoch: "e", offset: 4 } });
+    expect(parts.subscription.position).toEqual(resume);
+    await socket.say(message(3, { retained: true }));
+    await socket.say(message(5));
+    expect(parts.heard.map(({ data }) => data)).toEqual([2, 3, 5]);
+    // News comes behind all of them.
+    socket = await cut({ server: parts.server, socket });
+    expect(socket.last("subscribe").resume).toEqual({ epoch: "e", offset: 5 });
+  });
+
+  test("who wants no retained values waits for none", async () => {
+    const parts = await subscribed("a/+", { retained: false });
     const socket = await cut(parts);
-    expect(socket.last("subscribe").resume).toEqual({ epoch: "e", offset: 4 });
-    expect(parts.heard).toHaveLength(1);
+    expect(socket.last("subscribe")).toMatchObject({ retained: false, resume: { epoch: "e", offset: 4 } });
+    expect(socket.last("subscribe").resume).not.toHaveProperty("retained");
   });
 
   test("tells that messages were missed, once for each time, and goes on in the new row", async () => {
@@ -88,7 +104,7 @@ describe("topics", () => {
     const socket = await cut(parts);
     await socket.ok("subscribe", { subscription: 1, position: { epoch: "f", offset: 2 }, missed: true });
     expect(onmissed).toHaveBeenCalledTimes(1);
-    expect(parts.subscription.position).toEqual({ epoch: "f", offset: 2 });
+    expect(parts.subscription.position).toEqual({ epoch: "f", offset: 2, retained: 0 });
     await socket.say({ type: "missed", subscription: 1 });
     expect(onmissed).toHaveBeenCalledTimes(2);
   });
@@ -100,7 +116,7 @@ describe("topics", () => {
     const socket = await cut(parts);
     expect(socket.all("subscribe").length).toBe(1);
     await socket.ok("subscribe", { subscription: 1, position: { epoch: "e", offset: 0 } });
-    expect((await asked).position).toEqual({ epoch: "e", offset: 0 });
+    expect((await asked).position).toEqual({ epoch: "e", offset: 0, retained: 0 });
   });
 
   test("ends once, and leaves nothing to go on", async () => {

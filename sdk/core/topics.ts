@@ -22,6 +22,8 @@ export interface TopicsHost {
 export interface TopicPosition {
   readonly epoch: string;
   readonly offset: number;
+  /** While retained values from before may still come: the offset of the last one that the handler had. */
+  readonly retained?: number;
 }
 
 export interface TopicMessage {
@@ -173,9 +175,10 @@ export class Topics implements Part {
 
   private deliver(live: Live, { type: _, subscription: __, ...message }: TopicMessage & { type: string; subscription: number }): void {
     const { epoch, offset, retained } = message;
-    if (epoch !== undefined && offset !== undefined && !retained) {
-      // Before the handler runs: whatever it does, it gets no message twice.
-      live.position = { epoch, offset };
+    if (epoch !== undefined && offset !== undefined) {
+      // Before the handler runs: whatever it does, it gets no message twice. What is news comes behind all retained values.
+      if (!retained) live.position = { epoch, offset };
+      else if (live.position) live.position = { ...live.position, retained: offset };
     }
     report(() => live.handler(message));
   }
@@ -205,7 +208,11 @@ export class Topics implements Part {
     live.number = subscription;
     if (live.over) return this.end(live);
     if (subscription !== undefined) this.liveByNumber.set(subscription, live);
-    if (!live.position || missed) live.position = position;
+    const { position: before, options } = live;
+    // A new row, too, begins with retained values.
+    if (position && (position.epoch !== before?.epoch || position.offset !== before.offset)) {
+      live.position = { ...position, ...(options.retained !== false && { retained: 0 }) };
+    }
     if (missed) report(live.options.onmissed);
   }
 

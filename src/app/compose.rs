@@ -228,11 +228,13 @@ fn topic_options(settings: &Settings, clock: Clock, node: NodeId) -> topics::han
             history_bytes: set.history_bytes,
             retained_bytes: set.retained_bytes,
             retained_ms: set.retained_ms,
+            visitor_percent: set.visitor_percent,
         },
         limits: HubLimits {
             per_socket: set.subscriptions_per_socket,
             per_group: set.subscriptions_per_group,
             publishes: set.publishes,
+            visitor_publishes: set.publishes.part(set.visitor_percent),
             // What is read at once for one who comes back fits where a quarter waits already.
             payload_bytes: set.payload_bytes.min(outbox / 4),
             page_bytes: outbox / 4,

@@ -18,7 +18,7 @@ use crate::{
         error::Problem,
         ids::GroupId,
         json::{Json, Whole},
-        topic::{Epoch, Message, Position, PublishWish, Topic, TopicFilter, expiry_ms},
+        topic::{Epoch, Message, Party, Position, PublishWish, Topic, TopicFilter, expiry_ms},
     },
     topics::{client::Client, handle::HistoryWish},
 };
@@ -162,7 +162,7 @@ pub struct HistoryList {
 
 /// Who calls, as one who publishes.
 fn client(state: &State, group: GroupId, agent: &Agent) -> Client {
-    state.topics.client(group, None, agent.topic_rights())
+    state.topics.client(group, None, Party::Agent, agent.topic_rights())
 }
 
 /// Publishes a message. The token needs the scope `topics` and a claim that covers the topic. A repeated request publishes

@@ -33,6 +33,13 @@ impl Rate {
         Self::with_interval(self.interval_ns, burst)
     }
 
+    /// So many hundredths of it (at least 1), at once, too.
+    #[must_use]
+    pub fn part(self, percent: u8) -> Self {
+        let interval_ns = self.interval_ns.saturating_mul(100) / u64::from(percent.max(1));
+        Self { interval_ns, tolerance_ns: self.tolerance_ns.max(interval_ns) }
+    }
+
     fn with_interval(interval_ns: u64, burst: NonZeroU32) -> Self {
         let interval_ns = interval_ns.max(1);
         Self { interval_ns, tolerance_ns: interval_ns.saturating_mul(burst.get().into()) }
@@ -103,6 +110,14 @@ mod tests {
         // More than the burst could never pass; it takes all.
         assert_eq!(pace.take(&rate, 1_000, now + 400), Ok(()));
         assert_eq!(pace.take(&rate, 1, now + 400), Err(100));
+    }
+
+    #[test]
+    fn a_part_is_a_part_of_the_rate_and_of_the_burst() {
+        let part = rate(1_000, 2_000).part(25);
+        assert_eq!((part.within_ms(0), part.within_ms(1_000)), (500, 750));
+        assert_eq!(rate(1, 1).part(10).within_ms(0), 1, "some time all can have one");
+        assert_eq!(rate(7, 9).part(100), rate(7, 9));
     }
 
     #[test]

@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 
 pub use self::{
     message::{Epoch, Message, Position, TopicMessage},
-    rights::{MAX_FILTERS, Rights, RightsWish},
-    wish::{MAX_EXPIRY_SECONDS, PublishWish, SubscribeWish, TopicAnswer, TopicCall, expiry_ms},
+    rights::{MAX_FILTERS, Party, Rights, RightsWish},
+    wish::{
+        MAX_EXPIRY_SECONDS, PublishWish, Resume, SubscribeWish, TopicAnswer, TopicCall, expiry_ms,
+    },
 };
 use super::ids::InvalidId;
 

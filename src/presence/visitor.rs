@@ -33,7 +33,7 @@ pub use self::view::Whereabouts;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    command::{Command, Effect, Reply},
+    command::{Command, Effect, Reply, Unique},
     held::Signals,
     help::Help,
     sharing::Sharing,
@@ -44,7 +44,7 @@ use crate::{
         chat::ChatView,
         error::{ErrorCode, Problem},
         event::{Event, EventKind, TermsStatus, Visibility},
-        ids::{Code, PageId, SocketAddress, TabId, VisitorId},
+        ids::{PageId, SocketAddress, TabId, VisitorId},
         presence::{PresenceData, PresenceUpdate},
         timeline::{Entry, LeaveCause, Note},
     },
@@ -125,11 +125,9 @@ pub struct Visitor {
     /// The network address of the page that connected last, where the group wants to see that.
     #[serde(default)]
     from: Option<IpAddr>,
-    /// The code that leads here, and until when.
-    unique: Option<(Code, Timestamp)>,
-    /// Whether that code is good for one session, and ends when he leaves.
+    /// The codes that lead here, the one that was given last at the end; at most one for each purpose.
     #[serde(default)]
-    contact: bool,
+    uniques: Vec<Unique>,
     /// His co-browse session.
     #[serde(default)]
     sharing: Option<Sharing>,
@@ -189,8 +187,7 @@ impl Visitor {
             activities: 0,
             listened: None,
             from: None,
-            unique: None,
-            contact: false,
+            uniques: Vec::new(),
             sharing: None,
             help: None,
             chat: None,
@@ -288,18 +285,9 @@ impl Visitor {
                 self.attach(watcher, since, &mut step);
                 Reply::Done
             }
-            Command::UniqueGiven { socket, code, until, contact } => {
-                self.unique = Some((code, until));
-                self.contact = contact;
-                if let Some(socket) = self.sockets.iter_mut().find(|s| Some(s.address) == socket) {
-                    socket.by_unique = true;
-                }
-                Reply::Done
-            }
+            Command::UniqueGiven { socket, unique } => self.unique_given(socket, unique, &mut step),
             Command::UniqueExpired { code } => {
-                if self.unique.as_ref().is_some_and(|(living, _)| *living == code) {
-                    self.unique_expired(&mut step);
-                }
+                self.unique_expired(&code, &mut step);
                 Reply::Done
             }
             Command::NodeLost { .. } | Command::Tick => Reply::Done,

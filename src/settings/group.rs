@@ -58,6 +58,8 @@ pub struct Group {
 pub struct GroupTopics {
     /// What its visitors may do.
     pub visitors: Rights,
+    /// Whether they may leave retained values.
+    pub visitors_retain: bool,
     /// Messages of each topic that are kept.
     pub history: usize,
     /// How long, in ms.

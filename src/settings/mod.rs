@@ -84,6 +84,8 @@ pub struct Topics {
     pub subscriptions_per_group: usize,
     /// Messages that all of a group publish.
     pub publishes: Rate,
+    /// How much of that, and of what is kept, a group's visitors may have, in percent.
+    pub visitor_percent: u8,
     /// Longest data of one message, in bytes.
     pub payload_bytes: usize,
     /// Topics that have a retained value.

@@ -37,6 +37,7 @@ pub(super) fn topics(wire: &wire::Topics) -> Checked<Topics> {
             1..=100_000_000,
         )?,
         publishes: publishes.with_burst(per_second("publishes_burst", wire.publishes_burst)?),
+        visitor_percent: within("visitor_percent", wire.visitor_percent, 1..=100)?,
         payload_bytes: within("payload_bytes", wire.payload_bytes, 64..=16 * MEBIBYTE)?,
         retained: within("retained", wire.retained, 0..=10_000_000)?,
         retained_bytes: within("retained_bytes", wire.retained_bytes, kept.clone())?,
@@ -53,6 +54,7 @@ pub(super) fn of_group(at: &str, wire: &wire::GroupTopics) -> Checked<GroupTopic
             publish: list("visitor_publish", &wire.visitor_publish)?.into(),
             subscribe: list("visitor_subscribe", &wire.visitor_subscribe)?.into(),
         },
+        visitors_retain: wire.visitor_retain,
         history: number(&kept("history"), wire.history, 0..=1_000_000)?,
         history_ms: number::<u64>(
             &kept("history_seconds"),

@@ -34,6 +34,7 @@ use crate::{
             agent::{Addressee, AgentMessage, AgentOk, ListChange, ToAgent},
         },
         signal::Message,
+        topic::Party,
     },
     presence::{handle::Presence, visitor::command::Submission},
     telemetry::labels::{Limited, SocketKind},
@@ -312,7 +313,7 @@ impl AgentSocket {
             AgentMessage::Chat(asked) => self.chat(asked, request),
             AgentMessage::Topics(call) => {
                 let (topics, rights) = (&self.service.topics, agent.topic_rights());
-                let client = || topics.client(group, Some(socket), rights);
+                let client = || topics.client(group, Some(socket), Party::Agent, rights);
                 self.topics.call(client, *call, move |done| match done {
                     Ok(told) => answer(&outbox, request, |ok| ok.topics = Some(told)),
                     Err(problem) => refuse(&outbox, request, problem),

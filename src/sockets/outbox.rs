@@ -7,7 +7,7 @@
 //!
 //! Many pushes in one turn of the executor end in one write. Frames that are written at all are
 //! written in the order of their pushes, because events carry sequence numbers and a receiver
-//! drops what looks old; only control frames overtake, and a close puts reliable frames first.
+//! drops what looks old; only control frames overtake, and a close puts streams last.
 //! The lock is not held during the system call: under TLS that call also encrypts.
 
 mod batch;
@@ -125,7 +125,7 @@ impl Outbox {
         self.change(|queue| queue.push(class, frame))
     }
 
-    /// Writes what is queued, reliable frames first, then a close frame; takes no more pushes.
+    /// Writes what is queued, streams last, then a close frame; takes no more pushes.
     /// With [`CloseCode::Slow`] what is queued is dropped instead. The first close counts.
     pub fn close(&self, close: Close) {
         self.change(|queue| queue.close(close));

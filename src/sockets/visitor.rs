@@ -40,6 +40,7 @@ use crate::{
             Numbered,
             visitor::{CodePurpose, Hello, Signature, ToVisitor, VisitorMessage},
         },
+        topic::Party,
     },
     presence::{
         handle::UniqueKind,
@@ -211,7 +212,8 @@ impl VisitorSocket {
             }
             VisitorMessage::Topics(call) => {
                 let (topics, rights) = (&self.service.topics, group.topics.visitors.clone());
-                let client = || topics.client(group.id.clone(), Some(socket.socket), rights);
+                let party = Party::Visitor { retains: group.topics.visitors_retain };
+                let client = || topics.client(group.id.clone(), Some(socket.socket), party, rights);
                 self.topics.call(client, *call, move |done| match (done, request) {
                     (Ok(told), Some(request)) => {
                         voice.say(&ToVisitor::answer(request, |ok| ok.topics = Some(told)));

@@ -47,7 +47,7 @@ impl Stats {
 pub trait Keep: Send + Sync {
     /// Makes the calling thread the owner.
     fn adopt(&self);
-    /// Works through the inbox; `waker` is woken when something comes in afterwards.
+    /// Works through what is in the inbox now; `waker` is woken when there is more, at once or later.
     fn drain(&self, waker: &std::task::Waker);
     /// Runs the timers that are due.
     fn run_due(&self);
@@ -172,10 +172,11 @@ impl<R: Record> MemoryEngine<R> {
 
     /// Works through all that waits and is due on the calling thread; for tests and for the last turn before the end.
     pub fn settle(&self) {
-        for index in 0..self.shards() {
-            let keeper = self.keep(index);
-            keeper.drain(std::task::Waker::noop());
-            keeper.run_due();
+        for shard in &self.inner.shards {
+            while shard.waiting() > 0 {
+                shard.drain(self, std::task::Waker::noop());
+            }
+            shard.run_due(self);
         }
     }
 
@@ -196,7 +197,13 @@ impl<R: Record> MemoryEngine<R> {
     fn hand_over(&self, shard: &Shard<R>, job: Job<R>) {
         if shard.is_mine() {
             shard.run(self, job);
-        } else if let Err(job) = shard.leave(job) {
+        } else {
+            self.leave(shard, job);
+        }
+    }
+
+    fn leave(&self, shard: &Shard<R>, job: Job<R>) {
+        if let Err(job) = shard.leave(job) {
             Stats::count(&self.inner.stats.refused);
             job.refuse();
         }
@@ -212,6 +219,16 @@ impl<R: Record> Engine<R> for MemoryEngine<R> {
     fn read(&self, key: R::Key, reader: Reader<R>) {
         let shard = self.shard(&key);
         self.hand_over(shard, Job::Read { key, reader });
+    }
+
+    fn read_later(&self, key: R::Key, reader: Reader<R>) {
+        let shard = self.shard(&key);
+        let job = Job::Read { key, reader };
+        if shard.is_owned() {
+            self.leave(shard, job);
+        } else {
+            shard.run(self, job);
+        }
     }
 
     fn read_all(&self, keys: Vec<R::Key>, mut visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
@@ -332,6 +349,47 @@ mod tests {
         engine.settle();
         assert_eq!(answers.lock().unwrap().len(), INBOX_LIMIT);
         assert_eq!(engine.waiting(), 0);
+    }
+
+    /// Reads on and on, a turn for each part, and counts the turns.
+    fn read_on(
+        engine: &MemoryEngine<suite::Counter>,
+        parts: u32,
+        log: &Arc<std::sync::Mutex<Vec<u32>>>,
+    ) {
+        let (again, log) = (engine.clone(), Arc::clone(log));
+        let reader = move |_: Result<Option<&suite::Counter>, _>| -> crate::store::Afterwards {
+            Box::new(move || {
+                log.lock().unwrap().push(parts);
+                if parts > 1 {
+                    read_on(&again, parts - 1, &log);
+                }
+            })
+        };
+        engine.read_later(1, Box::new(reader));
+    }
+
+    #[test]
+    fn work_in_parts_lets_others_come_between() {
+        let engine = engine(1);
+        engine.keep(0).adopt();
+        let (answers, log) = (Answers::default(), Arc::default());
+        read_on(&engine, 3, &log);
+        assert!(log.lock().unwrap().is_empty(), "not in the turn of who asks");
+        add(&engine, 1, &answers);
+        assert_eq!(answers.lock().unwrap().len(), 1, "what is not put off goes first");
+        for turn in 1..=3 {
+            engine.keep(0).drain(std::task::Waker::noop());
+            assert_eq!(log.lock().unwrap().len(), turn, "one part in a turn");
+        }
+        assert_eq!(engine.waiting(), 0);
+        read_on(&engine, 3, &log);
+        engine.settle();
+        assert_eq!(
+            *log.lock().unwrap(),
+            [3, 2, 1, 3, 2, 1],
+            "and to the end when all is to be settled"
+        );
     }
 
     #[test]

@@ -164,6 +164,13 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// Lets `reader` look at the record of `key`, if there is one, then does what it asks for.
     fn read(&self, key: R::Key, reader: Reader<R>);
 
+    /// Like [`Engine::read`], but only when those who wait already had their turn: for work that is done in parts, so that
+    /// it holds nobody up.
+    fn read_later(&self, key: R::Key, reader: Reader<R>) {
+        // An engine elsewhere has its turns there.
+        self.read(key, reader);
+    }
+
     /// Lets `visit` look at the records of these keys in their order, as far as there are any, then calls `done`. Each
     /// record is seen as it is at that moment.
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>);

@@ -128,10 +128,14 @@ labels! {
     Limited, "what" {
         /// A message to a topic of a group that publishes too fast.
         Publish = "publish",
+        /// A message of a visitor to a topic, of a group whose visitors publish too fast.
+        VisitorPublish = "visitor_publish",
         /// A message to a topic with too much data.
         TopicPayload = "topic_payload",
         /// A retained value for which the group has no room.
         Retained = "retained",
+        /// A retained value of a visitor for which the visitors' part has no room.
+        VisitorRetained = "visitor_retained",
         /// A subscription to topics, one too many.
         Subscription = "subscription",
         /// A message of a visitor's socket, refused with a word.

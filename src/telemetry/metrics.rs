@@ -176,6 +176,7 @@ figures! {
     topics_retained: Gauge = "Topics with a retained value";
     topic_messages_kept: Gauge = "Messages of topics that are kept";
     topic_bytes_kept: Gauge = "Bytes that they take";
+    topic_visitor_bytes_kept: Gauge = "Bytes that those of visitors take";
     commands: Counter = "Commands applied to records";
     inbox_depth: Gauge = "Commands that wait in the shards' inboxes";
     inbox_full: Counter = "Commands refused because an inbox was full";

@@ -2,24 +2,22 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use parking_lot::Mutex;
 
 use super::{
+    catching_up::CatchingUp,
     handle::{Seat, Topics},
-    record::{Command, GroupTopics, Publication, Reply, Sender},
+    record::{Command, GroupTopics, Most, Publication, Reply, Sender},
     subscription::Subscription,
 };
 use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, SocketId},
-        topic::{Message, Position, PublishWish, Rights, SubscribeWish},
+        topic::{Message, Party, Position, PublishWish, Rights, SubscribeWish},
     },
     store::{Applied, Engine as _, Expect, Refusal},
     telemetry::labels::Limited,
@@ -42,10 +40,10 @@ pub struct Client {
     group: GroupId,
     number: u64,
     seat: Arc<Seat>,
+    party: Party,
     rights: Rights,
     subscriptions: Arc<Mutex<Subscriptions>>,
-    /// Subscriptions that wait until the socket has room.
-    waiters: Arc<AtomicUsize>,
+    catching_up: Arc<CatchingUp>,
 }
 
 #[derive(Default)]
@@ -59,13 +57,13 @@ impl Client {
         topics: Topics,
         group: GroupId,
         socket: Option<SocketId>,
-        rights: Rights,
+        (party, rights): (Party, Rights),
     ) -> Self {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
         let seat = Arc::new(Seat { socket, under_way: 0.into() });
         topics.shared.seats.insert(number, Arc::clone(&seat));
-        let (subscriptions, waiters) = (Arc::default(), Arc::default());
-        Self { topics, group, number, seat, rights, subscriptions, waiters }
+        let (subscriptions, catching_up) = (Arc::default(), Arc::default());
+        Self { topics, group, number, seat, party, rights, subscriptions, catching_up }
     }
 
     /// He may do this from now on. Subscriptions that are not covered any more end, and he is told.
@@ -102,10 +100,11 @@ impl Client {
         let hub = &self.topics.shared.hub;
         let now = self.topics.shared.clock.now();
         let checked = self.check(&wish).and_then(|()| hub.group(&self.group));
-        let group = match checked.and_then(|group| hub.admit(group, now).map(|()| group)) {
-            Ok(group) => group,
-            Err(problem) => return Err((answer, problem)),
-        };
+        let group =
+            match checked.and_then(|group| hub.admit(group, self.party, now).map(|()| group)) {
+                Ok(group) => group,
+                Err(problem) => return Err((answer, problem)),
+            };
         let PublishWish { topic, data, retain, expiry_ms } = wish;
         let is_kept = retain || group.rules.history > 0;
         // What is not kept goes its own way, unless it would overtake what is.
@@ -117,7 +116,8 @@ impl Client {
         }
         self.seat.under_way.fetch_add(1, Ordering::Release);
         let from = Sender { node: self.topics.shared.node, client: self.number };
-        let publication = Publication { topic, data, retain, expiry_ms, from };
+        let is_visitor = self.party.is_visitor();
+        let publication = Publication { topic, data, retain, expiry_ms, from, is_visitor };
         let (seat, metrics) = (Arc::clone(&self.seat), hub.metrics.clone());
         let sink = Box::new(move |applied: Result<Applied<Reply>, Refusal>| {
             let reply = applied.map_err(Problem::from).and_then(|applied| applied.reply);
@@ -125,7 +125,8 @@ impl Client {
                 // Nothing of it will be delivered.
                 seat.under_way.fetch_sub(1, Ordering::Release);
                 if problem.code == ErrorCode::TooMany {
-                    metrics.limited.of(Limited::Retained).inc();
+                    let visitors = is_visitor.then_some(Limited::VisitorRetained);
+                    metrics.limited.of(visitors.unwrap_or(Limited::Retained)).inc();
                 }
             }
             answer(reply.map(|position| is_kept.then_some(position)));
@@ -137,6 +138,9 @@ impl Client {
 
     fn check(&self, wish: &PublishWish) -> Result<(), Problem> {
         self.rights.require_publish(&wish.topic)?;
+        if wish.retain {
+            self.party.require_retain()?;
+        }
         let hub = &self.topics.shared.hub;
         let most = hub.limits.payload_bytes;
         if wish.data.text().len() > most {
@@ -157,33 +161,49 @@ impl Client {
             Ok(subscription) => subscription,
             Err(problem) => return answer(Err(problem)),
         };
-        let group = self.topics.shared.hub.group(&self.group);
-        let keeps = group.is_ok_and(|group| group.rules.history > 0);
+        let hub = &self.topics.shared.hub;
+        let keeps = hub.group(&self.group).is_ok_and(|group| group.rules.history > 0);
         let SubscribeWish { resume, retained, .. } = wish;
-        let (topics, reader) = (self.topics.clone(), Arc::clone(&subscription));
+        // A first page, if others of this socket leave room for one; else only whether there is something to read.
+        let turn =
+            hub.post.has_room(subscription.socket).then(|| self.catching_up.begin()).flatten();
+        let most = if turn.is_some() { hub.page() } else { Most::NOTHING };
+        let reader = Arc::clone(&subscription);
         let look = move |record: &GroupTopics| {
-            let (reading, anew) = match resume {
-                Some(position) => record.resume(position),
+            let (mut reading, anew) = match resume {
+                Some(resume) => match record.resume(resume) {
+                    (_, true) => (record.begin(retained), true),
+                    known => known,
+                },
                 None => (record.begin(retained), false),
             };
-            let page = topics.page_of(&reader, reading)(record);
-            (record.start_of(reading), anew, page)
+            if !keeps {
+                // What is published from now on could not be read later.
+                reading = record.until_now(reading);
+                reader.go_live(record.position().offset);
+            }
+            (record.start_of(reading), anew, record.page(&reader.filter, reading, most))
         };
         let (topics, of) = (self.topics.clone(), self.group.clone());
-        let all = Arc::clone(&self.subscriptions);
-        self.topics.read(self.group.clone(), look, move |looked| match looked {
-            Ok((position, anew, mut page)) => {
-                let missed = resume.is_some() && (anew || !keeps || page.missed);
-                // Told in the answer.
-                page.missed = false;
-                answer(Ok(Subscribed { id: subscription.id, position, missed }));
-                topics.begun(&of, &subscription, resume.map(|_| missed));
-                topics.give(&of, &subscription, page);
+        let (all, catching_up) = (Arc::clone(&self.subscriptions), Arc::clone(&self.catching_up));
+        self.topics.read(self.group.clone(), look, move |looked| {
+            drop(turn);
+            match looked {
+                Ok((position, anew, mut page)) => {
+                    let missed = resume.is_some() && (anew || !keeps || page.missed);
+                    // Told in the answer.
+                    page.missed = false;
+                    answer(Ok(Subscribed { id: subscription.id, position, missed }));
+                    topics.begun(&of, &subscription, resume.map(|_| missed));
+                    topics.give(&of, &subscription, page, &catching_up);
+                }
+                Err(problem) => {
+                    end(&topics, &of, &all, subscription.id);
+                    answer(Err(problem));
+                }
             }
-            Err(problem) => {
-                end(&topics, &of, &all, subscription.id);
-                answer(Err(problem));
-            }
+            // Others may wait that found this one reading.
+            topics.go_on(&of, subscription.socket, &catching_up);
         });
     }
 
@@ -200,11 +220,10 @@ impl Client {
             let sentence = format!("a socket may have {most} subscriptions");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
-        hub.reserve(hub.group(&self.group)?)?;
+        hub.reserve(hub.group(&self.group)?, self.party)?;
         subscriptions.last += 1;
         let id = subscriptions.last;
-        let waiters = Arc::clone(&self.waiters);
-        let subscription = Arc::new(Subscription::new(id, socket, wish, waiters));
+        let subscription = Arc::new(Subscription::new(id, socket, wish));
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }
@@ -216,15 +235,8 @@ impl Client {
 
     /// The socket has written something: who waits for room may go on.
     pub fn written(&self) {
-        if self.waiters.load(Ordering::Acquire) == 0 {
-            return;
-        }
-        let waiting: Vec<_> = {
-            let subscriptions = self.subscriptions.lock();
-            subscriptions.by_id.values().filter(|one| one.is_waiting()).cloned().collect()
-        };
-        for subscription in waiting {
-            self.topics.go_on(&self.group, &subscription);
+        if let Some(socket) = self.seat.socket {
+            self.topics.go_on(&self.group, socket, &self.catching_up);
         }
     }
 }

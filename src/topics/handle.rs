@@ -11,10 +11,11 @@ use std::{
 use dashmap::DashMap;
 
 use super::{
+    catching_up::CatchingUp,
     client::Client,
     hub::{Hub, HubLimits, Post},
     record::{
-        Command, Effect, GroupRules, GroupTopics, KeepLimits, Page, Reading, RetainedPage, Rules,
+        Command, Effect, GroupRules, GroupTopics, KeepLimits, Most, Page, RetainedPage, Rules,
     },
     subscription::Subscription,
 };
@@ -24,9 +25,9 @@ use crate::{
         close::CloseCode,
         error::Problem,
         ids::{GroupId, NodeId, SocketId},
-        topic::{Position, Rights, Topic, TopicFilter},
+        topic::{Party, Position, Rights, Topic, TopicFilter},
     },
-    store::{Afterwards, Deliver, Engine, Expect, Refusal, memory::MemoryEngine},
+    store::{Afterwards, Deliver, Engine, Expect, Reader, Refusal, memory::MemoryEngine},
     telemetry::Metrics,
 };
 
@@ -112,8 +113,14 @@ impl Topics {
 
     /// One who may do what `rights` say, until he is dropped; on a socket, if he is to subscribe.
     #[must_use]
-    pub fn client(&self, group: GroupId, socket: Option<SocketId>, rights: Rights) -> Client {
-        Client::new(self.clone(), group, socket, rights)
+    pub fn client(
+        &self,
+        group: GroupId,
+        socket: Option<SocketId>,
+        party: Party,
+        rights: Rights,
+    ) -> Client {
+        Client::new(self.clone(), group, socket, (party, rights))
     }
 
     /// Reads retained values in the order of their topics, behind the topic `after`.
@@ -135,16 +142,44 @@ impl Topics {
         wish: HistoryWish,
         answer: impl FnOnce(Result<Page, Problem>) + Send + 'static,
     ) {
-        let HistoryWish { filter, after, most } = wish;
         let keeps = self.shared.hub.group(&group).is_ok_and(|group| group.rules.history > 0);
+        let (topics, of, after) = (self.clone(), group.clone(), wish.after);
         let look = move |record: &GroupTopics| {
             let place = after.unwrap_or(Position { offset: 0, ..record.position() });
-            let (reading, anew) = record.resume(place);
-            let mut page = record.page(&filter, reading, usize::MAX, most);
+            let (reading, anew) = record.resume(place.into());
+            let most = Most { bytes: usize::MAX, messages: wish.most };
+            let mut page = record.page(&wish.filter, reading, most);
             page.missed = after.is_some() && (page.missed || anew || !keeps);
-            page
+            (page, wish)
         };
-        self.read(group, look, answer);
+        self.read(group, look, move |looked| match looked {
+            Ok((page, wish)) => topics.gather(of, wish, page, answer),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// Adds to what was read what comes behind it, as far as it is wanted.
+    fn gather(
+        &self,
+        group: GroupId,
+        wish: HistoryWish,
+        mut page: Page,
+        answer: impl FnOnce(Result<Page, Problem>) + Send + 'static,
+    ) {
+        let most = wish.most.saturating_sub(page.messages.len());
+        let Some(reading) = page.more.filter(|_| most > 0) else { return answer(Ok(page)) };
+        let (topics, of) = (self.clone(), group.clone());
+        let look = move |record: &GroupTopics| {
+            let most = Most { bytes: usize::MAX, messages: most };
+            let more = record.page(&wish.filter, reading, most);
+            page.messages.extend(more.messages);
+            page.missed |= more.missed && wish.after.is_some();
+            (Page { more: more.more, position: more.position, ..page }, wish)
+        };
+        self.read_later(group, look, move |looked| match looked {
+            Ok((page, wish)) => topics.gather(of, wish, page, answer),
+            Err(problem) => answer(Err(problem)),
+        });
     }
 
     /// Gives what `look` says of a group's record, which is begun where there is none. Nothing is published between the
@@ -155,8 +190,27 @@ impl Topics {
         look: impl FnOnce(&GroupTopics) -> T + Send + 'static,
         answer: impl FnOnce(Result<T, Problem>) + Send + 'static,
     ) {
-        let (again, of) = (self.clone(), group.clone());
-        let reader = Box::new(move |record: Result<Option<&GroupTopics>, Refusal>| -> Afterwards {
+        self.engine.read(group.clone(), self.reader(group, look, answer));
+    }
+
+    /// The same, when those who wait already had their turn.
+    fn read_later<T: Send + 'static>(
+        &self,
+        group: GroupId,
+        look: impl FnOnce(&GroupTopics) -> T + Send + 'static,
+        answer: impl FnOnce(Result<T, Problem>) + Send + 'static,
+    ) {
+        self.engine.read_later(group.clone(), self.reader(group, look, answer));
+    }
+
+    fn reader<T: Send + 'static>(
+        &self,
+        of: GroupId,
+        look: impl FnOnce(&GroupTopics) -> T + Send + 'static,
+        answer: impl FnOnce(Result<T, Problem>) + Send + 'static,
+    ) -> Reader<GroupTopics> {
+        let again = self.clone();
+        Box::new(move |record: Result<Option<&GroupTopics>, Refusal>| -> Afterwards {
             match record {
                 Ok(Some(record)) => {
                     let looked = look(record);
@@ -165,8 +219,7 @@ impl Topics {
                 Ok(None) => Box::new(move || again.open(of, look, answer)),
                 Err(refusal) => Box::new(move || answer(Err(refusal.into()))),
             }
-        });
-        self.engine.read(group, reader);
+        })
     }
 
     fn open<T: Send + 'static>(
@@ -186,29 +239,39 @@ impl Topics {
     /// Brings the figures that are states, not counts, up to date.
     pub fn refresh_metrics(&self, metrics: &Metrics) {
         let gauge = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        let (mut retained, mut kept, mut bytes) = (0, 0, 0);
+        let (mut retained, mut kept, mut bytes, mut visitors) = (0, 0, 0, 0);
         self.engine.for_each(|_, record| {
             let (messages, held) = record.kept();
             (retained, kept, bytes) =
                 (retained + record.retained_topics(), kept + messages, bytes + held);
+            visitors += record.visitor_bytes();
         });
         metrics.topics_retained.set(gauge(retained));
         metrics.topic_messages_kept.set(gauge(kept));
         metrics.topic_bytes_kept.set(gauge(bytes));
+        metrics.topic_visitor_bytes_kept.set(gauge(visitors));
         metrics.topic_subscriptions.set(gauge(self.shared.hub.subscriptions()));
     }
 
-    /// Reads on for a subscription that waits, if its socket has room.
-    pub(super) fn go_on(&self, group: &GroupId, subscription: &Arc<Subscription>) {
-        if !subscription.is_waiting() || !self.shared.hub.post.has_room(subscription.socket) {
+    /// Reads a page for a subscription of this socket that waits, if the socket has room and none is being read.
+    pub(super) fn go_on(&self, group: &GroupId, socket: SocketId, catching_up: &Arc<CatchingUp>) {
+        let hub = &self.shared.hub;
+        if catching_up.is_empty() || !hub.post.has_room(socket) {
             return;
         }
-        let Some(reading) = subscription.take_waiting() else { return };
-        let (topics, of, reader) = (self.clone(), group.clone(), Arc::clone(subscription));
-        let look = self.page_of(subscription, reading);
-        self.read(group.clone(), look, move |page| match page {
-            Ok(page) => topics.give(&of, &reader, page),
-            Err(_) => topics.shared.hub.post.close(reader.socket, CloseCode::Unready),
+        let Some((turn, subscription, reading)) = catching_up.next() else { return };
+        let (most, reader) = (hub.page(), Arc::clone(&subscription));
+        let look = move |record: &GroupTopics| record.page(&reader.filter, reading, most);
+        let (topics, of, catching_up) = (self.clone(), group.clone(), Arc::clone(catching_up));
+        // Not at once, so that who reads much holds nobody up.
+        self.read_later(group.clone(), look, move |page| {
+            drop(turn);
+            match page {
+                Ok(page) => topics.give(&of, &subscription, page, &catching_up),
+                Err(_) => topics.shared.hub.post.close(socket, CloseCode::Unready),
+            }
+            // What was handed over may have left already: then nobody else calls.
+            topics.go_on(&of, socket, &catching_up);
         });
     }
 
@@ -226,19 +289,15 @@ impl Topics {
         }
     }
 
-    /// Looks at the next page of a subscription.
-    pub(super) fn page_of(
-        &self,
-        subscription: &Arc<Subscription>,
-        reading: Reading,
-    ) -> impl FnOnce(&GroupTopics) -> Page + Send + use<> {
-        let (most_bytes, reader) = (self.shared.hub.limits.page_bytes, Arc::clone(subscription));
-        move |record| record.page(&reader.filter, reading, most_bytes, PAGE_MESSAGES)
-    }
-
     /// Hands a page over, and tells what is missing before it; with the last one the subscription is live. Called before
     /// anything is published behind the page.
-    pub(super) fn give(&self, group: &GroupId, subscription: &Arc<Subscription>, page: Page) {
+    pub(super) fn give(
+        &self,
+        group: &GroupId,
+        subscription: &Arc<Subscription>,
+        page: Page,
+        catching_up: &CatchingUp,
+    ) {
         let hub = &self.shared.hub;
         let Ok(of) = hub.group(group) else { return };
         if subscription.is_over() {
@@ -251,18 +310,11 @@ impl Topics {
             hub.hand_over(of, subscription, message, *retained);
         }
         match page.more {
-            Some(reading) => {
-                subscription.wait(reading);
-                // What was handed over may have left already: then nobody else calls.
-                self.go_on(group, subscription);
-            }
+            Some(reading) => catching_up.wait(subscription, reading),
             None => subscription.go_live(page.position.offset),
         }
     }
 }
-
-/// Most messages that are read at once for one who comes back.
-const PAGE_MESSAGES: usize = 512;
 
 /// Hands on what was published.
 struct TopicDelivery(Arc<Shared>);

@@ -11,7 +11,11 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{record::GroupRules, subscription::Subscription, trie::Trie};
+use super::{
+    record::{GroupRules, Most},
+    subscription::Subscription,
+    trie::Trie,
+};
 use crate::{
     clock::Timestamp,
     limits::{Pace, Rate},
@@ -19,7 +23,7 @@ use crate::{
         close::CloseCode,
         error::{ErrorCode, Problem},
         ids::{GroupId, SocketId},
-        topic::Message,
+        topic::{Message, Party},
     },
     telemetry::{
         Metrics,
@@ -27,6 +31,8 @@ use crate::{
     },
 };
 
+/// Most messages that are read at once for one who comes back.
+const PAGE_MESSAGES: usize = 512;
 /// Marks a key of ours, which is a hash, off from those that are counted from zero.
 const HASHED: u64 = 1 << 63;
 
@@ -62,6 +68,8 @@ pub struct HubLimits {
     pub per_group: usize,
     /// Messages that all of a group publish, on this node.
     pub publishes: Rate,
+    /// Of these, what its visitors publish.
+    pub visitor_publishes: Rate,
     /// Bytes of one message's data.
     pub payload_bytes: usize,
     /// Bytes of messages that are read at once for one who comes back.
@@ -75,7 +83,13 @@ pub struct GroupHub {
     trie: RwLock<Trie<Arc<Subscription>>>,
     /// Those that are in force, and those that will be.
     reserved: AtomicUsize,
-    pace: Mutex<Pace>,
+    paces: Mutex<Paces>,
+}
+
+#[derive(Default)]
+struct Paces {
+    all: Pace,
+    visitors: Pace,
 }
 
 /// All groups' subscriptions. The groups are those of the settings, so that finding one takes no lock.
@@ -97,8 +111,9 @@ impl Hub {
         metrics: Metrics,
     ) -> Self {
         let group = |(id, rules)| {
-            let (trie, reserved, pace) = (RwLock::default(), AtomicUsize::new(0), Mutex::default());
-            (id, GroupHub { rules, trie, reserved, pace })
+            let (trie, reserved, paces) =
+                (RwLock::default(), AtomicUsize::new(0), Mutex::default());
+            (id, GroupHub { rules, trie, reserved, paces })
         };
         let groups = groups.into_iter().map(group).collect();
         Self { groups, limits, post, metrics, hasher: RandomState::new() }
@@ -113,6 +128,11 @@ impl Hub {
         self.groups.get(group).ok_or_else(missing)
     }
 
+    /// What is read at once for one who comes back.
+    pub(super) fn page(&self) -> Most {
+        Most { bytes: self.limits.page_bytes, messages: PAGE_MESSAGES }
+    }
+
     /// How many subscriptions there are.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
@@ -123,26 +143,45 @@ impl Hub {
     ///
     /// # Errors
     /// `ratelimited`, with the time to wait.
-    pub(super) fn admit(&self, group: &GroupHub, now: Timestamp) -> Result<(), Problem> {
-        group.pace.lock().take(&self.limits.publishes, 1, now).map_err(|retry_ms| {
-            self.metrics.limited.of(Limited::Publish).inc();
-            let sentence = "the group publishes too fast";
-            Problem::new(ErrorCode::RateLimited, sentence).retry_in(retry_ms)
-        })
+    pub(super) fn admit(
+        &self,
+        group: &GroupHub,
+        party: Party,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let too_fast = |what: Limited, who: &'static str| {
+            move |retry_ms| {
+                self.metrics.limited.of(what).inc();
+                let sentence = format!("{who} too fast");
+                Problem::new(ErrorCode::RateLimited, sentence).retry_in(retry_ms)
+            }
+        };
+        let (limits, mut paces) = (&self.limits, group.paces.lock());
+        if party.is_visitor() {
+            let taken = paces.visitors.take(&limits.visitor_publishes, 1, now);
+            let who = "the visitors of the group publish";
+            taken.map_err(too_fast(Limited::VisitorPublish, who))?;
+        }
+        let taken = paces.all.take(&limits.publishes, 1, now);
+        taken.map_err(too_fast(Limited::Publish, "the group publishes"))
     }
 
-    /// Counts one subscription more, unless it is one too many.
+    /// Counts one subscription more, unless it is one too many. The last tenth is not for visitors.
     ///
     /// # Errors
     /// `toomany`.
-    pub(super) fn reserve(&self, group: &GroupHub) -> Result<(), Problem> {
-        let most = self.limits.per_group;
+    pub(super) fn reserve(&self, group: &GroupHub, party: Party) -> Result<(), Problem> {
+        let all = self.limits.per_group;
+        let (most, whose) = match party {
+            Party::Visitor { .. } => (all - all / 10, "the visitors of a group"),
+            Party::Agent => (all, "a group"),
+        };
         let taken = group.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reserved| {
             (reserved < most).then_some(reserved + 1)
         });
         if taken.is_err() {
             self.metrics.limited.of(Limited::Subscription).inc();
-            let sentence = format!("a group may have {most} subscriptions");
+            let sentence = format!("{whose} may have {most} subscriptions");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
         Ok(())

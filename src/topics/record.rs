@@ -5,6 +5,7 @@
 //! retained value. Of what left, each topic remembers the newest offset: a reader who was cut off before it is told that he
 //! missed something, and only if it was meant for him.
 
+mod books;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    read::{Page, Reading, RetainedPage},
+    read::{Most, Page, Reading, RetainedPage},
     rules::{GroupRules, KeepLimits, Rules},
 };
 use crate::{
@@ -48,6 +49,8 @@ pub struct Publication {
     pub expiry_ms: Option<u64>,
     /// Who publishes it.
     pub from: Sender,
+    /// Whether that is a visitor.
+    pub is_visitor: bool,
 }
 
 /// A publisher: a number of its node.
@@ -104,7 +107,10 @@ pub struct GroupTopics {
     retained: BTreeSet<u64>,
     retained_bytes: usize,
     expiries: BTreeSet<(Timestamp, u64)>,
-    /// Topics of which nothing is kept, by the newest offset that left.
+    /// Of both, what visitors published.
+    of_visitors: OfVisitors,
+    /// Topics that lost something, by the newest offset that left; and of those the ones of which nothing is kept.
+    lossy: BTreeMap<u64, Topic>,
     idle: BTreeMap<u64, Topic>,
 }
 
@@ -117,6 +123,16 @@ struct Kept {
     retained: Option<Timestamp>,
     /// Whether it only counts as long as there is no newer one of its topic.
     latest: bool,
+    #[serde(default)]
+    is_visitor: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfVisitors {
+    history: BTreeSet<u64>,
+    history_bytes: usize,
+    retained: usize,
+    retained_bytes: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -154,6 +170,7 @@ impl From<Saved> for GroupTopics {
         let mut topics =
             Self { last: saved.last, forgotten: saved.forgotten, ..Self::new(saved.epoch) };
         for (topic, dropped) in saved.dropped {
+            topics.lossy.insert(dropped, topic.clone());
             topics.idle.insert(dropped, topic.clone());
             topics.topics.insert(topic, Standing { dropped, ..Standing::default() });
         }
@@ -185,6 +202,8 @@ impl GroupTopics {
             retained: BTreeSet::new(),
             retained_bytes: 0,
             expiries: BTreeSet::new(),
+            of_visitors: OfVisitors::default(),
+            lossy: BTreeMap::new(),
             idle: BTreeMap::new(),
         }
     }
@@ -207,6 +226,12 @@ impl GroupTopics {
         (self.row.len(), self.history_bytes + self.retained_bytes)
     }
 
+    /// The bytes of those that visitors published.
+    #[must_use]
+    pub fn visitor_bytes(&self) -> usize {
+        self.of_visitors.history_bytes + self.of_visitors.retained_bytes
+    }
+
     fn publish(
         &mut self,
         publication: Publication,
@@ -215,7 +240,7 @@ impl GroupTopics {
         limits: &KeepLimits,
         effects: &mut Vec<Effect>,
     ) -> Reply {
-        let Publication { topic, data, retain, expiry_ms, from } = publication;
+        let Publication { topic, data, retain, expiry_ms, from, is_visitor } = publication;
         let latest = group.is_latest(&topic);
         let clears = retain && data.text() == "null";
         let life = |longest: u64| now + expiry_ms.map_or(longest, |expiry| expiry.min(longest));
@@ -225,6 +250,7 @@ impl GroupTopics {
             history: (most > 0).then(|| life(group.history_ms)),
             retained: (retain && !clears).then(|| life(limits.retained_ms)),
             latest,
+            is_visitor,
         };
         if kept.retained.is_some() {
             self.check_room(&kept, limits)?;
@@ -248,6 +274,10 @@ impl GroupTopics {
             let Some(oldest) = oldest.copied() else { break };
             self.end_history(oldest);
         }
+        while self.of_visitors.history_bytes > limits.of_visitors(limits.history_bytes) {
+            let Some(oldest) = self.of_visitors.history.first().copied() else { break };
+            self.end_history(oldest);
+        }
         while self.history_bytes > limits.history_bytes {
             let Some(oldest) = self.history.first().copied() else { break };
             self.end_history(oldest);
@@ -255,6 +285,7 @@ impl GroupTopics {
         while self.idle.len() > limits.topics {
             let Some((dropped, topic)) = self.idle.pop_first() else { break };
             self.forgotten = self.forgotten.max(dropped);
+            self.lossy.remove(&dropped);
             self.topics.remove(&topic);
         }
         Ok(self.position())
@@ -264,123 +295,35 @@ impl GroupTopics {
     fn check_room(&self, kept: &Kept, limits: &KeepLimits) -> Result<(), Problem> {
         let standing = self.topics.get(&kept.message.topic);
         let old = standing.and_then(|standing| self.row.get(&standing.retained?));
-        let topics = self.retained.len() + usize::from(old.is_none());
-        if topics > limits.topics {
-            let sentence =
-                format!("a group may have {} topics with a retained value", limits.topics);
-            return Err(Problem::new(ErrorCode::TooMany, sentence));
+        let all = (self.retained.len(), self.retained_bytes);
+        room_for("a group", kept, old, all, (limits.topics, limits.retained_bytes))?;
+        if !kept.is_visitor {
+            return Ok(());
         }
-        let bytes = self.retained_bytes + kept.bytes() - old.map_or(0, Kept::bytes);
-        if bytes > limits.retained_bytes {
-            let most = limits.retained_bytes;
-            let sentence = format!("a group's retained values may have {most} bytes in all");
-            return Err(Problem::new(ErrorCode::TooMany, sentence));
-        }
-        Ok(())
+        let old = old.filter(|old| old.is_visitor);
+        let of_visitors = (self.of_visitors.retained, self.of_visitors.retained_bytes);
+        let most = (limits.of_visitors(limits.topics), limits.of_visitors(limits.retained_bytes));
+        room_for("the visitors of a group", kept, old, of_visitors, most)
     }
+}
 
-    /// Enters a message that has its offset in the row and all indexes. A retained value takes the place of the old one.
-    fn keep(&mut self, kept: Kept) {
-        let (offset, bytes) = (kept.offset(), kept.bytes());
-        let standing = self.topics.entry(kept.message.topic.clone()).or_default();
-        self.idle.remove(&standing.dropped);
-        let mut replaced = None;
-        if let Some(until) = kept.history {
-            standing.history.push_back(offset);
-            self.history.insert(offset);
-            self.history_bytes += bytes;
-            self.expiries.insert((until, offset));
-        }
-        if let Some(until) = kept.retained {
-            replaced = standing.retained.replace(offset);
-            self.retained.insert(offset);
-            self.retained_bytes += bytes;
-            self.expiries.insert((until, offset));
-        }
-        self.row.insert(offset, kept);
-        if let Some(old) = replaced {
-            self.leave_retained(old);
-        }
+/// Whether those who have so many values of so many bytes have room for one more, in place of the old one of its topic.
+fn room_for(
+    whose: &str,
+    kept: &Kept,
+    old: Option<&Kept>,
+    (topics, bytes): (usize, usize),
+    (most_topics, most_bytes): (usize, usize),
+) -> Result<(), Problem> {
+    if topics + usize::from(old.is_none()) > most_topics {
+        let sentence = format!("{whose} may have {most_topics} topics with a retained value");
+        return Err(Problem::new(ErrorCode::TooMany, sentence));
     }
-
-    fn end_history(&mut self, offset: u64) {
-        let Some(kept) = self.row.get_mut(&offset) else { return };
-        let Some(until) = kept.history.take() else { return };
-        self.history_bytes -= kept.bytes();
-        if kept.retained != Some(until) {
-            self.expiries.remove(&(until, offset));
-        }
-        self.history.remove(&offset);
-        if let Some(standing) = self.topics.get_mut(&kept.message.topic) {
-            // Nearly always the first; a message with an expiry of its own may leave before those that are older.
-            if standing.history.front() == Some(&offset) {
-                standing.history.pop_front();
-            } else {
-                standing.history.retain(|other| *other != offset);
-            }
-        }
-        self.drop_unless_kept(offset);
+    if bytes + kept.bytes() - old.map_or(0, Kept::bytes) > most_bytes {
+        let sentence = format!("the retained values of {whose} may have {most_bytes} bytes in all");
+        return Err(Problem::new(ErrorCode::TooMany, sentence));
     }
-
-    fn end_retained(&mut self, offset: u64) {
-        if let Some(kept) = self.row.get(&offset)
-            && let Some(standing) = self.topics.get_mut(&kept.message.topic)
-            && standing.retained == Some(offset)
-        {
-            standing.retained = None;
-        }
-        self.leave_retained(offset);
-    }
-
-    fn leave_retained(&mut self, offset: u64) {
-        let Some(kept) = self.row.get_mut(&offset) else { return };
-        let Some(until) = kept.retained.take() else { return };
-        self.retained_bytes -= kept.bytes();
-        if kept.history != Some(until) {
-            self.expiries.remove(&(until, offset));
-        }
-        self.retained.remove(&offset);
-        self.drop_unless_kept(offset);
-    }
-
-    fn drop_unless_kept(&mut self, offset: u64) {
-        let is_kept = |kept: &Kept| kept.history.is_some() || kept.retained.is_some();
-        if self.row.get(&offset).is_none_or(is_kept) {
-            return;
-        }
-        let Some(kept) = self.row.remove(&offset) else { return };
-        let topic = &kept.message.topic;
-        let Some(standing) = self.topics.get_mut(topic) else { return };
-        // Of a state, older ones are no loss while there is a newer one.
-        let has_newer =
-            kept.latest && (standing.retained.max(standing.history.back().copied())) > Some(offset);
-        if !has_newer {
-            standing.dropped = standing.dropped.max(offset);
-        }
-        if standing.history.is_empty() && standing.retained.is_none() {
-            if standing.dropped > 0 {
-                self.idle.insert(standing.dropped, topic.clone());
-            } else {
-                self.topics.remove(topic);
-            }
-        }
-    }
-
-    fn expire(&mut self, now: Timestamp) {
-        while let Some((until, offset)) =
-            self.expiries.first().copied().filter(|(until, _)| *until <= now)
-        {
-            self.expiries.pop_first();
-            let Some(kept) = self.row.get(&offset) else { continue };
-            let (history, retained) = (kept.history == Some(until), kept.retained == Some(until));
-            if history {
-                self.end_history(offset);
-            }
-            if retained {
-                self.end_retained(offset);
-            }
-        }
-    }
+    Ok(())
 }
 
 impl Record for GroupTopics {

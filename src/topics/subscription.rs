@@ -1,9 +1,6 @@
 //! One subscription of one socket, and how far it is with what was published before.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
@@ -32,16 +29,14 @@ pub struct Subscription {
     /// Kept messages up to this offset do not come live.
     live_after: AtomicU64,
     waiting: Mutex<Option<Reading>>,
-    /// How many of the socket's subscriptions wait.
-    waiters: Arc<AtomicUsize>,
     ended: AtomicBool,
     place: Mutex<Option<Place>>,
 }
 
 impl Subscription {
-    /// One that is not in force yet. `waiters` counts those of the socket that wait for room.
+    /// One that is not in force yet.
     #[must_use]
-    pub fn new(id: u32, socket: SocketId, wish: &SubscribeWish, waiters: Arc<AtomicUsize>) -> Self {
+    pub fn new(id: u32, socket: SocketId, wish: &SubscribeWish) -> Self {
         Self {
             id,
             socket,
@@ -50,7 +45,6 @@ impl Subscription {
             latest: wish.latest,
             live_after: AtomicU64::new(CATCHING_UP),
             waiting: Mutex::new(None),
-            waiters,
             ended: AtomicBool::new(false),
             place: Mutex::new(None),
         }
@@ -73,24 +67,14 @@ impl Subscription {
 
     /// A part is read; the next waits until the socket has room.
     pub(super) fn wait(&self, reading: Reading) {
-        if self.waiting.lock().replace(reading).is_none() {
-            self.waiters.fetch_add(1, Ordering::Release);
+        if !self.is_over() {
+            *self.waiting.lock() = Some(reading);
         }
     }
 
     /// Where to read on, if that waits. Whoever takes it reads.
     pub(super) fn take_waiting(&self) -> Option<Reading> {
-        let taken = self.waiting.lock().take();
-        if taken.is_some() {
-            self.waiters.fetch_sub(1, Ordering::Release);
-        }
-        taken
-    }
-
-    /// Whether it waits for room.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.waiting.lock().is_some()
+        self.waiting.lock().take()
     }
 
     /// Whether it was ended.

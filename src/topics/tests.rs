@@ -1,3 +1,5 @@
+mod narrow;
+
 use std::{
     collections::{HashMap, HashSet},
     num::NonZeroU32,
@@ -22,7 +24,7 @@ use crate::{
         error::Problem,
         ids::{GroupId, NodeId, SocketId},
         json::Json,
-        topic::{Position, PublishWish, Rights, SubscribeWish},
+        topic::{Epoch, Party, Position, PublishWish, Resume, Rights, SubscribeWish, TopicFilter},
     },
     telemetry::Metrics,
 };
@@ -32,6 +34,8 @@ use crate::{
 struct Sockets {
     sent: Mutex<HashMap<SocketId, Vec<Value>>>,
     full: Mutex<HashSet<SocketId>>,
+    /// After so many frames a socket is full.
+    full_after: Mutex<HashMap<SocketId, usize>>,
     /// Texts that were made, whoever they were for.
     texts: Mutex<usize>,
 }
@@ -60,7 +64,9 @@ impl Post for Sockets {
     }
 
     fn has_room(&self, to: SocketId) -> bool {
-        !self.full.lock().contains(&to)
+        let sent = self.sent.lock().get(&to).map_or(0, Vec::len);
+        let is_full = self.full_after.lock().get(&to).is_some_and(|most| sent >= *most);
+        !is_full && !self.full.lock().contains(&to)
     }
 
     fn close(&self, to: SocketId, _: CloseCode) {
@@ -72,10 +78,21 @@ fn group() -> GroupId {
     "12345".parse().unwrap()
 }
 
-fn bench(history: usize) -> (Topics, Arc<Sockets>) {
+fn hub_limits() -> HubLimits {
+    HubLimits {
+        per_socket: 10,
+        per_group: 100,
+        publishes: Rate::per_second(NonZeroU32::new(1_000_000).unwrap()),
+        visitor_publishes: Rate::per_second(NonZeroU32::new(1_000_000).unwrap()),
+        payload_bytes: 1_000,
+        // Two messages or three: what waits comes in many parts.
+        page_bytes: 600,
+    }
+}
+
+fn topics_with(history: usize, limits: HubLimits, post: Arc<dyn Post>) -> Topics {
     let latest = vec!["state/#".parse().unwrap()];
     let rules = GroupRules { history, history_ms: 60_000, latest };
-    let second = |count| Rate::per_second(NonZeroU32::new(count).unwrap());
     let options = Options {
         node: NodeId { node: 0, incarnation: 1 },
         shards: 2,
@@ -85,27 +102,29 @@ fn bench(history: usize) -> (Topics, Arc<Sockets>) {
             history_bytes: 1 << 20,
             retained_bytes: 1 << 20,
             retained_ms: 60_000,
+            visitor_percent: 50,
         },
-        limits: HubLimits {
-            per_socket: 10,
-            per_group: 100,
-            publishes: second(1_000_000),
-            payload_bytes: 1_000,
-            // Two messages or three: what waits comes in many parts.
-            page_bytes: 600,
-        },
+        limits,
         clock: Clock::manual(Timestamp(1_000)),
     };
+    Topics::new(options, post, Metrics::new())
+}
+
+fn bench(history: usize) -> (Topics, Arc<Sockets>) {
     let sockets = Arc::new(Sockets::default());
     let post = Arc::clone(&sockets) as Arc<dyn Post>;
-    (Topics::new(options, post, Metrics::new()), sockets)
+    (topics_with(history, hub_limits(), post), sockets)
 }
 
 fn client(topics: &Topics, socket: u64) -> Client {
-    topics.client(group(), Some(SocketId(socket)), Rights::all())
+    topics.client(group(), Some(SocketId(socket)), Party::Agent, Rights::all())
 }
 
 fn subscribe(client: &Client, filter: &str, resume: Option<Position>) -> Subscribed {
+    subscribe_from(client, filter, resume.map(Resume::from))
+}
+
+fn subscribe_from(client: &Client, filter: &str, resume: Option<Resume>) -> Subscribed {
     let wish = SubscribeWish {
         filter: filter.parse().unwrap(),
         no_local: false,
@@ -152,6 +171,69 @@ fn whoever_goes_leaves_nothing_behind() {
     drop(ann);
     assert_eq!(topics.shared.hub.subscriptions(), 0);
     assert!(topics.shared.seats.is_empty());
+}
+
+/// Where nothing is kept but values, whoever still reads them learns at once that one is taken away.
+#[test]
+fn a_value_that_is_taken_away_is_told_to_who_still_catches_up() {
+    let (topics, sockets) = bench(0);
+    let publisher = client(&topics, 0);
+    for topic in 0..6 {
+        publish(&publisher, &format!("t/{topic}"), topic, true);
+    }
+    let (reader, socket) = (client(&topics, 1), SocketId(1));
+    sockets.full_after.lock().insert(socket, 1);
+    subscribe(&reader, "t/#", None);
+    let mut told = sockets.take(socket);
+    assert!((1..5).contains(&told.len()), "some came, others wait: {told:?}");
+    sockets.full.lock().insert(socket);
+    for (topic, data) in [("t/0", Json::null()), ("t/5", Json::null()), ("t/4", Json::of(&44))] {
+        let topic = topic.parse().unwrap();
+        let wish = PublishWish { topic, data, retain: true, expiry_ms: None };
+        publisher.publish(wish, |answer| assert!(answer.is_ok()));
+    }
+    sockets.full.lock().clear();
+    sockets.full_after.lock().clear();
+    reader.written();
+    told.extend(sockets.take(socket));
+    let mut known = std::collections::BTreeMap::new();
+    for message in told {
+        let topic = message["topic"].as_str().unwrap().to_owned();
+        match message["data"].as_u64() {
+            Some(data) => known.insert(topic, data),
+            None => known.remove(&topic),
+        };
+    }
+    let expected = [("t/1", 1), ("t/2", 2), ("t/3", 3), ("t/4", 44)];
+    assert_eq!(known, expected.map(|(topic, data)| (topic.to_owned(), data)).into());
+}
+
+/// One who is cut off before all retained values came says how far he was, and gets the rest.
+#[test]
+fn values_that_did_not_come_before_a_cut_come_after_it() {
+    for history in [0, 10] {
+        let (topics, sockets) = bench(history);
+        let publisher = client(&topics, 0);
+        for topic in 0..6 {
+            publish(&publisher, &format!("t/{topic}"), topic, true);
+        }
+        let first = client(&topics, 1);
+        sockets.full_after.lock().insert(SocketId(1), 1);
+        let position = subscribe(&first, "#", None).position;
+        let heard = sockets.take(SocketId(1));
+        assert!((1..6).contains(&heard.len()), "{}", heard.len());
+        let retained = heard.last().unwrap()["offset"].as_u64();
+        drop(first);
+        publish(&publisher, "t/5", 55, true);
+        let Position { epoch, offset } = position;
+        let subscribed =
+            subscribe_from(&client(&topics, 2), "#", Some(Resume { epoch, offset, retained }));
+        assert_eq!((subscribed.position, subscribed.missed), (position, history == 0));
+        let rest = sockets.take(SocketId(2));
+        let values = heard.iter().chain(&rest).map(|message| message["data"].as_u64().unwrap());
+        assert_eq!(values.collect::<Vec<_>>(), [0, 1, 2, 3, 4, 55]);
+        assert_eq!(rest.last().unwrap()["retained"], Value::Null, "this is news");
+    }
 }
 
 /// All that publishing did not drop, each once and in order, whatever comes between.

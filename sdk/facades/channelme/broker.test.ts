@@ -196,6 +196,18 @@ describe("7. late subscribers", () => {
     expect(heard().filter(([name]) => name === "early")).toHaveLength(1);
   });
 
+  test("hear it in the order in which it was last said, also what became so while they waited", () => {
+    broker.announce("~/a", 1, true);
+    broker.announce("~/b", 1, true);
+    broker.announce("~/a", 2, true);
+    broker.subscribe("~/+", handler("late"));
+    broker.retain("~/b", 2);
+    broker.retain("~/c", 2);
+    expect(told).toEqual([]);
+    vi.runAllTimers();
+    expect(heard()).toEqual([["late", "~/a", 2], ["late", "~/b", 2]]);
+  });
+
   test("nothing, where the page says so", () => {
     broker = make(false);
     broker.retain("~/a", 1);

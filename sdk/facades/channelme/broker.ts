@@ -34,6 +34,12 @@ interface Subscription {
   readonly since: number;
 }
 
+interface Retained {
+  readonly message: unknown;
+  /** Whoever came later is to hear it. */
+  readonly order: number;
+}
+
 /** A filter of which the frame knows: who waits for its word on it is still to be acknowledged. */
 type Standing = "asked" | "inforce";
 
@@ -47,7 +53,8 @@ const firstLevel = (text: string): string => text.split("/", 1)[0] as string;
 export class Broker {
   private readonly subscriptions = new Map<string, Subscription>();
   private readonly standings = new Map<string, Standing>();
-  private readonly retained = new Map<string, { readonly message: unknown; readonly order: number }>();
+  /** In the order in which they were last said. */
+  private readonly retained = new Map<string, Retained>();
   private order = 0;
 
   constructor(
@@ -97,13 +104,18 @@ export class Broker {
 
   /** The script itself says something to the page. */
   announce(topic: string, message: unknown, isRetained: boolean): void {
-    if (isRetained) this.retain(topic, message);
+    if (isRetained) this.keep(topic, message, (this.order += 1));
     this.tell(topic, message);
   }
 
-  /** Later subscribers hear it, and nobody now. */
+  /** Later subscribers hear it, and nobody now; who waits to hear the value before it hears this one. */
   retain(topic: string, message: unknown): void {
-    this.retained.set(topic, { message, order: (this.order += 1) });
+    this.keep(topic, message, this.retained.get(topic)?.order ?? (this.order += 1));
+  }
+
+  private keep(topic: string, message: unknown, order: number): void {
+    this.retained.delete(topic);
+    this.retained.set(topic, { message, order });
   }
 
   forget(topic: string): void {

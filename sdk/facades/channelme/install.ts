@@ -46,6 +46,12 @@ export function install(page: Window, script: HTMLScriptElement | null): void {
     const place = element();
     if (place && code !== undefined && place.textContent !== code) place.textContent = code;
   };
+  /** The other partner's code leads nowhere from here on: nobody is to read it out. */
+  const withdraw = (): void => {
+    const place = element();
+    if (place && code !== undefined && place.textContent === code) place.textContent = "";
+    code = undefined;
+  };
   const broker = new Broker(
     {
       subscribe: (filter) => connect?.send({ say: "subscribe", filter }),
@@ -61,7 +67,7 @@ export function install(page: Window, script: HTMLScriptElement | null): void {
     const partner = String(given ?? script?.dataset["code"] ?? element()?.dataset["code"] ?? connect?.partner ?? "");
     if (connect?.partner !== partner) {
       connect?.end();
-      code = undefined;
+      withdraw();
       connect = new Connect({
         page,
         origin,

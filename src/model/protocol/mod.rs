@@ -155,7 +155,7 @@ struct Fields<'a> {
     nolocal: Option<bool>,
     latest: Option<bool>,
     retained: Option<bool>,
-    resume: Option<super::topic::Position>,
+    resume: Option<super::topic::Resume>,
     subscription: Option<u32>,
 }
 

@@ -4,7 +4,7 @@ use super::Fields;
 use crate::model::{
     error::Problem,
     json::Json,
-    topic::{PublishWish, SubscribeWish, TopicCall, TopicFilter, expiry_ms},
+    topic::{PublishWish, Resume, SubscribeWish, TopicCall, TopicFilter, expiry_ms},
 };
 
 pub(super) fn publish(fields: &Fields<'_>) -> Result<TopicCall, Problem> {
@@ -22,8 +22,15 @@ pub(super) fn subscribe(fields: &Fields<'_>) -> Result<TopicCall, Problem> {
         no_local: fields.nolocal.unwrap_or_default(),
         latest: fields.latest.unwrap_or_default(),
         retained: fields.retained.unwrap_or(true),
-        resume: fields.resume,
+        resume: fields.resume.map(resume).transpose()?,
     }))
+}
+
+fn resume(resume: Resume) -> Result<Resume, Problem> {
+    if resume.retained.is_some_and(|retained| retained > resume.offset) {
+        return Err(Problem::field("resume.retained", "must be at most resume.offset"));
+    }
+    Ok(resume)
 }
 
 pub(super) fn unsubscribe(fields: &Fields<'_>) -> Result<TopicCall, Problem> {

@@ -4,7 +4,7 @@ pub mod told;
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::told::{ToVisitor, VisitorOk};
@@ -244,7 +244,7 @@ pub enum VisitorMessage {
 }
 
 /// What a code that leads to a visitor is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CodePurpose {
     /// To be reached by, for a few minutes; the page goes with it.
     Reach,

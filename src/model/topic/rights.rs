@@ -61,6 +61,37 @@ impl Rights {
     }
 }
 
+/// Who publishes and subscribes. Anybody may be a visitor, so they share a part of what their group may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// A visitor.
+    Visitor {
+        /// Whether he may leave retained values.
+        retains: bool,
+    },
+    /// An agent or a back end.
+    Agent,
+}
+
+impl Party {
+    /// Whether it is a visitor.
+    #[must_use]
+    pub fn is_visitor(self) -> bool {
+        matches!(self, Self::Visitor { .. })
+    }
+
+    /// Checks that he may leave retained values, or take them away.
+    ///
+    /// # Errors
+    /// `scope`.
+    pub fn require_retain(self) -> Result<(), Problem> {
+        if self == (Self::Visitor { retains: false }) {
+            return Err(Rights::missing("retain", "is not allowed to visitors of this group"));
+        }
+        Ok(())
+    }
+}
+
 /// What is asked for when a token is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]

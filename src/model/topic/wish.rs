@@ -1,9 +1,9 @@
 //! What clients ask of topics, over sockets and over HTTP alike.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Position, Topic, TopicFilter};
+use super::{Epoch, Position, Topic, TopicFilter};
 use crate::model::{error::Problem, json::Json};
 
 /// Longest life of a message that a publisher may ask for, in seconds: a year.
@@ -34,7 +34,30 @@ pub struct SubscribeWish {
     /// Whether retained values come at the beginning.
     pub retained: bool,
     /// What he knows of an earlier subscription.
-    pub resume: Option<Position>,
+    pub resume: Option<Resume>,
+}
+
+/// Where an earlier subscription was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = TopicResume)]
+pub struct Resume {
+    /// Which row of offsets.
+    pub epoch: Epoch,
+    /// The number of the last message before this place, retained values from before left out.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    pub offset: u64,
+    /// Of retained values from before, the number of the last one that came; 0 if none did. Those behind it, up to `offset`,
+    /// come first. Missing if all came, or none were wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, maximum = 9_007_199_254_740_991_u64)]
+    pub retained: Option<u64>,
+}
+
+impl From<Position> for Resume {
+    fn from(Position { epoch, offset }: Position) -> Self {
+        Self { epoch, offset, retained: None }
+    }
 }
 
 /// What a socket wants.

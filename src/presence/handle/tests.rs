@@ -1,6 +1,6 @@
 //! Rule 9 of how sockets are served (design section 4): what a panic costs.
 
-use std::sync::atomic::Ordering;
+use std::{net::IpAddr, sync::atomic::Ordering};
 
 use parking_lot::Mutex;
 
@@ -8,7 +8,10 @@ use super::{
     testing::{Recorder, options, page},
     *,
 };
-use crate::model::{close::CloseCode, json::Json, signal::Message, signal::Target};
+use crate::{
+    codes::Lead,
+    model::{close::CloseCode, ids::Code, json::Json, signal::Message, signal::Target},
+};
 
 struct Bench {
     presence: Presence,
@@ -155,4 +158,91 @@ fn lists_and_figures_are_told_of_every_change() {
     bench.panic();
     assert_eq!(row(), None, "a record that is set aside is in no list");
     sums(0, 0, 0);
+}
+
+/// What was answered to pages that asked for a unique id.
+type Codes = Arc<Mutex<Vec<Result<Code, ErrorCode>>>>;
+
+fn ask(bench: &Bench, kind: UniqueKind) -> Codes {
+    let codes = Codes::default();
+    let (socket, told) = (bench.presence.address(SocketId(1)), Arc::clone(&codes));
+    bench.presence.unique(Bench::key(), socket, kind, move |answer| {
+        told.lock().push(answer.map(|(code, _)| code).map_err(|problem| problem.code));
+    });
+    codes
+}
+
+fn code(codes: &Codes) -> Code {
+    let codes = codes.lock();
+    let [Ok(code)] = &codes[..] else { panic!("{codes:?}") };
+    code.clone()
+}
+
+fn leads_to_ada(bench: &Bench, code: &Code) -> bool {
+    let leads = Arc::new(Mutex::new(false));
+    let told = Arc::clone(&leads);
+    let (group, address) = (Bench::key().group, IpAddr::from([127, 0, 0, 1]));
+    bench.presence.resolve(group, code.clone(), address, move |answer| {
+        *told.lock() = answer.is_ok();
+    });
+    bench.presence.code_engine().settle();
+    *leads.lock()
+}
+
+#[test]
+fn pages_that_ask_at_once_get_the_same_code_and_only_one_is_left() {
+    let bench = Bench::new();
+    bench.connect(1);
+    let engine = bench.presence.code_engine();
+    // Codes are kept by a thread that is busy: both pages have asked before there is one.
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..engine.shards()).for_each(|index| engine.keep(index).adopt()));
+    });
+    let asked = [ask(&bench, UniqueKind::Contact), ask(&bench, UniqueKind::Contact)];
+    assert!(asked.iter().all(|codes| codes.lock().is_empty()));
+    engine.settle();
+    let [first, second] = asked.map(|codes| code(&codes));
+    assert_eq!(first, second);
+    assert!(leads_to_ada(&bench, &first));
+    let mut living = Vec::new();
+    engine.for_each(|key, record| {
+        if matches!(record, CodeRecord::Living { .. }) {
+            living.push(key.code.clone());
+        }
+    });
+    assert_eq!(living, [first], "the other is spent");
+}
+
+#[test]
+fn a_contact_code_that_leads_nowhere_is_replaced() {
+    let bench = Bench::new();
+    bench.connect(1);
+    let dead = code(&ask(&bench, UniqueKind::Contact));
+    let lead = Lead::Visitor(Bench::key().visitor);
+    bench.presence.codes().release(Bench::key().group, dead.clone(), lead);
+    let next = code(&ask(&bench, UniqueKind::Contact));
+    assert_ne!(next, dead);
+    assert!(leads_to_ada(&bench, &next));
+}
+
+#[test]
+fn each_kind_of_code_keeps_its_length_and_life() {
+    let bench = Bench::new();
+    bench.connect(1);
+    let address = IpAddr::from([127, 0, 0, 1]);
+    let lookup = code(&ask(&bench, UniqueKind::Lookup { address }));
+    let contact = code(&ask(&bench, UniqueKind::Contact));
+    assert_eq!((lookup.as_str().len(), contact.as_str().len()), (4, 6));
+    let told = Arc::new(Mutex::new(None));
+    let (answer, socket) = (Arc::clone(&told), bench.presence.address(SocketId(1)));
+    bench.presence.extend_unique(Bench::key(), socket, move |extended| {
+        *answer.lock() = Some(extended.map_err(|problem| problem.code));
+    });
+    assert_eq!(*told.lock(), Some(Err(ErrorCode::NotFound)), "there is none to be reached by");
+    bench.pass(300_000);
+    bench.presence.code_engine().settle();
+    let usual = code(&ask(&bench, UniqueKind::Usual));
+    for living in [&usual, &lookup, &contact] {
+        assert!(leads_to_ada(&bench, living), "{living:?}");
+    }
 }

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use super::Presence;
+use super::{Presence, unexpected};
 use crate::{
-    clock::Timestamp,
     codes::Lead,
     model::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, SocketAddress, VisitorId, VisitorKey},
+        protocol::visitor::CodePurpose,
     },
-    presence::visitor::command::Command,
+    presence::visitor::command::{Command, Reply, Unique},
 };
 
 /// Digits and life of a code that is there to be found by.
@@ -56,7 +56,8 @@ impl Presence {
         });
     }
 
-    /// Gives the visitor of a page a unique id, or the one that he has. `answer` gets it and its remaining life in ms.
+    /// Gives the visitor of a page a unique id, or the one that he has for the same purpose. `answer` gets it and its
+    /// remaining life in ms.
     pub fn unique(
         &self,
         key: VisitorKey,
@@ -64,24 +65,38 @@ impl Presence {
         kind: UniqueKind,
         answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
     ) {
-        let presence = self.clone();
-        let of = key.clone();
+        let (presence, of, answer) = (self.clone(), key.clone(), Box::new(answer));
+        self.living(key, kind.purpose(), move |living| match living {
+            Ok(Some(living)) if kind == UniqueKind::Contact => {
+                let (again, retry) = (presence.clone(), of.clone());
+                presence.prolong(of, socket, living, move |prolonged| match prolonged {
+                    // He has another one from now on.
+                    Ok(None) => again.claim(retry, socket, kind, answer),
+                    Ok(Some(told)) => answer(Ok(told)),
+                    Err(problem) => answer(Err(problem)),
+                });
+            }
+            Ok(Some(living)) => presence.give(of, socket, living, answer),
+            Ok(None) => presence.claim(of, socket, kind, answer),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// The visitor's code for this purpose, if he has one that lives.
+    fn living(
+        &self,
+        key: VisitorKey,
+        purpose: CodePurpose,
+        answer: impl FnOnce(Result<Option<Unique>, Problem>) + Send + 'static,
+    ) {
+        let now = self.clock().now();
         self.read(
             key,
-            |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
-            move |living| {
-                let now = presence.clock().now();
-                match living.map(|living| living.filter(|(_, until)| *until > now)) {
-                    Ok(Some((code, _))) if kind == UniqueKind::Contact => {
-                        presence.prolong(of, code, kind, socket, Box::new(answer));
-                    }
-                    Ok(Some((code, until))) => {
-                        presence.give(of, (kind, socket), code, until, Box::new(answer));
-                    }
-                    Ok(None) => presence.claim(of, socket, kind, Box::new(answer)),
-                    Err(problem) => answer(Err(problem)),
-                }
+            move |visitor| {
+                let unique = visitor.and_then(|visitor| visitor.unique(purpose));
+                unique.filter(|unique| unique.until > now).cloned()
             },
+            answer,
         );
     }
 
@@ -93,91 +108,104 @@ impl Presence {
         answer: Answer<(Code, u64)>,
     ) {
         let presence = self.clone();
-        let (digits, life) = match kind {
-            UniqueKind::Usual => (self.unique_digits, self.unique_life_ms),
-            UniqueKind::Contact => (self.unique_digits, CONTACT_LIFE_MS),
+        let digits = match kind {
+            UniqueKind::Usual | UniqueKind::Contact => self.unique_digits,
             UniqueKind::Lookup { address } => {
                 let now = self.clock().now();
                 if let Err(problem) = self.codes.guesses().admit(address, &key.group, now) {
                     return answer(Err(problem));
                 }
-                (LOOKUP_DIGITS, LOOKUP_LIFE_MS)
+                LOOKUP_DIGITS
             }
         };
+        let (purpose, life) = (kind.purpose(), self.life_of(kind.purpose()));
         let lead = Lead::Visitor(key.visitor.clone());
         self.codes.claim(key.group.clone(), lead, digits, life, move |claimed| match claimed {
             Ok(code) => {
                 let until = presence.clock().now() + life;
-                presence.give(key, (kind, socket), code, until, answer);
+                presence.give(key, socket, Unique { purpose, code, until }, answer);
             }
             Err(problem) => answer(Err(problem)),
         });
     }
 
+    fn life_of(&self, purpose: CodePurpose) -> u64 {
+        match purpose {
+            CodePurpose::Reach => self.unique_life_ms,
+            CodePurpose::Lookup => LOOKUP_LIFE_MS,
+            CodePurpose::Contact => CONTACT_LIFE_MS,
+        }
+    }
+
+    /// Enters a code with its visitor. If another page's came first, `answer` gets that.
     fn give(
         &self,
         key: VisitorKey,
-        (kind, socket): (UniqueKind, SocketAddress),
-        code: Code,
-        until: Timestamp,
-        answer: Answer<(Code, u64)>,
+        socket: SocketAddress,
+        unique: Unique,
+        answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
     ) {
-        let left = until.since(self.clock().now());
-        let command = Command::UniqueGiven {
-            socket: (kind == UniqueKind::Usual).then_some(socket),
-            code: code.clone(),
-            until,
-            contact: kind == UniqueKind::Contact,
-        };
-        self.submit(key, command, move |reply| answer(reply.map(|_| (code, left))));
+        let now = self.clock().now();
+        self.submit(key, Command::UniqueGiven { socket, unique }, move |reply| {
+            answer(match reply {
+                Ok(Reply::Unique(Unique { code, until, .. })) => Ok((code, until.since(now))),
+                Ok(_) => Err(unexpected()),
+                Err(problem) => Err(problem),
+            });
+        });
     }
 
-    /// Gives the visitor's unique id its whole life again.
+    /// Gives the visitor's unique id that he is to be reached by its whole life again.
     pub fn extend_unique(
         &self,
         key: VisitorKey,
         socket: SocketAddress,
         answer: impl FnOnce(Result<(Code, u64), Problem>) + Send + 'static,
     ) {
-        let presence = self.clone();
-        let of = key.clone();
-        self.read(
-            key,
-            |visitor| visitor.and_then(|visitor| visitor.unique().cloned()),
-            move |living| {
-                let sentence = "there is no unique id to extend";
-                let none = || Problem::new(ErrorCode::NotFound, sentence);
-                let (code, _) = match living.and_then(|living| living.ok_or_else(none)) {
-                    Ok(living) => living,
-                    Err(problem) => return answer(Err(problem)),
-                };
-                presence.prolong(of, code, UniqueKind::Usual, socket, Box::new(answer));
-            },
-        );
+        let (presence, of) = (self.clone(), key.clone());
+        let none = |sentence| Problem::new(ErrorCode::NotFound, sentence);
+        self.living(key, CodePurpose::Reach, move |living| match living {
+            Ok(Some(living)) => presence.prolong(of, socket, living, move |prolonged| {
+                let ended = || none("the unique id's life has ended");
+                answer(prolonged.and_then(|told| told.ok_or_else(ended)));
+            }),
+            Ok(None) => answer(Err(none("there is no unique id to extend"))),
+            Err(problem) => answer(Err(problem)),
+        });
     }
 
-    /// Gives a living code its whole life again.
+    /// Gives a code its whole life again. One that leads nowhere any more is the visitor's no longer: `answer` gets none.
     fn prolong(
         &self,
         of: VisitorKey,
-        code: Code,
-        kind: UniqueKind,
         socket: SocketAddress,
-        answer: Answer<(Code, u64)>,
+        living: Unique,
+        answer: impl FnOnce(Result<Option<(Code, u64)>, Problem>) + Send + 'static,
     ) {
-        let life = if kind == UniqueKind::Contact { CONTACT_LIFE_MS } else { self.unique_life_ms };
+        let life = self.life_of(living.purpose);
         let (group, lead) = (of.group.clone(), Lead::Visitor(of.visitor.clone()));
-        let presence = self.clone();
+        let (presence, code) = (self.clone(), living.code.clone());
         self.codes.extend(group, code.clone(), lead, life, move |extended| match extended {
             Ok(true) => {
                 let until = presence.clock().now() + life;
-                presence.give(of, (kind, socket), code, until, answer);
+                let answer = move |told: Result<_, _>| answer(told.map(Some));
+                presence.give(of, socket, Unique { until, ..living }, answer);
             }
             Ok(false) => {
-                let sentence = "the unique id's life has ended";
-                answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
+                let ended = Command::UniqueExpired { code };
+                presence.submit(of, ended, move |reply| answer(reply.map(|_| None)));
             }
             Err(problem) => answer(Err(problem)),
         });
+    }
+}
+
+impl UniqueKind {
+    fn purpose(self) -> CodePurpose {
+        match self {
+            Self::Usual => CodePurpose::Reach,
+            Self::Lookup { .. } => CodePurpose::Lookup,
+            Self::Contact => CodePurpose::Contact,
+        }
     }
 }

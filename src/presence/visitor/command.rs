@@ -24,6 +24,7 @@ use crate::{
         },
         list::Row,
         presence::PresenceUpdate,
+        protocol::visitor::CodePurpose,
         signal::{InvokeFailure, Message, Outcome, Target},
         timeline::{Entry, PageEnd},
     },
@@ -239,16 +240,12 @@ pub enum Command {
         /// The last event of the visitor that it knows. If presence data changed later, it is told the data too.
         since: Option<Position>,
     },
-    /// A page that asked for a unique id has one.
+    /// A unique id was made for a page that asked for one, or lives on for it.
     UniqueGiven {
-        /// Its socket, if the page goes when the code's life ends.
-        socket: Option<SocketAddress>,
-        /// The code.
-        code: Code,
-        /// When its life ends.
-        until: Timestamp,
-        /// Whether it is good for one session, and ends when the visitor leaves.
-        contact: bool,
+        /// The page's socket.
+        socket: SocketAddress,
+        /// The unique id.
+        unique: Unique,
     },
     /// A unique id ended its life; the pages that came by it leave.
     UniqueExpired {
@@ -267,6 +264,17 @@ pub enum Command {
     /// Breaks the machine on purpose: half-changes the record, then panics.
     #[cfg(test)]
     Panic,
+}
+
+/// A code that leads to a visitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unique {
+    /// What for. A visitor has at most one for each purpose.
+    pub purpose: CodePurpose,
+    /// The code.
+    pub code: Code,
+    /// When its life ends.
+    pub until: Timestamp,
 }
 
 /// The answer to a command.
@@ -296,6 +304,8 @@ pub enum Reply {
     },
     /// How it stands with his wish for help.
     Help(HelpTold),
+    /// His unique id is this one.
+    Unique(Unique),
     /// The co-browse session that he has now.
     Session {
         /// Which.

@@ -2,14 +2,15 @@
 
 use super::{
     JOIN_MEMORY_MS, Phase, Step, Visitor,
-    command::{Departure, Effect, Reply, ToPage},
+    command::{Departure, Effect, Reply, ToPage, Unique},
 };
 use crate::model::{
     close::CloseCode,
     error::{ErrorCode, Problem},
     event::{EventKind, TermsStatus},
-    ids::{SocketAddress, VisitorId},
+    ids::{Code, SocketAddress, VisitorId},
     presence::PresenceUpdate,
+    protocol::visitor::CodePurpose,
     timeline::{Note, PageEnd},
 };
 
@@ -72,18 +73,52 @@ impl Visitor {
         Reply::Joined { data, terms, sharing, help }
     }
 
-    /// A code that leads here until it is used leads nowhere from now on: its time has come, or its visitor is gone.
-    pub(super) fn spend_contact_code(&mut self, step: &mut Step<'_>) {
-        if std::mem::take(&mut self.contact)
-            && let Some((code, _)) = self.unique.take()
-        {
-            step.effects.push(Effect::CodeSpent(code));
+    /// Takes a code that was made for a page of his, or lives on. Of two that were made at once for the same purpose the
+    /// first counts; the other, and one that comes when he is gone, leads nowhere from now on.
+    pub(super) fn unique_given(
+        &mut self,
+        to: SocketAddress,
+        given: Unique,
+        step: &mut Step<'_>,
+    ) -> Reply {
+        let Some(page) = self.sockets.iter_mut().find(|socket| socket.address == to) else {
+            if self.uniques.iter().all(|unique| unique.code != given.code) {
+                step.effects.push(Effect::CodeSpent(given.code));
+            }
+            let sentence = "the page that asked for it is gone";
+            return Reply::Refused(Problem::new(ErrorCode::NotFound, sentence));
+        };
+        page.by_unique |= given.purpose == CodePurpose::Reach;
+        let of_purpose = self.uniques.iter_mut().find(|unique| unique.purpose == given.purpose);
+        match of_purpose {
+            Some(living) if living.code != given.code && living.until > step.now => {
+                step.effects.push(Effect::CodeSpent(given.code));
+                Reply::Unique(living.clone())
+            }
+            Some(same) if same.code == given.code => {
+                *same = given;
+                Reply::Unique(same.clone())
+            }
+            _ => {
+                self.uniques.retain(|unique| unique.purpose != given.purpose);
+                self.uniques.push(given.clone());
+                Reply::Unique(given)
+            }
         }
     }
 
-    pub(super) fn unique_expired(&mut self, step: &mut Step<'_>) {
-        self.unique = None;
-        self.contact = false;
+    /// A code that leads here until it is used leads nowhere from now on: its time has come, or its visitor is gone.
+    pub(super) fn spend_contact_code(&mut self, step: &mut Step<'_>) {
+        let spent = self.uniques.extract_if(.., |unique| unique.purpose == CodePurpose::Contact);
+        step.effects.extend(spent.map(|unique| Effect::CodeSpent(unique.code)));
+    }
+
+    /// The life of a code has ended. Pages that are there by it go.
+    pub(super) fn unique_expired(&mut self, code: &Code, step: &mut Step<'_>) {
+        let Some(at) = self.uniques.iter().position(|unique| unique.code == *code) else { return };
+        if self.uniques.remove(at).purpose != CodePurpose::Reach {
+            return;
+        }
         let pages = self.sockets.iter().filter(|socket| socket.by_unique);
         let pages: Vec<_> = pages.map(|socket| socket.address).collect();
         for to in &pages {

@@ -54,7 +54,7 @@ impl Record for Visitor {
         Visitor {
             phase: self.phase.clone(),
             sockets: self.sockets.clone(),
-            unique: self.unique.clone(),
+            uniques: self.uniques.clone(),
             data: self.data.clone(),
             help: self.help.clone(),
             chat: self.chat.clone(),

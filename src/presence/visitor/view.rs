@@ -1,15 +1,16 @@
 //! The visitor as readers and watchers see him.
 
-use super::{Phase, Step, Visitor, command::Effect};
-use crate::{
-    clock::Timestamp,
-    model::{
-        event::{Event, EventKind, Position},
-        explain::{PhaseWord, RecordView, SocketView},
-        ids::{Code, SignalId, SocketAddress, VisitorId, VisitorKey},
-        signal::{InvokeFailure, Outcome},
-        view::{TabView, VisitorView},
-    },
+use super::{
+    Phase, Step, Visitor,
+    command::{Effect, Unique},
+};
+use crate::model::{
+    event::{Event, EventKind, Position},
+    explain::{PhaseWord, RecordView, SocketView},
+    ids::{SignalId, SocketAddress, VisitorId, VisitorKey},
+    protocol::visitor::CodePurpose,
+    signal::{InvokeFailure, Outcome},
+    view::{TabView, VisitorView},
 };
 
 /// Where a visitor is, for what follows him.
@@ -53,7 +54,7 @@ impl Visitor {
             tabs: tabs.collect(),
             held: self.signals.waiting(),
             address: self.from,
-            uniqueid: self.unique.as_ref().map(|(code, _)| code.clone()),
+            uniqueid: self.uniques.last().map(|unique| unique.code.clone()),
         })
     }
 
@@ -102,10 +103,10 @@ impl Visitor {
         self.sockets.iter().map(|socket| socket.address)
     }
 
-    /// The code that leads here, and until when.
+    /// The code that leads here, for this purpose.
     #[must_use]
-    pub fn unique(&self) -> Option<&(Code, Timestamp)> {
-        self.unique.as_ref()
+    pub fn unique(&self, purpose: CodePurpose) -> Option<&Unique> {
+        self.uniques.iter().find(|unique| unique.purpose == purpose)
     }
 
     /// What became of a signal: the outcome and, for an invocation, its failure.

@@ -11,6 +11,9 @@ sections! {
         publishes_per_second: u64 = 1_000,
         /// How many of them at once. Default 2000.
         publishes_burst: u64 = 2_000,
+        /// What all visitors of a group together may have of the group's publishing and of what is kept of its messages,
+        /// percent. Default 50.
+        visitor_percent: u64 = 50,
         /// Longest data of one message, bytes; never more than a quarter of `limits.outbox_limit_bytes`. Default 32768.
         payload_bytes: u64 = 32_768,
         /// Topics of one group that have a retained value. Default 10000.
@@ -29,6 +32,8 @@ sections! {
         visitor_publish: Vec<String> = Vec::new(),
         /// Filters that visitors may subscribe to, with all that they cover. Default none.
         visitor_subscribe: Vec<String> = Vec::new(),
+        /// Whether visitors may leave retained values there, and take them away. Default false.
+        visitor_retain: bool = false,
         /// Messages of each topic that are kept for who comes back; 0 for none. Default 100.
         history: u64 = 100,
         /// How long, seconds. Default 300.

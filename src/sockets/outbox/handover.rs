@@ -49,7 +49,7 @@ impl Queue {
             self.drop_outdated(decided, &newer);
             self.entries.append(&mut newer);
             if self.closing.is_some() {
-                self.put_reliable_first();
+                self.put_streams_last();
             }
         }
         self.reckon(batch.written, now);

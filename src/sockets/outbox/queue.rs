@@ -148,7 +148,7 @@ impl Queue {
             self.decide(Taken::DropAll);
         }
         self.entries.push_back(Entry { frame: Frame::close(close), slot: Slot::Close });
-        self.put_reliable_first();
+        self.put_streams_last();
     }
 
     pub(super) fn abort(&mut self) {
@@ -158,13 +158,14 @@ impl Queue {
         (self.frames, self.bytes, self.begun, self.due) = (0, 0, 0, 0);
     }
 
-    /// So that they have the best chance if the peer is slow or leaves.
-    pub(super) fn put_reliable_first(&mut self) {
+    /// So that the others have the best chance if the peer is slow or leaves. Those keep their order: a receiver goes on
+    /// behind the last that it got, whichever class that had.
+    pub(super) fn put_streams_last(&mut self) {
         let at = usize::from(self.first_is_fixed(&self.entries));
         let waiting = self.entries.make_contiguous().get_mut(at..).unwrap_or_default();
         waiting.sort_by_key(|entry| match entry.slot {
-            Slot::Head | Slot::Of(Class::Reliable) => 0,
-            Slot::Of(_) => 1,
+            Slot::Of(Class::Stream { .. }) => 1,
+            Slot::Head | Slot::Of(_) => 0,
             Slot::Close => 2,
         });
     }

@@ -129,9 +129,9 @@ fn control_frames_fit_always() {
 }
 
 #[test]
-fn a_close_comes_last_with_reliable_frames_first() {
+fn a_close_comes_last_with_streams_before_it_and_all_else_in_order() {
     let outbox = Outbox::new(LIMIT);
-    for (class, name) in [(CURSOR, "cursor"), (KEY, "key"), (RELIABLE, "1"), (RELIABLE, "2")] {
+    for (class, name) in [(KEY, "key"), (RELIABLE, "1"), (CURSOR, "cursor"), (RELIABLE, "2")] {
         outbox.push(class, text(name)).unwrap();
     }
     outbox.push(Class::Control, Frame::pong(b"pong")).unwrap();
@@ -144,7 +144,7 @@ fn a_close_comes_last_with_reliable_frames_first() {
     assert_eq!(flush(&outbox, &mut script, 0), Poll::Ready(Ok(CloseCode::GoAway)));
     let got = payloads(&script.out);
     let got: Vec<_> = got.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect();
-    assert_eq!(got[..5], ["pong", "1", "2", "cursor", "key"]);
+    assert_eq!(got[..5], ["pong", "1", "cursor", "2", "key"]);
     assert!(got[5].ends_with(r#"{"code":"goaway"}"#));
     assert_eq!(outbox.take_counts().frames, 6);
 }

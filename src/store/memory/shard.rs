@@ -99,6 +99,10 @@ impl<R: Record> Shard<R> {
         owner == 0 || owner == THREAD_NUMBER.with(|number| *number)
     }
 
+    pub(super) fn is_owned(&self) -> bool {
+        self.owner.load(Ordering::Relaxed) != 0
+    }
+
     pub(super) fn adopt(&self) {
         self.owner.store(THREAD_NUMBER.with(|number| *number), Ordering::Relaxed);
     }
@@ -130,21 +134,17 @@ impl<R: Record> Shard<R> {
         Ok(())
     }
 
+    /// Does what waits now. What comes meanwhile, from here or elsewhere, is for the next turn.
     pub(super) fn drain(&self, engine: &MemoryEngine<R>, waker: &Waker) {
-        loop {
-            let jobs = {
-                let mut inbox = self.inbox.lock();
-                if inbox.jobs.is_empty() {
-                    if inbox.waker.as_ref().is_none_or(|old| !old.will_wake(waker)) {
-                        inbox.waker = Some(waker.clone());
-                    }
-                    return;
-                }
-                std::mem::take(&mut inbox.jobs)
-            };
-            for job in jobs {
-                self.run(engine, job);
+        let jobs = {
+            let mut inbox = self.inbox.lock();
+            if inbox.waker.as_ref().is_none_or(|old| !old.will_wake(waker)) {
+                inbox.waker = Some(waker.clone());
             }
+            std::mem::take(&mut inbox.jobs)
+        };
+        for job in jobs {
+            self.run(engine, job);
         }
     }
 

@@ -37,6 +37,17 @@ pub struct KeepLimits {
     pub retained_bytes: usize,
     /// Longest life of a retained value, in ms, and its life where the publisher says nothing.
     pub retained_ms: u64,
+    /// How much of topics and bytes visitors together may have, in percent.
+    pub visitor_percent: u8,
+}
+
+impl KeepLimits {
+    /// Visitors' part of so many.
+    #[must_use]
+    pub fn of_visitors(&self, all: usize) -> usize {
+        let part = all as u128 * u128::from(self.visitor_percent);
+        usize::try_from(part.div_ceil(100)).unwrap_or(all)
+    }
 }
 
 /// What records of topics go by.

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::topic::TopicFilter;
+use crate::model::topic::{Resume, TopicFilter};
+
+const ALL: Most = Most { bytes: usize::MAX, messages: usize::MAX };
 
 fn group() -> GroupId {
     "12345".parse().unwrap()
@@ -17,6 +19,7 @@ fn rules(history: usize) -> Rules {
             history_bytes: 1 << 20,
             retained_bytes: 1 << 20,
             retained_ms: 5_000,
+            visitor_percent: 50,
         },
         nothing: GroupRules::default(),
     }
@@ -25,7 +28,7 @@ fn rules(history: usize) -> Rules {
 fn publication(topic: &str, data: u64, retain: bool, expiry_ms: Option<u64>) -> Publication {
     let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1 };
     let data = if data == 0 { Json::null() } else { Json::of(&data) };
-    Publication { topic: topic.parse().unwrap(), data, retain, expiry_ms, from }
+    Publication { topic: topic.parse().unwrap(), data, retain, expiry_ms, from, is_visitor: false }
 }
 
 struct Bench {
@@ -48,6 +51,20 @@ impl Bench {
         self.apply(Command::Publish(Box::new(publication(topic, data, retain, None))))
     }
 
+    fn visitor_publishes(&mut self, topic: &str, data: u64, retain: bool) -> Reply {
+        let publication = publication(topic, data, retain, None);
+        self.apply(Command::Publish(Box::new(Publication { is_visitor: true, ..publication })))
+    }
+
+    /// What visitors have, told by looking at all that is kept.
+    fn of_visitors(&self) -> (usize, usize, usize) {
+        let row = || self.record.row.values().filter(|kept| kept.is_visitor);
+        let history = row().filter(|kept| kept.history.is_some());
+        let retained = row().filter(|kept| kept.retained.is_some());
+        let bytes = history.clone().chain(retained.clone()).map(Kept::bytes).sum();
+        (history.count(), retained.count(), bytes)
+    }
+
     fn wait(&mut self, ms: u64) {
         self.now = self.now + ms;
         let _ = self.apply(Command::Tick);
@@ -56,10 +73,24 @@ impl Bench {
     fn read(&self, filter: &str, after: u64) -> (Vec<String>, bool) {
         let filter = filter.parse().unwrap();
         let epoch = self.record.epoch;
-        let (reading, anew) = self.record.resume(Position { epoch, offset: after });
-        let page = self.record.page(&filter, reading, usize::MAX, usize::MAX);
+        let (reading, anew) = self.record.resume(Position { epoch, offset: after }.into());
+        let page = self.record.page(&filter, reading, ALL);
         let text = |(message, _): &(Arc<Message>, bool)| message.data.text().to_owned();
         (page.messages.iter().map(text).collect(), page.missed || anew)
+    }
+
+    /// Page by page it is the same as at once; and once at most something is missing.
+    fn read_pages(&self, filter: &TopicFilter, resume: Resume, most: usize) -> (Vec<u64>, bool) {
+        let (mut values, mut told, mut next) = (Vec::new(), 0, Some(self.record.resume(resume).0));
+        while let Some(reading) = next {
+            let page = self.record.page(filter, reading, Most { messages: most, ..ALL });
+            let value =
+                |(message, _): &(Arc<Message>, bool)| message.data.text().parse().unwrap_or(0);
+            values.extend(page.messages.iter().map(value));
+            (told, next) = (told + u32::from(page.missed), page.more);
+        }
+        assert!(told < 2, "told {told} times");
+        (values, told > 0)
     }
 
     fn retained(&self, filter: &str) -> Vec<String> {
@@ -97,9 +128,9 @@ fn who_comes_back_gets_what_he_missed_or_is_told() {
     assert_eq!(bench.read("a", 0), (vec!["2".into(), "3".into()], true));
     assert_eq!(bench.read("b", 0), (vec!["4".into()], false), "what left was not for him");
     let other = Position { epoch: Epoch(1), offset: 3 };
-    assert!(bench.record.resume(other).1, "another row");
+    assert!(bench.record.resume(other.into()).1, "another row");
     let ahead = Position { offset: 5, ..bench.record.position() };
-    assert!(bench.record.resume(ahead).1, "a place that does not exist yet");
+    assert!(bench.record.resume(ahead.into()).1, "a place that does not exist yet");
     bench.wait(1_000);
     assert_eq!(bench.read("a", 2), (vec![], true));
     assert_eq!(bench.read("a", 3), (vec![], false));
@@ -141,6 +172,79 @@ fn one_too_many_is_refused_and_the_oldest_goes() {
     bench.publish("a", 0, true).unwrap();
     bench.publish("c", 1, true).unwrap();
     assert_eq!(bench.retained("#"), ["1", "1"]);
+}
+
+/// Whatever visitors do, half is there for agents.
+#[test]
+fn visitors_have_a_part_and_no_more() {
+    let mut bench = Bench::new(10);
+    bench.rules.limits =
+        KeepLimits { topics: 4, history_bytes: 6 * (MESSAGE_COST + 2), ..bench.rules.limits };
+    for data in 1..=3 {
+        bench.publish("a", data, false).unwrap();
+    }
+    for data in 4..=9 {
+        bench.visitor_publishes("v", data, false).unwrap();
+    }
+    assert_eq!(bench.read("a", 0), (["1", "2", "3"].map(str::to_owned).into(), false));
+    assert_eq!(bench.read("v", 6).0, ["7", "8", "9"], "visitors' oldest went");
+    let texts = |number: u64| format!("v/{number}");
+    for number in 1..=2 {
+        bench.visitor_publishes(&texts(number), 1, true).unwrap();
+    }
+    let problem = bench.visitor_publishes("v/3", 1, true).unwrap_err();
+    assert_eq!(problem.code, ErrorCode::TooMany);
+    assert!(problem.message.contains("the visitors of a group may have 2 topics"), "{problem}");
+    bench.visitor_publishes("v/1", 2, true).unwrap();
+    // An agent's value in the place of a visitor's is an agent's.
+    bench.publish("v/1", 3, true).unwrap();
+    bench.visitor_publishes("v/3", 1, true).unwrap();
+    bench.publish("a", 1, true).unwrap();
+    let problem = bench.publish("b", 1, true).unwrap_err();
+    assert!(problem.message.contains("a group may have 4 topics"), "{problem}");
+    bench.rules.limits.retained_bytes = bench.record.retained_bytes + 300;
+    bench.rules.limits.topics = 100;
+    let problem = bench.visitor_publishes("v/1", 10_u64.pow(18), true).unwrap_err();
+    assert!(problem.message.contains("the visitors of a group"), "{problem}");
+}
+
+/// However much is kept, and however little of it is wanted.
+#[test]
+fn what_is_looked_at_for_a_page_is_bounded() {
+    let mut bench = Bench::new(10);
+    for number in 0..100 {
+        bench.publish(&format!("t/{number}/{}", number % 50), number + 1, false).unwrap();
+    }
+    let start = Position { offset: 0, ..bench.record.position() };
+    let rare: TopicFilter = "t/+/7".parse().unwrap();
+    let (reading, _) = bench.record.resume(start.into());
+    let page = bench.record.page(&rare, reading, ALL);
+    assert_eq!((page.messages.len(), page.position.offset), (0, 4), "a part is looked at");
+    assert_eq!(bench.read_pages(&rare, start.into(), 10), (vec![8, 58], false));
+    // What few topics have is found without looking at others.
+    for few in ["t/57/7", "t/57/+", "t/57/#"] {
+        let page = bench.record.page(&few.parse().unwrap(), reading, ALL);
+        assert_eq!((page.messages.len(), page.more), (1, None), "{few}");
+    }
+}
+
+/// Who wants to know of too many topics is told that he missed something, rather than that all are asked.
+#[test]
+fn what_is_asked_for_losses_is_bounded() {
+    let mut bench = Bench::new(1);
+    bench.rules.limits.topics = 1_000;
+    let start = bench.record.position().offset;
+    for number in 0..100 {
+        bench.publish(&format!("made/up/{number}"), 1, false).unwrap();
+    }
+    for number in 0..5 {
+        bench.publish(&format!("a/{number}"), 1, false).unwrap();
+    }
+    bench.wait(1_000);
+    assert!(bench.read("+/nothing", start).1, "nobody looked at all of them");
+    assert!(!bench.read("a/+/nothing", start).1, "those that begin so are few");
+    assert!(bench.read("a/+", start).1);
+    assert!(!bench.read("+/nothing", bench.record.position().offset).1);
 }
 
 /// Made-up topics are forgotten in the end; then everybody is told.
@@ -226,6 +330,13 @@ impl Model {
         of_topic.iter_mut().take(excess).for_each(|told| told.history = false);
     }
 
+    /// Retained values among these messages.
+    fn values(&self, filter: &TopicFilter, range: std::ops::Range<usize>) -> Vec<u64> {
+        let some = self.all.get(range).unwrap_or_default().iter();
+        let values = some.filter(|told| told.retained && filter.matches(&told.topic));
+        values.map(|told| told.data).collect()
+    }
+
     fn read(&self, filter: &TopicFilter, after: usize) -> (Vec<u64>, bool) {
         let of_filter: Vec<_> =
             self.all.iter().skip(after).filter(|told| filter.matches(&told.topic)).collect();
@@ -237,16 +348,22 @@ impl Model {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Publish { topic: &'static str, data: u64, retain: bool, expiry_ms: Option<u64> },
+    Publish {
+        topic: &'static str,
+        data: u64,
+        retain: bool,
+        expiry_ms: Option<u64>,
+        is_visitor: bool,
+    },
     Wait(u64),
     Save,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let topic = prop::sample::select(vec!["a", "a/b", "a/b/c", "b", "cursor/x", "$x"]);
-    let publish = (topic, 0..9_u64, any::<bool>(), prop::option::of(1..2_000_u64));
+    let publish = (topic, 0..9_u64, any::<bool>(), prop::option::of(1..2_000_u64), any::<bool>());
     prop_oneof![
-        6 => publish.prop_map(|(topic, data, retain, expiry_ms)| Step::Publish { topic, data, retain, expiry_ms }),
+        6 => publish.prop_map(|(topic, data, retain, expiry_ms, is_visitor)| Step::Publish { topic, data, retain, expiry_ms, is_visitor }),
         2 => (1..1_500_u64).prop_map(Step::Wait),
         1 => Just(Step::Save),
     ]
@@ -259,8 +376,8 @@ proptest! {
         let mut model = Model::default();
         for step in steps {
             match step {
-                Step::Publish { topic, data, retain, expiry_ms } => {
-                    let publication = publication(topic, data, retain, expiry_ms);
+                Step::Publish { topic, data, retain, expiry_ms, is_visitor } => {
+                    let publication = Publication { is_visitor, ..publication(topic, data, retain, expiry_ms) };
                     let position = bench.apply(Command::Publish(Box::new(publication.clone()))).unwrap();
                     model.publish(&publication, data, bench.now, &bench.rules);
                     prop_assert_eq!(position.offset, model.all.len() as u64);
@@ -278,26 +395,28 @@ proptest! {
             for filter in ["#", "a/#", "a/+", "b", "cursor/+", "$x"] {
                 let chosen: TopicFilter = filter.parse().unwrap();
                 for after in 0..=model.all.len() {
-                    let (reading, _) = bench.record.resume(Position { offset: after as u64, ..bench.record.position() });
-                    // Page by page it is the same as at once.
-                    let (mut texts, mut missed, mut next) = (Vec::new(), false, Some(reading));
-                    while let Some(reading) = next {
-                        let page = bench.record.page(&chosen, reading, usize::MAX, most);
-                        texts.extend(page.messages.iter().map(|(message, _)| message.data.text().parse().unwrap_or(0_u64)));
-                        (missed, next) = (missed || page.missed, page.more);
-                    }
+                    let place = Position { offset: after as u64, ..bench.record.position() };
+                    let (texts, missed) = bench.read_pages(&chosen, place.into(), most);
                     let (expected, lost) = model.read(&chosen, after);
                     prop_assert_eq!(&texts, &expected, "{} after {}", filter, after);
                     // A state that is over counts as missed only where none newer came.
                     if lost || !model.all.iter().any(|told| told.latest) {
                         prop_assert_eq!(missed, lost, "{} after {}", filter, after);
                     }
+                    // One who was cut off before all retained values had come.
+                    let resume = Resume { retained: Some(after as u64 / 2), ..place.into() };
+                    let mut rest = model.values(&chosen, after / 2..after);
+                    rest.extend(expected);
+                    prop_assert_eq!(bench.read_pages(&chosen, resume, most), (rest, missed));
                 }
                 let mut retained: Vec<_> = model.all.iter().filter(|told| told.retained && chosen.matches(&told.topic)).collect();
                 retained.sort_by_key(|told| told.topic.clone());
                 let retained: Vec<_> = retained.iter().map(|told| told.data.to_string()).collect();
                 prop_assert_eq!(bench.retained(filter), retained);
             }
+            let of_visitors = &bench.record.of_visitors;
+            let counted = (of_visitors.history.len(), of_visitors.retained, bench.record.visitor_bytes());
+            prop_assert_eq!(counted, bench.of_visitors());
             let (messages, bytes) = bench.record.kept();
             prop_assert_eq!(messages == 0, bytes == 0);
             prop_assert_eq!(bench.record.topics.len(), bench.record.idle.len() + {

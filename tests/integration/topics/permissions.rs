@@ -142,6 +142,46 @@ async fn a_token_that_is_called_back_ends_subscriptions_with_the_socket() {
     until("the end", || server.figure("topic_subscriptions") == 0.0).await;
 }
 
+/// Visitors who publish without end leave agents their part; and values that stay are for agents to leave.
+#[tokio::test]
+async fn what_visitors_take_leaves_agents_their_part() {
+    let of_all = "publishes_per_second = 1\npublishes_burst = 10\nvisitor_percent = 40";
+    let server = Server::of(&settings(super::VISITORS, of_all), &[]);
+    let limited = |what: &str| server.figure(&format!("limited_total{{what=\"{what}\"}}"));
+    let mut ada = server.page("ada", "t").opens().await;
+    let mut eve = server.page("eve", "t").opens().await;
+    let call = json!({"type": "publish", "topic": "both/a", "data": 1});
+    for page in [&mut ada, &mut eve] {
+        page.ok(call.clone()).await;
+        page.ok(call.clone()).await;
+    }
+    let refused = ada.refused(call.clone(), "ratelimited").await;
+    assert!(refused["msg"].as_str().unwrap().contains("the visitors of the group"), "{refused}");
+    assert!(refused["retry_ms"].as_u64().is_some_and(|ms| ms <= 2_500), "{refused}");
+    assert_eq!((limited("visitor_publish"), limited("publish")), (1.0, 0.0));
+    let mut ann = agent(&server).await;
+    for n in 0..6 {
+        publish(&mut ann, "a", n).await;
+    }
+    until("the figures", || server.figure("topic_visitor_bytes_kept") > 0.0).await;
+    assert!(server.figure("topic_visitor_bytes_kept") < server.figure("topic_bytes_kept"));
+    let mut retain = call;
+    retain["retain"] = true.into();
+    let refused = eve.refused(retain, "scope").await;
+    assert_eq!(refused["field"], "retain");
+}
+
+#[tokio::test]
+async fn visitors_may_leave_values_where_the_group_says_so() {
+    let server = server("visitor_retain = true");
+    let mut ada = server.page("ada", "t").opens().await;
+    let call = json!({"type": "publish", "topic": "both/a", "data": 1, "retain": true});
+    ada.ok(call).await;
+    let mut eve = server.page("eve", "t").opens().await;
+    subscribe(&mut eve, "both/a").await;
+    assert_eq!(gets(&mut eve, "both/a", 1).await["retained"], true);
+}
+
 #[tokio::test]
 async fn how_much_is_bounded_and_said() {
     let of_all = "subscriptions_per_socket = 3\nsubscriptions_per_group = 4\npublishes_per_second = 1\npublishes_burst = 5\npayload_bytes = 100\nretained = 1";

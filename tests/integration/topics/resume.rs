@@ -86,6 +86,74 @@ async fn ten_thousand_messages_over_many_cuts_none_lost_none_repeated() {
     assert_eq!(server.figure(r#"closes_total{code="slow"}"#), slow);
 }
 
+/// However many subscriptions he has, each with more than the socket may be sent at once.
+#[tokio::test]
+async fn who_has_much_to_read_for_many_subscriptions_catches_up() {
+    const MESSAGES: u64 = 40;
+    const SUBSCRIPTIONS: u64 = 12;
+    let narrow = settings("", "").replace("[limits]", "[limits]\noutbox_limit_bytes = 65536");
+    let server = Server::of(&narrow, &[]);
+    let mut bob = agent(&server).await;
+    for n in 1..=MESSAGES {
+        let data = json!({"n": n, "padding": "x".repeat(8_000)});
+        bob.ok(json!({"type": "publish", "topic": "a", "data": data, "retain": true})).await;
+    }
+    let mut ann = agent(&server).await;
+    let start = subscribe(&mut bob, "nothing").await["position"].clone();
+    let start = json!({"epoch": start["epoch"], "offset": 0});
+    for request in 1..=SUBSCRIPTIONS {
+        let call =
+            json!({"type": "subscribe", "request": 100 + request, "filter": "a", "resume": start});
+        ann.say(call).await;
+    }
+    let mut last = std::collections::HashMap::new();
+    let mut heard = 0;
+    while heard < SUBSCRIPTIONS * MESSAGES {
+        let message = ann.hear().await;
+        if message["type"] == "topicmessage" {
+            let before = last
+                .insert(message["subscription"].as_u64(), message["data"]["n"].as_u64().unwrap());
+            assert_eq!(message["data"]["n"], before.unwrap_or(0) + 1, "in order, each once");
+            heard += 1;
+        } else {
+            assert_eq!(message["type"], "ok", "{message}");
+        }
+    }
+    assert_eq!(server.figure(r#"closes_total{code="slow"}"#), 0.0);
+}
+
+/// The rest of the retained values comes for who says how many he had.
+#[tokio::test]
+async fn retained_values_that_a_cut_left_out_come_again() {
+    let server = server("");
+    let mut bob = agent(&server).await;
+    for n in 1..=4 {
+        let retained =
+            json!({"type": "publish", "topic": format!("a/{n}"), "data": n, "retain": true});
+        bob.ok(retained).await;
+    }
+    let mut ann = agent(&server).await;
+    let position = subscribe(&mut ann, "a/#").await["position"].clone();
+    gets(&mut ann, "a/1", 1).await;
+    let had = gets(&mut ann, "a/2", 2).await["offset"].clone();
+    drop(ann);
+    publish(&mut bob, "a/5", 5).await;
+    let mut ann = agent(&server).await;
+    let mut resume = position.clone();
+    resume["retained"] = had;
+    let resumed = ann.ok(json!({"type": "subscribe", "filter": "a/#", "resume": resume})).await;
+    assert_eq!((&resumed["position"], &resumed["missed"]), (&position, &Value::Null));
+    for n in 3..=5 {
+        let message = gets(&mut ann, &format!("a/{n}"), n).await;
+        assert_eq!(message["retained"] == true, n < 5, "{message}");
+    }
+    resume["retained"] = 99.into();
+    let refused = ann
+        .refused(json!({"type": "subscribe", "filter": "a/#", "resume": resume}), "badrequest")
+        .await;
+    assert_eq!(refused["field"], "resume.retained");
+}
+
 #[tokio::test]
 async fn a_gap_is_told_to_those_whom_it_concerns() {
     let server = server("history = 2");
@@ -110,8 +178,14 @@ async fn a_gap_is_told_to_those_whom_it_concerns() {
     // Another row of offsets, as after a crash.
     let elsewhere = json!({"epoch": "1", "offset": 4});
     assert_eq!(ann.ok(resume("c", &elsewhere)).await["missed"], true);
+    bob.ok(json!({"type": "publish", "topic": "c", "data": 5, "retain": true})).await;
+    gets(&mut ann, "c", 5).await;
+    let mut without = resume("c", &elsewhere);
+    without["retained"] = false.into();
+    assert_eq!(ann.ok(without).await["missed"], true);
+    ann.hears_nothing_for(50).await;
     ann.refused(resume("c", &json!({"epoch": "X", "offset": 4})), "badrequest").await;
-    assert_eq!(server.figure(r#"topic_resumes_total{result="missed"}"#), 2.0);
+    assert_eq!(server.figure(r#"topic_resumes_total{result="missed"}"#), 3.0);
     assert_eq!(server.figure(r#"topic_resumes_total{result="whole"}"#), 1.0);
 
     let path = "history?filter=%23&limit=2";

@@ -3,7 +3,7 @@ use utoipa::ToSchema;
 use super::Shape;
 use crate::model::{
     json::Json,
-    topic::{Position, Topic, TopicFilter},
+    topic::{Resume, Topic, TopicFilter},
 };
 
 /// `publish`.
@@ -52,7 +52,7 @@ pub struct SubscribeFields {
     /// For who comes back: the place of the last message that he had, or the `position` of the `ok`. What was published
     /// since then comes first; if some of it is lost, `ok` has `missed`.
     #[schema(nullable = false)]
-    pub resume: Option<Position>,
+    pub resume: Option<Resume>,
 }
 
 /// Fields of `unsubscribe`.

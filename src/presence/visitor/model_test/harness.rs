@@ -15,12 +15,13 @@ use crate::{
         ids::{Code, NodeId, SignalId, SocketAddress, SocketId, VisitorId},
         json::Json,
         presence::PresenceUpdate,
+        protocol::visitor::CodePurpose,
         signal::{InvokeFailure, Message, Outcome, Target},
         timeline::PageEnd,
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Effect, Reply, Report, Submission},
+        command::{Command, Connect, Departure, Effect, Reply, Report, Submission, Unique},
         held::MAX_HELD_BYTES,
     },
 };
@@ -234,12 +235,8 @@ impl Harness {
                 let until = Timestamp(self.model.now + 1);
                 for socket in &all {
                     let (socket, code) = (*socket, code.clone());
-                    self.apply(Command::UniqueGiven {
-                        socket: Some(socket),
-                        code,
-                        until,
-                        contact: false,
-                    });
+                    let unique = Unique { purpose: CodePurpose::Reach, code, until };
+                    self.apply(Command::UniqueGiven { socket, unique });
                 }
                 self.model.close(&all, Departure::Disconnect);
                 self.model.told.closed.extend(all);

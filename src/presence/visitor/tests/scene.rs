@@ -77,6 +77,11 @@ impl Scene {
         scene
     }
 
+    /// Where a page is, or was.
+    pub fn address(&self, page: &str) -> SocketAddress {
+        self.sockets[page]
+    }
+
     pub fn page(&mut self, name: &str) -> Page<'_> {
         let next = self.sockets.len() as u64 + 1;
         let node = NodeId { node: 1, incarnation: 1 };
