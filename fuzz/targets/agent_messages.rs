@@ -6,7 +6,8 @@ use vestibule::model::{
     ids::ChatId,
     protocol::{
         Numbered,
-        agent::{Addressee, AgentKind, AgentMessage, ChatRequest},
+        agent::{Addressee, AgentKind, AgentMessage},
+        chats::AgentChat,
     },
     signal::{FUNCTION_NAMESPACE, Message},
     topic::TopicCall,
@@ -84,7 +85,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-fn chat(asked: &ChatRequest, said: Option<&Value>) -> AgentKind {
+fn chat(asked: &AgentChat, said: Option<&Value>) -> AgentKind {
     let of = |id: &ChatId, kind| {
         let named = said.and_then(|said| said["chat"].as_str());
         assert!(named.is_none_or(|named| named.eq_ignore_ascii_case(&id.to_string())));
@@ -92,25 +93,25 @@ fn chat(asked: &ChatRequest, said: Option<&Value>) -> AgentKind {
     };
     let words = |text: &str| assert!(!text.trim().is_empty() && text.len() <= MAX_SAID_BYTES);
     match asked {
-        ChatRequest::Available(buttons) => {
+        AgentChat::Available(buttons) => {
             assert!(buttons.len() <= MAX_BUTTONS);
             AgentKind::Available
         }
-        ChatRequest::Watch => AgentKind::WatchChats,
-        ChatRequest::Read(id) => of(id, AgentKind::ReadChat),
-        ChatRequest::Claim(id) => of(id, AgentKind::ClaimChat),
-        ChatRequest::Release(id) => of(id, AgentKind::ReleaseChat),
-        ChatRequest::Say { chat, text, .. } => {
+        AgentChat::Watch => AgentKind::WatchChats,
+        AgentChat::Read(id) => of(id, AgentKind::ReadChat),
+        AgentChat::Claim(id) => of(id, AgentKind::ClaimChat),
+        AgentChat::Release(id) => of(id, AgentKind::ReleaseChat),
+        AgentChat::Say { chat, text, .. } => {
             words(text);
             of(chat, AgentKind::Say)
         }
-        ChatRequest::End(id) => of(id, AgentKind::EndChat),
-        ChatRequest::Invite { visitor: whom, text, .. } => {
+        AgentChat::End(id) => of(id, AgentKind::EndChat),
+        AgentChat::Invite { visitor: whom, text, .. } => {
             visitor(whom, said);
             words(text);
             AgentKind::InviteChat
         }
-        ChatRequest::Typing(id) => of(id, AgentKind::Typing),
+        AgentChat::Typing(id) => of(id, AgentKind::Typing),
     }
 }
 

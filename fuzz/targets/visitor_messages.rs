@@ -5,6 +5,7 @@ use vestibule::model::{
     event::EventKind,
     protocol::{
         MAX_IDS, Numbered,
+        chats::VisitorChat,
         visitor::{MAX_FAILURE_BYTES, MAX_TITLE_BYTES, MAX_URL_BYTES, VisitorKind, VisitorMessage},
     },
     topic::TopicCall,
@@ -45,16 +46,12 @@ pub fn accepted(message: &VisitorMessage, said: Option<&serde_json::Value>) {
         VisitorMessage::Enter { page, .. } | VisitorMessage::Navigate(page) => {
             assert!(page.url.len() <= MAX_URL_BYTES && page.title.len() <= MAX_TITLE_BYTES);
         }
-        VisitorMessage::Say { text, .. } => {
+        VisitorMessage::Chat(VisitorChat::Say { text, .. }) => {
             assert!(!text.trim().is_empty() && text.len() <= MAX_SAID_BYTES);
         }
         VisitorMessage::Topics(call) => topic_call(call, said),
         VisitorMessage::Listen
-        | VisitorMessage::WatchButtons
-        | VisitorMessage::OpenChat { .. }
-        | VisitorMessage::CloseChat
-        | VisitorMessage::AnswerInvitation { .. }
-        | VisitorMessage::Typing
+        | VisitorMessage::Chat(_)
         | VisitorMessage::Visibility(_)
         | VisitorMessage::Activity
         | VisitorMessage::Report(_)
@@ -97,12 +94,14 @@ fn kind(message: &VisitorMessage) -> VisitorKind {
         VisitorMessage::EndSession { .. } => VisitorKind::EndSession,
         VisitorMessage::AskHelp { .. } => VisitorKind::AskHelp,
         VisitorMessage::CancelHelp => VisitorKind::CancelHelp,
-        VisitorMessage::WatchButtons => VisitorKind::WatchButtons,
-        VisitorMessage::OpenChat { .. } => VisitorKind::OpenChat,
-        VisitorMessage::Say { .. } => VisitorKind::Say,
-        VisitorMessage::CloseChat => VisitorKind::CloseChat,
-        VisitorMessage::AnswerInvitation { .. } => VisitorKind::AnswerInvitation,
-        VisitorMessage::Typing => VisitorKind::Typing,
+        VisitorMessage::Chat(asked) => match asked {
+            VisitorChat::WatchButtons => VisitorKind::WatchButtons,
+            VisitorChat::Open { .. } => VisitorKind::OpenChat,
+            VisitorChat::Say { .. } => VisitorKind::Say,
+            VisitorChat::Close => VisitorKind::CloseChat,
+            VisitorChat::Answer { .. } => VisitorKind::AnswerInvitation,
+            VisitorChat::Typing => VisitorKind::Typing,
+        },
         VisitorMessage::Topics(call) => match **call {
             TopicCall::Publish(_) => VisitorKind::Publish,
             TopicCall::Subscribe(_) => VisitorKind::Subscribe,

@@ -206,29 +206,8 @@ impl VisitorSocket {
                 });
                 return ControlFlow::Continue(());
             }
-            VisitorMessage::WatchButtons => {
-                self.watch_buttons(key, request);
-                return ControlFlow::Continue(());
-            }
-            VisitorMessage::OpenChat { button } => {
-                self.open_chat(key, button, request);
-                return ControlFlow::Continue(());
-            }
-            VisitorMessage::Say { text, id } => {
-                self.say_in_chat(key, &text, id, request);
-                return ControlFlow::Continue(());
-            }
-            VisitorMessage::CloseChat => {
-                self.service.chat.close(key, done(voice, request));
-                return ControlFlow::Continue(());
-            }
-            VisitorMessage::AnswerInvitation { accepted } => {
-                self.service.chat.answer_invitation(key, accepted, done(voice, request));
-                return ControlFlow::Continue(());
-            }
-            VisitorMessage::Typing => {
-                self.service.chat.visitor_types(key);
-                voice.done(request);
+            VisitorMessage::Chat(asked) => {
+                self.chat(key, asked, request);
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Topics(call) => {

@@ -1,6 +1,9 @@
 //! Visitors and agents write to each other: over both sockets and over REST.
 
-use std::time::Duration;
+mod back_ends;
+mod limits;
+mod sight;
+mod staff;
 
 use serde_json::{Value, json};
 
@@ -8,7 +11,6 @@ use crate::support::{
     Server, Stop,
     client::Socket,
     mint::{Signing, claims},
-    soon,
 };
 
 /// An agent of the group who may chat.
@@ -74,6 +76,26 @@ async fn sees(agent: &mut Socket, chat: &str, status: &str) -> Value {
             return row.clone();
         }
     }
+}
+
+/// A call by REST as this agent.
+async fn rest(
+    server: &Server,
+    name: &str,
+    method: &str,
+    path: &str,
+    body: Option<Value>,
+) -> (u16, Value) {
+    let token =
+        claims(json!({"sub": name.to_lowercase(), "name": name, "scope": "session", "jti": "r"}));
+    let token = Signing::of_the_tests().sign(&token);
+    let path = format!("/v1/groups/12345/{path}");
+    server.rest_as(&token, method, &path, body, &[("idempotency-key", "once")]).await
+}
+
+async fn operates(server: &Server, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+    let token = Server::token_of("12345", "session operate", 60);
+    server.rest_as(&token, method, &format!("/v1/groups/12345/{path}"), body, &[]).await
 }
 
 #[tokio::test]
@@ -191,58 +213,6 @@ async fn it_survives_page_changes_a_restart_and_a_name() {
 }
 
 #[tokio::test]
-async fn buttons_and_chats_follow_the_agents() {
-    let server = Server::with(&[("chat.agent_grace_ms", "400")]);
-    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
-    at_work(&mut ann, &["sales", "support"]).await;
-    at_work(&mut bob, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    assert_eq!(enabled(&mut page).await, json!(["sales", "support"]));
-    let chat = opens(&mut page, "support").await;
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    stands(&mut page, "waiting").await;
-    stands(&mut page, "open").await;
-    // He reloads his desk: nobody notices.
-    drop(ann);
-    let mut ann = agent(&server, "Ann").await;
-    let rows = at_work(&mut ann, &["sales", "support"]).await;
-    assert_eq!(rows[0]["chat"], chat, "his own");
-    page.hears_nothing_for(600).await;
-    // He is lost: what he had waits again, what others are there for stays.
-    drop(ann);
-    let mut heard = [page.hear().await, page.hear().await];
-    heard.sort_by_key(|told| told["type"].to_string());
-    let [button, waits] = heard;
-    assert_eq!(button, json!({"type": "button", "button": "support", "enabled": false}));
-    assert_eq!(
-        (&waits["chat"]["status"], &waits["chat"]["agent"]),
-        (&json!("waiting"), &Value::Null)
-    );
-    sees(&mut bob, &chat, "waiting").await;
-    // Who leaves with a word is not waited for.
-    bob.leave().await;
-    assert_eq!(page.hear_a("button").await["enabled"], false);
-    page.refused(json!({"type": "openchat", "button": "x y"}), "badrequest").await;
-    assert_eq!(server.figure("agents_available"), 0.0);
-}
-
-#[tokio::test]
-async fn a_token_that_is_called_back_takes_the_agent_away_at_once() {
-    let server = Server::start();
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    assert_eq!(enabled(&mut page).await, json!(["sales"]));
-    let operator = Server::token_of("12345", "operate", 60);
-    let revoke = Some(json!({"subject": "ann"}));
-    let path = "/v1/groups/12345/revocations";
-    let (status, _) = server.rest_as(&operator, "POST", path, revoke, &[]).await;
-    assert_eq!(status, 201);
-    let told = tokio::time::timeout(Duration::from_secs(5), page.hear_a("button")).await;
-    assert_eq!(told.unwrap()["enabled"], false, "long before the grace of 15 s");
-}
-
-#[tokio::test]
 async fn an_agent_invites_and_the_visitor_answers() {
     let server = Server::start();
     let mut ann = agent(&server, "Ann").await;
@@ -277,384 +247,6 @@ async fn an_agent_invites_and_the_visitor_answers() {
     bob.ok(json!({"type": "endchat", "chat": chat})).await;
     stands(&mut page, "open").await;
     assert_eq!(stands(&mut page, "ended").await["reason"], "agent");
-}
-
-#[tokio::test]
-async fn nobody_else_sees_or_does_anything() {
-    let server = Server::start();
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    // Another visitor.
-    let mut other = server.page("bob", "t").opens().await;
-    assert_eq!(other.welcome.get("chat"), None);
-    other.refused(json!({"type": "say", "text": "x", "id": "x"}), "notfound").await;
-    // Another group's agent, and an agent who may not.
-    let mut theirs = agent_of(&server, "777", "Eve").await;
-    assert!(at_work(&mut theirs, &["sales"]).await.is_empty());
-    for message in ["claimchat", "readchat", "endchat", "releasechat"] {
-        theirs.refused(json!({"type": message, "chat": chat}), "notfound").await;
-    }
-    let reader = Server::token_of("12345", "read signal", 60);
-    let mut reader = server.agent_with(&reader).await;
-    for message in [
-        json!({"type": "watchchats"}),
-        json!({"type": "claimchat", "chat": chat}),
-        json!({"type": "available", "buttons": ["sales"]}),
-    ] {
-        reader.refused(message, "scope").await;
-    }
-    says(&mut page, None, "secret").await;
-    theirs.hears_nothing_for(200).await;
-    other.hears_nothing_for(1).await;
-    reader.hears_nothing_for(1).await;
-}
-
-#[tokio::test]
-async fn what_an_agent_talks_about_no_other_reads_but_a_supervisor() {
-    let server = Server::start();
-    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    let one = format!("chats/{chat}");
-    sees(&mut ann, &chat, "waiting").await;
-    bob.ok(json!({"type": "readchat", "chat": chat})).await;
-    assert_eq!(rest(&server, "Bob", "GET", &one, None).await.0, 200, "it waits");
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    sees(&mut ann, &chat, "open").await;
-    says(&mut page, None, "between us").await;
-    // By the socket and by REST alike.
-    bob.refused(json!({"type": "readchat", "chat": chat}), "taken").await;
-    let (status, refused) = rest(&server, "Bob", "GET", &one, None).await;
-    assert_eq!((status, &refused["code"]), (409, &json!("taken")));
-    for list in ["chats", "past-chats"] {
-        let (_, seen) = rest(&server, "Bob", "GET", list, None).await;
-        assert_eq!(seen, json!({"chats": [], "next": null}), "{list}");
-        let (_, seen) = rest(&server, "Ann", "GET", list, None).await;
-        assert_eq!(seen["chats"][0]["chat"], chat, "{list}");
-        let (_, seen) = operates(&server, "GET", list, None).await;
-        assert_eq!(seen["chats"][0]["chat"], chat, "{list}");
-    }
-    assert_eq!(operates(&server, "GET", &one, None).await.1["messages"][0]["text"], "between us");
-    let mut operator = server.agent_with(&Server::token_of("12345", "session operate", 60)).await;
-    let read = operator.ok(json!({"type": "readchat", "chat": chat})).await;
-    assert_eq!(read["chat"]["messages"][0]["text"], "between us");
-    // What is over is everybody's who may chat, as other history is.
-    page.ok(json!({"type": "closechat"})).await;
-    sees(&mut ann, &chat, "ended").await;
-    let (_, over) = rest(&server, "Bob", "GET", &one, None).await;
-    assert_eq!(over["messages"][0]["text"], "between us");
-}
-
-#[tokio::test]
-async fn an_agent_for_whom_there_is_no_room_has_no_chats() {
-    let server = Server::with(&[("chat.agents", "1"), ("chat.agent_grace_ms", "0")]);
-    let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    let claim = json!({"type": "claimchat", "chat": chat});
-    bob.refused(claim.clone(), "toomany").await;
-    let _other = server.page("bob", "t").opens().await;
-    let invite = json!({"type": "invitechat", "visitorid": "bob", "text": "hello"});
-    bob.refused(invite, "toomany").await;
-    // As soon as there is, he may; and then he is missed when he goes.
-    ann.leave().await;
-    let answered = loop {
-        bob.say(json!({"type": "claimchat", "chat": chat, "request": 77})).await;
-        let answer = bob.hear().await;
-        if answer["type"] == "ok" {
-            break answer;
-        }
-        assert_eq!(answer["code"], "toomany", "{answer}");
-    };
-    assert_eq!(answered["visitorid"], "ada");
-    stands(&mut page, "waiting").await;
-    stands(&mut page, "open").await;
-    drop(bob);
-    stands(&mut page, "waiting").await;
-}
-
-#[tokio::test]
-async fn a_socket_that_goes_on_for_somebody_else_hears_no_more_of_the_chats_of_the_one_before() {
-    let server = Server::start();
-    let mut socket = agent(&server, "Ann").await;
-    at_work(&mut socket, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    socket.ok(json!({"type": "claimchat", "chat": chat})).await;
-    sees(&mut socket, &chat, "open").await;
-    let token = |name: &str, scope: &str| {
-        let claims = claims(json!({"sub": name, "scope": scope, "jti": format!("{name}-{scope}")}));
-        Signing::of_the_tests().sign(&claims)
-    };
-    // A fresh token of his own changes nothing.
-    socket.ok(json!({"type": "renew", "token": token("ann", "session")})).await;
-    says(&mut page, None, "one").await;
-    reads(&mut socket, "one").await;
-    socket.ok(json!({"type": "renew", "token": token("eve", "session")})).await;
-    says(&mut page, None, "two").await;
-    socket.refused(json!({"type": "readchat", "chat": chat}), "taken").await;
-    socket.ok(json!({"type": "renew", "token": token("ann", "read")})).await;
-    socket.refused(json!({"type": "readchat", "chat": chat}), "scope").await;
-    says(&mut page, None, "three").await;
-    while let Some(message) = socket.hear_within(200).await {
-        assert_ne!(message["type"], "chatmessage", "{message}");
-    }
-}
-
-#[tokio::test]
-async fn limits_hold() {
-    let settings = [
-        ("chat.waiting", "1"),
-        ("chat.messages", "2"),
-        ("chat.messages_per_minute", "3"),
-        ("chat.chats_per_minute", "3"),
-        ("chat.chats_per_agent", "1"),
-    ];
-    let server = Server::with(&settings);
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    let mut other = server.page("bob", "t").opens().await;
-    other.refused(json!({"type": "openchat"}), "toomany").await;
-    for bad in [json!(""), json!("  "), json!("x".repeat(4_001))] {
-        let say = json!({"type": "say", "text": bad, "id": "x"});
-        assert_eq!(page.refused(say, "badrequest").await["field"], "text");
-    }
-    assert_eq!(
-        page.refused(json!({"type": "say", "text": "x"}), "badrequest").await["field"],
-        "id"
-    );
-    says(&mut page, None, "one").await;
-    says(&mut page, None, "two").await;
-    page.refused(json!({"type": "say", "text": "x", "id": "x"}), "toomany").await;
-    let late = page.refused(json!({"type": "say", "text": "y", "id": "y"}), "ratelimited").await;
-    assert!(late["retry_ms"].as_u64().unwrap() > 1_000, "{late}");
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    sees(&mut ann, &chat, "open").await;
-    let second = opens(&mut other, "sales").await;
-    ann.refused(json!({"type": "claimchat", "chat": second}), "toomany").await;
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    for _ in 0..2 {
-        opens(&mut page, "sales").await;
-    }
-    page.refused(json!({"type": "openchat"}), "ratelimited").await;
-    let many: Vec<_> = (0..65).map(|n| format!("b{n}")).collect();
-    let available = json!({"type": "available", "buttons": many});
-    assert_eq!(ann.refused(available, "badrequest").await["field"], "buttons");
-    for n in 0..59 {
-        ann.ok(json!({"type": "available", "buttons": [format!("b{}", n % 2)]})).await;
-    }
-    ann.refused(json!({"type": "available", "buttons": []}), "ratelimited").await;
-    assert_eq!(server.figure(r#"limited_total{what="chat_message"}"#), 1.0);
-    assert_eq!(server.figure(r#"limited_total{what="chat"}"#), 1.0);
-}
-
-#[tokio::test]
-async fn one_address_does_not_take_the_places_of_all_who_wait() {
-    let server = Server::with(&[("chat.waiting_per_address", "1")]);
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let mut other = server.page("bob", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    other.refused(json!({"type": "openchat"}), "toomany").await;
-    assert_eq!(opens(&mut page, "sales").await, chat, "his own");
-    assert_eq!(server.figure(r#"limited_total{what="chat_of_address"}"#), 1.0);
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    sees(&mut ann, &chat, "open").await;
-    opens(&mut other, "sales").await;
-}
-
-/// A call by REST as this agent.
-async fn rest(
-    server: &Server,
-    name: &str,
-    method: &str,
-    path: &str,
-    body: Option<Value>,
-) -> (u16, Value) {
-    let token =
-        claims(json!({"sub": name.to_lowercase(), "name": name, "scope": "session", "jti": "r"}));
-    let token = Signing::of_the_tests().sign(&token);
-    let path = format!("/v1/groups/12345/{path}");
-    server.rest_as(&token, method, &path, body, &[("idempotency-key", "once")]).await
-}
-
-async fn operates(server: &Server, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
-    let token = Server::token_of("12345", "session operate", 60);
-    server.rest_as(&token, method, &format!("/v1/groups/12345/{path}"), body, &[]).await
-}
-
-#[tokio::test]
-async fn a_back_end_does_by_rest_what_agents_do() {
-    let server = Server::with(&[]);
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let (status, buttons) = rest(&server, "Bob", "GET", "buttons", None).await;
-    assert_eq!(
-        (status, buttons),
-        (200, json!({"buttons": [{"button": "sales", "agents": 1, "declared": false}]}))
-    );
-    let chat = opens(&mut page, "sales").await;
-    says(&mut page, None, "one").await;
-    // Lists follow the records.
-    let list = soon("the list", async {
-        loop {
-            let (_, list) = rest(&server, "Bob", "GET", "chats?status=waiting&limit=1", None).await;
-            if list["chats"][0]["last"] == "one" {
-                break list;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
-    assert_eq!(
-        (&list["chats"][0]["chat"], &list["chats"][0]["last"]),
-        (&json!(chat), &json!("one"))
-    );
-    assert_eq!(list["next"], chat);
-    let (_, list) = rest(&server, "Bob", "GET", &format!("chats?cursor={chat}"), None).await;
-    assert_eq!(list, json!({"chats": [], "next": null}));
-    let at = |what: &str| format!("chats/{chat}/{what}");
-    let hello = Some(json!({"text": "Hello"}));
-    assert_eq!(
-        rest(&server, "Bob", "POST", &at("messages"), hello.clone()).await.0,
-        400,
-        "nobody's"
-    );
-    let (status, claimed) = rest(&server, "Bob", "POST", &at("claim"), None).await;
-    assert_eq!(
-        (status, &claimed["visitorid"], &claimed["chat"]["status"]),
-        (200, &json!("ada"), &json!("open"))
-    );
-    assert_eq!(rest(&server, "Bob", "POST", &at("claim"), None).await.0, 200, "a retry");
-    assert_eq!(rest(&server, "Eve", "POST", &at("claim"), None).await.0, 409);
-    let (status, first) = rest(&server, "Bob", "POST", &at("messages"), hello.clone()).await;
-    assert_eq!((status, &first["n"]), (201, &json!(2)));
-    assert_eq!(rest(&server, "Bob", "POST", &at("messages"), hello.clone()).await.1, first, "once");
-    assert_eq!(rest(&server, "Eve", "POST", &at("messages"), hello.clone()).await.0, 409);
-    let closing = Some(json!({"text": "We close at six.", "system": true}));
-    assert_eq!(rest(&server, "Bob", "POST", &at("messages"), closing.clone()).await.0, 403);
-    assert_eq!(operates(&server, "POST", &at("messages"), closing).await.0, 201);
-    reads(&mut page, "one").await;
-    assert_eq!(reads(&mut page, "Hello").await["name"], "Bob");
-    assert_eq!(reads(&mut page, "We close at six.").await["from"], "system");
-    assert_eq!(rest(&server, "Bob", "POST", &at("release"), None).await.0, 204);
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    let one = format!("chats/{chat}");
-    assert_eq!(rest(&server, "Bob", "DELETE", &one, None).await.0, 409, "Ann's");
-    assert_eq!(operates(&server, "DELETE", &one, None).await.0, 204);
-    assert_eq!(operates(&server, "DELETE", &one, None).await.0, 404);
-    let (_, over) = rest(&server, "Bob", "GET", &format!("{one}?limit=2"), None).await;
-    assert_eq!(
-        (&over["running"], &over["over"]["reason"], &over["next"]),
-        (&Value::Null, &json!("agent"), &json!(2))
-    );
-    let (_, rest_of_it) = rest(&server, "Bob", "GET", &format!("{one}?after=2"), None).await;
-    assert_eq!(rest_of_it["messages"][0]["text"], "We close at six.");
-    // He is invited by REST, too.
-    let invite = |text: &str| Some(json!({"visitorid": "ada", "text": text, "button": "sales"}));
-    assert_eq!(rest(&server, "Bob", "POST", "chats", invite(" ")).await.1["field"], "text");
-    let (status, invited) = rest(&server, "Bob", "POST", "chats", invite("Hello again")).await;
-    assert_eq!((status, &invited["chat"]["status"]), (201, &json!("invited")));
-    assert_eq!(
-        rest(&server, "Bob", "POST", "chats", invite("Hello again")).await.1,
-        invited,
-        "a retry"
-    );
-    assert_eq!(rest(&server, "Eve", "POST", "chats", invite("Me too")).await.0, 409);
-    let nobody = Some(json!({"visitorid": "nobody", "text": "Hello"}));
-    assert_eq!(rest(&server, "Bob", "POST", "chats", nobody).await.1["code"], "visitornotpresent");
-    // Another group's back end finds nothing.
-    let theirs = Server::token_of("777", "session operate", 60);
-    let path = format!("/v1/groups/777/chats/{chat}");
-    assert_eq!(server.rest_as(&theirs, "GET", &path, None, &[]).await.0, 404);
-    let path = "/v1/groups/777/past-chats";
-    assert_eq!(server.rest_as(&theirs, "GET", path, None, &[]).await.1["chats"], json!([]));
-}
-
-#[tokio::test]
-async fn what_was_said_is_kept_over_a_crash_and_erased_when_somebody_wants_that() {
-    let server = Server::start();
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let ended = opens(&mut page, "sales").await;
-    says(&mut page, None, "My card is 4111 1111 1111 1111").await;
-    page.ok(json!({"type": "closechat"})).await;
-    let lost = opens(&mut page, "sales").await;
-    says(&mut page, None, "still here").await;
-    let mut other = server.page("bob", "t").opens().await;
-    ann.ok(json!({"type": "invitechat", "visitorid": "bob", "text": "Hello Bob"})).await;
-    stands(&mut other, "invited").await;
-    let (_, list) = rest(&server, "Ann", "GET", "past-chats?visitorid=ada", None).await;
-    let ids = list["chats"].as_array().unwrap().iter().map(|row| row["chat"].clone());
-    assert_eq!(ids.collect::<Vec<_>>(), [json!(lost), json!(ended)]);
-    drop((page, other, ann));
-    let server = server.restarted(Stop::Kill);
-    let (_, body) = rest(&server, "Ann", "GET", &format!("chats/{lost}"), None).await;
-    assert_eq!(
-        (&body["over"]["ended"], &body["over"]["status"]),
-        (&Value::Null, &json!("waiting"))
-    );
-    assert_eq!(body["messages"][0]["text"], "still here");
-    let (_, body) = rest(&server, "Ann", "GET", &format!("chats/{ended}"), None).await;
-    assert_eq!(body["messages"][0]["text"], "My card is •••• •••• •••• ••••");
-    assert!(body["over"]["ended"].is_u64(), "{body}");
-    // Ada wants to be forgotten; she is chatting.
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let goes_on = opens(&mut page, "sales").await;
-    assert_eq!(rest(&server, "Ann", "DELETE", "past-chats?visitorid=ada", None).await.0, 403);
-    assert_eq!(operates(&server, "DELETE", "past-chats", None).await.1["field"], "query");
-    let (status, gone) = operates(&server, "DELETE", "past-chats?visitorid=ada", None).await;
-    assert_eq!((status, gone), (200, json!({"chats": 3})));
-    stands(&mut page, "waiting").await;
-    stands(&mut page, "ended").await;
-    for chat in [ended, lost, goes_on] {
-        assert_eq!(rest(&server, "Ann", "GET", &format!("chats/{chat}"), None).await.0, 404);
-    }
-    let (_, list) = rest(&server, "Ann", "GET", "past-chats", None).await;
-    assert_eq!(list["chats"].as_array().unwrap().len(), 1, "Bob's: {list}");
-    let bobs = format!("past-chats/{}", list["chats"][0]["chat"].as_str().unwrap());
-    assert_eq!(operates(&server, "DELETE", &bobs, None).await.0, 204);
-    assert_eq!(operates(&server, "DELETE", &bobs, None).await.0, 404);
-}
-
-#[tokio::test]
-async fn back_ends_hear_how_chats_stand_and_never_what_is_said() {
-    let server = Server::start();
-    let mut ann = agent(&server, "Ann").await;
-    at_work(&mut ann, &["sales"]).await;
-    let mut page = server.page("ada", "t").opens().await;
-    let chat = opens(&mut page, "sales").await;
-    says(&mut page, None, "a secret word").await;
-    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
-    ann.ok(json!({"type": "endchat", "chat": chat})).await;
-    stands(&mut page, "waiting").await;
-    stands(&mut page, "open").await;
-    stands(&mut page, "ended").await;
-    let path = "/v1/groups/12345/events?types=chatstatus";
-    let (_, events) = server.rest("GET", path, None).await;
-    let told = events["events"].as_array().unwrap().iter().map(|event| event["data"].clone());
-    assert_eq!(
-        told.collect::<Vec<_>>(),
-        [
-            json!({"chat": chat, "status": "waiting", "button": "sales"}),
-            json!({"chat": chat, "status": "open", "button": "sales", "agent": "Ann"}),
-            json!({"chat": chat, "status": "ended", "button": "sales", "agent": "Ann", "reason": "agent"}),
-        ]
-    );
-    assert!(
-        !server.rest("GET", "/v1/groups/12345/events", None).await.1.to_string().contains("secret")
-    );
 }
 
 #[tokio::test]

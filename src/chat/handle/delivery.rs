@@ -14,7 +14,7 @@ use crate::{
     model::{
         chat::{ChatMessage, ChatRow, ChatStatus},
         ids::{ChatId, GroupId, VisitorKey},
-        protocol::agent::{ChatsChange, ToAgent},
+        protocol::{agent::ToAgent, chats::ChatsChange},
     },
     presence::visitor::command::Command as InPresence,
     store::{

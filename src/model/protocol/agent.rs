@@ -1,24 +1,22 @@
-//! Messages of `/v1/agent`.
+//! What an agent sends over `/v1/agent`; [`told`] has what he is sent.
 
-use std::{collections::BTreeSet, sync::Arc};
+pub mod told;
 
-use serde::Serialize;
-use utoipa::ToSchema;
-
-use super::{Fields, MAX_REQUEST, Numbered, Unreadable, read, topics};
-use crate::{
-    clock::Timestamp,
-    model::{
-        chat::{ChatMessage, ChatRow, ChatView, MAX_BUTTONS},
-        cobrowse::SessionOffer,
-        error::Problem,
-        event::Position,
-        ids::{ButtonId, ChatId, Code, HelpId, IdempotencyKey, SignalId, VisitorId},
-        list::{ListQuery, Row},
-        signal::{InvokeFailure, Message, Outcome, Target},
-        topic::{TopicAnswer, TopicCall, TopicMessage},
-        view::VisitorView,
-    },
+pub use self::told::{
+    AgentOk, InvokeError, InvokeErrorParams, ListChange, ListRow, SignalOutcome, ToAgent,
+};
+use super::{
+    Fields, MAX_REQUEST, Numbered, Unreadable,
+    chats::{self, AgentChat},
+    read, topics,
+};
+use crate::model::{
+    error::Problem,
+    event::Position,
+    ids::{Code, HelpId, IdempotencyKey, VisitorId},
+    list::ListQuery,
+    signal::{Message, Target},
+    topic::TopicCall,
 };
 
 kinds! {
@@ -146,48 +144,11 @@ pub enum AgentMessage {
         comes: bool,
     },
     /// Something about chats.
-    Chat(ChatRequest),
+    Chat(AgentChat),
     /// Something about topics.
     Topics(Box<TopicCall>),
     /// Leaves.
     Disconnect,
-}
-
-/// What an agent asks for about chats.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatRequest {
-    /// He is available for these buttons.
-    Available(BTreeSet<ButtonId>),
-    /// He looks at the chats that wait, and at his own.
-    Watch,
-    /// He wants to see one.
-    Read(ChatId),
-    /// He takes one.
-    Claim(ChatId),
-    /// He gives one back.
-    Release(ChatId),
-    /// He says something.
-    Say {
-        /// In which.
-        chat: ChatId,
-        /// What.
-        text: Box<str>,
-        /// His own name for it.
-        id: IdempotencyKey,
-    },
-    /// He ends one.
-    End(ChatId),
-    /// He invites a visitor.
-    Invite {
-        /// Whom.
-        visitor: VisitorId,
-        /// His first words.
-        text: Box<str>,
-        /// The button that the chat counts for.
-        button: Option<ButtonId>,
-    },
-    /// He is typing.
-    Typing(ChatId),
 }
 
 impl AgentMessage {
@@ -237,40 +198,20 @@ fn convert(fields: Fields<'_>) -> Result<AgentMessage, Problem> {
             help: Fields::parsed(fields.help.as_ref(), "help")?,
             comes: kind == AgentKind::ClaimHelp,
         },
-        AgentKind::Available => AgentMessage::Chat(ChatRequest::Available(buttons(&fields)?)),
-        AgentKind::WatchChats => AgentMessage::Chat(ChatRequest::Watch),
-        AgentKind::ReadChat => AgentMessage::Chat(ChatRequest::Read(chat(&fields)?)),
-        AgentKind::ClaimChat => AgentMessage::Chat(ChatRequest::Claim(chat(&fields)?)),
-        AgentKind::ReleaseChat => AgentMessage::Chat(ChatRequest::Release(chat(&fields)?)),
-        AgentKind::Say => AgentMessage::Chat(ChatRequest::Say {
-            chat: chat(&fields)?,
-            text: fields.said()?,
-            id: Fields::parsed(fields.id.as_ref(), "id")?,
-        }),
-        AgentKind::EndChat => AgentMessage::Chat(ChatRequest::End(chat(&fields)?)),
-        AgentKind::InviteChat => AgentMessage::Chat(ChatRequest::Invite {
-            visitor: Fields::parsed(fields.visitorid.as_ref(), "visitorid")?,
-            text: fields.said()?,
-            button: fields.button()?,
-        }),
-        AgentKind::Typing => AgentMessage::Chat(ChatRequest::Typing(chat(&fields)?)),
+        AgentKind::Available => AgentMessage::Chat(AgentChat::available(&fields)?),
+        AgentKind::WatchChats => AgentMessage::Chat(AgentChat::Watch),
+        AgentKind::ReadChat => AgentMessage::Chat(AgentChat::Read(chats::chat(&fields)?)),
+        AgentKind::ClaimChat => AgentMessage::Chat(AgentChat::Claim(chats::chat(&fields)?)),
+        AgentKind::ReleaseChat => AgentMessage::Chat(AgentChat::Release(chats::chat(&fields)?)),
+        AgentKind::Say => AgentMessage::Chat(AgentChat::say(&fields)?),
+        AgentKind::EndChat => AgentMessage::Chat(AgentChat::End(chats::chat(&fields)?)),
+        AgentKind::InviteChat => AgentMessage::Chat(AgentChat::invite(&fields)?),
+        AgentKind::Typing => AgentMessage::Chat(AgentChat::Typing(chats::chat(&fields)?)),
         AgentKind::Publish => AgentMessage::Topics(topics::publish(&fields)?.into()),
         AgentKind::Subscribe => AgentMessage::Topics(topics::subscribe(&fields)?.into()),
         AgentKind::Unsubscribe => AgentMessage::Topics(topics::unsubscribe(&fields)?.into()),
         AgentKind::Disconnect => AgentMessage::Disconnect,
     })
-}
-
-fn chat(fields: &Fields<'_>) -> Result<ChatId, Problem> {
-    Fields::parsed(fields.chat.as_ref(), "chat")
-}
-
-fn buttons(fields: &Fields<'_>) -> Result<BTreeSet<ButtonId>, Problem> {
-    let texts = Fields::required(fields.buttons.as_ref(), "buttons")?;
-    if texts.len() > MAX_BUTTONS {
-        return Err(Problem::field("buttons", format!("must have at most {MAX_BUTTONS}")));
-    }
-    texts.iter().map(|text| Fields::parsed(Some(text), "buttons")).collect()
 }
 
 fn list(fields: &Fields<'_>) -> Result<u64, Problem> {
@@ -287,237 +228,6 @@ fn addressee(fields: &Fields<'_>) -> Result<Addressee, Problem> {
         (None, Some(code)) => Ok(Addressee::Unique(Fields::parsed(Some(code), "uniqueid")?)),
         (visitor, None) => Ok(Addressee::Visitor(Fields::parsed(visitor.as_ref(), "visitorid")?)),
     }
-}
-
-/// What the server sends to an agent, besides events.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum ToAgent {
-    /// The token is good.
-    Welcome {
-        /// The socket's id, for logs.
-        socket: String,
-        /// The token's group.
-        group: String,
-        /// Who the token speaks for.
-        subject: String,
-        /// The agent's name, if the token has one.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        name: Option<String>,
-        /// What the token allows, separated by spaces.
-        scope: String,
-        /// When the token expires, in Unix milliseconds.
-        #[schema(value_type = u64)]
-        expires: Timestamp,
-        /// The server's clock, in Unix milliseconds.
-        #[schema(value_type = u64)]
-        now: Timestamp,
-    },
-    /// A request is done.
-    Ok(AgentOk),
-    /// What changed in a live list.
-    Rows(ListChange),
-    /// A signal of this agent has its final outcome.
-    SignalOutcome {
-        /// The visitor.
-        visitorid: VisitorId,
-        /// Which signal, and what became of it.
-        data: SignalOutcome,
-    },
-    /// A function that this agent named failed.
-    VisitorError {
-        /// The visitor.
-        visitorid: VisitorId,
-        /// Why.
-        data: InvokeError,
-    },
-    /// What changed in the chats that wait and in the agent's own.
-    Chats(ChatsChange),
-    /// Something was said in a chat of the agent's.
-    ChatMessage {
-        /// In which.
-        chat: ChatId,
-        /// Whose.
-        visitorid: VisitorId,
-        /// What.
-        #[schema(value_type = ChatMessage)]
-        message: Arc<ChatMessage>,
-    },
-    /// The visitor of a chat of the agent's is typing.
-    Typing {
-        /// In which.
-        chat: ChatId,
-        /// Whose.
-        visitorid: VisitorId,
-    },
-    /// The agent is available for these buttons: he said so on another of his sockets.
-    Available {
-        /// The buttons.
-        buttons: BTreeSet<ButtonId>,
-    },
-    /// Another agent hands this one his seat in a session; a ticket by REST takes it.
-    SessionOffer {
-        /// Whose pages are seen there.
-        visitorid: VisitorId,
-        /// Which session, from whom, and for how long.
-        data: SessionOffer,
-    },
-    /// A message of a topic.
-    TopicMessage(TopicMessage),
-    /// Messages for a subscription are lost: it could not be given all that was published while it caught up.
-    Missed {
-        /// Which subscription.
-        subscription: u32,
-    },
-    /// A subscription ended, because the token that the socket lives by now does not cover it.
-    Unsubscribed {
-        /// Which subscription.
-        subscription: u32,
-    },
-}
-
-/// The answer to a request that was carried out.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct AgentOk {
-    /// The request's number.
-    pub request: u64,
-    /// The visitor that it was about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub visitorid: Option<VisitorId>,
-    /// The signal's id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub id: Option<SignalId>,
-    /// What became of the signal so far.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub outcome: Option<Outcome>,
-    /// When the renewed token expires, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = u64, nullable = false, required = false)]
-    pub expires: Option<Timestamp>,
-    /// The visitor's record, after `lookup`; `null` when he is not there.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub visitor: Option<Option<VisitorView>>,
-    /// What the agent is available for, after `available` and `watchchats`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub buttons: Option<BTreeSet<ButtonId>>,
-    /// The chat, with its last messages.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = ChatView, nullable = false, required = false)]
-    pub chat: Option<Arc<ChatView>>,
-    /// The message's number, after `say`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub n: Option<u32>,
-    /// When it was said, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = u64, nullable = false, required = false)]
-    pub at: Option<Timestamp>,
-    /// After a message about topics.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub topics: Option<TopicAnswer>,
-}
-
-/// What changed in the chats that wait and in the agent's own.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ChatsChange {
-    /// Whether what was known counts no more: this begins with none.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    pub reset: bool,
-    /// Chats that are new, or stand otherwise. The agent's own one is told once more when it has ended.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub put: Vec<ChatRow>,
-    /// Chats that he sees no more: another agent has them, or they are over.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub remove: Vec<ChatId>,
-}
-
-impl ChatsChange {
-    /// These are new, or stand otherwise.
-    #[must_use]
-    pub fn put(put: Vec<ChatRow>) -> Self {
-        Self { put, ..Self::default() }
-    }
-
-    /// These are seen no more.
-    #[must_use]
-    pub fn remove(remove: Vec<ChatId>) -> Self {
-        Self { remove, ..Self::default() }
-    }
-}
-
-/// What changed in a live list since the message before. The reader takes the rows of `remove` and of `put` out of the
-/// window as he knows it, then puts those of `put` in, one after the other: then his window is the server's.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct ListChange {
-    /// Which list.
-    pub list: u64,
-    /// Whether the window as it was known counts no more: this begins with an empty one.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    pub reset: bool,
-    /// Visitors who pass the filter, in the window or not.
-    pub count: usize,
-    /// Visitors of the group who are there.
-    pub total: usize,
-    /// Who is not in the window any more.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub remove: Vec<VisitorId>,
-    /// Rows that are new, changed or moved, by ascending position.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub put: Vec<ListRow>,
-    /// Whether the window is not whole yet: there were too many bytes for one message, and the rest follows.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    #[schema(required = false)]
-    pub more: bool,
-}
-
-/// A row with its position in the window.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct ListRow {
-    /// The position; 0 is the first.
-    pub at: usize,
-    /// The row.
-    #[schema(value_type = Row)]
-    pub row: Arc<Row>,
-}
-
-/// A signal's final outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SignalOutcome {
-    /// The signal.
-    pub id: SignalId,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// Why a function that an agent named did not run to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct InvokeError {
-    /// `unknownfunction`, `forbiddenfunction` or `exception`, and the page's words.
-    #[serde(flatten)]
-    pub failure: InvokeFailure,
-    /// Which function it was.
-    pub params: InvokeErrorParams,
-}
-
-/// Which function failed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct InvokeErrorParams {
-    /// The signal that named it.
-    pub id: SignalId,
-    /// Its name.
-    pub func: Box<str>,
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ macro_rules! kinds {
 }
 
 pub mod agent;
+pub mod chats;
 pub mod shapes;
 pub mod stream;
 mod topics;
@@ -261,18 +262,6 @@ impl<'a> Fields<'a> {
             return Err(Problem::field(name, format!("must have at most {MAX_IDS} ids")));
         }
         texts.iter().map(|text| Self::parsed(Some(text), name)).collect()
-    }
-
-    /// What is said in a chat.
-    fn said(&self) -> Result<Box<str>, Problem> {
-        let text = Self::required(self.text.as_ref(), "text")?;
-        super::chat::check_said(text)?;
-        Ok(text.as_ref().into())
-    }
-
-    fn button(&self) -> Result<Option<super::ids::ButtonId>, Problem> {
-        let button = self.button.as_ref();
-        button.map(|button| Self::parsed(Some(button), "button")).transpose()
     }
 
     fn unknown(&self) -> Problem {

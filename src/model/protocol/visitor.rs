@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::told::{ToVisitor, VisitorOk};
-use super::{Fields, Numbered, Unreadable, read, stream::MAX_END_BYTES, topics};
+use super::{
+    Fields, Numbered, Unreadable, chats::VisitorChat, read, stream::MAX_END_BYTES, topics,
+};
 use crate::model::{
     cobrowse::{ConsentTo, Labels, code_digits},
     error::Problem,
     event::{EventKind, SessionEndReason, TermsStatus, Visibility, VisitorError},
     help::MAX_HELP_BYTES,
-    ids::{ButtonId, IdempotencyKey, PageId, Reference, SessionId, SignalId, TabId, VisitorId},
+    ids::{PageId, Reference, SessionId, SignalId, TabId, VisitorId},
     json::Json,
     presence::PresenceUpdate,
     signal::InvokeFailure,
@@ -233,29 +235,8 @@ pub enum VisitorMessage {
     },
     /// He wants no help any more.
     CancelHelp,
-    /// The page wants to know of buttons.
-    WatchButtons,
-    /// He begins a chat.
-    OpenChat {
-        /// By this button.
-        button: Option<ButtonId>,
-    },
-    /// He says something.
-    Say {
-        /// What.
-        text: Box<str>,
-        /// The page's name for it.
-        id: IdempotencyKey,
-    },
-    /// He closes his chat.
-    CloseChat,
-    /// He answers an invitation.
-    AnswerInvitation {
-        /// Whether he accepts.
-        accepted: bool,
-    },
-    /// He is typing.
-    Typing,
+    /// Something about his chat.
+    Chat(VisitorChat),
     /// Something about topics.
     Topics(Box<TopicCall>),
     /// The visitor leaves.
@@ -430,17 +411,12 @@ fn convert(fields: Fields<'_>) -> Result<VisitorMessage, Problem> {
             VisitorMessage::AskHelp { text: text.transpose()?.unwrap_or_default() }
         }
         VisitorKind::CancelHelp => VisitorMessage::CancelHelp,
-        VisitorKind::WatchButtons => VisitorMessage::WatchButtons,
-        VisitorKind::OpenChat => VisitorMessage::OpenChat { button: fields.button()? },
-        VisitorKind::Say => VisitorMessage::Say {
-            text: fields.said()?,
-            id: Fields::parsed(fields.id.as_ref(), "id")?,
-        },
-        VisitorKind::CloseChat => VisitorMessage::CloseChat,
-        VisitorKind::AnswerInvitation => VisitorMessage::AnswerInvitation {
-            accepted: Fields::required(fields.accepted, "accepted")?,
-        },
-        VisitorKind::Typing => VisitorMessage::Typing,
+        VisitorKind::WatchButtons => VisitorMessage::Chat(VisitorChat::WatchButtons),
+        VisitorKind::OpenChat => VisitorMessage::Chat(VisitorChat::open(&fields)?),
+        VisitorKind::Say => VisitorMessage::Chat(VisitorChat::say(&fields)?),
+        VisitorKind::CloseChat => VisitorMessage::Chat(VisitorChat::Close),
+        VisitorKind::AnswerInvitation => VisitorMessage::Chat(VisitorChat::answer(&fields)?),
+        VisitorKind::Typing => VisitorMessage::Chat(VisitorChat::Typing),
         VisitorKind::Publish => VisitorMessage::Topics(topics::publish(&fields)?.into()),
         VisitorKind::Subscribe => VisitorMessage::Topics(topics::subscribe(&fields)?.into()),
         VisitorKind::Unsubscribe => VisitorMessage::Topics(topics::unsubscribe(&fields)?.into()),

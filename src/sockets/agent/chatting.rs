@@ -14,7 +14,10 @@ use crate::{
         chat::{ChatRow, ChatView},
         error::Problem,
         ids::{VisitorId, VisitorKey},
-        protocol::agent::{ChatRequest, ChatsChange, ToAgent},
+        protocol::{
+            agent::ToAgent,
+            chats::{AgentChat, ChatsChange},
+        },
     },
     sockets::{
         outbox::{Class, Outbox},
@@ -28,7 +31,7 @@ use crate::{
 const ROWS: usize = 64;
 
 impl AgentSocket {
-    pub(super) fn chat(&mut self, asked: ChatRequest, request: Option<u64>) {
+    pub(super) fn chat(&mut self, asked: AgentChat, request: Option<u64>) {
         let Some(agent) = self.agent.clone() else { return };
         let (chat, outbox) = (self.service.chat.clone(), Arc::clone(&self.lease.outbox));
         let (group, person) = (agent.group.clone(), agent.person());
@@ -40,7 +43,7 @@ impl AgentSocket {
             }
         };
         match asked {
-            ChatRequest::Available(buttons) => {
+            AgentChat::Available(buttons) => {
                 let now = self.service.clock().now();
                 let admitted = self.service.admission.availability(&group, &person.subject, now);
                 if let Err(problem) = admitted {
@@ -52,7 +55,7 @@ impl AgentSocket {
                     Err(problem) => refuse(&outbox, request, problem),
                 });
             }
-            ChatRequest::Watch => {
+            AgentChat::Watch => {
                 let refused = Arc::clone(&outbox);
                 chat.watch(
                     self.desk(&agent),
@@ -64,7 +67,7 @@ impl AgentSocket {
                     move |problem| refuse(&refused, request, problem),
                 );
             }
-            ChatRequest::Read(id) => {
+            AgentChat::Read(id) => {
                 chat.read(&group, id, Reader::of(&agent), move |read| match read {
                     Ok((row, view)) => answer(&outbox, request, |ok| {
                         (ok.visitorid, ok.chat) = (Some(row.visitorid), Some(view.into()));
@@ -72,7 +75,7 @@ impl AgentSocket {
                     Err(problem) => refuse(&outbox, request, problem),
                 });
             }
-            ChatRequest::Claim(id) => {
+            AgentChat::Claim(id) => {
                 let told = move |claimed: Claimed| tell_claimed(&outbox, request, claimed);
                 let then = chat.clone();
                 chat.attend(self.desk(&agent), move |there| match there {
@@ -80,8 +83,8 @@ impl AgentSocket {
                     Err(problem) => told(Err(problem)),
                 });
             }
-            ChatRequest::Release(id) => chat.release(&group, id, person, done),
-            ChatRequest::Say { chat: id, text, id: name } => {
+            AgentChat::Release(id) => chat.release(&group, id, person, done),
+            AgentChat::Say { chat: id, text, id: name } => {
                 let masked = self.masked(&group, &text).unwrap_or(text);
                 let saying = (Voice::Agent(person), masked, Some(name));
                 chat.say_in(&group, id, saying, move |said| match said {
@@ -89,8 +92,8 @@ impl AgentSocket {
                     Err(problem) => refuse(&outbox, request, problem),
                 });
             }
-            ChatRequest::End(id) => chat.end(&group, id, EndedBy::Agent(person), done),
-            ChatRequest::Invite { visitor, text, button } => {
+            AgentChat::End(id) => chat.end(&group, id, EndedBy::Agent(person), done),
+            AgentChat::Invite { visitor, text, button } => {
                 let masked = self.masked(&group, &text).unwrap_or(text);
                 let key = VisitorKey { group, visitor: visitor.clone() };
                 let told = move |invited: Result<_, Problem>| {
@@ -102,7 +105,7 @@ impl AgentSocket {
                     Err(problem) => told(Err(problem)),
                 });
             }
-            ChatRequest::Typing(id) => {
+            AgentChat::Typing(id) => {
                 chat.agent_types(&group, id, person);
                 done(Ok(()));
             }

@@ -1,16 +1,33 @@
 //! The visitor's chat, from his page's side.
 
-use super::{Door, VisitorSocket};
+use super::{Door, VisitorSocket, done};
 use crate::{
     model::{
         ids::{ButtonId, IdempotencyKey, VisitorKey},
-        protocol::visitor::ToVisitor,
+        protocol::{chats::VisitorChat, visitor::ToVisitor},
     },
     telemetry::labels::Limited,
 };
 
 impl VisitorSocket {
-    pub(super) fn watch_buttons(&mut self, visitor: VisitorKey, request: Option<u64>) {
+    pub(super) fn chat(&mut self, visitor: VisitorKey, asked: VisitorChat, request: Option<u64>) {
+        let chat = &self.service.chat;
+        match asked {
+            VisitorChat::WatchButtons => self.watch_buttons(visitor, request),
+            VisitorChat::Open { button } => self.open_chat(visitor, button, request),
+            VisitorChat::Say { text, id } => self.say_in_chat(visitor, &text, id, request),
+            VisitorChat::Close => chat.close(visitor, done(self.voice.clone(), request)),
+            VisitorChat::Answer { accepted } => {
+                chat.answer_invitation(visitor, accepted, done(self.voice.clone(), request));
+            }
+            VisitorChat::Typing => {
+                chat.visitor_types(visitor);
+                self.voice.done(request);
+            }
+        }
+    }
+
+    fn watch_buttons(&mut self, visitor: VisitorKey, request: Option<u64>) {
         let voice = self.voice.clone();
         // One that was there before ends first: with its end the page is told nothing more.
         self.buttons = None;
@@ -25,12 +42,7 @@ impl VisitorSocket {
         }
     }
 
-    pub(super) fn open_chat(
-        &self,
-        visitor: VisitorKey,
-        button: Option<ButtonId>,
-        request: Option<u64>,
-    ) {
+    fn open_chat(&self, visitor: VisitorKey, button: Option<ButtonId>, request: Option<u64>) {
         let voice = self.voice.clone();
         let now = self.service.clock().now();
         if let Err(problem) = self.service.admission.chat(&visitor, now) {
@@ -49,7 +61,7 @@ impl VisitorSocket {
     }
 
     /// What the visitor says, less what must not be seen.
-    pub(super) fn say_in_chat(
+    fn say_in_chat(
         &self,
         visitor: VisitorKey,
         text: &str,

@@ -23,9 +23,10 @@ use crate::{
         protocol::{
             ErrorAnswer, GoAway,
             agent::{
-                AgentOk, ChatsChange, InvokeError, InvokeErrorParams, ListChange, ListRow,
-                SignalOutcome, ToAgent,
+                AgentOk, InvokeError, InvokeErrorParams, ListChange, ListRow, SignalOutcome,
+                ToAgent,
             },
+            chats::ChatsChange,
             stream::{Mark, MarkOf, Seat, StreamWelcome, ToStream},
             visitor::ToVisitor,
         },
