@@ -1,7 +1,5 @@
 //! The interface of `genesys.md` for agents' desktops, by its REST calls and its Bayeux channels.
 
-mod seats;
-
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -10,6 +8,8 @@ use crate::support::{
     server::{DESK, GROUP},
     until,
 };
+
+mod seats;
 
 const LIVE: &str = "/cobrowse/rest/live";
 
