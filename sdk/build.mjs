@@ -62,8 +62,14 @@ export async function build(out) {
   await Promise.all([
     bundle({
       ...module,
-      entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts", chat: "chat.ts", genesys: "facades/genesys/index.ts" },
+      entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts", chat: "chat.ts" },
       outdir: join(out, "sdk"),
+    }),
+    bundle({
+      ...module,
+      entryPoints: { genesys: "facades/genesys/index.ts" },
+      outdir: join(out, "sdk"),
+      banner: { js: "/* With CometD, Copyright (c) 2008 the original author or authors, Apache License 2.0 */" },
     }),
     bundle({
       ...classic,

@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { Interaction } from "../../sdk/facades/genesys";
 import { customer, GenesysDesktop } from "./support/genesys";
 import { Journal } from "./support/journal";
-import { mintToken } from "./support/settings";
+import { DemoPage } from "./support/demo";
+import { API_KEY, mintToken } from "./support/settings";
 import { useStage } from "./support/stage";
 
 const stage = useStage({ settings: { groupFacades: { genesys: "token" } } });
@@ -32,6 +33,23 @@ test("the digits alone open nothing, and the page says so", async () => {
   await desktop.page.frameLocator("iframe").locator("#notice-text", { hasText: "with a ticket" }).waitFor();
   expect(await desktop.frame.isVisible("#sid")).toBe(false);
   expect(await desktop.join(token)).toBe("authorization");
+});
+
+test("the demo's desktop asks for a key where the server has settings, and joins", async () => {
+  const { token } = await customer(stage);
+  const { page } = await DemoPage.open(stage, "desktop", "/demo/desktop");
+  await page.locator("body[data-desktop=asking]").waitFor();
+  await page.fill("#user", "Ann");
+  await page.fill("#secret", "a wrong key");
+  await page.click("[data-testid=sign-in]");
+  await page.locator("#sign-in-error", { hasText: "does not accept" }).waitFor();
+  await page.fill("#secret", API_KEY);
+  await page.press("#secret", "Enter");
+  await page.locator("body[data-desktop=ready]").waitFor();
+  await page.click("#call");
+  await page.fill("#token", token);
+  await page.press("#token", "Enter");
+  await page.locator("[data-key=CoBrowseStartTime]").waitFor();
 });
 
 test("under Node the same kit joins, hears the session become active, and stops it", async () => {

@@ -138,6 +138,18 @@ test("a controller whose connection is cut finds its session again, and none is 
   await line.close();
 });
 
+test("an interaction is let go of with its data though the server cannot be reached", async () => {
+  const { token } = await customer(stage);
+  const line = await Line.to(stage.server.host);
+  const desktop = await GenesysDesktop.open(stage, { server: line.origin });
+  await desktop.join(token);
+  line.cut();
+  expect(await desktop.close("closed")).toMatchObject({ CoBrowseAssociated: "No", CoBrowseSessionsQuantity: 1, CoBrowseSessionId: expect.stringMatching(HISTORY) });
+  await desktop.journal.next("lost");
+  expect(await desktop.page.evaluate(() => (window as any).interaction.hasSession)).toBe(false);
+  await line.close();
+});
+
 test("a controller finds its session again when the server was started anew", async () => {
   const { showing, token } = await customer(stage);
   const desktop = await GenesysDesktop.open(stage);

@@ -28,6 +28,7 @@ export class Interaction {
   readonly events = new Emitter<InteractionEvents>();
   private controller: Controller | undefined;
   private closing: Exclude<Closing, "exited"> | undefined;
+  private joining: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly options: ControllerOptions,
@@ -55,8 +56,14 @@ export class Interaction {
    * Joins the session with this token; gives the address of the agents' page, which the desktop loads now and not before.
    * One session at a time: `taken` while another one runs.
    */
-  async join(sessionToken: string): Promise<string> {
-    if (this.controller) throw new VestibuleError("taken", "the interaction has a session");
+  join(sessionToken: string): Promise<string> {
+    if (this.controller) return Promise.reject(new VestibuleError("taken", "the interaction has a session"));
+    const page = this.enter(sessionToken);
+    this.joining = page.catch(() => {});
+    return page;
+  }
+
+  private async enter(sessionToken: string): Promise<string> {
     const controller = new Controller(sessionToken, this.options);
     this.controller = controller;
     this.closing = undefined;
@@ -71,7 +78,10 @@ export class Interaction {
       this.controller = undefined;
       this.events.emit("over", { why: this.closing ?? "exited", data: this.attached });
     });
-    controller.events.on("lost", (error) => this.events.emit("lost", error));
+    controller.events.on("lost", (error) => {
+      if (this.controller === controller) this.controller = undefined;
+      this.events.emit("lost", error);
+    });
     try {
       await controller.join();
       return await controller.agentPage();
@@ -87,11 +97,18 @@ export class Interaction {
 
   /**
    * The interaction ends for this desktop: the session ends with it, since none is transferred. Gives all that is attached,
-   * which is to be written before the interaction is let go.
+   * which is to be written before the interaction is let go; where the server cannot be reached `lost` is told as well.
    */
   async close(why: Exclude<Closing, "exited">): Promise<AttachedData> {
+    await this.joining;
     this.closing = why;
-    await this.controller?.stop();
+    const { controller } = this;
+    await controller?.stop().catch((error: VestibuleError) => {
+      this.controller = undefined;
+      this.attach(whenDeactivated(this.attached, {}));
+      this.events.emit("lost", error);
+      void controller.leave();
+    });
     return this.attached;
   }
 
