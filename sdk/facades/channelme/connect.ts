@@ -57,6 +57,7 @@ export class Connect {
         if (message.say === "keep") kept.keep(message.name, message.value);
         else this.receive(message);
       },
+      knocked: (group) => kept.belongTo(group),
       refused: () => this.attempts.failed("frame"),
       unsendable: (message) => warn(`cannot publish to ${(message as { topic?: string }).topic}: the message cannot be copied`),
     });

@@ -19,6 +19,8 @@ export interface FrameLinkOptions {
   readonly page: Window;
   readonly clock: Clock;
   readonly address: URL;
+  /** Our frame has come: of this group, it says. */
+  knocked(group: string | undefined): void;
   /** What the frame is told when it comes. */
   greeting(): Omit<Greeting, "channel">;
   /** The frame is there and can be spoken with. */
@@ -143,6 +145,7 @@ export class FrameLink {
       if (this.port === port1) this.options.receive(event.data);
     };
     this.port = port1;
+    this.options.knocked(data.group);
     const greeting: Greeting = { channel: CHANNEL, ...this.options.greeting() };
     contentWindow.postMessage(greeting, this.options.address.origin, [port2]);
     this.options.connected();

@@ -21,3 +21,18 @@ test("the frame keeps what is known in the page, and nothing else", () => {
   stores.lasting.write("vestibule.anonymous.12345", "nonsense");
   expect(kept.all()).toEqual({});
 });
+
+test("where the page names no group, the visitor is that of the group that the frame names", () => {
+  const stores = { lasting: memoryStore(), tab: memoryStore() };
+  const id = `~${"0a".repeat(16)}`;
+  stores.lasting.write("vestibule.anonymous.12345", id);
+  const kept = new Kept(stores, "");
+  for (const wrong of [undefined, 7, "", "a b", "1".repeat(21)]) kept.belongTo(wrong);
+  expect(kept.all()).toEqual({});
+  kept.belongTo("12345");
+  expect(kept.all()).toEqual({ anonymous: id });
+  // What the page itself named counts.
+  const named = new Kept(stores, "777");
+  named.belongTo("12345");
+  expect(named.all()).toEqual({});
+});

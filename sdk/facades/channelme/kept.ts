@@ -9,11 +9,19 @@ const VALUES: Readonly<Record<KeptName, RegExp>> = {
   layout: /^(open|minimized|hidden)$/,
 };
 
+const GROUP = /^[0-9]{1,20}$/;
+
 export class Kept {
+  /** `group` is empty where the page leaves it to the server. */
   constructor(
     private readonly stores: IdentityStores,
-    private readonly group: string,
+    private group: string,
   ) {}
+
+  /** Which group that is, as the frame says: the visitor of our other scripts is kept under its name. */
+  belongTo(group: unknown): void {
+    if (this.group === "" && typeof group === "string" && GROUP.test(group)) this.group = group;
+  }
 
   all(): Greeting["kept"] {
     const known = (Object.keys(VALUES) as KeptName[]).map((name) => [name, this.read(name)] as const);

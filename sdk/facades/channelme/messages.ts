@@ -1,7 +1,7 @@
 /**
  * What the customer's page and our frame in it say to each other.
  *
- * The frame knocks at the window around it, without a word of content; the page knows its own frame by window and origin and
+ * The frame knocks at the window around it, with no more than its group's name; the page knows its own frame by window and origin and
  * answers with one end of a channel, to the frame's origin only. All else goes through that channel, which nobody else holds.
  */
 
@@ -13,6 +13,8 @@ export const CHANNEL = "vestibule.site_connect.1";
 /** Frame to window around it: it has loaded. */
 export interface Knock {
   readonly channel: typeof CHANNEL;
+  /** The frame's group, which a page that named none does not know. */
+  readonly group?: string;
 }
 
 /** Where the page is. */

@@ -23,8 +23,8 @@ test("the frame takes one answer, from the page around it, of an origin that may
   const around = { postMessage: (...call: unknown[]) => said.push(call) };
   Object.defineProperty(page, "parent", { value: around });
   const opened: unknown[] = [];
-  knock(page, (origin) => mayHold(facts, own, origin), (port) => opened.push(port));
-  expect(said).toEqual([[{ channel: CHANNEL }, "*"]]);
+  knock(page, facts.group, (origin) => mayHold(facts, own, origin), (port) => opened.push(port));
+  expect(said).toEqual([[{ channel: CHANNEL, group: "12345" }, "*"]]);
   const hears = (parts: object): void => {
     const event = Object.assign(new page.Event("message"), { source: around, origin: "https://shop.test", data: { channel: CHANNEL }, ports: ["port"] }, parts);
     page.dispatchEvent(event);
@@ -41,6 +41,6 @@ test("a frame that stands in no page says nothing", () => {
   Object.defineProperty(page, "parent", { value: page });
   const said: unknown[] = [];
   page.postMessage = ((message: unknown) => said.push(message)) as never;
-  knock(page, () => true, () => said.push("opened"));
+  knock(page, undefined, () => true, () => said.push("opened"));
   expect(said).toEqual([]);
 });

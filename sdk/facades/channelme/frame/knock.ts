@@ -6,7 +6,7 @@ import { CHANNEL, isOfChannel, type Greeting, type Knock } from "../messages";
  * `opened` is called once, with the port that the page around the frame gives; anybody else's is passed over. A frame that
  * stands in no page waits for ever.
  */
-export function knock(page: Window, mayHold: (origin: string) => boolean, opened: (port: MessagePort, greeting: Greeting) => void): void {
+export function knock(page: Window, group: string | undefined, mayHold: (origin: string) => boolean, opened: (port: MessagePort, greeting: Greeting) => void): void {
   const around = page.parent;
   if (around === page) return;
   const hear = ({ source, origin, data, ports }: MessageEvent<unknown>): void => {
@@ -17,5 +17,5 @@ export function knock(page: Window, mayHold: (origin: string) => boolean, opened
   };
   page.addEventListener("message", hear);
   // There is nothing in it that anybody could use; who answers is looked at.
-  around.postMessage({ channel: CHANNEL } satisfies Knock, "*");
+  around.postMessage({ channel: CHANNEL, ...(group !== undefined && { group }) } satisfies Knock, "*");
 }

@@ -12,10 +12,11 @@ import type { ToPage } from "../messages";
 export function openFrame(page: Window): void {
   const facts = JSON.parse(page.document.body.dataset["facts"] || '{"refused":"group"}') as Facts;
   if ("refused" in facts) {
-    return knock(page, () => true, (port) => port.postMessage({ say: "failed", reason: facts.refused, isFinal: true } satisfies ToPage));
+    return knock(page, undefined, () => true, (port) => port.postMessage({ say: "failed", reason: facts.refused, isFinal: true } satisfies ToPage));
   }
   knock(
     page,
+    facts.group,
     (origin) => mayHold(facts, page.location.origin, origin),
     (port, greeting) => {
       let panel: Panel | undefined;
