@@ -20,6 +20,7 @@ use vestibule::{
         topic::{SubscribeWish, Topic, TopicFilter},
     },
     topics::{
+        hub::Subscriber,
         subscription::Subscription,
         trie::{Place, Trie},
     },
@@ -51,7 +52,12 @@ fn subscription(number: u64) -> Arc<Subscription> {
         retained: true,
         resume: None,
     };
-    Arc::new(Subscription::new(id, SocketId(number / 100), &wish, Arc::default()))
+    Arc::new(Subscription::new(
+        id,
+        Subscriber::Socket(SocketId(number / 100)),
+        &wish,
+        Arc::default(),
+    ))
 }
 
 fn trie(size: u64) -> Trie<Arc<Subscription>> {

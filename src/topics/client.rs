@@ -1,4 +1,4 @@
-//! One who publishes and subscribes: a socket, or whoever calls by HTTP.
+//! One who publishes and subscribes: a socket, a listener, or whoever calls by HTTP.
 
 use std::{
     collections::HashMap,
@@ -12,13 +12,14 @@ use parking_lot::Mutex;
 
 use super::{
     handle::{Seat, Topics},
+    hub::Subscriber,
     record::{Command, GroupTopics, Publication, Reply, Sender},
     subscription::Subscription,
 };
 use crate::{
     model::{
         error::{ErrorCode, Problem},
-        ids::{GroupId, SocketId},
+        ids::GroupId,
         topic::{Message, Position, PublishWish, Rights, SubscribeWish},
     },
     store::{Applied, Engine as _, Expect, Refusal},
@@ -58,11 +59,11 @@ impl Client {
     pub(super) fn new(
         topics: Topics,
         group: GroupId,
-        socket: Option<SocketId>,
+        subscriber: Option<Subscriber>,
         rights: Rights,
     ) -> Self {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
-        let seat = Arc::new(Seat { socket, under_way: 0.into() });
+        let seat = Arc::new(Seat { subscriber, under_way: 0.into(), answers: Mutex::default() });
         topics.shared.seats.insert(number, Arc::clone(&seat));
         let (subscriptions, waiters) = (Arc::default(), Arc::default());
         Self { topics, group, number, seat, rights, subscriptions, waiters }
@@ -78,11 +79,12 @@ impl Client {
         };
         for subscription in lost {
             self.unsubscribe(subscription.id);
-            self.topics.shared.hub.post.unsubscribed(subscription.socket, subscription.id);
+            self.topics.shared.hub.unsubscribed(&subscription);
         }
     }
 
-    /// Publishes. `answer` gets the message's place, if it is kept, before anybody gets the message.
+    /// Publishes. `answer` gets the message's place, if it is kept, before anybody gets the message; that of a listener when
+    /// all have it, so that what he hears of himself is not behind it.
     pub fn publish(
         &self,
         wish: PublishWish,
@@ -109,10 +111,17 @@ impl Client {
         let PublishWish { topic, data, retain, expiry_ms } = wish;
         let is_kept = retain || group.rules.history > 0;
         // What is not kept goes its own way, unless it would overtake what is.
+        let is_listener = matches!(self.seat.subscriber, Some(Subscriber::Listener(_)));
         if !is_kept && self.seat.under_way.load(Ordering::Acquire) == 0 {
-            answer(Ok(None));
             let message = Message { topic, data, at: now, position: None };
-            hub.publish(group, &message, self.seat.socket);
+            let deliver = || hub.publish(group, &message, self.seat.subscriber);
+            if is_listener {
+                deliver();
+                answer(Ok(None));
+            } else {
+                answer(Ok(None));
+                deliver();
+            }
             return Ok(());
         }
         self.seat.under_way.fetch_add(1, Ordering::Release);
@@ -128,7 +137,13 @@ impl Client {
                     metrics.limited.of(Limited::Retained).inc();
                 }
             }
-            answer(reply.map(|position| is_kept.then_some(position)));
+            let is_taken = reply.is_ok();
+            let answer = move || answer(reply.map(|position| is_kept.then_some(position)));
+            if is_listener && is_taken {
+                seat.answers.lock().push_back(Box::new(answer));
+            } else {
+                answer();
+            }
         });
         let command = Command::Publish(Box::new(publication));
         self.topics.engine.submit(self.group.clone(), Expect::Any, command, sink);
@@ -147,7 +162,8 @@ impl Client {
         Ok(())
     }
 
-    /// Subscribes. `answer` gets the subscription before its first message comes.
+    /// Subscribes. `answer` gets the subscription before its first message comes; that of a listener when it is in force,
+    /// and retained values have begun to come.
     pub fn subscribe(
         &self,
         wish: SubscribeWish,
@@ -176,9 +192,21 @@ impl Client {
                 let missed = resume.is_some() && (anew || !keeps || page.missed);
                 // Told in the answer.
                 page.missed = false;
-                answer(Ok(Subscribed { id: subscription.id, position, missed }));
-                topics.begun(&of, &subscription, resume.map(|_| missed));
-                topics.give(&of, &subscription, page);
+                let subscribed = Subscribed { id: subscription.id, position, missed };
+                let begin = || {
+                    topics.begun(&of, &subscription, resume.map(|_| missed));
+                    topics.give(&of, &subscription, page);
+                };
+                match subscription.of {
+                    Subscriber::Socket(_) => {
+                        answer(Ok(subscribed));
+                        begin();
+                    }
+                    Subscriber::Listener(_) => {
+                        begin();
+                        answer(Ok(subscribed));
+                    }
+                }
             }
             Err(problem) => {
                 end(&topics, &of, &all, subscription.id);
@@ -190,7 +218,7 @@ impl Client {
     fn begin(&self, wish: &SubscribeWish) -> Result<Arc<Subscription>, Problem> {
         self.rights.require_subscribe(&wish.filter)?;
         let hub = &self.topics.shared.hub;
-        let Some(socket) = self.seat.socket else {
+        let Some(of) = self.seat.subscriber else {
             return Err(Problem::new(ErrorCode::BadRequest, "only a socket can subscribe"));
         };
         let mut subscriptions = self.subscriptions.lock();
@@ -204,7 +232,7 @@ impl Client {
         subscriptions.last += 1;
         let id = subscriptions.last;
         let waiters = Arc::clone(&self.waiters);
-        let subscription = Arc::new(Subscription::new(id, socket, wish, waiters));
+        let subscription = Arc::new(Subscription::new(id, of, wish, waiters));
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }
@@ -214,7 +242,7 @@ impl Client {
         end(&self.topics, &self.group, &self.subscriptions, id);
     }
 
-    /// The socket has written something: who waits for room may go on.
+    /// Something was written, or taken: who waits for room may go on.
     pub fn written(&self) {
         if self.waiters.load(Ordering::Acquire) == 0 {
             return;

@@ -1,7 +1,7 @@
 //! The handle to topics: what sockets and HTTP call.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -9,10 +9,11 @@ use std::{
 };
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use super::{
     client::Client,
-    hub::{Hub, HubLimits, Post},
+    hub::{Hub, HubLimits, ListenerId, Listeners, Post, Subscriber},
     record::{
         Command, Effect, GroupRules, GroupTopics, KeepLimits, Page, Reading, RetainedPage, Rules,
     },
@@ -21,7 +22,6 @@ use super::{
 use crate::{
     clock::Clock,
     model::{
-        close::CloseCode,
         error::Problem,
         ids::{GroupId, NodeId, SocketId},
         topic::{Position, Rights, Topic, TopicFilter},
@@ -67,10 +67,12 @@ pub(super) struct Shared {
 
 /// One who publishes.
 pub(super) struct Seat {
-    /// His socket, if he has one.
-    pub(super) socket: Option<SocketId>,
+    /// What his messages come to, if he can subscribe.
+    pub(super) subscriber: Option<Subscriber>,
     /// Messages of his that the engine has and that are not delivered yet.
     pub(super) under_way: AtomicUsize,
+    /// What waits for their delivery, in their order: a listener is answered then.
+    pub(super) answers: Mutex<VecDeque<Box<dyn FnOnce() + Send>>>,
 }
 
 /// What one reads of what is kept.
@@ -113,7 +115,18 @@ impl Topics {
     /// One who may do what `rights` say, until he is dropped; on a socket, if he is to subscribe.
     #[must_use]
     pub fn client(&self, group: GroupId, socket: Option<SocketId>, rights: Rights) -> Client {
-        Client::new(self.clone(), group, socket, rights)
+        Client::new(self.clone(), group, socket.map(Subscriber::Socket), rights)
+    }
+
+    /// One who hears in words of his own, as [`Topics::tells`] says.
+    #[must_use]
+    pub fn listener(&self, group: GroupId, who: ListenerId, rights: Rights) -> Client {
+        Client::new(self.clone(), group, Some(Subscriber::Listener(who)), rights)
+    }
+
+    /// Where messages for listeners leave: told once.
+    pub fn tells(&self, listeners: Arc<dyn Listeners>) {
+        let _ = self.shared.hub.listeners.set(listeners);
     }
 
     /// Reads retained values in the order of their topics, behind the topic `after`.
@@ -198,9 +211,9 @@ impl Topics {
         metrics.topic_subscriptions.set(gauge(self.shared.hub.subscriptions()));
     }
 
-    /// Reads on for a subscription that waits, if its socket has room.
+    /// Reads on for a subscription that waits, if its holder has room.
     pub(super) fn go_on(&self, group: &GroupId, subscription: &Arc<Subscription>) {
-        if !subscription.is_waiting() || !self.shared.hub.post.has_room(subscription.socket) {
+        if !subscription.is_waiting() || !self.shared.hub.has_room(subscription) {
             return;
         }
         let Some(reading) = subscription.take_waiting() else { return };
@@ -208,7 +221,7 @@ impl Topics {
         let look = self.page_of(subscription, reading);
         self.read(group.clone(), look, move |page| match page {
             Ok(page) => topics.give(&of, &reader, page),
-            Err(_) => topics.shared.hub.post.close(reader.socket, CloseCode::Unready),
+            Err(_) => topics.shared.hub.fail(&reader),
         });
     }
 
@@ -232,8 +245,12 @@ impl Topics {
         subscription: &Arc<Subscription>,
         reading: Reading,
     ) -> impl FnOnce(&GroupTopics) -> Page + Send + use<> {
-        let (most_bytes, reader) = (self.shared.hub.limits.page_bytes, Arc::clone(subscription));
-        move |record| record.page(&reader.filter, reading, most_bytes, PAGE_MESSAGES)
+        let (most, most_bytes) = match (subscription.of, self.shared.hub.listeners.get()) {
+            (Subscriber::Listener(_), Some(listeners)) => listeners.page(),
+            _ => (PAGE_MESSAGES, self.shared.hub.limits.page_bytes),
+        };
+        let reader = Arc::clone(subscription);
+        move |record| record.page(&reader.filter, reading, most_bytes, most)
     }
 
     /// Hands a page over, and tells what is missing before it; with the last one the subscription is live. Called before
@@ -274,6 +291,8 @@ impl Drop for Delivered {
     fn drop(&mut self) {
         if let Some(seat) = &self.0 {
             seat.under_way.fetch_sub(1, Ordering::Release);
+            let answer = seat.answers.lock().pop_front();
+            answer.into_iter().for_each(|answer| answer());
         }
     }
 }
@@ -289,8 +308,8 @@ impl Deliver<GroupTopics, TopicEngine> for TopicDelivery {
                     let seat =
                         is_ours.then(|| seats.get(&from.client).map(|seat| Arc::clone(&seat)));
                     let delivered = Delivered(seat.flatten());
-                    let socket = delivered.0.as_ref().and_then(|seat| seat.socket);
-                    hub.publish(group, &message, socket);
+                    let from = delivered.0.as_ref().and_then(|seat| seat.subscriber);
+                    hub.publish(group, &message, from);
                 }
                 Effect::Lost => hub.lost(group),
             }

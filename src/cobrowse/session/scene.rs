@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Policy, Session, Summary,
-    command::{Command, Create, Effect, Enter, Join, Reply, Seated},
+    command::{Command, Create, Effect, Enter, Join, Reply, Seated, Way},
 };
 use crate::{
     clock::Timestamp,
@@ -36,7 +36,7 @@ impl Scene {
             Self { session, now, effects, sockets: BTreeMap::new(), users: BTreeMap::new() };
         let visitor = "ada".parse().unwrap();
         let labels = Labels::default();
-        let create = Create { visitor, policy, agreed, code: None, labels };
+        let create = Create { visitor, policy, agreed, code: None, labels, apart: false };
         assert_eq!(scene.apply(Command::Create(Box::new(create))), Reply::Done);
         scene
     }
@@ -74,6 +74,7 @@ impl Scene {
             title: page.into(),
             visible: true,
             agreed: false,
+            way: Way::Page,
         };
         let reply = self.apply(Command::Enter(Box::new(enter)));
         if let Reply::Entered(entrance) = &reply {

@@ -132,8 +132,8 @@ pub(super) async fn create(request: HttpRequest, state: State) -> HttpResponse {
         let asker = asker(&request, &state)?;
         asker.trusted()?;
         let address = client_address(&state, &request);
-        let group = &asker.group.id;
-        let begun = ask(|answer| begin(&state, group, address, answer)).await?;
+        let (group, agent) = (&asker.group.id, asker.agent.as_ref());
+        let begun = ask(|answer| begin(&state, group, (agent, address), answer)).await?;
         Ok(found(&state, &begun?.1))
     };
     answer.await.unwrap_or_else(refuse)
@@ -198,10 +198,10 @@ pub(super) async fn stop_by_post(
 
 async fn end(state: &State, seats: &Seats, token: &str) -> Result<HttpResponse, Refusal> {
     let seat = seats.of(token).ok_or(UNKNOWN)?;
-    if seat.role != Role::Controller {
+    if seat.arrival.role != Role::Controller {
         return Err(FORBIDDEN);
     }
-    let session = seat.session.clone();
+    let session = seat.arrival.session.clone();
     let key = session.clone();
     ask(|answer| state.cobrowse.end(key, EndReason::Controller, None, answer)).await??;
     match ask(|answer| state.cobrowse.look_up(session, answer)).await?? {
@@ -232,9 +232,9 @@ pub(super) async fn history(
         let own = form_urlencoded::parse(request.query_string().as_bytes())
             .find(|(name, _)| name == "userToken")
             .and_then(|(_, token)| seats.of(&token))
-            .filter(|seat| seat.session.session == session);
+            .filter(|seat| seat.arrival.session.session == session);
         let key = match own {
-            Some(seat) => seat.session.clone(),
+            Some(seat) => seat.arrival.session.clone(),
             None => {
                 let asker = asker(&request, &state)?;
                 let agent = asker.agent.ok_or(FORBIDDEN)?;

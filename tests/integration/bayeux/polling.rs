@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Server, Stop,
-    bayeux::{Polling, handshake, server, with_token},
+    bayeux::{Polling, handshake, server, token, with_token},
     soon, until,
 };
 
@@ -277,7 +277,7 @@ async fn the_newest_connect_is_held() {
 #[tokio::test]
 async fn what_was_not_acknowledged_comes_again() {
     let server = server(&[]);
-    let ext = json!({"token": Server::token(), "ack": true});
+    let ext = json!({"token": token(), "ack": true});
     let client = Polling::connected(&server, ext).await;
     client.subscribe("/a").await;
     let answers = client.publish("/a", json!(1)).await;
@@ -373,7 +373,7 @@ async fn there_are_as_many_clients_as_may_be() {
 #[tokio::test]
 async fn a_restart_sends_clients_away_and_knows_them_again() {
     let mut server = server(&[]);
-    let ext = json!({"token": Server::token(), "ack": true});
+    let ext = json!({"token": token(), "ack": true});
     let client = Polling::connected(&server, ext).await;
     client.subscribe("/a").await;
     client.publish("/a", json!(1)).await;
