@@ -145,14 +145,24 @@ impl Waiting {
         carried_out: oneshot::Receiver<Option<ClientId>>,
         answered: oneshot::Receiver<Answered>,
     ) -> Result<Answered, Unanswered> {
-        let answer = async {
-            self.client = carried_out.await.ok().flatten();
-            answered.await.map_err(|_| Unanswered)
-        };
-        let answer = actix_rt::time::timeout(limit, answer).await.unwrap_or(Err(Unanswered))?;
+        let client = &mut self.client;
+        let answer = in_time(limit, carried_out, answered, |carrying| *client = carrying).await?;
         self.client = None;
         Ok(answer)
     }
+}
+
+async fn in_time(
+    limit: Duration,
+    carried_out: oneshot::Receiver<Option<ClientId>>,
+    answered: oneshot::Receiver<Answered>,
+    waits: impl FnOnce(Option<ClientId>),
+) -> Result<Answered, Unanswered> {
+    let answer = async {
+        waits(carried_out.await.ok().flatten());
+        answered.await.map_err(|_| Unanswered)
+    };
+    actix_rt::time::timeout(limit, answer).await.unwrap_or(Err(Unanswered))
 }
 
 impl Drop for Waiting {
@@ -214,6 +224,24 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
         headers
+    }
+
+    #[actix_rt::test]
+    async fn a_request_whose_answer_is_lost_does_not_wait_for_ever() {
+        let limit = Duration::from_millis(20);
+        let client = ClientId::from_u128(1);
+        let (held, answered) = oneshot::channel();
+        let (carry_out, carried_out) = oneshot::channel();
+        carry_out.send(Some(client)).unwrap();
+        let mut waits = None;
+        let answer = in_time(limit, carried_out, answered, |client| waits = client).await;
+        assert_eq!((answer, waits), (Err(Unanswered), Some(client)));
+        drop(held);
+        // Nor one whose messages are never carried out.
+        let (_busy, carried_out) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        answer.send(Answered::Overtaken).unwrap();
+        assert_eq!(in_time(limit, carried_out, answered, |_| ()).await, Err(Unanswered));
     }
 
     #[test]

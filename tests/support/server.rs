@@ -224,13 +224,19 @@ impl Server {
     }
 
     /// A server on the same storage and port, after this one, which has ended or is ended so.
-    pub fn restarted(mut self, stop: Stop) -> Self {
+    pub fn restarted(self, stop: Stop) -> Self {
+        self.restarted_with(stop, &[])
+    }
+
+    /// Likewise, with some settings changed.
+    pub fn restarted_with(mut self, stop: Stop, changed: &[(&str, &str)]) -> Self {
         if self.child.is_some() {
             self.signal(stop);
             let status = self.ended();
             assert_eq!(status.success(), stop != Stop::Kill, "{status}\n{}", self.log());
         }
-        let (folder, settings) = (Rc::clone(&self.folder), std::mem::take(&mut self.settings));
+        let (folder, mut settings) = (Rc::clone(&self.folder), std::mem::take(&mut self.settings));
+        settings.extend(changed.iter().map(owned));
         let authority = self.authority.clone();
         Self::launch(folder, settings, Some(self.address.port()), authority)
     }

@@ -414,3 +414,33 @@ async fn a_connection_that_breaks_starts_the_clock() {
     until("the end", || server.figure("bayeux_ended_total{reason=\"expired\"}") == 1.0).await;
     assert_eq!(server.figure("bayeux_waiting"), 0.0);
 }
+
+#[tokio::test]
+async fn held_requests_are_sent_away_each_at_its_own_time() {
+    // As many come back in a second as may shake hands in one.
+    let mut server = server(&[("limits.handshakes_per_second_total", "5")]);
+    let mut clients = Vec::new();
+    while clients.len() < 5 {
+        let mut client = Polling::stranger(&server);
+        let answer = client.send("", json!([handshake(&json!({}))])).await.messages.remove(0);
+        match answer["clientId"].as_str() {
+            Some(id) => client.client = id.to_owned(),
+            None => continue,
+        }
+        client.connect(json!({})).await;
+        clients.push(client);
+    }
+    let stop = async {
+        held(&server, 5).await;
+        server.signal(Stop::Terminate);
+    };
+    let connects = clients.iter().map(|client| client.connect(json!({})));
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(connects), stop);
+    let interval = |answer: &Vec<Value>| answer[0]["advice"]["interval"].as_u64().unwrap();
+    let intervals: Vec<_> = answers.iter().map(interval).collect();
+    assert!(intervals.iter().all(|interval| *interval < 1_000), "{intervals:?}");
+    assert!(intervals.iter().any(|interval| *interval > 0), "{intervals:?}");
+    drop(clients);
+    assert!(server.ended().success());
+    drop(server.restarted(Stop::Terminate));
+}
