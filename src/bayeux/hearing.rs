@@ -29,7 +29,7 @@ use crate::{
     },
     topics::{
         client::Client,
-        hub::{ListenerId, Listeners},
+        hub::{ListenerId, Listeners, Then},
     },
 };
 
@@ -129,13 +129,14 @@ fn refused(problem: Problem, denied: Fault) -> Fault {
 pub(super) struct Ears(pub(super) Weak<Shared>);
 
 impl Listeners for Ears {
-    fn hear(&self, who: &[ListenerId], message: &Message) {
+    fn hear(&self, who: &[ListenerId], message: &Message, publisher: Option<(ListenerId, Then)>) {
         let Some(bayeux) = self.0.upgrade().map(Bayeux) else { return };
         let Some(channel) = Channel::of(&message.topic) else {
             tracing::debug!(topic = %message.topic, "no channel has this name");
             return;
         };
         let text = event(&channel, &message.data);
+        let (own, mut then) = publisher.unzip();
         let local = bayeux.local();
         for listener in who {
             let Some(client) = local.listeners.get(listener).map(|client| *client) else {
@@ -144,7 +145,11 @@ impl Listeners for Ears {
             if let Some(hearing) = local.hearing(client) {
                 hearing.given.fetch_add(1, Ordering::Release);
             }
-            bayeux.tell(client, Command::Deliver(text.clone()));
+            let deliver = Command::Deliver(text.clone());
+            match then.take_if(|_| own == Some(*listener)) {
+                Some(then) => bayeux.tell_then(client, deliver, then),
+                None => bayeux.tell(client, deliver),
+            }
         }
     }
 

@@ -157,8 +157,7 @@ impl Bayeux {
         data: &Json,
         then: impl FnOnce() + Send + 'static,
     ) {
-        let command = Command::Deliver(event(channel, data));
-        self.0.engine.submit(client, Expect::Any, command, Box::new(|_| then()));
+        self.tell_then(client, Command::Deliver(event(channel, data)), then);
     }
 
     /// The server wants a client to go.
@@ -199,7 +198,16 @@ impl Bayeux {
     }
 
     pub(super) fn tell(&self, client: ClientId, command: Command) {
-        self.0.engine.submit(client, Expect::Any, command, Box::new(|_| ()));
+        self.tell_then(client, command, || ());
+    }
+
+    pub(super) fn tell_then(
+        &self,
+        client: ClientId,
+        command: Command,
+        then: impl FnOnce() + Send + 'static,
+    ) {
+        self.0.engine.submit(client, Expect::Any, command, Box::new(|_| then()));
     }
 
     /// Submits a command now; the answer comes to the receiver.

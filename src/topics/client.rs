@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Publishes. `answer` gets the message's place, if it is kept, before anybody gets the message; that of a listener when
-    /// all have it, so that what he hears of himself is not behind it.
+    /// he has it himself, if he hears it.
     pub fn publish(
         &self,
         wish: PublishWish,
@@ -114,13 +114,12 @@ impl Client {
         let is_listener = matches!(self.seat.subscriber, Some(Subscriber::Listener(_)));
         if !is_kept && self.seat.under_way.load(Ordering::Acquire) == 0 {
             let message = Message { topic, data, at: now, position: None };
-            let deliver = || hub.publish(group, &message, self.seat.subscriber);
+            let answer = move || answer(Ok(None));
             if is_listener {
-                deliver();
-                answer(Ok(None));
+                hub.publish(group, &message, self.seat.subscriber, Some(Box::new(answer)));
             } else {
-                answer(Ok(None));
-                deliver();
+                answer();
+                hub.publish(group, &message, self.seat.subscriber, None);
             }
             return Ok(());
         }

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::{
     client::Client,
-    hub::{Hub, HubLimits, ListenerId, Listeners, Post, Subscriber},
+    hub::{Hub, HubLimits, ListenerId, Listeners, Post, Subscriber, Then},
     record::{
         Command, Effect, GroupRules, GroupTopics, KeepLimits, Page, Reading, RetainedPage, Rules,
     },
@@ -72,7 +72,7 @@ pub(super) struct Seat {
     /// Messages of his that the engine has and that are not delivered yet.
     pub(super) under_way: AtomicUsize,
     /// What waits for their delivery, in their order: a listener is answered then.
-    pub(super) answers: Mutex<VecDeque<Box<dyn FnOnce() + Send>>>,
+    pub(super) answers: Mutex<VecDeque<Then>>,
 }
 
 /// What one reads of what is kept.
@@ -291,8 +291,6 @@ impl Drop for Delivered {
     fn drop(&mut self) {
         if let Some(seat) = &self.0 {
             seat.under_way.fetch_sub(1, Ordering::Release);
-            let answer = seat.answers.lock().pop_front();
-            answer.into_iter().for_each(|answer| answer());
         }
     }
 }
@@ -309,7 +307,9 @@ impl Deliver<GroupTopics, TopicEngine> for TopicDelivery {
                         is_ours.then(|| seats.get(&from.client).map(|seat| Arc::clone(&seat)));
                     let delivered = Delivered(seat.flatten());
                     let from = delivered.0.as_ref().and_then(|seat| seat.subscriber);
-                    hub.publish(group, &message, from);
+                    let then =
+                        delivered.0.as_ref().and_then(|seat| seat.answers.lock().pop_front());
+                    hub.publish(group, &message, from, then);
                 }
                 Effect::Lost => hub.lost(group),
             }

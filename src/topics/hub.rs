@@ -66,10 +66,14 @@ pub enum Subscriber {
     Listener(ListenerId),
 }
 
+/// What is called when something is done.
+pub type Then = Box<dyn FnOnce() + Send>;
+
 /// Where messages leave for listeners. None of these waits.
 pub trait Listeners: Send + Sync {
-    /// A message for all of these, each once, however many of his subscriptions choose it.
-    fn hear(&self, who: &[ListenerId], message: &Message);
+    /// A message for all of these, each once, however many of his subscriptions choose it. Where its publisher is among
+    /// them, he is named with what is to be called when it has its place among his messages.
+    fn hear(&self, who: &[ListenerId], message: &Message, publisher: Option<(ListenerId, Then)>);
     /// How many messages that are kept, and of how many bytes, are read at once for one of them.
     fn page(&self) -> (usize, usize);
     /// Whether he has taken most of what he was given.
@@ -191,8 +195,15 @@ impl Hub {
     }
 
     /// Hands a message that was just published to all who subscribed: once for each subscription, encoded once for each
-    /// number of a subscription, which are small and the same on most sockets. Listeners get it once each.
-    pub(super) fn publish(&self, group: &GroupHub, message: &Message, from: Option<Subscriber>) {
+    /// number of a subscription, which are small and the same on most sockets. Listeners get it once each. `then` is called
+    /// when its publisher, if he is among them, has it.
+    pub(super) fn publish(
+        &self,
+        group: &GroupHub,
+        message: &Message,
+        from: Option<Subscriber>,
+        then: Option<Then>,
+    ) {
         self.metrics.topic_messages.inc();
         let latest = group.rules.is_latest(&message.topic);
         let mut targets: Vec<(u32, Target)> = Vec::new();
@@ -208,7 +219,7 @@ impl Hub {
                 }
             }
         });
-        self.heard(listening, message);
+        self.heard(listening, message, from, then);
         if targets.is_empty() {
             return;
         }
@@ -231,7 +242,7 @@ impl Hub {
         retained: bool,
     ) {
         let socket = match subscription.of {
-            Subscriber::Listener(who) => return self.heard(vec![who], message),
+            Subscriber::Listener(who) => return self.heard(vec![who], message, None, None),
             Subscriber::Socket(socket) => socket,
         };
         let latest = group.rules.is_latest(&message.topic);
@@ -290,13 +301,26 @@ impl Hub {
         }
     }
 
-    fn heard(&self, mut who: Vec<ListenerId>, message: &Message) {
+    fn heard(
+        &self,
+        mut who: Vec<ListenerId>,
+        message: &Message,
+        from: Option<Subscriber>,
+        mut then: Option<Then>,
+    ) {
         if let (false, Some(listeners)) = (who.is_empty(), self.listeners.get()) {
             who.sort_unstable();
             who.dedup();
             self.metrics.topic_deliveries.inc_by(who.len() as u64);
-            listeners.hear(&who, message);
+            let publisher = match from {
+                Some(Subscriber::Listener(from)) if who.contains(&from) => {
+                    then.take().map(|then| (from, then))
+                }
+                _ => None,
+            };
+            listeners.hear(&who, message, publisher);
         }
+        then.into_iter().for_each(|then| then());
     }
 
     fn target(

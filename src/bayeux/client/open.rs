@@ -43,6 +43,9 @@ pub(super) struct Open {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
     at: SocketAddress,
+    /// Whether that is a socket.
+    #[serde(default)]
+    is_socket: bool,
     id: Option<MessageId>,
     since: Timestamp,
     pub(super) until: Timestamp,
@@ -178,7 +181,8 @@ impl Open {
         // Clients that ask for something want to be told what they get.
         let advised = is_first || timeout.is_some() || pause.is_some();
         let (at, since) = (from.at, step.now);
-        let held = Held { at, id, since, until: step.now + hold_ms, advised, time };
+        let is_socket = from.is_socket;
+        let held = Held { at, is_socket, id, since, until: step.now + hold_ms, advised, time };
         let is_held = alone && !is_first && hold_ms > 0 && pause.is_none();
         if is_held && self.queue.is_empty() && self.busy == 0 {
             self.held = Some(held);
@@ -289,6 +293,9 @@ impl Open {
         if self.held.take_if(|held| is_lost(held.at)).is_some() || self.held.is_none() {
             self.wait(step.now, step.rules);
         }
+        // What was said last was said on the lost one; the client is at the other.
+        let held = self.held.as_ref().filter(|held| held.is_socket).map(|held| held.at);
+        self.socket = self.socket.or(held);
     }
 
     /// The client may stay away from `from` on for as long as the rules say.

@@ -224,6 +224,21 @@ fn a_socket_gets_messages_at_any_time() {
 }
 
 #[test]
+fn who_is_held_on_one_socket_hears_there_when_another_is_lost() {
+    let mut bench = Bench::connected(false);
+    let socket = |number| From { at: at(number), is_socket: true, browser: None };
+    let held = Connect { from: socket(6), ..connect(6) };
+    assert_eq!(bench.apply(Command::Connect(Box::new(held))).0, Reply::Held);
+    // A frame of the socket before is carried out late.
+    bench.apply(Command::Begin(socket(5)));
+    bench.apply(Command::Finish { to: at(5), answers: vec![] });
+    bench.apply(Command::Lost(at(5)));
+    let (to, written) = bench.deliver(1);
+    assert_eq!((to, written.len()), (Some(6), 1));
+    assert!(bench.client.is_held());
+}
+
+#[test]
 fn what_was_not_acknowledged_comes_again() {
     let mut bench = Bench::connected(true);
     let with = |batch| Connect { ack: Some(batch), ..connect(2) };

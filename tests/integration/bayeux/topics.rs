@@ -36,7 +36,7 @@ async fn clients_sockets_and_rest_hear_each_other() {
     for (topic, data) in
         [("desk/news", json!(1)), ("desk/a/b", json!({"n": 2})), ("desk/news", json!(3))]
     {
-        let told = agent.waits_for("message").await;
+        let told = agent.hear_a("topicmessage").await;
         assert_eq!((&told["topic"], &told["data"]), (&json!(topic), &data));
     }
     // The parent of a pattern is not among what it chooses, though `desk/#` would choose it.
