@@ -42,9 +42,16 @@ impl From<Problem> for Refusal {
             ErrorCode::NotFound | ErrorCode::VisitorNotPresent => (404, "session unknown"),
             ErrorCode::RateLimited => (429, "too many requests"),
             ErrorCode::Authorization => (401, "token refused"),
-            ErrorCode::Scope | ErrorCode::Group | ErrorCode::Origin => (403, "not allowed"),
+            ErrorCode::Scope | ErrorCode::Group | ErrorCode::Origin | ErrorCode::Signature => {
+                (403, "not allowed")
+            }
+            ErrorCode::BadRequest | ErrorCode::ForbiddenFunction | ErrorCode::TooLarge => {
+                (400, "malformed")
+            }
+            ErrorCode::Method => (405, "method not allowed"),
+            ErrorCode::Taken | ErrorCode::Unavailable => (409, "taken"),
             ErrorCode::Unready | ErrorCode::TooMany => (503, "try again later"),
-            _ => (500, "failed"),
+            ErrorCode::Internal => (500, "failed"),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self(status, error, problem.retry_ms)
@@ -302,5 +309,22 @@ pub(super) async fn health(state: State) -> HttpResponse {
         HttpResponse::Ok().finish()
     } else {
         HttpResponse::ServiceUnavailable().finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_failed_here_is_a_fault_of_ours() {
+        for code in ErrorCode::ALL {
+            let Refusal(status, ..) = Problem::new(*code, "").into();
+            assert_eq!(status == StatusCode::INTERNAL_SERVER_ERROR, *code == ErrorCode::Internal);
+            assert_eq!(
+                status.is_server_error(),
+                code.status() >= 500 || *code == ErrorCode::TooMany
+            );
+        }
     }
 }

@@ -258,3 +258,39 @@ fn say(bayeux: &Bayeux, client: ClientId, channel: &str, data: &Json) {
         bayeux.deliver(client, &channel, data);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::SessionId;
+
+    fn seat() -> Seat {
+        let session = SessionId::from_u128(1);
+        let arrival = Arrival {
+            session: SessionKey { group: "12345".parse().unwrap(), session },
+            role: Role::Agent,
+            client: ClientId::from_u128(2),
+            subject: "ann".into(),
+            name: "Ann".into(),
+            permissions: Permissions::ALL,
+        };
+        let place = Mutex::new(Place::Coming);
+        Seat { arrival, place, activated: AtomicU64::new(0), ear: Mutex::new(None) }
+    }
+
+    #[test]
+    fn whose_client_ends_on_his_way_in_is_to_be_taken_out_again() {
+        let seat = seat();
+        assert_eq!(seat.goes(), None, "he is not in yet");
+        assert!(!seat.came(UserId(3), Some(5)));
+        assert_eq!(seat.user(), None);
+    }
+
+    #[test]
+    fn whose_client_ends_later_leaves_by_his_number_and_once() {
+        let seat = seat();
+        assert!(seat.came(UserId(3), Some(5)));
+        assert_eq!((seat.user(), seat.activation()), (Some(UserId(3)), Some(5)));
+        assert_eq!((seat.goes(), seat.goes()), (Some(UserId(3)), None));
+    }
+}

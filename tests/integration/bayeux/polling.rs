@@ -444,3 +444,13 @@ async fn held_requests_are_sent_away_each_at_its_own_time() {
     assert!(server.ended().success());
     drop(server.restarted(Stop::Terminate));
 }
+
+#[tokio::test]
+async fn clients_records_are_among_the_figures_of_all_records() {
+    let server = server(&[]);
+    let before = server.figure("commands_total");
+    let client = Polling::connected(&server, json!({})).await;
+    let after = server.figure("commands_total");
+    assert!(after >= before + 2.0, "a handshake and a connect: {before} to {after}");
+    drop(client);
+}
