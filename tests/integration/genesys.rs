@@ -340,8 +340,9 @@ async fn seats_outlast_a_restart() {
     let mut second = Client::new(&server).await;
     let seat = second.join(&token, 3).await;
     assert_eq!(seat["users"].as_array().unwrap().len(), 3, "{seat}");
+    let number = Value::from(seat["userId"].to_string());
     for client in &mut clients {
-        while client.hears("joined").await["userId"] != seat["userId"].to_string() {}
+        while client.hears("joined").await["userId"] != number {}
     }
     // And go by the tokens that they had.
     let (stopped, acknowledgement) =
