@@ -38,7 +38,7 @@ pub async fn load(
     boot: Boot,
 ) -> Result<u64, StorageError> {
     let rows = storage.take_all(Client::KIND).await?;
-    if !boot.clean || !service.settings.facades.genesys {
+    if !boot.clean {
         return Ok(0);
     }
     let mut loaded = 0;
