@@ -1,6 +1,6 @@
 # The commands of this project. `make test` is what a change must pass, on a fresh clone too.
 
-.PHONY: run test install format check rust schema schema-long sdk browser simulation soak bench fuzz fuzz-look documents
+.PHONY: run test install format check rust schema schema-long clients sdk browser simulation soak bench fuzz fuzz-look documents
 .NOTPARALLEL:
 
 SCHEMA = target/schema/bin/python tests/schema/run.py target/debug/vestibule
@@ -8,7 +8,7 @@ SCHEMA = target/schema/bin/python tests/schema/run.py target/debug/vestibule
 run:
 	cargo run --release
 
-test: install check rust schema fuzz-look sdk browser
+test: install check rust schema clients fuzz-look sdk browser
 
 install:
 	@echo "== install what is missing"
@@ -37,6 +37,12 @@ schema:
 schema-long:
 	cargo build --quiet
 	$(SCHEMA) --max-examples 500 --continue-on-failure
+
+# Clients of others, as they are.
+clients:
+	@echo "== aiocometd-ng against the server"
+	cargo build --quiet
+	target/clients/bin/python tests/clients/aiocometd.py target/debug/vestibule
 
 sdk:
 	@echo "== SDK: types, tests, size"

@@ -23,6 +23,7 @@ use vestibule::{
     },
     store::Record as _,
     topics::{
+        hub::Subscriber,
         record::{Command, GroupRules, GroupTopics, KeepLimits, Most, Publication, Rules, Sender},
         subscription::Subscription,
         trie::{Place, Trie},
@@ -55,7 +56,7 @@ fn subscription(number: u64) -> Arc<Subscription> {
         retained: true,
         resume: None,
     };
-    Arc::new(Subscription::new(id, SocketId(number / 100), &wish))
+    Arc::new(Subscription::new(id, Subscriber::Socket(SocketId(number / 100)), &wish))
 }
 
 fn trie(size: u64) -> Trie<Arc<Subscription>> {

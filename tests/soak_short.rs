@@ -13,7 +13,10 @@
 #[path = "../benches/load/kit/mod.rs"]
 mod kit;
 
-use kit::soak::{self, storm::Storm};
+use kit::{
+    bayeux,
+    soak::{self, storm::Storm},
+};
 
 #[test]
 fn nothing_is_lost_and_nobody_leaves() {
@@ -28,6 +31,11 @@ fn a_restart_loses_no_signal_and_tells_no_leave() {
 #[test]
 fn all_come_back_after_a_crash_and_nobody_hears_of_a_leave() {
     assert!(soak::storm::run(&Storm::short_avalanche()));
+}
+
+#[test]
+fn connects_are_held_and_answered_and_clients_that_stay_away_forgotten() {
+    assert!(bayeux::run(&bayeux::Plan::short()));
 }
 
 /// The visitors of the load generator come back as the SDK's do.

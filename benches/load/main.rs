@@ -23,7 +23,10 @@ mod streams;
 
 use std::{collections::HashMap, process::ExitCode, time::Duration};
 
-use kit::soak::{self, storm::Storm};
+use kit::{
+    bayeux,
+    soak::{self, storm::Storm},
+};
 
 /// The baseline server has the product's allocator.
 #[global_allocator]
@@ -82,6 +85,14 @@ fn main() -> ExitCode {
         "restart" => storm(&arguments, Storm::restart()),
         "avalanche" if arguments.has("short") => storm(&arguments, Storm::short_avalanche()),
         "avalanche" => storm(&arguments, Storm::avalanche()),
+        "bayeux" => {
+            let plan =
+                if arguments.has("short") { bayeux::Plan::short() } else { bayeux::Plan::full() };
+            bayeux::run(&bayeux::Plan {
+                clients: arguments.number("clients", plan.clients),
+                ..plan
+            })
+        }
         "baseline" => baseline::idle(&arguments),
         "baseline-server" => baseline::serve(),
         other => {

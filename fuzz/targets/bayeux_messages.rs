@@ -3,7 +3,7 @@
 use vestibule::{
     bayeux::{
         answer::Answer,
-        channel::{MAX_LENGTH, MAX_SEGMENTS},
+        channel::{Channel, MAX_LENGTH, MAX_SEGMENTS},
         fault::Fault,
         message::{Broken, MAX_MESSAGES, Message, Unreadable, read},
     },
@@ -31,7 +31,17 @@ fn taken(message: &Message) {
     let name = message.channel.as_str();
     assert!(name.len() <= MAX_LENGTH && name.split('/').count() <= MAX_SEGMENTS + 1);
     assert_eq!(name.parse().as_ref(), Ok(&message.channel), "a channel reads as it is written");
-    assert!(message.channel.chooses(&message.channel) || message.channel.is_pattern());
+    // What is a topic is that channel again, and what it subscribes to chooses it.
+    if let Ok(topic) = message.channel.topic() {
+        let is_special = topic.is_special();
+        let filter = message.channel.filter();
+        assert!(
+            filter.is_ok_and(|filter| filter.matches(&topic))
+                || is_special
+                || message.channel.is_pattern()
+        );
+        assert!(Channel::of(&topic).is_none_or(|channel| channel == message.channel));
+    }
     let answer = Answer::to(message, Err(&Fault::Unknown), Errors::Classic).text();
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["channel"], name);

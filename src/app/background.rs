@@ -63,7 +63,6 @@ async fn look_after(bayeux: Bayeux, service: SocketService) {
     loop {
         interval.tick().await;
         bayeux.sweep(&service);
-        bayeux.refresh_metrics();
     }
 }
 

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::{
     auth::{FrameTickets, TokenService},
@@ -150,6 +150,7 @@ pub(super) fn compose(
         metrics,
         lifecycle: Lifecycle::default(),
         started: clock.now(),
+        others: OnceLock::new(),
         settings,
     };
     let service = SocketService::from(service);

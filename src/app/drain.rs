@@ -2,11 +2,10 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ServeError, background::Background};
+use super::{ServeError, background::Background, compose::Desks};
 use crate::{
     auth::Mode,
-    bayeux::{self, server::Bayeux},
-    chat, cobrowse, events,
+    bayeux, chat, cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
     store::saved::{Boot, SavedState},
@@ -22,7 +21,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The storage's.
 pub(super) async fn drain(
     service: &SocketService,
-    bayeux: &Bayeux,
+    desks: &Desks,
     stop: Stop,
     background: Background,
     storage: &SavedState,
@@ -33,16 +32,18 @@ pub(super) async fn drain(
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
     service.events.drain();
-    let spread = spread(service, stop);
-    let _ = tokio::time::timeout(FAREWELL, bayeux.go_away(spread)).await;
+    let clients = service.sockets.len() + desks.bayeux.waiting();
+    let spread = spread(service, stop, clients);
+    let _ = tokio::time::timeout(FAREWELL, desks.bayeux.go_away(spread)).await;
     service.go_away(spread);
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
         + cobrowse::saving::save(&service.cobrowse, storage).await?
-        + bayeux::saving::save(bayeux, storage).await?
+        + bayeux::saving::save(&desks.bayeux, storage).await?
         + chat::saving::save(&service.chat, storage).await?
-        + topics::saving::save(&service.topics, storage).await?;
+        + topics::saving::save(&service.topics, storage).await?
+        + desks.seats.save(storage).await?;
     service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.
@@ -92,12 +93,11 @@ pub(super) async fn told_to_stop() -> Stop {
     stop
 }
 
-/// Over how many ms clients spread their return: only as far as the admission rate needs, and well within the grace.
-fn spread(service: &SocketService, stop: Stop) -> u64 {
+/// Over how many ms so many clients spread their return: only as far as the admission rate needs, and well within the grace.
+fn spread(service: &SocketService, stop: Stop, clients: usize) -> u64 {
     if stop == Stop::Interrupt || service.settings.mode == Mode::Development {
         return 0;
     }
     let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
-    let sockets = service.sockets.len() as u64;
-    (sockets * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
+    (clients as u64 * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
 }

@@ -18,8 +18,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     auth::Mode,
-    bayeux::{self, server::Bayeux},
-    chat,
+    bayeux, chat,
     clock::Clock,
     cobrowse, events, facades, http,
     presence::saving,
@@ -36,7 +35,7 @@ use crate::{
 pub use workers::{Inlet, without_listener};
 
 use background::Background;
-use compose::{Trusted, compose};
+use compose::{Desks, Trusted, compose};
 
 /// How long the thread that accepts connections may take to hear that it is to pause.
 const LAST_ACCEPT: Duration = Duration::from_millis(20);
@@ -86,7 +85,7 @@ pub async fn serve(
     let trusted = Trusted::load(&settings, &storage, &clock).await?;
     let (service, desks, writer) = compose(settings, clock, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    take_over_from_the_last_process(&service, &desks.bayeux, &storage, boot).await?;
+    take_over_from_the_last_process(&service, &desks, &storage, boot).await?;
 
     let listing = service.lists.start()?;
     let options = service.settings.server.tls.clone();
@@ -102,7 +101,7 @@ pub async fn serve(
 
     let background = Background::start(&service, &desks.bayeux, reloads);
     let stop = drain::told_to_stop().await;
-    drain::drain(&service, &desks.bayeux, stop, background, &storage, boot).await?;
+    drain::drain(&service, &desks, stop, background, &storage, boot).await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
     // The thread that accepts is told of that, and does not say when it knows.
@@ -116,7 +115,7 @@ pub async fn serve(
 /// What the last process saved is loaded, before the first connection.
 async fn take_over_from_the_last_process(
     service: &SocketService,
-    bayeux: &Bayeux,
+    desks: &Desks,
     storage: &SavedState,
     boot: Boot,
 ) -> Result<(), StorageError> {
@@ -124,9 +123,10 @@ async fn take_over_from_the_last_process(
     let waiting = events::saving::load(&service.events, rules, storage, boot).await?;
     let loaded = saving::load(&service.presence, storage, boot).await?
         + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
-        + bayeux::saving::load(bayeux, storage, boot).await?
         + chat::saving::load(&service.chat, storage, boot).await?
-        + topics::saving::load(&service.topics, storage, boot).await?;
+        + topics::saving::load(&service.topics, storage, boot).await?
+        + bayeux::saving::load(&desks.bayeux, service, storage, boot).await?
+        + desks.seats.load(&desks.bayeux, service, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

@@ -8,10 +8,7 @@ use super::{
     fault::Fault,
     server::Bayeux,
 };
-use crate::{
-    model::json::Json,
-    sockets::service::{PageOrigin, SocketService},
-};
+use crate::{model::json::Json, sockets::service::SocketService};
 
 /// Who sends a message to a service channel.
 #[derive(Clone, Debug)]
@@ -20,12 +17,8 @@ pub struct Caller {
     pub client: ClientId,
     /// Whose it is.
     pub member: Member,
-    /// What was remembered of it.
-    pub memory: Option<Json>,
     /// Where its request came from.
     pub address: IpAddr,
-    /// The page that it came from.
-    pub origin: PageOrigin,
 }
 
 /// Takes the outcome of a message to a service channel; called once.
@@ -45,11 +38,5 @@ pub trait Application: Send + Sync {
     );
 
     /// A client is gone.
-    fn ended(
-        &self,
-        service: &SocketService,
-        client: ClientId,
-        member: &Member,
-        memory: Option<Json>,
-    );
+    fn ended(&self, service: &SocketService, client: ClientId);
 }

@@ -3,9 +3,11 @@
 //! `/meta/…` is the protocol's own, `/service/…` is between one client and the server, all others are broadcast. The last
 //! segment of a pattern may be `*`, for any one segment, or `**`, for one or more (Bayeux 1.0, section 2.2).
 
-use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::model::topic::{Topic, TopicFilter};
 
 /// Longest channel, in bytes.
 pub const MAX_LENGTH: usize = 256;
@@ -71,30 +73,48 @@ impl Channel {
         self.0.ends_with("/*") || self.0.ends_with("/**")
     }
 
-    /// Whether this channel, or pattern, chooses `channel`.
-    #[must_use]
-    pub fn chooses(&self, channel: &Self) -> bool {
-        let beyond = |parent: &str| channel.0.strip_prefix(parent).filter(|rest| !rest.is_empty());
-        if let Some(parent) = self.0.strip_suffix("**") {
-            beyond(parent).is_some()
-        } else if let Some(parent) = self.0.strip_suffix('*') {
-            beyond(parent).is_some_and(|rest| !rest.contains('/'))
-        } else {
-            self == channel
-        }
+    /// The topic that a channel is: `/a/b` is `a/b`.
+    ///
+    /// # Errors
+    /// The rule of topics that it breaks.
+    pub fn topic(&self) -> Result<Topic, Cow<'static, str>> {
+        let name = self.0.get(1..).unwrap_or_default();
+        name.parse::<Topic>().map_err(|invalid| invalid.rule.into())
     }
 
-    /// Everything that somebody may have subscribed to in order to hear this channel: itself, and each pattern that
-    /// chooses it.
-    pub fn choosers(&self) -> impl Iterator<Item = String> + '_ {
-        let ends = self.0.match_indices('/').map(|(at, _)| at);
-        let last = self.0.rfind('/').unwrap_or_default();
-        let patterns = ends.flat_map(move |at| {
-            let parent = self.0.get(..=at).unwrap_or_default();
-            let deep = std::iter::once(format!("{parent}**"));
-            deep.chain((at == last).then(|| format!("{parent}*")))
-        });
-        patterns.chain(std::iter::once(self.0.to_string()))
+    /// The filter that chooses the topics of what a channel or pattern chooses, but for those that begin with `$`, which
+    /// no wildcard at the beginning chooses.
+    ///
+    /// # Errors
+    /// The rule of topics that it breaks.
+    pub fn filter(&self) -> Result<TopicFilter, Cow<'static, str>> {
+        let name = self.0.get(1..).unwrap_or_default();
+        let (literal, wild) = match name.rsplit_once('/').unwrap_or(("", name)) {
+            (parent, "*") => (parent, Some("+")),
+            // Not the parent itself, which `#` alone would choose.
+            ("", "**") => ("", Some("#")),
+            (parent, "**") => (parent, Some("+/#")),
+            _ => (name, None),
+        };
+        // What are wildcards there are letters like others here.
+        if literal.contains(['+', '#']) {
+            return Err("a name without + and #".into());
+        }
+        let filter = match wild {
+            Some(wild) if literal.is_empty() => wild.to_owned(),
+            Some(wild) => format!("{literal}/{wild}"),
+            None => literal.to_owned(),
+        };
+        filter.parse::<TopicFilter>().map_err(|invalid| invalid.rule.into())
+    }
+
+    /// The channel that a topic is; `None` for one whose name no broadcast channel can have.
+    #[must_use]
+    pub fn of(topic: &Topic) -> Option<Self> {
+        let name = format!("/{topic}");
+        let channel = name.parse::<Self>().ok()?;
+        let is_it = *channel.0 == *name && !channel.is_pattern();
+        (is_it && channel.kind() == Kind::Broadcast).then_some(channel)
     }
 }
 
@@ -147,12 +167,6 @@ impl fmt::Debug for Channel {
     }
 }
 
-impl Borrow<str> for Channel {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -161,6 +175,21 @@ mod tests {
 
     fn channel(text: &str) -> Channel {
         text.parse().unwrap()
+    }
+
+    impl Channel {
+        /// As the protocol has it.
+        fn chooses(&self, channel: &Self) -> bool {
+            let beyond =
+                |parent: &str| channel.0.strip_prefix(parent).filter(|rest| !rest.is_empty());
+            if let Some(parent) = self.0.strip_suffix("**") {
+                beyond(parent).is_some()
+            } else if let Some(parent) = self.0.strip_suffix('*') {
+                beyond(parent).is_some_and(|rest| !rest.contains('/'))
+            } else {
+                self == channel
+            }
+        }
     }
 
     #[test]
@@ -219,19 +248,34 @@ mod tests {
         assert!(chooses("/a", "/a"));
     }
 
+    #[test]
+    fn what_topics_cannot_be_called_is_no_topic_and_the_other_way_round() {
+        for name in ["/a+b", "/a/+", "/#", "/~a"] {
+            assert!(channel(name).topic().is_err(), "{name}");
+            assert!(channel(name).filter().is_err(), "{name}");
+        }
+        assert!(channel("/$share/a/b").filter().is_err());
+        for name in ["a/", "/a", "a//b", "a/*", "ä", "meta/connect", "service/x", &"x".repeat(300)]
+        {
+            assert_eq!(Channel::of(&name.parse().unwrap()), None, "{name}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_pattern_chooses_a_channel_where_it_is_among_its_choosers(
+        fn a_filter_chooses_the_topics_of_what_its_pattern_chooses(
             name in "(/[ab]){1,4}", pattern in "(/[ab]){0,4}(/[ab]|/\\*{1,2})"
         ) {
             let (name, pattern) = (channel(&name), channel(&pattern));
-            let listed = name.choosers().any(|chooser| chooser == pattern.as_str());
-            prop_assert_eq!(pattern.chooses(&name), listed);
+            let (topic, filter) = (name.topic().unwrap(), pattern.filter().unwrap());
+            prop_assert_eq!(pattern.chooses(&name), filter.matches(&topic));
+            prop_assert_eq!(Channel::of(&topic), Some(name));
         }
 
         #[test]
         fn no_text_panics(text in ".{0,40}") {
-            let _ = text.parse::<Channel>().map(|channel| channel.choosers().count());
+            let _ = text.parse::<Channel>().map(|channel| (channel.topic(), channel.filter()));
+            let _ = text.parse::<Topic>().map(|topic| Channel::of(&topic));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the effects of clients' records become messages, and changes of who hears what.
+//! Where the effects of clients' records become messages, and the ends of clients become known.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,30 +10,66 @@ use super::{
         Client, ClientId,
         command::{Effect, Ended},
     },
-    index::Index,
+    hearing::Hearing,
     lines::{Answered, Lines},
 };
 use crate::{
     auth::Agent,
-    model::ids::{GroupId, NodeId, SocketAddress},
+    model::ids::{NodeId, SocketAddress},
     sockets::service::SocketService,
     store::{Deliver, memory::MemoryEngine},
     telemetry::{Metrics, labels::BayeuxEnd},
+    topics::hub::ListenerId,
 };
 
 /// What this node has of its clients besides their records.
 pub(super) struct Local {
     pub(super) node: NodeId,
     pub(super) lines: Arc<Lines>,
-    pub(super) index: Index,
-    /// The groups of the clients, for changes of what they hear.
-    pub(super) groups: DashMap<ClientId, GroupId>,
-    /// The bearers of the tokens that clients showed: when one is believed no longer, his client has to go.
-    pub(super) bearers: DashMap<ClientId, Arc<Agent>>,
+    /// Everybody who shook hands and has not ended. Bounded as the records are.
+    pub(super) known: DashMap<ClientId, Known>,
+    /// Who hears topics, by the number under which he does.
+    pub(super) listeners: DashMap<ListenerId, ClientId>,
     pub(super) application: Arc<dyn Application>,
     /// What the application works with; there from the start of the process on.
     pub(super) service: OnceLock<SocketService>,
     pub(super) metrics: Metrics,
+}
+
+/// One of the clients.
+pub(super) struct Known {
+    /// The bearer of the token that it showed: when he is believed no longer, it has to go.
+    pub(super) bearer: Option<Arc<Agent>>,
+    /// Its part in topics, if it may have one.
+    pub(super) hearing: Option<Arc<Hearing>>,
+}
+
+impl Local {
+    /// A client shakes hands, or is taken over.
+    pub(super) fn enter(&self, client: ClientId, known: Known) {
+        if let Some(hearing) = &known.hearing {
+            self.listeners.insert(hearing.id, client);
+        }
+        self.known.insert(client, known);
+    }
+
+    /// Takes a client out. Its subscriptions end with it.
+    pub(super) fn forget(&self, client: ClientId) {
+        if let Some((_, Known { hearing: Some(hearing), .. })) = self.known.remove(&client) {
+            self.listeners.remove(&hearing.id);
+        }
+    }
+
+    /// A client's part in topics.
+    pub(super) fn hearing(&self, client: ClientId) -> Option<Arc<Hearing>> {
+        self.known.get(&client).and_then(|known| known.hearing.clone())
+    }
+
+    fn sent(&self, to: ClientId) {
+        if let Some(hearing) = self.hearing(to) {
+            hearing.sent();
+        }
+    }
 }
 
 pub(super) struct Delivery(pub(super) Arc<Local>);
@@ -49,28 +85,16 @@ impl Deliver<Client, MemoryEngine<Client>> for Delivery {
                         local.metrics.bayeux_sent.inc_by(messages.len() as u64);
                         local.lines.write(to, messages);
                     }
+                    local.sent(*key);
                 }
                 Effect::Overtaken { at } => {
                     if let Some(at) = here(at) {
                         local.lines.answer(at, Answered::Overtaken);
                     }
                 }
-                Effect::Heard(channel) => {
-                    if let Some(group) = local.groups.get(key) {
-                        local.index.add(&group, channel, *key);
-                    }
-                }
-                Effect::Unheard(channel) => {
-                    if let Some(group) = local.groups.get(key) {
-                        local.index.remove(&group, &channel, *key);
-                    }
-                }
-                Effect::Ended { why, member, channels, memory } => {
-                    local.groups.remove(key);
-                    local.bearers.remove(key);
-                    for channel in &channels {
-                        local.index.remove(&member.group, channel, *key);
-                    }
+                Effect::Ended { why } => {
+                    // First of all: whoever is on his way in looks whether the client is known still.
+                    local.forget(*key);
                     let end = match why {
                         Ended::Left => BayeuxEnd::Left,
                         Ended::Dismissed => BayeuxEnd::Dismissed,
@@ -81,7 +105,7 @@ impl Deliver<Client, MemoryEngine<Client>> for Delivery {
                     local.metrics.bayeux_ended.of(end).inc();
                     tracing::debug!(client = ?key, ?why, "Bayeux client ended");
                     if let Some(service) = local.service.get() {
-                        local.application.ended(service, *key, &member, memory);
+                        local.application.ended(service, *key);
                     }
                 }
             }

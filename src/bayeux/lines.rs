@@ -103,3 +103,35 @@ impl Drop for Entry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_answered_once_and_leaves() {
+        let lines = Arc::new(Lines::default());
+        let (entry, mut answered) = lines.request(1).unwrap();
+        assert!(lines.request(1).is_none(), "no more than may wait");
+        lines.write(entry.id, vec!["{}".into()]);
+        lines.write(entry.id, vec!["late".into()]);
+        assert_eq!(answered.try_recv(), Ok(Answered::With(vec!["{}".into()])));
+        drop(entry);
+        assert_eq!((lines.waiting(), lines.lines.len()), (0, 0));
+        assert!(lines.request(1).is_some());
+    }
+
+    #[test]
+    fn a_socket_stays_when_what_it_held_is_overtaken() {
+        let lines = Arc::new(Lines::default());
+        let outbox = Arc::new(Outbox::new(1_000));
+        let entry = lines.socket(SocketId(7), Arc::clone(&outbox));
+        lines.answer(entry.id, Answered::Overtaken);
+        lines.write(entry.id, vec!["{}".into()]);
+        assert_eq!(lines.lines.len(), 1);
+        let waits = outbox.push(Class::Reliable, Frame::text(&[b'x'; 900]));
+        assert!(waits.is_err(), "the frame is there, so there is no room for this one");
+        drop(entry);
+        assert!(lines.lines.is_empty());
+    }
+}

@@ -84,8 +84,6 @@ pub struct Broken {
 pub struct Asked {
     /// How long to hold the connect, in milliseconds.
     pub timeout: Option<u64>,
-    /// How long the client waits before its next connect, in milliseconds.
-    pub interval: Option<u64>,
 }
 
 /// What a client says by `ext`. What nobody here knows is ignored.
@@ -98,6 +96,8 @@ pub struct Ext {
     pub timesync: Option<TimeSync>,
     /// A token of ours.
     pub token: Option<String>,
+    /// In a message for a channel: whether it becomes the retained value of its topic.
+    pub retain: bool,
 }
 
 /// The acknowledgement extension's word.
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(message, one(&format!(" [{text}]")).unwrap());
         assert_eq!(message.channel.as_str(), "/meta/connect");
         assert_eq!(message.client.as_deref(), Some("c"));
-        assert_eq!(message.advice, Asked { timeout: Some(0), interval: None });
+        assert_eq!(message.advice, Asked { timeout: Some(0) });
         assert_eq!(message.ext.ack.and_then(Acknowledged::batch), Some(0));
         assert_eq!(message.data.as_ref().map(Json::text), Some("null"), "null is data");
     }

@@ -2,7 +2,8 @@
 //!
 //! * [`channel`], [`message`], [`answer`] and [`fault`] are its nouns,
 //! * [`client`] decides: one client's session and all its rules, pure, kept by the store,
-//! * [`server`] is the handle: carries messages out, and reaches clients; [`application`] is what stands behind it,
+//! * [`server`] is the handle: carries messages out, and reaches clients; [`application`] is what stands behind service
+//!   channels, `hearing` behind all others: topics,
 //! * [`polling`] and [`socket`] are the endpoints,
 //! * [`saving`] carries clients over a restart.
 
@@ -12,7 +13,7 @@ pub mod channel;
 pub mod client;
 mod delivery;
 pub mod fault;
-mod index;
+mod hearing;
 mod lines;
 pub mod message;
 pub mod polling;

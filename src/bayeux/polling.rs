@@ -1,6 +1,8 @@
 //! The long-polling transport: each request holds messages and is answered by messages. A connect that came alone waits for
 //! its answer, bounded in time by the rules and in number by the settings.
 
+use std::time::Duration;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -31,6 +33,9 @@ use crate::{
     sockets::service::PageOrigin,
     telemetry::labels::Limited,
 };
+
+/// How long a request may wait beyond the time for which a connect is held: for its messages to be carried out.
+const LATEST: Duration = Duration::from_secs(30);
 
 /// The cookie by which servers of this protocol know a browser.
 const COOKIE: &str = "BAYEUX_BROWSER";
@@ -98,22 +103,9 @@ async fn post(
         pause,
     };
     let mut waiting = Waiting { bayeux: Bayeux::clone(&bayeux), client: None, at, _entry: entry };
-    // A task of its own: what was begun is carried out, whether the client waits for it or not.
-    let carrying_out = {
-        let (bayeux, service) = (waiting.bayeux.clone(), state.get_ref().clone());
-        async move { bayeux.carry_out(&service, visit, messages).await }
-    };
-    let (sender, carried_out) = oneshot::channel();
-    let bayeux = waiting.bayeux.clone();
-    actix_rt::spawn(async move {
-        let client = carrying_out.await;
-        if let Err(Some(client)) = sender.send(client) {
-            bayeux.lost(client, at);
-        }
-    });
-    waiting.client = carried_out.await.ok().flatten();
-    let answered = answered.await;
-    waiting.client = None;
+    let carried_out = bayeux.begin(state.get_ref(), visit, messages);
+    let limit = Duration::from_millis(bayeux.settings().timeout_ms) + LATEST;
+    let answered = waiting.answer(limit, carried_out, answered).await;
     drop(place);
     match answered {
         Ok(Answered::With(messages)) => {
@@ -128,7 +120,8 @@ async fn post(
                 .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         )
         .finish(),
-        Err(_) => HttpResponse::InternalServerError().finish(),
+        // Its answer was lost; the client comes again.
+        Err(Unanswered) => HttpResponse::InternalServerError().finish(),
     }
 }
 
@@ -138,6 +131,38 @@ struct Waiting {
     client: Option<ClientId>,
     at: SocketAddress,
     _entry: Entry,
+}
+
+/// A request has no answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Unanswered;
+
+impl Waiting {
+    /// What the request is answered with, at the latest after `limit`.
+    async fn answer(
+        &mut self,
+        limit: Duration,
+        carried_out: oneshot::Receiver<Option<ClientId>>,
+        answered: oneshot::Receiver<Answered>,
+    ) -> Result<Answered, Unanswered> {
+        let client = &mut self.client;
+        let answer = in_time(limit, carried_out, answered, |carrying| *client = carrying).await?;
+        self.client = None;
+        Ok(answer)
+    }
+}
+
+async fn in_time(
+    limit: Duration,
+    carried_out: oneshot::Receiver<Option<ClientId>>,
+    answered: oneshot::Receiver<Answered>,
+    waits: impl FnOnce(Option<ClientId>),
+) -> Result<Answered, Unanswered> {
+    let answer = async {
+        waits(carried_out.await.ok().flatten());
+        answered.await.map_err(|_| Unanswered)
+    };
+    actix_rt::time::timeout(limit, answer).await.unwrap_or(Err(Unanswered))
 }
 
 impl Drop for Waiting {
@@ -199,6 +224,24 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
         headers
+    }
+
+    #[actix_rt::test]
+    async fn a_request_whose_answer_is_lost_does_not_wait_for_ever() {
+        let limit = Duration::from_millis(20);
+        let client = ClientId::from_u128(1);
+        let (held, answered) = oneshot::channel();
+        let (carry_out, carried_out) = oneshot::channel();
+        carry_out.send(Some(client)).unwrap();
+        let mut waits = None;
+        let answer = in_time(limit, carried_out, answered, |client| waits = client).await;
+        assert_eq!((answer, waits), (Err(Unanswered), Some(client)));
+        drop(held);
+        // Nor one whose messages are never carried out.
+        let (_busy, carried_out) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        answer.send(Answered::Overtaken).unwrap();
+        assert_eq!(in_time(limit, carried_out, answered, |_| ()).await, Err(Unanswered));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! Carries clients over a restart, with what waits for them: they find the next process under the name that they had.
 
-use std::sync::Arc;
-
 use super::{
-    client::{Client, command::Command},
+    client::{
+        Client,
+        command::{Command, Member},
+    },
     server::Bayeux,
 };
 use crate::{
-    presence::saving::{restore, rows},
+    presence::saving::{read, rows},
+    settings::Trust,
+    sockets::service::SocketService,
     store::{
         Record,
         saved::{Boot, SavedState, StorageError},
@@ -23,32 +26,47 @@ pub async fn save(bayeux: &Bayeux, storage: &SavedState) -> Result<u64, StorageE
     storage.save_all(Client::KIND, rows(bayeux.engine())).await
 }
 
-/// Takes over what the last process saved, if it ended well; gives the number of clients. Each has its whole time to
-/// connect again.
+/// Takes over what the last process saved, if it ended well, of those clients that would be let in now; gives their
+/// number. Each has its whole time to connect again. After topics, which they hear.
 ///
 /// # Errors
 /// The storage cannot be read.
-pub async fn load(bayeux: &Bayeux, storage: &SavedState, boot: Boot) -> Result<u64, StorageError> {
+pub async fn load(
+    bayeux: &Bayeux,
+    service: &SocketService,
+    storage: &SavedState,
+    boot: Boot,
+) -> Result<u64, StorageError> {
     let rows = storage.take_all(Client::KIND).await?;
     if !boot.clean {
         return Ok(0);
     }
-    let engine = bayeux.engine();
-    let keys: Vec<_> = rows.iter().filter_map(|(key, row)| restore(engine, key, row)).collect();
-    let local = bayeux.local();
-    engine.for_each(|key, client| {
-        let Some((member, _)) = client.member() else { return };
-        local.groups.insert(*key, member.group.clone());
-        if let Some(agent) = member.agent.clone() {
-            local.bearers.insert(*key, Arc::new(agent));
-        }
-        for channel in client.channels() {
-            local.index.add(&member.group, channel.clone(), *key);
-        }
-    });
+    let mut loaded = 0;
     let (node, before) = (bayeux.node().node, boot.incarnation);
-    for key in &keys {
-        bayeux.tell(*key, Command::NodeLost { node, before });
+    for (key, row) in &rows {
+        let Some((key, client)) = read::<Client>(key, row) else { continue };
+        let Some(member) = client.member().filter(|member| is_trusted(service, member)) else {
+            tracing::info!(client = ?key, "a client that was saved is not trusted any more");
+            continue;
+        };
+        let known = bayeux.known(service, member, client.acknowledges());
+        let channels = client.channels().cloned().collect();
+        bayeux.engine().restore(key, client);
+        bayeux.tell(key, Command::NodeLost { node, before });
+        bayeux.take_over(key, known, channels).await;
+        loaded += 1;
     }
-    Ok(keys.len() as u64)
+    Ok(loaded)
+}
+
+/// Whether a client would be let in under the settings and revocations that hold now.
+fn is_trusted(service: &SocketService, member: &Member) -> bool {
+    let Some(group) = service.settings.groups.get(&member.group) else { return false };
+    match (&member.agent, group.bayeux) {
+        (_, Trust::Off) | (None, Trust::Token) => false,
+        (None, Trust::Code) => true,
+        (Some(agent), Trust::Code | Trust::Token) => {
+            agent.expires > service.clock().wall() && service.tokens.still_believes(agent)
+        }
+    }
 }

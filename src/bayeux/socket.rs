@@ -10,9 +10,9 @@ use super::{
     client::{ClientId, command::From},
     fault::Fault,
     lines,
-    message::{Broken, Message, Unreadable, read},
+    message::{Unreadable, read},
     polling::browser,
-    server::{Bayeux, Visit, group_of},
+    server::{Bayeux, Read, Visit, group_of},
 };
 use crate::{
     limits::Place,
@@ -71,8 +71,6 @@ impl Guests for Sockets {
         BayeuxSocket::serve(service, self.bayeux.clone(), guest, opened);
     }
 }
-
-type Read = Vec<Result<Message, Broken>>;
 
 /// The actor of one socket.
 struct BayeuxSocket {
@@ -137,10 +135,9 @@ impl BayeuxSocket {
         self.is_busy = true;
         let (from, address, origin) = (self.from.clone(), self.address, self.origin.clone());
         let visit = Visit { from, address, origin, pause: None };
-        let (bayeux, service) = (self.bayeux.clone(), self.service.clone());
-        let carry_out = async move { bayeux.carry_out(&service, visit, messages).await };
-        context.spawn(carry_out.into_actor(self).map(|client, socket, context| {
-            if let Some(client) = client {
+        let carried_out = self.bayeux.begin(&self.service, visit, messages);
+        context.spawn(carried_out.into_actor(self).map(|client, socket, context| {
+            if let Some(client) = client.ok().flatten() {
                 let before = socket.client.replace(client);
                 if let Some(before) = before.filter(|before| *before != client) {
                     socket.bayeux.lost(before, socket.from.at);

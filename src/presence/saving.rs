@@ -72,16 +72,17 @@ pub fn rows<R: Record>(engine: &MemoryEngine<R>) -> Vec<(String, Vec<u8>)> {
 
 /// Puts a row back into its engine; gives its key.
 pub fn restore<R: Record>(engine: &MemoryEngine<R>, key: &str, row: &[u8]) -> Option<R::Key> {
+    let (key, record) = read::<R>(key, row)?;
+    engine.restore(key.clone(), record);
+    Some(key)
+}
+
+/// Reads a row as [`rows`] writes it.
+pub fn read<R: Record>(key: &str, row: &[u8]) -> Option<(R::Key, R)> {
     let read = serde_json::from_str::<R::Key>(key)
         .and_then(|key| Ok((key, serde_json::from_slice::<R>(row)?)));
-    match read {
-        Ok((key, record)) => {
-            engine.restore(key.clone(), record);
-            Some(key)
-        }
-        Err(error) => {
-            tracing::error!(kind = R::KIND, %error, "a saved record could not be read");
-            None
-        }
-    }
+    read.inspect_err(|error| {
+        tracing::error!(kind = R::KIND, %error, "a saved record could not be read");
+    })
+    .ok()
 }

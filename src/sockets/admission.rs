@@ -31,6 +31,7 @@ pub struct Admission {
     by_address_hard: Keyed<IpAddr>,
     by_visitor: Keyed<VisitorKey>,
     sessions: Keyed<VisitorKey>,
+    sessions_apart: Keyed<Beginner>,
     chats: Keyed<VisitorKey>,
     chat_messages: Keyed<VisitorKey>,
     availability: Keyed<(GroupId, Box<str>)>,
@@ -40,6 +41,15 @@ pub struct Admission {
     sockets: Arc<Places<IpAddr>>,
     total: Mutex<Pace>,
     total_rate: Rate,
+}
+
+/// Who begins a session for a customer who is not among the visitors.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Beginner {
+    /// The subject of a token, which each group gives as it likes.
+    Subject(GroupId, Box<str>),
+    /// Whoever comes from an address.
+    Address(IpAddr),
 }
 
 /// How a handshake may go on.
@@ -64,6 +74,7 @@ impl Admission {
             by_address_hard: by_address(limits.handshakes_per_second_hard),
             by_visitor: Keyed::new(Rate::per_second(limits.connects_per_second), most),
             sessions: Keyed::new(sessions_per_minute, most),
+            sessions_apart: Keyed::new(sessions_per_minute, most),
             chats: Keyed::new(chat.chats_per_minute, most),
             chat_messages: Keyed::new(chat.messages_per_minute, most),
             availability: Keyed::new(Rate::per_minute(AVAILABILITY_PER_MINUTE), most),
@@ -118,6 +129,15 @@ impl Admission {
     pub fn session(&self, visitor: &VisitorKey, now: Timestamp) -> Result<(), Problem> {
         let taken = self.sessions.take(visitor, now);
         taken.map_err(|retry_ms| limited("this visitor starts too many sessions", retry_ms))
+    }
+
+    /// Judges a session that somebody wants to begin for a customer who is not among the visitors.
+    ///
+    /// # Errors
+    /// `ratelimited`.
+    pub fn session_apart(&self, by: &Beginner, now: Timestamp) -> Result<(), Problem> {
+        let taken = self.sessions_apart.take(by, now);
+        taken.map_err(|retry_ms| limited("too many sessions are begun from here", retry_ms))
     }
 
     /// Judges a chat that a visitor wants to begin.
@@ -198,13 +218,14 @@ impl Admission {
         by_address.iter().for_each(|limiter| limiter.tidy(now));
         let by_visitor = [&self.by_visitor, &self.sessions, &self.chats, &self.chat_messages];
         by_visitor.iter().for_each(|limiter| limiter.tidy(now));
+        self.sessions_apart.tidy(now);
         self.requests_by_subject.tidy(now);
         self.availability.tidy(now);
     }
 
     /// How many keys each limiter remembers, and how many newcomers found no room.
     #[must_use]
-    pub fn fill(&self) -> [(Limiter, usize, u64); 11] {
+    pub fn fill(&self) -> [(Limiter, usize, u64); 12] {
         fn of<K: Eq + std::hash::Hash + Clone>(keyed: &Keyed<K>) -> (usize, u64) {
             (keyed.len(), keyed.refused_full())
         }
@@ -213,6 +234,7 @@ impl Admission {
             (Limiter::HandshakesHard, of(&self.by_address_hard)),
             (Limiter::Connects, of(&self.by_visitor)),
             (Limiter::Sessions, of(&self.sessions)),
+            (Limiter::SessionsApart, of(&self.sessions_apart)),
             (Limiter::Chats, of(&self.chats)),
             (Limiter::ChatMessages, of(&self.chat_messages)),
             (Limiter::Availability, of(&self.availability)),

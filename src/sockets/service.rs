@@ -4,8 +4,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     ops::Deref,
     sync::{
-        Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        Arc, OnceLock,
+        atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -36,7 +36,7 @@ use crate::{
     },
     presence::{handle::Presence, visitor::command::Share},
     settings::{Group, Settings},
-    store::{Stats, dead_letters::DeadLetters},
+    store::{dead_letters::DeadLetters, memory::EngineFigures},
     telemetry::{Metrics, labels::SocketKind},
     topics::handle::Topics,
     trust::revoker::Revoker,
@@ -131,6 +131,14 @@ pub struct Parts {
     pub lifecycle: Lifecycle,
     /// When the process started.
     pub started: Timestamp,
+    /// What has figures besides all this: told once.
+    pub others: OnceLock<Box<dyn Figures>>,
+}
+
+/// A part that sockets and requests know nothing of, and that has figures.
+pub trait Figures: Send + Sync {
+    /// Brings the figures that are states up to date; gives those of its engines.
+    fn refresh(&self) -> EngineFigures;
 }
 
 impl SocketService {
@@ -217,33 +225,25 @@ impl SocketService {
         let (codes, sessions) = (self.presence.code_engine(), self.cobrowse.engine());
         self.metrics.code_records.set(gauge(codes.records()));
         self.metrics.timeline_entries.set(gauge(self.presence.timelines().len()));
-        let (chats, staff) = (self.chat.conversations(), self.chat.staff());
         self.chat.refresh_metrics();
-        let topics = self.topics.engine();
-        let waiting = visitors.waiting()
-            + codes.waiting()
-            + sessions.waiting()
-            + chats.waiting()
-            + staff.waiting()
-            + topics.waiting();
-        self.metrics.inbox_depth.set(gauge(waiting));
-        let stats = [
-            visitors.stats(),
-            codes.stats(),
-            sessions.stats(),
-            chats.stats(),
-            staff.stats(),
-            topics.stats(),
+        let others = self.others.get().map(|others| others.refresh()).unwrap_or_default();
+        let engines = [
+            visitors.figures(),
+            codes.figures(),
+            sessions.figures(),
+            self.chat.conversations().figures(),
+            self.chat.staff().figures(),
+            self.topics.engine().figures(),
+            others,
         ];
-        let sum = |of: fn(&Stats) -> &AtomicU64| -> u64 {
-            stats.iter().map(|stats| of(stats).load(Ordering::Relaxed)).sum()
-        };
+        let sum: EngineFigures = engines.into_iter().sum();
+        self.metrics.inbox_depth.set(i64::try_from(sum.waiting).unwrap_or(i64::MAX));
         for (counter, count) in [
-            (&self.metrics.commands, sum(|stats| &stats.commands)),
-            (&self.metrics.inbox_full, sum(|stats| &stats.refused)),
-            (&self.metrics.records_full, sum(|stats| &stats.full)),
-            (&self.metrics.record_panics, sum(|stats| &stats.panics)),
-            (&self.metrics.records_set_aside, sum(|stats| &stats.set_aside)),
+            (&self.metrics.commands, sum.commands),
+            (&self.metrics.inbox_full, sum.refused),
+            (&self.metrics.records_full, sum.full),
+            (&self.metrics.record_panics, sum.panics),
+            (&self.metrics.records_set_aside, sum.set_aside),
         ] {
             counter.inner().store(count, Ordering::Relaxed);
         }

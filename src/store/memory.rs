@@ -8,7 +8,10 @@ mod shard;
 
 use std::{
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use self::shard::{Job, Shard};
@@ -17,6 +20,36 @@ use crate::clock::{Clock, Timestamp};
 
 /// Most jobs that wait in one shard's inbox.
 pub use super::INBOX_LIMIT;
+
+/// What an engine counted, and what waits in its inboxes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineFigures {
+    /// Jobs that wait.
+    pub waiting: u64,
+    /// See [`Stats::commands`].
+    pub commands: u64,
+    /// See [`Stats::panics`].
+    pub panics: u64,
+    /// See [`Stats::set_aside`].
+    pub set_aside: u64,
+    /// See [`Stats::refused`].
+    pub refused: u64,
+    /// See [`Stats::full`].
+    pub full: u64,
+}
+
+impl std::iter::Sum for EngineFigures {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            waiting: sum.waiting + one.waiting,
+            commands: sum.commands + one.commands,
+            panics: sum.panics + one.panics,
+            set_aside: sum.set_aside + one.set_aside,
+            refused: sum.refused + one.refused,
+            full: sum.full + one.full,
+        })
+    }
+}
 
 /// Keeps one shard of one engine going; what the shard's owner thread calls.
 pub trait Keep: Send + Sync {
@@ -89,6 +122,21 @@ impl<R: Record> MemoryEngine<R> {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.inner.stats
+    }
+
+    /// Its figures now.
+    #[must_use]
+    pub fn figures(&self) -> EngineFigures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Stats { commands, panics, set_aside, refused, full } = self.stats();
+        EngineFigures {
+            waiting: self.waiting() as u64,
+            commands: read(commands),
+            panics: read(panics),
+            set_aside: read(set_aside),
+            refused: read(refused),
+            full: read(full),
+        }
     }
 
     /// The settings that its records work by.
@@ -243,8 +291,6 @@ impl<R: Record> Keep for Keeper<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use super::*;
     use crate::store::suite;
 

@@ -98,6 +98,8 @@ labels! {
         RequestsBySubject = "requests_by_subject",
         /// Sessions that visitors start, by visitor id.
         Sessions = "sessions",
+        /// Sessions for customers who are not among the visitors, by token subject or address.
+        SessionsApart = "sessions_apart",
         /// Chats that visitors begin, by visitor id.
         Chats = "chats",
         /// What visitors say in them, by visitor id.

@@ -1,4 +1,4 @@
-//! One who publishes and subscribes: a socket, or whoever calls by HTTP.
+//! One who publishes and subscribes: a socket, a listener, or whoever calls by HTTP.
 
 use std::{
     collections::HashMap,
@@ -10,13 +10,14 @@ use parking_lot::Mutex;
 use super::{
     catching_up::CatchingUp,
     handle::{Seat, Topics},
+    hub::Subscriber,
     record::{Command, GroupTopics, Most, Publication, Reply, Sender},
     subscription::Subscription,
 };
 use crate::{
     model::{
         error::{ErrorCode, Problem},
-        ids::{GroupId, SocketId},
+        ids::GroupId,
         topic::{Message, Party, Position, PublishWish, Rights, SubscribeWish},
     },
     store::{Applied, Engine as _, Expect, Refusal},
@@ -56,11 +57,11 @@ impl Client {
     pub(super) fn new(
         topics: Topics,
         group: GroupId,
-        socket: Option<SocketId>,
+        subscriber: Option<Subscriber>,
         (party, rights): (Party, Rights),
     ) -> Self {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
-        let seat = Arc::new(Seat { socket, under_way: 0.into() });
+        let seat = Arc::new(Seat { subscriber, under_way: 0.into(), answers: Mutex::default() });
         topics.shared.seats.insert(number, Arc::clone(&seat));
         let (subscriptions, catching_up) = (Arc::default(), Arc::default());
         Self { topics, group, number, seat, party, rights, subscriptions, catching_up }
@@ -76,11 +77,12 @@ impl Client {
         };
         for subscription in lost {
             self.unsubscribe(subscription.id);
-            self.topics.shared.hub.post.unsubscribed(subscription.socket, subscription.id);
+            self.topics.shared.hub.unsubscribed(&subscription);
         }
     }
 
-    /// Publishes. `answer` gets the message's place, if it is kept, before anybody gets the message.
+    /// Publishes. `answer` gets the message's place, if it is kept, before anybody gets the message; that of a listener when
+    /// he has it himself, if he hears it.
     pub fn publish(
         &self,
         wish: PublishWish,
@@ -108,10 +110,16 @@ impl Client {
         let PublishWish { topic, data, retain, expiry_ms } = wish;
         let is_kept = retain || group.rules.history > 0;
         // What is not kept goes its own way, unless it would overtake what is.
+        let is_listener = matches!(self.seat.subscriber, Some(Subscriber::Listener(_)));
         if !is_kept && self.seat.under_way.load(Ordering::Acquire) == 0 {
-            answer(Ok(None));
             let message = Message { topic, data, at: now, position: None };
-            hub.publish(group, &message, self.seat.socket);
+            let answer = move || answer(Ok(None));
+            if is_listener {
+                hub.publish(group, &message, self.seat.subscriber, Some(Box::new(answer)));
+            } else {
+                answer();
+                hub.publish(group, &message, self.seat.subscriber, None);
+            }
             return Ok(());
         }
         self.seat.under_way.fetch_add(1, Ordering::Release);
@@ -129,7 +137,13 @@ impl Client {
                     metrics.limited.of(visitors.unwrap_or(Limited::Retained)).inc();
                 }
             }
-            answer(reply.map(|position| is_kept.then_some(position)));
+            let is_taken = reply.is_ok();
+            let answer = move || answer(reply.map(|position| is_kept.then_some(position)));
+            if is_listener && is_taken {
+                seat.answers.lock().push_back(Box::new(answer));
+            } else {
+                answer();
+            }
         });
         let command = Command::Publish(Box::new(publication));
         self.topics.engine.submit(self.group.clone(), Expect::Any, command, sink);
@@ -151,7 +165,8 @@ impl Client {
         Ok(())
     }
 
-    /// Subscribes. `answer` gets the subscription before its first message comes.
+    /// Subscribes. `answer` gets the subscription before its first message comes; that of a listener when it is in force,
+    /// and retained values have begun to come.
     pub fn subscribe(
         &self,
         wish: SubscribeWish,
@@ -165,9 +180,8 @@ impl Client {
         let keeps = hub.group(&self.group).is_ok_and(|group| group.rules.history > 0);
         let SubscribeWish { resume, retained, .. } = wish;
         // A first page, if others of this socket leave room for one; else only whether there is something to read.
-        let turn =
-            hub.post.has_room(subscription.socket).then(|| self.catching_up.begin()).flatten();
-        let most = if turn.is_some() { hub.page() } else { Most::NOTHING };
+        let turn = hub.has_room(subscription.of).then(|| self.catching_up.begin()).flatten();
+        let most = if turn.is_some() { hub.page(subscription.of) } else { Most::NOTHING };
         let reader = Arc::clone(&subscription);
         let look = move |record: &GroupTopics| {
             let (mut reading, anew) = match resume {
@@ -193,9 +207,21 @@ impl Client {
                     let missed = resume.is_some() && (anew || !keeps || page.missed);
                     // Told in the answer.
                     page.missed = false;
-                    answer(Ok(Subscribed { id: subscription.id, position, missed }));
-                    topics.begun(&of, &subscription, resume.map(|_| missed));
-                    topics.give(&of, &subscription, page, &catching_up);
+                    let subscribed = Subscribed { id: subscription.id, position, missed };
+                    let begin = || {
+                        topics.begun(&of, &subscription, resume.map(|_| missed));
+                        topics.give(&of, &subscription, page, &catching_up);
+                    };
+                    match subscription.of {
+                        Subscriber::Socket(_) => {
+                            answer(Ok(subscribed));
+                            begin();
+                        }
+                        Subscriber::Listener(_) => {
+                            begin();
+                            answer(Ok(subscribed));
+                        }
+                    }
                 }
                 Err(problem) => {
                     end(&topics, &of, &all, subscription.id);
@@ -203,14 +229,14 @@ impl Client {
                 }
             }
             // Others may wait that found this one reading.
-            topics.go_on(&of, subscription.socket, &catching_up);
+            topics.go_on(&of, subscription.of, &catching_up);
         });
     }
 
     fn begin(&self, wish: &SubscribeWish) -> Result<Arc<Subscription>, Problem> {
         self.rights.require_subscribe(&wish.filter)?;
         let hub = &self.topics.shared.hub;
-        let Some(socket) = self.seat.socket else {
+        let Some(of) = self.seat.subscriber else {
             return Err(Problem::new(ErrorCode::BadRequest, "only a socket can subscribe"));
         };
         let mut subscriptions = self.subscriptions.lock();
@@ -223,7 +249,7 @@ impl Client {
         hub.reserve(hub.group(&self.group)?, self.party)?;
         subscriptions.last += 1;
         let id = subscriptions.last;
-        let subscription = Arc::new(Subscription::new(id, socket, wish));
+        let subscription = Arc::new(Subscription::new(id, of, wish));
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }
@@ -233,10 +259,10 @@ impl Client {
         end(&self.topics, &self.group, &self.subscriptions, id);
     }
 
-    /// The socket has written something: who waits for room may go on.
+    /// Something was written, or taken: who waits for room may go on.
     pub fn written(&self) {
-        if let Some(socket) = self.seat.socket {
-            self.topics.go_on(&self.group, socket, &self.catching_up);
+        if let Some(subscriber) = self.seat.subscriber {
+            self.topics.go_on(&self.group, subscriber, &self.catching_up);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The handle to topics: what sockets and HTTP call.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -9,11 +9,12 @@ use std::{
 };
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 use super::{
     catching_up::CatchingUp,
     client::Client,
-    hub::{Hub, HubLimits, Post},
+    hub::{Hub, HubLimits, ListenerId, Listeners, Post, Subscriber, Then},
     record::{
         Command, Effect, GroupRules, GroupTopics, KeepLimits, Most, Page, RetainedPage, Rules,
     },
@@ -22,7 +23,6 @@ use super::{
 use crate::{
     clock::Clock,
     model::{
-        close::CloseCode,
         error::Problem,
         ids::{GroupId, NodeId, SocketId},
         topic::{Party, Position, Rights, Topic, TopicFilter},
@@ -68,10 +68,12 @@ pub(super) struct Shared {
 
 /// One who publishes.
 pub(super) struct Seat {
-    /// His socket, if he has one.
-    pub(super) socket: Option<SocketId>,
+    /// What his messages come to, if he can subscribe.
+    pub(super) subscriber: Option<Subscriber>,
     /// Messages of his that the engine has and that are not delivered yet.
     pub(super) under_way: AtomicUsize,
+    /// What waits for their delivery, in their order: a listener is answered then.
+    pub(super) answers: Mutex<VecDeque<Then>>,
 }
 
 /// What one reads of what is kept.
@@ -120,7 +122,19 @@ impl Topics {
         party: Party,
         rights: Rights,
     ) -> Client {
-        Client::new(self.clone(), group, socket, (party, rights))
+        Client::new(self.clone(), group, socket.map(Subscriber::Socket), (party, rights))
+    }
+
+    /// One of the agents' side who hears in words of his own, as [`Topics::tells`] says.
+    #[must_use]
+    pub fn listener(&self, group: GroupId, who: ListenerId, rights: Rights) -> Client {
+        let subscriber = Some(Subscriber::Listener(who));
+        Client::new(self.clone(), group, subscriber, (Party::Agent, rights))
+    }
+
+    /// Where messages for listeners leave: told once.
+    pub fn tells(&self, listeners: Arc<dyn Listeners>) {
+        let _ = self.shared.hub.listeners.set(listeners);
     }
 
     /// Reads retained values in the order of their topics, behind the topic `after`.
@@ -253,25 +267,25 @@ impl Topics {
         metrics.topic_subscriptions.set(gauge(self.shared.hub.subscriptions()));
     }
 
-    /// Reads a page for a subscription of this socket that waits, if the socket has room and none is being read.
-    pub(super) fn go_on(&self, group: &GroupId, socket: SocketId, catching_up: &Arc<CatchingUp>) {
+    /// Reads a page for a subscription of this subscriber that waits, if he has room and none is being read.
+    pub(super) fn go_on(&self, group: &GroupId, of: Subscriber, catching_up: &Arc<CatchingUp>) {
         let hub = &self.shared.hub;
-        if catching_up.is_empty() || !hub.post.has_room(socket) {
+        if catching_up.is_empty() || !hub.has_room(of) {
             return;
         }
         let Some((turn, subscription, reading)) = catching_up.next() else { return };
-        let (most, reader) = (hub.page(), Arc::clone(&subscription));
+        let (most, reader) = (hub.page(of), Arc::clone(&subscription));
         let look = move |record: &GroupTopics| record.page(&reader.filter, reading, most);
-        let (topics, of, catching_up) = (self.clone(), group.clone(), Arc::clone(catching_up));
+        let (topics, group, catching_up) = (self.clone(), group.clone(), Arc::clone(catching_up));
         // Not at once, so that who reads much holds nobody up.
         self.read_later(group.clone(), look, move |page| {
             drop(turn);
             match page {
-                Ok(page) => topics.give(&of, &subscription, page, &catching_up),
-                Err(_) => topics.shared.hub.post.close(socket, CloseCode::Unready),
+                Ok(page) => topics.give(&group, &subscription, page, &catching_up),
+                Err(_) => topics.shared.hub.fail(of),
             }
             // What was handed over may have left already: then nobody else calls.
-            topics.go_on(&of, socket, &catching_up);
+            topics.go_on(&group, of, &catching_up);
         });
     }
 
@@ -341,8 +355,10 @@ impl Deliver<GroupTopics, TopicEngine> for TopicDelivery {
                     let seat =
                         is_ours.then(|| seats.get(&from.client).map(|seat| Arc::clone(&seat)));
                     let delivered = Delivered(seat.flatten());
-                    let socket = delivered.0.as_ref().and_then(|seat| seat.socket);
-                    hub.publish(group, &message, socket);
+                    let from = delivered.0.as_ref().and_then(|seat| seat.subscriber);
+                    let then =
+                        delivered.0.as_ref().and_then(|seat| seat.answers.lock().pop_front());
+                    hub.publish(group, &message, from, then);
                 }
                 Effect::Lost => hub.lost(group),
             }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -59,6 +59,35 @@ pub trait Post: Send + Sync {
     fn close(&self, to: SocketId, code: CloseCode);
 }
 
+/// One who hears topics in words of his own, without a socket of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenerId(pub u64);
+
+/// Who subscribed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subscriber {
+    /// A socket, which is sent our own words.
+    Socket(SocketId),
+    /// A listener.
+    Listener(ListenerId),
+}
+
+/// What is called when something is done.
+pub type Then = Box<dyn FnOnce() + Send>;
+
+/// Where messages leave for listeners. None of these waits.
+pub trait Listeners: Send + Sync {
+    /// A message for all of these, each once, however many of his subscriptions choose it. Where its publisher is among
+    /// them, he is named with what is to be called when it has its place among his messages.
+    fn hear(&self, who: &[ListenerId], message: &Message, publisher: Option<(ListenerId, Then)>);
+    /// How much of what is kept is read at once for one of them.
+    fn page(&self) -> Most;
+    /// Whether he has taken most of what he was given.
+    fn has_room(&self, who: ListenerId) -> bool;
+    /// He cannot be served; he is to come back.
+    fn fail(&self, who: ListenerId);
+}
+
 /// How much a group, and each of its sockets, may do.
 #[derive(Clone, Copy, Debug)]
 pub struct HubLimits {
@@ -96,7 +125,9 @@ struct Paces {
 pub struct Hub {
     groups: HashMap<GroupId, GroupHub>,
     pub(super) limits: HubLimits,
-    pub(super) post: Arc<dyn Post>,
+    post: Arc<dyn Post>,
+    /// There from the start of the process on, where anybody listens.
+    pub(super) listeners: OnceLock<Arc<dyn Listeners>>,
     pub(super) metrics: Metrics,
     hasher: RandomState,
 }
@@ -116,7 +147,8 @@ impl Hub {
             (id, GroupHub { rules, trie, reserved, paces })
         };
         let groups = groups.into_iter().map(group).collect();
-        Self { groups, limits, post, metrics, hasher: RandomState::new() }
+        let (listeners, hasher) = (OnceLock::new(), RandomState::new());
+        Self { groups, limits, post, listeners, metrics, hasher }
     }
 
     /// A group's subscriptions.
@@ -129,8 +161,11 @@ impl Hub {
     }
 
     /// What is read at once for one who comes back.
-    pub(super) fn page(&self) -> Most {
-        Most { bytes: self.limits.page_bytes, messages: PAGE_MESSAGES }
+    pub(super) fn page(&self, subscriber: Subscriber) -> Most {
+        match (subscriber, self.listeners.get()) {
+            (Subscriber::Listener(_), Some(listeners)) => listeners.page(),
+            _ => Most { bytes: self.limits.page_bytes, messages: PAGE_MESSAGES },
+        }
     }
 
     /// How many subscriptions there are.
@@ -202,16 +237,31 @@ impl Hub {
     }
 
     /// Hands a message that was just published to all who subscribed: once for each subscription, encoded once for each
-    /// number of a subscription, which are small and the same on most sockets.
-    pub(super) fn publish(&self, group: &GroupHub, message: &Message, from: Option<SocketId>) {
+    /// number of a subscription, which are small and the same on most sockets. Listeners get it once each. `then` is called
+    /// when its publisher, if he is among them, has it.
+    pub(super) fn publish(
+        &self,
+        group: &GroupHub,
+        message: &Message,
+        from: Option<Subscriber>,
+        then: Option<Then>,
+    ) {
         self.metrics.topic_messages.inc();
         let latest = group.rules.is_latest(&message.topic);
         let mut targets: Vec<(u32, Target)> = Vec::new();
+        let mut listening = Vec::new();
         group.trie.read().matches(&message.topic, |subscription| {
             if subscription.takes(message, from) {
-                targets.push((subscription.id, self.target(subscription, message, latest)));
+                match subscription.of {
+                    Subscriber::Listener(who) => listening.push(who),
+                    Subscriber::Socket(socket) => {
+                        let target = self.target(socket, subscription, message, latest);
+                        targets.push((subscription.id, target));
+                    }
+                }
             }
         });
+        self.heard(listening, message, from, then);
         if targets.is_empty() {
             return;
         }
@@ -233,8 +283,12 @@ impl Hub {
         message: &Message,
         retained: bool,
     ) {
+        let socket = match subscription.of {
+            Subscriber::Listener(who) => return self.heard(vec![who], message, None, None),
+            Subscriber::Socket(socket) => socket,
+        };
         let latest = group.rules.is_latest(&message.topic);
-        let target = self.target(subscription, message, latest);
+        let target = self.target(socket, subscription, message, latest);
         let text = Message::text_for(subscription.id, &message.shared_text(retained));
         self.metrics.topic_deliveries.inc();
         self.post.message(&[target], &text);
@@ -254,13 +308,71 @@ impl Hub {
         self.metrics.topic_resumes.of(if missed { Resumed::Missed } else { Resumed::Whole }).inc();
     }
 
+    /// Listeners have no word for that.
     pub(super) fn missed(&self, subscription: &Subscription) {
         self.metrics.topic_gaps.inc();
-        self.post.missed(subscription.socket, subscription.id);
+        if let Subscriber::Socket(socket) = subscription.of {
+            self.post.missed(socket, subscription.id);
+        }
     }
 
-    fn target(&self, subscription: &Subscription, message: &Message, latest: bool) -> Target {
+    /// A subscription ended without its holder's asking.
+    pub(super) fn unsubscribed(&self, subscription: &Subscription) {
+        if let Subscriber::Socket(socket) = subscription.of {
+            self.post.unsubscribed(socket, subscription.id);
+        }
+    }
+
+    /// Whether there is room for more.
+    pub(super) fn has_room(&self, subscriber: Subscriber) -> bool {
+        match subscriber {
+            Subscriber::Socket(socket) => self.post.has_room(socket),
+            Subscriber::Listener(who) => {
+                self.listeners.get().is_some_and(|listeners| listeners.has_room(who))
+            }
+        }
+    }
+
+    /// Who subscribed cannot be served.
+    pub(super) fn fail(&self, subscriber: Subscriber) {
+        match subscriber {
+            Subscriber::Socket(socket) => self.post.close(socket, CloseCode::Unready),
+            Subscriber::Listener(who) => {
+                self.listeners.get().into_iter().for_each(|listeners| listeners.fail(who));
+            }
+        }
+    }
+
+    fn heard(
+        &self,
+        mut who: Vec<ListenerId>,
+        message: &Message,
+        from: Option<Subscriber>,
+        mut then: Option<Then>,
+    ) {
+        if let (false, Some(listeners)) = (who.is_empty(), self.listeners.get()) {
+            who.sort_unstable();
+            who.dedup();
+            self.metrics.topic_deliveries.inc_by(who.len() as u64);
+            let publisher = match from {
+                Some(Subscriber::Listener(from)) if who.contains(&from) => {
+                    then.take().map(|then| (from, then))
+                }
+                _ => None,
+            };
+            listeners.hear(&who, message, publisher);
+        }
+        then.into_iter().for_each(|then| then());
+    }
+
+    fn target(
+        &self,
+        socket: SocketId,
+        subscription: &Subscription,
+        message: &Message,
+        latest: bool,
+    ) -> Target {
         let key = || self.hasher.hash_one((subscription.id, &message.topic)) | HASHED;
-        Target { socket: subscription.socket, latest: (latest || subscription.latest).then(key) }
+        Target { socket, latest: (latest || subscription.latest).then(key) }
     }
 }

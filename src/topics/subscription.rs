@@ -4,25 +4,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{record::Reading, trie::Place};
-use crate::model::{
-    ids::SocketId,
-    topic::{Message, SubscribeWish, TopicFilter},
-};
+use super::{hub::Subscriber, record::Reading, trie::Place};
+use crate::model::topic::{Message, SubscribeWish, TopicFilter};
 
 /// Not live yet: what is kept is read page by page, and what is published meanwhile is read there too.
 const CATCHING_UP: u64 = u64::MAX;
 
-/// What one socket subscribed to.
+/// What one socket or listener subscribed to.
 #[derive(Debug)]
 pub struct Subscription {
-    /// Its number on the socket.
+    /// Its number among those of its holder.
     pub id: u32,
-    /// The socket.
-    pub socket: SocketId,
+    /// Who subscribed.
+    pub of: Subscriber,
     /// What it chooses.
     pub filter: TopicFilter,
-    /// Whether the socket's own messages are left out.
+    /// Whether the subscriber's own messages are left out.
     pub no_local: bool,
     /// Whether of each topic only the newest unsent message counts.
     pub latest: bool,
@@ -36,10 +33,10 @@ pub struct Subscription {
 impl Subscription {
     /// One that is not in force yet.
     #[must_use]
-    pub fn new(id: u32, socket: SocketId, wish: &SubscribeWish) -> Self {
+    pub fn new(id: u32, of: Subscriber, wish: &SubscribeWish) -> Self {
         Self {
             id,
-            socket,
+            of,
             filter: wish.filter.clone(),
             no_local: wish.no_local,
             latest: wish.latest,
@@ -52,8 +49,8 @@ impl Subscription {
 
     /// Whether it gets this message, which `from` has just published.
     #[must_use]
-    pub fn takes(&self, message: &Message, from: Option<SocketId>) -> bool {
-        let is_own = self.no_local && from == Some(self.socket);
+    pub fn takes(&self, message: &Message, from: Option<Subscriber>) -> bool {
+        let is_own = self.no_local && from == Some(self.of);
         let is_news = message
             .position
             .is_none_or(|position| position.offset > self.live_after.load(Ordering::Acquire));
@@ -65,7 +62,7 @@ impl Subscription {
         self.live_after.store(offset, Ordering::Release);
     }
 
-    /// A part is read; the next waits until the socket has room.
+    /// A part is read; the next waits until the subscriber has room.
     pub(super) fn wait(&self, reading: Reading) {
         if !self.is_over() {
             *self.waiting.lock() = Some(reading);

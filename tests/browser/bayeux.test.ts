@@ -32,7 +32,7 @@ beforeAll(async () => {
 async function desk(page: Page, transport: string): Promise<void> {
   await page.goto(address);
   await page.addScriptTag({ url: "/cometd.js" });
-  const token = mintToken({ scope: "session topics" });
+  const token = mintToken({ scope: "session topics", topics: { publish: ["#"], subscribe: ["#"] } });
   await page.evaluate(
     async ({ url, transport, token }) => {
       const { CometD } = (window as any).library;

@@ -1,12 +1,14 @@
 //! The interface of `genesys.md` for agents' desktops, by its REST calls and its Bayeux channels.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{
-    Server,
+    Server, Stop,
     bayeux::{Polling, server},
     server::{DESK, GROUP},
-    until,
+    soon, until,
 };
 
 mod seats;
@@ -310,4 +312,169 @@ async fn a_visitors_session_has_no_other_customer() {
     // But a desktop may control it.
     client.join(code["code"].as_str().unwrap(), 3).await;
     until("the member", || server.get("/metrics").1.contains("vestibule_sessions 1")).await;
+}
+
+#[tokio::test]
+async fn seats_outlast_a_restart() {
+    let server = server(&[]);
+    let token = new_session(&server).await;
+    let mut people = Vec::new();
+    let mut activated = Value::Null;
+    for role in [1, 3, 2] {
+        let mut client = Client::new(&server).await;
+        let seat = client.join(&token, role).await;
+        let Client { polling, told } = client;
+        people.push((polling.client, polling.headers, told, seat));
+    }
+    let server = server.restarted(Stop::Terminate);
+    let mut clients = Vec::new();
+    for (client, headers, told, _) in &people {
+        let mut polling = Polling::stranger(&server);
+        (polling.client, polling.headers) = (client.clone(), headers.clone());
+        clients.push(Client { polling, told: told.clone() });
+    }
+    for client in &mut clients {
+        let told = client.hears("activated").await;
+        assert!(activated.is_null() || activated == told, "what waited for him is there");
+        activated = told;
+    }
+    // They are in: who comes is told of all, and they of him.
+    let mut second = Client::new(&server).await;
+    let seat = second.join(&token, 3).await;
+    assert_eq!(seat["users"].as_array().unwrap().len(), 3, "{seat}");
+    let number = Value::from(seat["userId"].to_string());
+    for client in &mut clients {
+        while client.hears("joined").await["userId"] != number {}
+    }
+    // And go by the tokens that they had.
+    let (stopped, acknowledgement) =
+        clients[1].ask("stop", json!({"userToken": people[1].3["userToken"]})).await;
+    assert_eq!((stopped, &acknowledgement["successful"]), (json!({}), &json!(true)));
+    for client in &mut clients {
+        let over = client.hears("deactivated").await;
+        assert_eq!(over["activationTime"], activated["activationTime"]);
+    }
+}
+
+#[tokio::test]
+async fn of_two_customers_one_comes_in() {
+    let server = server(&[("cobrowse.sessions_per_minute", "100")]);
+    for _ in 0..10 {
+        let token = new_session(&server).await;
+        let (mut one, mut other) = (Client::new(&server).await, Client::new(&server).await);
+        let wish = || json!({"sessionToken": token, "role": 1});
+        let (one, other) = tokio::join!(one.ask("join", wish()), other.ask("join", wish()));
+        let mut errors = [one.1["error"].clone(), other.1["error"].clone()];
+        errors.sort_by_key(Value::is_null);
+        assert_eq!(errors, [json!("403::role_taken"), Value::Null]);
+    }
+}
+
+#[tokio::test]
+async fn who_leaves_while_he_comes_in_leaves_nobody_behind() {
+    let server = server(&[("cobrowse.sessions_per_minute", "100")]);
+    let token = new_session(&server).await;
+    let mut watcher = Client::new(&server).await;
+    let session = watcher.join(&token, 3).await["sessionHistoryId"].as_str().unwrap().to_owned();
+    for _ in 0..20 {
+        let client = Client::new(&server).await;
+        let wish = json!({"data": {"sessionToken": token, "role": 3}});
+        tokio::join!(
+            client.polling.say("/service/session/join", wish),
+            client.polling.say("/meta/disconnect", json!({})),
+        );
+    }
+    let session = session.replace('-', "");
+    let alone = async {
+        loop {
+            let view = server.session(&session).await;
+            match view["running"]["members"].as_array() {
+                Some(members) if members.len() == 1 => break,
+                Some(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                None => panic!("{view}"),
+            }
+        }
+    };
+    soon("the others' end", alone).await;
+}
+
+#[tokio::test]
+async fn sessions_are_counted_by_the_token_where_there_is_one() {
+    let server = server(&[("cobrowse.sessions_per_minute", "2")]);
+    let sessions = format!("{LIVE}/sessions");
+    let status =
+        async |headers: &[(&str, &str)]| call(&server, "POST", &sessions, headers).await.status;
+    let bearer = format!("Bearer {}", Server::token());
+    let mut with_token = Vec::new();
+    for _ in 0..3 {
+        with_token.push(status(&[("authorization", &bearer)]).await);
+    }
+    assert_eq!(with_token, [200, 200, 429], "each subject for himself");
+    let mut without = Vec::new();
+    for _ in 0..3 {
+        without.push(status(&[]).await);
+    }
+    assert_eq!(without, [200, 200, 429], "each address for itself");
+    // Visitors have names of their own, whatever these are like.
+    let visitor = "customer~127.0.0.1";
+    let _page = server.page(visitor, "t").opens().await;
+    let (status, answer) =
+        server.rest("POST", "/v1/groups/12345/sessions", Some(json!({"visitorid": visitor}))).await;
+    assert_eq!(status, 201, "{answer}");
+}
+
+#[tokio::test]
+async fn the_history_tells_the_pages_of_a_visitors_session() {
+    let server = server(&[("cobrowse.code_digits", "9")]);
+    let mut page = server.page("ada", "t").opens().await;
+    let begun = server.begins_session("ada").await;
+    page.enters(&begun.session, "cart").await;
+    let _viewer = server.views(&begun.ticket, "w").await;
+    page.agrees().await;
+    let path = format!("/v1/groups/12345/sessions/{}/code", begun.session);
+    let (_, code) = server.rest("POST", &path, None).await;
+    let mut controller = Client::new(&server).await;
+    let seat = controller.join(code["code"].as_str().unwrap(), 3).await;
+    let url = "https://shop.example/pay";
+    page.ok(json!({"type": "navigate", "url": url, "title": "Pay"})).await;
+    // A page change: another page of the same tab.
+    drop(page);
+    let mut page = server.page("ada", "t").opens().await;
+    page.enters(&begun.session, "thanks").await;
+    controller.ask("stop", json!({"userToken": seat["userToken"]})).await;
+    let over = controller.hears("deactivated").await;
+    let bearer = format!("Bearer {}", Server::token());
+    let history = seat["sessionHistoryId"].as_str().unwrap();
+    let path = format!("/cobrowse/rest/history/sessions/{history}");
+    let past = call(&server, "GET", &path, &[("authorization", &bearer)]).await.body;
+    let pages = past["pages"].as_array().unwrap();
+    let urls: Vec<_> = pages.iter().map(|page| page["url"].as_str().unwrap()).collect();
+    assert_eq!(urls, ["cart", "pay", "thanks"].map(|name| format!("https://shop.example/{name}")));
+    let entered: Vec<_> =
+        pages.iter().map(|page| page["enteredTimestamp"].as_u64().unwrap()).collect();
+    assert!(entered.is_sorted(), "{past}");
+    assert!(past["creationTime"].as_u64().unwrap() <= entered[0]);
+    assert!(entered[2] <= over["deactivationTime"].as_u64().unwrap());
+    assert!(
+        pages.iter().all(|page| page["duration"].as_u64().unwrap() <= 10),
+        "in seconds: {past}"
+    );
+    assert_eq!(past["activationTime"], over["activationTime"]);
+    // The same from the store, once the server has forgotten the session.
+    let server = server.restarted(Stop::Terminate);
+    let kept = call(&server, "GET", &path, &[("authorization", &bearer)]).await.body;
+    assert_eq!(kept, past);
+}
+
+#[tokio::test]
+async fn a_session_says_where_its_node_is_reached() {
+    let server = server(&[]);
+    let public = format!("http://{}/v", server.address());
+    let server = server.restarted_with(Stop::Terminate, &[("server.public_url", &public)]);
+    let created = call(&server, "POST", &format!("{LIVE}/sessions"), &[]).await;
+    assert_eq!(created.body["sessionServerUrl"], format!("{public}/cobrowse"));
+    let token = created.body["sessionToken"].as_str().unwrap();
+    let found =
+        call(&server, "GET", &format!("{LIVE}/sessions/{token}"), &[("origin", DESK)]).await;
+    assert_eq!(found.body, created.body);
 }

@@ -4,7 +4,7 @@ use reqwest::{Response, header::HeaderMap};
 use serde_json::{Value, json};
 
 use super::{
-    Server, Socket,
+    Server, Socket, mint,
     server::{DESK, GROUP},
     soon,
 };
@@ -121,9 +121,24 @@ pub fn handshake(ext: &Value) -> Value {
     })
 }
 
+/// A token that allows everything, on all channels.
+pub fn token() -> String {
+    token_for(&["#"], &["#"])
+}
+
+/// Likewise, on the channels of these topics.
+pub fn token_for(publish: &[&str], subscribe: &[&str]) -> String {
+    let now = mint::now();
+    mint::Signing::of_the_tests().sign(&json!({
+        "iss": "vestibule", "aud": "vestibule", "sub": "agent-7", "name": "Grace", "jti": "1", "group": GROUP,
+        "scope": "read signal invoke session control topics", "iat": now, "exp": now + 3_600,
+        "topics": {"publish": publish, "subscribe": subscribe},
+    }))
+}
+
 /// With a token that allows everything.
 pub fn with_token() -> Value {
-    json!({"token": Server::token()})
+    json!({"token": token()})
 }
 
 /// A client's socket.

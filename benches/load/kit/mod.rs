@@ -1,6 +1,7 @@
 //! What all scenarios share: sockets without a runtime, the server as a child process, and what /proc tells of it.
 
 pub mod backoff;
+pub mod bayeux;
 pub mod net;
 pub mod random;
 pub mod server;

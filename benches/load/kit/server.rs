@@ -47,11 +47,13 @@ pub struct Wishes {
     pub presence: &'static str,
     /// Lines of `[server]`.
     pub server: &'static str,
+    /// Lines of `[bayeux]`, whose clients the group trusts.
+    pub bayeux: &'static str,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { lift_limits: true, presence: "", server: "" }
+        Self { lift_limits: true, presence: "", server: "", bayeux: "" }
     }
 }
 
@@ -81,8 +83,8 @@ impl Server {
         write!(
             settings,
             "[presence]\n{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
-             visitor_origins = [\"{ORIGIN}\"]\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
-            wishes.presence,
+             visitor_origins = [\"{ORIGIN}\"]\n[groups.facades]\ngenesys = \"code\"\n[bayeux]\n{}\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
+            wishes.presence, wishes.bayeux,
         )
         .unwrap();
         fs::write(folder.path().join("vestibule.toml"), settings).unwrap();

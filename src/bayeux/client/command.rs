@@ -10,10 +10,7 @@ use crate::{
         fault::Fault,
         message::MessageId,
     },
-    model::{
-        ids::{GroupId, SocketAddress},
-        json::Json,
-    },
+    model::ids::{GroupId, SocketAddress},
 };
 
 /// Whom a client session belongs to.
@@ -82,10 +79,10 @@ pub enum Command {
     Connect(Box<Connect>),
     /// Messages of the client are about to be carried out. Nothing is sent to it until that is finished.
     Begin(From),
-    /// It hears these channels from now on.
-    Subscribe(Vec<Channel>),
-    /// It hears them no more.
-    Unsubscribe(Vec<Channel>),
+    /// It hears a channel from now on.
+    Subscribe(Channel),
+    /// It hears it no more.
+    Unsubscribe(Channel),
     /// It leaves.
     Disconnect,
     /// Its messages are carried out; these are their answers.
@@ -97,8 +94,8 @@ pub enum Command {
     },
     /// A message for it.
     Deliver(Text),
-    /// What the application remembers of it.
-    Remember(Option<Json>),
+    /// Messages for it are lost: it has to begin anew.
+    Forget,
     /// The server wants it to go.
     Dismiss,
     /// The node that holds its connect goes away: it is to come back after so many milliseconds.
@@ -121,8 +118,8 @@ pub enum Command {
 pub enum Reply {
     /// Done, or nothing to do.
     Done,
-    /// The client is known: whose it is, and what the application remembers.
-    Known(Box<Member>, Option<Json>),
+    /// The client is known: whose it is.
+    Known(Box<Member>),
     /// The connect is held.
     Held,
     /// These go to the client, in this order.
@@ -146,20 +143,10 @@ pub enum Effect {
         /// Where it waits.
         at: SocketAddress,
     },
-    /// The client hears a channel from now on.
-    Heard(Channel),
-    /// It hears it no more.
-    Unheard(Channel),
     /// The client is gone.
     Ended {
         /// Why.
         why: Ended,
-        /// Whose it was.
-        member: Box<Member>,
-        /// What it heard.
-        channels: Vec<Channel>,
-        /// What the application remembered.
-        memory: Option<Json>,
     },
 }
 
@@ -172,7 +159,7 @@ pub enum Ended {
     Dismissed,
     /// The client did not connect again in time.
     Expired,
-    /// It did not take its messages, and too many waited.
+    /// It did not take its messages, and too many waited; or some are lost.
     Overflowed,
     /// It failed inside the service.
     Failed,

@@ -8,6 +8,7 @@ use super::{
     tests::{Bench, RULES, at, connect, message},
     *,
 };
+use crate::{bayeux::answer::Text, model::ids::SocketAddress};
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -59,7 +60,6 @@ impl Side {
                 Effect::Overtaken { at } => {
                     self.waits.take_if(|(address, ..)| *address == at);
                 }
-                Effect::Heard(_) | Effect::Unheard(_) => {}
             }
         }
         is_over

@@ -2,7 +2,8 @@ use serde_json::{Value, json};
 
 use super::{command::*, *};
 use crate::{
-    model::ids::{NodeId, SocketId},
+    bayeux::answer::{Answer, Text, Time},
+    model::ids::{NodeId, SocketAddress, SocketId},
     settings::Errors,
 };
 
@@ -166,12 +167,8 @@ fn a_crowded_browser_is_told_so() {
 #[test]
 fn who_does_not_connect_again_is_forgotten() {
     let mut bench = Bench::connected(false);
-    bench.apply(Command::Subscribe(vec!["/a".parse().unwrap()]));
     bench.now = bench.now + 10_000;
-    let (_, effects) = bench.apply(Command::Tick);
-    let channels = vec!["/a".parse().unwrap()];
-    let member = Box::new(member());
-    assert_eq!(effects, [Effect::Ended { why: Ended::Expired, member, channels, memory: None }]);
+    assert_eq!(bench.apply(Command::Tick).1, [Effect::Ended { why: Ended::Expired }]);
     let (reply, _) = bench.apply(Command::Connect(Box::new(connect(3))));
     assert_eq!(reply, Reply::Refused(Fault::Unknown));
 }
@@ -224,6 +221,21 @@ fn a_socket_gets_messages_at_any_time() {
     let from = From { at: at(6), is_socket: true, browser: None };
     let (_, written) = bench.write(Command::Connect(Box::new(Connect { from, ..connect(6) })));
     assert_eq!(data(&written), [3]);
+}
+
+#[test]
+fn who_is_held_on_one_socket_hears_there_when_another_is_lost() {
+    let mut bench = Bench::connected(false);
+    let socket = |number| From { at: at(number), is_socket: true, browser: None };
+    let held = Connect { from: socket(6), ..connect(6) };
+    assert_eq!(bench.apply(Command::Connect(Box::new(held))).0, Reply::Held);
+    // A frame of the socket before is carried out late.
+    bench.apply(Command::Begin(socket(5)));
+    bench.apply(Command::Finish { to: at(5), answers: vec![] });
+    bench.apply(Command::Lost(at(5)));
+    let (to, written) = bench.deliver(1);
+    assert_eq!((to, written.len()), (Some(6), 1));
+    assert!(bench.client.is_held());
 }
 
 #[test]
@@ -327,16 +339,42 @@ fn another_browser_is_a_stranger() {
 }
 
 #[test]
-fn subscriptions_are_bounded_and_told_once() {
+fn subscriptions_are_bounded_and_counted_once() {
     let mut bench = Bench::connected(false);
     let channel = |name: &str| name.parse::<Channel>().unwrap();
-    let (reply, effects) = bench.apply(Command::Subscribe(vec![channel("/a"), channel("/a")]));
-    assert_eq!((reply, effects), (Reply::Done, vec![Effect::Heard(channel("/a"))]));
-    let more = vec![channel("/b"), channel("/c"), channel("/d")];
-    assert_eq!(bench.apply(Command::Subscribe(more)).0, Reply::Refused(Fault::SubscribeFailed));
-    assert_eq!(bench.client.channels().count(), 3, "those before the refusal remain");
-    let (_, effects) = bench.apply(Command::Unsubscribe(vec![channel("/a"), channel("/a")]));
-    assert_eq!(effects, [Effect::Unheard(channel("/a"))]);
+    for name in ["/a", "/b", "/a", "/c", "/a"] {
+        assert_eq!(bench.apply(Command::Subscribe(channel(name))).0, Reply::Done, "{name}");
+    }
+    let one_more = || Command::Subscribe(channel("/d"));
+    assert_eq!(bench.apply(one_more()).0, Reply::Refused(Fault::SubscribeFailed));
+    for _ in 0..2 {
+        bench.apply(Command::Unsubscribe(channel("/a")));
+    }
+    assert_eq!(bench.apply(one_more()).0, Reply::Done);
+    assert_eq!(
+        Vec::from_iter(bench.client.channels()),
+        [&channel("/b"), &channel("/c"), &channel("/d")]
+    );
+}
+
+#[test]
+fn what_a_lost_process_had_begun_holds_nothing_up() {
+    let mut bench = Bench::connected(false);
+    hold(&mut bench, 2);
+    bench.apply(Command::Begin(connect(3).from));
+    bench.apply(Command::Disconnect);
+    bench.deliver(1);
+    // However long nobody was there to take it.
+    bench.now = bench.now + 3_600_000;
+    bench.apply(Command::NodeLost { node: 0, before: 2 });
+    let again = SocketAddress { node: NodeId { node: 0, incarnation: 2 }, socket: SocketId(4) };
+    let from = From { at: again, is_socket: false, browser: None };
+    let (_, written) =
+        bench.write(Command::Connect(Box::new(Connect { from: from.clone(), ..connect(4) })));
+    assert_eq!(data(&written), [1]);
+    let (reply, _) = bench.apply(Command::Connect(Box::new(Connect { from, ..connect(4) })));
+    assert_eq!(reply, Reply::Held, "and it goes on");
+    assert_eq!(data(&bench.deliver(2).1), [2], "at once");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Handshakes: whom the server lets in, and as what.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
-use super::{Bayeux, TRANSPORTS, Visit};
+use super::{Bayeux, TRANSPORTS, carry_out::Visit};
 use crate::{
     auth::Agent,
     bayeux::{
@@ -11,7 +11,9 @@ use crate::{
             ClientId,
             command::{Command, Member},
         },
+        delivery::Known,
         fault::Fault,
+        hearing::Hearing,
         message::Message,
     },
     limits::client_key,
@@ -21,6 +23,7 @@ use crate::{
         service::{PageOrigin, SocketService},
     },
     telemetry::labels::Limited,
+    topics::hub::ListenerId,
 };
 
 /// A handshake always makes a new session, whatever else comes with it.
@@ -32,7 +35,7 @@ impl Bayeux {
         message: &Message,
     ) -> (Option<ClientId>, Text) {
         let made = match self.admit(service, visit, message) {
-            Ok(member) => self.open(visit, message, member).await,
+            Ok(member) => self.open(service, visit, message, member).await,
             Err(fault) => Err(fault),
         };
         let errors = self.settings().errors;
@@ -64,28 +67,42 @@ impl Bayeux {
 
     async fn open(
         &self,
+        service: &SocketService,
         visit: &Visit,
         message: &Message,
         member: Member,
     ) -> Result<ClientId, Fault> {
         let client = ClientId::generate();
-        let local = &self.0.local;
-        local.groups.insert(client, member.group.clone());
-        if let Some(agent) = member.agent.clone() {
-            local.bearers.insert(client, Arc::new(agent));
-        }
+        let acks = message.ext.ack.is_some_and(|ack| ack.is_wanted());
+        // Before the record is, whose end takes it out.
+        self.0.local.enter(client, self.known(service, &member, acks));
         let open = Command::Open {
             member: Box::new(member),
             browser: visit.from.browser.clone(),
             socket: visit.from.is_socket.then_some(visit.from.at),
-            acks: message.ext.ack.is_some_and(|ack| ack.is_wanted()),
+            acks,
         };
         let opened = self.ask(client, open).await;
         if opened.is_err() {
-            local.groups.remove(&client);
-            local.bearers.remove(&client);
+            self.0.local.forget(client);
         }
         opened.map(|_| client)
+    }
+
+    /// What this node has of a client besides its record.
+    pub(in crate::bayeux) fn known(
+        &self,
+        service: &SocketService,
+        member: &Member,
+        acks: bool,
+    ) -> Known {
+        let rights = member.agent.as_ref().map(Agent::topic_rights);
+        let hearing = rights.filter(|rights| !rights.is_empty()).map(|rights| {
+            let id = ListenerId(self.0.next_listener.fetch_add(1, Ordering::Relaxed));
+            let client = service.topics.listener(member.group.clone(), id, rights);
+            Arc::new(Hearing::new(id, client, acks))
+        });
+        Known { bearer: member.agent.clone().map(Arc::new), hearing }
     }
 
     /// Who comes in, by his token where he shows one, else by where he comes from.

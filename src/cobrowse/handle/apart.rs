@@ -40,6 +40,7 @@ impl Cobrowse {
                     agreed: false,
                     code: Some(code.clone()),
                     labels: Labels::default(),
+                    apart: true,
                 };
                 let again = cobrowse.clone();
                 cobrowse.command(of.clone(), Command::Create(Box::new(create)), move |created| {

@@ -128,7 +128,7 @@ impl Cobrowse {
         let Start { policy, agreed, labels, .. } = start;
         let of = SessionKey { group: key.group.clone(), session };
         let visitor = key.visitor.clone();
-        let create = Create { visitor, policy, agreed, code: code.clone(), labels };
+        let create = Create { visitor, policy, agreed, code: code.clone(), labels, apart: false };
         let cobrowse = self.clone();
         self.command(of.clone(), Command::Create(Box::new(create)), move |created| {
             if created.is_err() {

@@ -30,6 +30,8 @@ pub struct Create {
     pub code: Option<Code>,
     /// What it is called elsewhere.
     pub labels: Labels,
+    /// Whether the customer comes by an interface of his own, without pages of ours.
+    pub apart: bool,
 }
 
 /// A page of the visitor that comes into the session.
@@ -47,6 +49,19 @@ pub struct Enter {
     pub visible: bool,
     /// Whether the site has settled with the visitor that he need not be asked.
     pub agreed: bool,
+    /// By which way it comes.
+    pub way: Way,
+}
+
+/// By which way a customer comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A page of ours, one of several perhaps.
+    Page,
+    /// By an interface of his own, into a session that has no customer yet.
+    Apart,
+    /// Likewise, and back: his connection was lost with its node.
+    ApartAgain,
 }
 
 /// An agent or controller who comes in, or back.

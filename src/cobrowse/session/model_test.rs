@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{
     Policy, Session, SessionView,
-    command::{Command, Create, Effect, Enter, Join, Reply, Seated, SessionEvent},
+    command::{Command, Create, Effect, Enter, Join, Reply, Seated, SessionEvent, Way},
 };
 use crate::{
     clock::Timestamp,
@@ -192,7 +192,14 @@ impl Life {
         };
         let visitor = "ada".parse().unwrap();
         let (code, labels) = (Some(code()), labels());
-        life.apply(Command::Create(Box::new(Create { visitor, policy, agreed, code, labels })));
+        life.apply(Command::Create(Box::new(Create {
+            visitor,
+            policy,
+            agreed,
+            code,
+            labels,
+            apart: false,
+        })));
         if agreed {
             life.heard.consents.insert((ConsentTo::View, None), ConsentState::Given);
         }
@@ -252,6 +259,7 @@ impl Life {
                     title: "".into(),
                     visible,
                     agreed: false,
+                    way: Way::Page,
                 }))
             }
             Happening::PageGone { tab } => gone(self.pages.remove(&tab)),

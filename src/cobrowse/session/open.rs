@@ -36,6 +36,9 @@ pub(super) struct Open {
     /// What it is called elsewhere.
     #[serde(default)]
     pub(super) labels: Labels,
+    /// Whether the customer comes by an interface of his own.
+    #[serde(default)]
+    pub(super) apart: bool,
     pub(super) created: Timestamp,
     pub(super) activated: Option<Timestamp>,
     /// It is not active, and ends then unless it becomes so.
@@ -94,7 +97,7 @@ pub(super) enum Due {
 
 impl Open {
     pub(super) fn new(create: Create, step: &mut Step<'_>) -> Self {
-        let Create { visitor, policy, agreed, code, labels } = create;
+        let Create { visitor, policy, agreed, code, labels, apart } = create;
         let now = step.now;
         let mut open = Self {
             visitor,
@@ -102,6 +105,7 @@ impl Open {
             code,
             metadata: Metadata::default(),
             labels,
+            apart,
             created: now,
             activated: None,
             wait: Some(now + policy.join_ms),

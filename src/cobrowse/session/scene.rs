@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Policy, Session, Summary,
-    command::{Command, Create, Effect, Enter, Join, Reply, Seated},
+    command::{Command, Create, Effect, Enter, Join, Reply, Seated, Way},
 };
 use crate::{
     clock::Timestamp,
@@ -30,13 +30,22 @@ pub(super) struct Scene {
 
 impl Scene {
     pub fn new(policy: Policy, agreed: bool) -> Self {
+        Self::begun(policy, agreed, false)
+    }
+
+    /// The customer is to come by an interface of his own.
+    pub fn apart(policy: Policy) -> Self {
+        Self::begun(policy, false, true)
+    }
+
+    fn begun(policy: Policy, agreed: bool, apart: bool) -> Self {
         let session = Session::vacant();
         let (now, effects) = (START, Vec::new());
         let mut scene =
             Self { session, now, effects, sockets: BTreeMap::new(), users: BTreeMap::new() };
         let visitor = "ada".parse().unwrap();
         let labels = Labels::default();
-        let create = Create { visitor, policy, agreed, code: None, labels };
+        let create = Create { visitor, policy, agreed, code: None, labels, apart };
         assert_eq!(scene.apply(Command::Create(Box::new(create))), Reply::Done);
         scene
     }
@@ -74,12 +83,22 @@ impl Scene {
             title: page.into(),
             visible: true,
             agreed: false,
+            way: Way::Page,
         };
         let reply = self.apply(Command::Enter(Box::new(enter)));
         if let Reply::Entered(entrance) = &reply {
             self.users.insert("visitor".into(), entrance.user);
         }
         reply
+    }
+
+    /// A customer comes by an interface of his own.
+    pub fn comes_apart(&mut self, page: &str, way: Way) -> Reply {
+        let socket = self.socket(page);
+        let (url, title) = ("".into(), "".into());
+        let tab = page[..1].parse().unwrap();
+        let enter = Enter { socket, tab, url, title, visible: true, agreed: false, way };
+        self.apply(Command::Enter(Box::new(enter)))
     }
 
     pub fn joins(&mut self, name: &str) -> Result<UserId, ErrorCode> {

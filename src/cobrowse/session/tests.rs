@@ -2,7 +2,7 @@
 
 use super::{
     ENDED_MEMORY_MS, MAX_PAGES, MAX_PARTS, MAX_QUESTIONS, MAX_VISITS, Policy,
-    command::{Command, Effect, Reply, Seated},
+    command::{Command, Effect, Reply, Seated, Way},
     scene::{START, Scene},
 };
 use crate::model::{
@@ -114,6 +114,22 @@ fn who_does_not_come_back_ends_it_or_is_waited_for_as_the_policy_says() {
     scene.loses("a1");
     scene.advance(60_000);
     assert_eq!(scene.has_ended(), Some(EndReason::NetworkTimeout));
+}
+
+#[test]
+fn a_customer_who_comes_apart_comes_alone_and_into_such_sessions_only() {
+    let mut scene = Scene::apart(STRICT);
+    assert!(matches!(scene.comes_apart("a1", Way::Apart), Reply::Entered(_)));
+    for way in [Way::Apart, Way::ApartAgain] {
+        assert_eq!(refused(scene.comes_apart("b1", way)), ErrorCode::TooMany, "{way:?}");
+    }
+    scene.apply(Command::NodeLost { node: 1, before: 2 });
+    assert_eq!(refused(scene.comes_apart("b2", Way::Apart)), ErrorCode::TooMany, "he is away");
+    assert!(matches!(scene.comes_apart("a2", Way::ApartAgain), Reply::Entered(_)));
+    for agreed in [false, true] {
+        let mut visitors = Scene::new(STRICT, agreed);
+        assert_eq!(refused(visitors.comes_apart("a1", Way::Apart)), ErrorCode::TooMany);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     End, MAX_PAGES, MAX_QUESTIONS, MAX_VISITS, Open, Step,
-    command::{Effect, Enter, Entrance, Reply},
+    command::{Effect, Enter, Entrance, Reply, Way},
     refused,
     view::Part,
 };
@@ -50,6 +50,14 @@ impl Open {
         let user = self.customer;
         if let (Some(user), Some(page)) = (user, self.page(enter.socket)) {
             return self.entered(user, page.epoch);
+        }
+        let is_free = match enter.way {
+            Way::Page => true,
+            Way::Apart => self.apart && user.is_none(),
+            Way::ApartAgain => self.apart && self.pages.is_empty(),
+        };
+        if !is_free {
+            return refused(ErrorCode::TooMany, "the session has its customer");
         }
         // The tab shows this page now; one of it that is still there went without a word.
         let ghosts = self.pages.iter().filter(|page| page.tab == enter.tab);

@@ -1,36 +1,33 @@
 //! What comes by the service channels (`genesys.md` 4.1). The answer is a message on the same channel, without an id, and
 //! before the acknowledgement; where something is wrong there is the acknowledgement alone.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::{
-    seats::{Seat, Seats, say_first},
+    seats::{Arrival, Seat, Seats, say_first},
     types::{ByUser, Created, DIGITS, Join, Joined, User, history_id},
 };
 use crate::{
-    auth::Scope,
+    auth::{Agent, Scope},
     bayeux::{
         application::{Application, Caller, Outcome},
         channel::Channel,
-        client::{ClientId, command::Member},
+        client::ClientId,
         fault::Fault,
         server::Bayeux,
     },
-    cobrowse::session::{
-        SessionView,
-        command::{self, Command, Enter, Seated},
-    },
+    cobrowse::session::command::{Command, Entrance, Way},
     limits::client_key,
     model::{
         cobrowse::{EndReason, Permissions, Role, UserId},
         error::{ErrorCode, Problem},
-        ids::{Code, GroupId, SessionKey, SocketAddress, TabId, VisitorId, VisitorKey},
+        ids::{Code, GroupId, SessionKey, VisitorId, VisitorKey},
         json::Json,
     },
-    sockets::service::SocketService,
+    sockets::{admission::Beginner, service::SocketService},
     telemetry::labels::Limited,
 };
 
@@ -63,21 +60,23 @@ fn read<T: DeserializeOwned>(data: &Json) -> Result<T, Fault> {
 pub(super) fn begin(
     service: &SocketService,
     group: &GroupId,
-    address: std::net::IpAddr,
+    (agent, address): (Option<&Agent>, IpAddr),
     answer: impl FnOnce(Result<(SessionKey, Code), Problem>) + Send + 'static,
 ) {
-    let name = |rest: String| format!("{CUSTOMER}{rest}").parse::<VisitorId>().ok();
-    let of_address = name(client_key(address).to_string().replace(':', "."));
-    let customer = name(format!("{:032x}", rand::random::<u128>()));
-    let (Some(of_address), Some(customer)) = (of_address, customer) else { return };
-    let key = |visitor| VisitorKey { group: group.clone(), visitor };
-    // There is no visitor yet whose sessions could be counted, so it is those of the address.
-    if let Err(problem) = service.admission.session(&key(of_address), service.clock().now()) {
+    let name = format!("{CUSTOMER}{:032x}", rand::random::<u128>());
+    let Ok(visitor) = name.parse::<VisitorId>() else { return };
+    // There is no visitor yet whose sessions could be counted, so it is those of whoever asks.
+    let beginner = match agent {
+        Some(agent) => Beginner::Subject(group.clone(), (&*agent.subject).into()),
+        None => Beginner::Address(client_key(address)),
+    };
+    if let Err(problem) = service.admission.session_apart(&beginner, service.clock().now()) {
         service.metrics.limited.of(Limited::Session).inc();
         return answer(Err(problem));
     }
     let policy = service.cobrowse.policy().with_one_agent();
-    service.cobrowse.begin_apart(key(customer), policy, DIGITS, answer);
+    let customer = VisitorKey { group: group.clone(), visitor };
+    service.cobrowse.begin_apart(customer, policy, DIGITS, answer);
 }
 
 impl Application for Arc<Seats> {
@@ -100,17 +99,22 @@ impl Application for Arc<Seats> {
                 Err(fault) => outcome(Err(fault)),
             },
             "/service/session/exit" => match self.seat(data) {
-                Ok((_, seat)) => {
-                    let leave = Command::Leave { user: seat.user() };
+                Ok((seat, user)) => {
                     let done = done(bayeux, &caller, "/service/session/exit", outcome);
-                    service.cobrowse.command(seat.session.clone(), leave, done);
+                    let session = seat.arrival.session.clone();
+                    service.cobrowse.command(session, Command::Leave { user }, done);
                 }
                 Err(fault) => outcome(Err(fault)),
             },
             "/service/session/stop" => match self.seat(data) {
-                Ok((_, seat)) if seat.role == Role::Controller => {
+                Ok((seat, _)) if seat.arrival.role == Role::Controller => {
                     let done = done(bayeux, &caller, "/service/session/stop", outcome);
-                    service.cobrowse.end(seat.session.clone(), EndReason::Controller, None, done);
+                    service.cobrowse.end(
+                        seat.arrival.session.clone(),
+                        EndReason::Controller,
+                        None,
+                        done,
+                    );
                 }
                 Ok(_) => outcome(Err(fault(403, "role_not_allowed"))),
                 Err(fault) => outcome(Err(fault)),
@@ -120,19 +124,19 @@ impl Application for Arc<Seats> {
     }
 
     /// Whoever does not come back in time has left.
-    fn ended(&self, service: &SocketService, client: ClientId, _: &Member, _: Option<Json>) {
-        for seat in self.leave_all(client) {
-            let leave = Command::Leave { user: seat.user() };
-            service.cobrowse.command(seat.session.clone(), leave, |_| ());
+    fn ended(&self, service: &SocketService, client: ClientId) {
+        for (session, user) in self.leave_all(client) {
+            service.cobrowse.command(session, Command::Leave { user }, |_| ());
         }
     }
 }
 
 impl Seats {
-    fn seat(&self, data: &Json) -> Result<(Box<str>, Arc<Seat>), Fault> {
+    fn seat(&self, data: &Json) -> Result<(Arc<Seat>, UserId), Fault> {
         let ByUser { user_token } = read(data)?;
-        let seat = self.of(&user_token).ok_or_else(|| fault(404, "user_unknown"))?;
-        Ok((user_token.into(), seat))
+        let seat = self.of(&user_token);
+        let seated = seat.and_then(|seat| seat.user().map(|user| (seat, user)));
+        seated.ok_or_else(|| fault(404, "user_unknown"))
     }
 }
 
@@ -155,7 +159,8 @@ fn done(
 
 fn create(bayeux: &Bayeux, service: &SocketService, caller: &Caller, outcome: Outcome) {
     let (bayeux, client) = (bayeux.clone(), caller.client);
-    begin(service, &caller.member.group, caller.address, move |begun| match begun {
+    let by = (caller.member.agent.as_ref(), caller.address);
+    begin(service, &caller.member.group, by, move |begun| match begun {
         Ok((_, code)) => {
             let created = Json::of(&Created { session_token: code.as_str() });
             let channel = "/service/session/create";
@@ -211,124 +216,73 @@ struct Coming {
 
 impl Coming {
     fn into_session(self, service: &SocketService, session: SessionKey, outcome: Outcome) {
-        let (client, role) = (self.caller.client, self.role);
-        let taken = self.seats.take(&self.bayeux, service, client, (session.clone(), role));
-        let Some((token, seat, address)) = taken else {
-            return outcome(Err(fault(403, "too_many_sessions")));
+        let arrival = self.arrival(&session);
+        let (token, seat, socket) = match self.seats.take(&self.bayeux, service, arrival) {
+            Ok(taken) => taken,
+            Err(fault) => return outcome(Err(fault)),
         };
-        match role {
-            Role::Customer => self.enters(service, session, (token, seat, address), outcome),
-            Role::Agent => {
-                self.seated(service, session, Seated::Agent, (token, seat, address), outcome)
-            }
-            Role::Controller => {
-                self.seated(service, session, Seated::Controller, (token, seat, address), outcome);
-            }
+        let again = service.clone();
+        if let Some(join) = seat.arrival.join(socket) {
+            service.cobrowse.join_apart(session, join, move |joined| {
+                let came = joined.map(|(user, view)| {
+                    let others = view.members.iter().filter(|member| member.user != user);
+                    (user, view.activated.map(|time| time.0), others.map(User::from).collect())
+                });
+                self.came(&again, &token, &seat, came, outcome);
+            });
+        } else if let Some(enter) = seat.arrival.enter(socket, Way::Apart) {
+            service.cobrowse.enter_apart(session, enter, move |entered| {
+                let others = |entrance: &Entrance| entrance.others.iter().map(User::from).collect();
+                let came = entered.map(|entrance| (entrance.user, None, others(&entrance)));
+                self.came(&again, &token, &seat, came, outcome);
+            });
         }
     }
 
-    fn tab(&self) -> Option<TabId> {
-        self.caller.client.to_string().parse().ok()
-    }
-
-    fn seated(
-        self,
-        service: &SocketService,
-        session: SessionKey,
-        role: Seated,
-        (token, seat, socket): (Box<str>, Arc<Seat>, SocketAddress),
-        outcome: Outcome,
-    ) {
-        let Some(tab) = self.tab() else { return outcome(Err(Fault::Unready)) };
+    fn arrival(&self, session: &SessionKey) -> Arrival {
         let agent = self.caller.member.agent.as_ref();
         let known = agent.and_then(|agent| agent.name.as_deref()).unwrap_or_default();
         let name = self.wish.name.as_deref().unwrap_or(known);
         // Without a token nobody works on a page.
         let may_control = agent.is_some_and(|agent| agent.scope.contains(Scope::CONTROL));
-        let join = command::Join {
-            socket,
-            role,
-            tab,
+        Arrival {
+            session: session.clone(),
+            role: self.role,
+            client: self.caller.client,
             subject: agent.map_or_else(
                 || format!("~{:016x}", rand::random::<u64>()).into(),
                 |agent| (&*agent.subject).into(),
             ),
             name: name.chars().take(LONGEST_NAME).collect(),
             permissions: Permissions { control: may_control, ..Permissions::ALL },
-            link: None,
-        };
-        let key = session.clone();
-        service.cobrowse.join_apart(session, join, move |joined| match joined {
-            Ok((user, view)) => {
-                self.came(&token, &seat, (&key, user), &view, outcome);
-            }
-            Err(problem) => {
-                self.seats.forget(&token);
-                outcome(Err(refused(&problem, &self.wish.session_token)));
-            }
-        });
+        }
     }
 
-    /// One customer at a time, of sessions that began by this interface only: those of visitors have their own.
-    fn enters(
-        self,
-        service: &SocketService,
-        session: SessionKey,
-        (token, seat, socket): (Box<str>, Arc<Seat>, SocketAddress),
-        outcome: Outcome,
-    ) {
-        let (service, key) = (service.clone(), session.clone());
-        service.clone().cobrowse.look_up(session, move |standing| {
-            use crate::cobrowse::handle::Standing;
-            let view = match standing {
-                Ok(Some(Standing::Running(view))) => view,
-                _ => {
-                    self.seats.forget(&token);
-                    return outcome(Err(fault(404, "session_unknown")));
-                }
-            };
-            let is_taken = view.members.iter().any(|member| member.role == Role::Customer);
-            let Some(tab) = self.tab() else { return outcome(Err(Fault::Unready)) };
-            if is_taken || !view.visitorid.as_str().starts_with(CUSTOMER) {
-                self.seats.forget(&token);
-                return outcome(Err(fault(403, "role_taken")));
-            }
-            let enter = Enter {
-                socket,
-                tab,
-                url: "".into(),
-                title: "".into(),
-                visible: true,
-                agreed: false,
-            };
-            let of = key.clone();
-            service.cobrowse.enter_apart(of, enter, move |entered| match entered {
-                Ok(entrance) => {
-                    self.came(&token, &seat, (&key, entrance.user), &view, outcome);
-                }
-                Err(problem) => {
-                    self.seats.forget(&token);
-                    outcome(Err(refused(&problem, &self.wish.session_token)));
-                }
-            });
-        });
-    }
-
-    /// He is in: says so, before anything that his coming leads to.
+    /// He is in: says so, before anything that his coming leads to. Or he is not.
     fn came(
         &self,
+        service: &SocketService,
         token: &str,
         seat: &Seat,
-        (session, user): (&SessionKey, UserId),
-        view: &SessionView,
+        came: Result<(UserId, Option<u64>, Vec<User>), Problem>,
         outcome: Outcome,
     ) {
-        seat.came(user, view.activated.map(|time| time.0));
-        let others = view.members.iter().filter(|member| member.user != user);
+        let (user, activated, users) = match came {
+            Ok(came) => came,
+            Err(problem) => {
+                self.seats.forget(token);
+                return outcome(Err(refused(&problem, &self.wish.session_token)));
+            }
+        };
+        let session = &seat.arrival.session;
+        if !seat.came(user, activated) {
+            service.cobrowse.command(session.clone(), Command::Leave { user }, |_| ());
+            return outcome(Err(Fault::Unknown));
+        }
         let joined = Joined {
             user_token: token,
             user_id: user,
-            users: others.map(User::from).collect(),
+            users,
             session_history_id: history_id(session.session),
         };
         let joined = Json::of(&joined);

@@ -5,6 +5,7 @@
 
 mod channels;
 mod rest;
+mod saving;
 mod seats;
 mod slave;
 mod types;

@@ -42,9 +42,16 @@ impl From<Problem> for Refusal {
             ErrorCode::NotFound | ErrorCode::VisitorNotPresent => (404, "session unknown"),
             ErrorCode::RateLimited => (429, "too many requests"),
             ErrorCode::Authorization => (401, "token refused"),
-            ErrorCode::Scope | ErrorCode::Group | ErrorCode::Origin => (403, "not allowed"),
+            ErrorCode::Scope | ErrorCode::Group | ErrorCode::Origin | ErrorCode::Signature => {
+                (403, "not allowed")
+            }
+            ErrorCode::BadRequest | ErrorCode::ForbiddenFunction | ErrorCode::TooLarge => {
+                (400, "malformed")
+            }
+            ErrorCode::Method => (405, "method not allowed"),
+            ErrorCode::Taken | ErrorCode::Unavailable => (409, "taken"),
             ErrorCode::Unready | ErrorCode::TooMany => (503, "try again later"),
-            _ => (500, "failed"),
+            ErrorCode::Internal => (500, "failed"),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self(status, error, problem.retry_ms)
@@ -134,8 +141,8 @@ pub(super) async fn create(request: HttpRequest, state: State) -> HttpResponse {
         let asker = asker(&request, &state)?;
         asker.trusted()?;
         let address = client_address(&state, &request);
-        let group = &asker.group.id;
-        let begun = ask(|answer| begin(&state, group, address, answer)).await?;
+        let (group, agent) = (&asker.group.id, asker.agent.as_ref());
+        let begun = ask(|answer| begin(&state, group, (agent, address), answer)).await?;
         Ok(found(&state, &begun?.1))
     };
     answer.await.unwrap_or_else(refuse)
@@ -200,10 +207,10 @@ pub(super) async fn stop_by_post(
 
 async fn end(state: &State, seats: &Seats, token: &str) -> Result<HttpResponse, Refusal> {
     let seat = seats.of(token).ok_or(UNKNOWN)?;
-    if seat.role != Role::Controller {
+    if seat.arrival.role != Role::Controller {
         return Err(FORBIDDEN);
     }
-    let session = seat.session.clone();
+    let session = seat.arrival.session.clone();
     let key = session.clone();
     ask(|answer| state.cobrowse.end(key, EndReason::Controller, None, answer)).await??;
     match ask(|answer| state.cobrowse.look_up(session, answer)).await?? {
@@ -234,9 +241,9 @@ pub(super) async fn history(
         let own = form_urlencoded::parse(request.query_string().as_bytes())
             .find(|(name, _)| name == "userToken")
             .and_then(|(_, token)| seats.of(&token))
-            .filter(|seat| seat.session.session == session);
+            .filter(|seat| seat.arrival.session.session == session);
         let key = match own {
-            Some(seat) => seat.session.clone(),
+            Some(seat) => seat.arrival.session.clone(),
             None => {
                 let asker = asker(&request, &state)?;
                 let agent = asker.agent.ok_or(FORBIDDEN)?;
@@ -304,5 +311,22 @@ pub(super) async fn health(state: State) -> HttpResponse {
         HttpResponse::Ok().finish()
     } else {
         HttpResponse::ServiceUnavailable().finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_failed_here_is_a_fault_of_ours() {
+        for code in ErrorCode::ALL {
+            let Refusal(status, ..) = Problem::new(*code, "").into();
+            assert_eq!(status == StatusCode::INTERNAL_SERVER_ERROR, *code == ErrorCode::Internal);
+            assert_eq!(
+                status.is_server_error(),
+                code.status() >= 500 || *code == ErrorCode::TooMany
+            );
+        }
     }
 }

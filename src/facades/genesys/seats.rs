@@ -2,18 +2,20 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
 use super::types::{Activated, Deactivated, User};
 use crate::{
-    bayeux::{channel::Channel, client::ClientId, server::Bayeux},
+    bayeux::{channel::Channel, client::ClientId, fault::Fault, server::Bayeux},
+    cobrowse::session::command::{Enter, Join, Seated, Way},
     model::{
-        cobrowse::{Role, SessionEventKind, SessionTold, UserId},
-        ids::SessionKey,
+        cobrowse::{Permissions, Role, SessionEventKind, SessionTold, UserId},
+        ids::{SessionKey, SocketAddress, TabId},
         json::Json,
     },
     sockets::{service::SocketService, table::Ear},
@@ -22,30 +24,93 @@ use crate::{
 /// Most seats of one client.
 const MOST: usize = 16;
 
-/// One who takes part.
-pub(super) struct Seat {
+/// Who comes, into what, and as what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Arrival {
     pub(super) session: SessionKey,
     pub(super) role: Role,
-    client: ClientId,
-    user: AtomicU32,
+    pub(super) client: ClientId,
+    /// The subject of his token, or a name that nobody else has.
+    pub(super) subject: Box<str>,
+    pub(super) name: Box<str>,
+    pub(super) permissions: Permissions,
+}
+
+/// One who takes part.
+pub(super) struct Seat {
+    pub(super) arrival: Arrival,
+    place: Mutex<Place>,
     /// When the session became active, in Unix milliseconds; 0 before.
     activated: AtomicU64,
     ear: Mutex<Option<Ear>>,
 }
 
-impl Seat {
-    pub(super) fn user(&self) -> UserId {
-        UserId(self.user.load(Ordering::Relaxed))
+/// How far somebody is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On his way in.
+    Coming,
+    /// In the session, with this number.
+    Here(UserId),
+    /// His client ended.
+    Gone,
+}
+
+impl Arrival {
+    /// Who comes back from the same client is the same.
+    fn tab(&self) -> Option<TabId> {
+        self.client.to_string().parse().ok()
     }
 
-    pub(super) fn came(&self, user: UserId, activated: Option<u64>) {
-        self.user.store(user.0, Ordering::Relaxed);
-        if let Some(activated) = activated {
-            self.activated.store(activated, Ordering::Relaxed);
+    /// As an agent or controller; `None` for a customer.
+    pub(super) fn join(&self, socket: SocketAddress) -> Option<Join> {
+        let role = match self.role {
+            Role::Customer => return None,
+            Role::Agent => Seated::Agent,
+            Role::Controller => Seated::Controller,
+        };
+        let Self { subject, name, permissions, .. } = self.clone();
+        Some(Join { socket, role, tab: self.tab()?, subject, name, permissions, link: None })
+    }
+
+    /// As a customer.
+    pub(super) fn enter(&self, socket: SocketAddress, way: Way) -> Option<Enter> {
+        let (url, title) = ("".into(), "".into());
+        Some(Enter { socket, tab: self.tab()?, url, title, visible: true, agreed: false, way })
+    }
+}
+
+impl Seat {
+    /// His number, once he is in.
+    pub(super) fn user(&self) -> Option<UserId> {
+        match *self.place.lock() {
+            Place::Here(user) => Some(user),
+            Place::Coming | Place::Gone => None,
         }
     }
 
-    fn activation(&self) -> Option<u64> {
+    /// He is in; `false` where his client ended meanwhile, so that he has to be taken out again.
+    #[must_use]
+    pub(super) fn came(&self, user: UserId, activated: Option<u64>) -> bool {
+        if let Some(activated) = activated {
+            self.activated.store(activated, Ordering::Relaxed);
+        }
+        let mut place = self.place.lock();
+        if *place != Place::Gone {
+            *place = Place::Here(user);
+        }
+        *place != Place::Gone
+    }
+
+    /// His client ended; gives his number, if he is in.
+    fn goes(&self) -> Option<UserId> {
+        match std::mem::replace(&mut *self.place.lock(), Place::Gone) {
+            Place::Here(user) => Some(user),
+            Place::Coming | Place::Gone => None,
+        }
+    }
+
+    pub(super) fn activation(&self) -> Option<u64> {
         Some(self.activated.load(Ordering::Relaxed)).filter(|activated| *activated > 0)
     }
 }
@@ -53,7 +118,7 @@ impl Seat {
 /// The seats of this node. Bounded by the clients.
 #[derive(Default)]
 pub struct Seats {
-    by_token: DashMap<Box<str>, Arc<Seat>>,
+    pub(super) by_token: DashMap<Box<str>, Arc<Seat>>,
     by_client: DashMap<ClientId, Vec<Box<str>>>,
 }
 
@@ -63,31 +128,49 @@ impl Seats {
         self.by_token.get(token).map(|seat| Arc::clone(&seat))
     }
 
-    /// A seat for a client that is about to come in, its token, and what hears for it. `None`: it has too many.
+    /// A seat for a client that is about to come in, its token, and what hears for it.
+    ///
+    /// # Errors
+    /// The client has too many, or has ended.
     pub(super) fn take(
         self: &Arc<Self>,
         bayeux: &Bayeux,
         service: &SocketService,
-        client: ClientId,
-        (session, role): (SessionKey, Role),
-    ) -> Option<(Box<str>, Arc<Seat>, crate::model::ids::SocketAddress)> {
-        let token: Box<str> = format!("{:032x}", rand::random::<u128>()).into();
+        arrival: Arrival,
+    ) -> Result<(Box<str>, Arc<Seat>, SocketAddress), Fault> {
+        let token = format!("{:032x}", rand::random::<u128>()).into();
+        self.put(bayeux, service, token, arrival)
+    }
+
+    /// Likewise, with a token that is there already.
+    pub(super) fn put(
+        self: &Arc<Self>,
+        bayeux: &Bayeux,
+        service: &SocketService,
+        token: Box<str>,
+        arrival: Arrival,
+    ) -> Result<(Box<str>, Arc<Seat>, SocketAddress), Fault> {
+        let client = arrival.client;
         {
             let mut tokens = self.by_client.entry(client).or_default();
             if tokens.len() >= MOST {
-                return None;
+                let text = "too_many_sessions";
+                return Err(Fault::Application { code: 403, argument: Box::default(), text });
             }
             tokens.push(token.clone());
         }
         let seat = Arc::new(Seat {
-            session,
-            role,
-            client,
-            user: AtomicU32::new(0),
+            arrival,
+            place: Mutex::new(Place::Coming),
             activated: AtomicU64::new(0),
             ear: Mutex::new(None),
         });
         self.by_token.insert(token.clone(), Arc::clone(&seat));
+        // A client is known no more before its seats are taken away: one of the two finds this one.
+        if !bayeux.knows(client) {
+            self.forget(&token);
+            return Err(Fault::Unknown);
+        }
         let (seats, bayeux) = (Arc::downgrade(self), bayeux.clone());
         let (named, listener) = (token.clone(), Arc::downgrade(&seat));
         let ear = service.sockets.listen(Arc::new(move |told| {
@@ -98,32 +181,37 @@ impl Seats {
         }));
         let address = service.presence.address(ear.id);
         *seat.ear.lock() = Some(ear);
-        Some((token, seat, address))
+        Ok((token, seat, address))
     }
 
     /// He takes part no more.
     pub(super) fn forget(&self, token: &str) {
         let Some((_, seat)) = self.by_token.remove(token) else { return };
-        if let Some(mut tokens) = self.by_client.get_mut(&seat.client) {
+        let client = seat.arrival.client;
+        if let Some(mut tokens) = self.by_client.get_mut(&client) {
             tokens.retain(|one| &**one != token);
         }
-        self.by_client.remove_if(&seat.client, |_, tokens| tokens.is_empty());
+        self.by_client.remove_if(&client, |_, tokens| tokens.is_empty());
         let ear = seat.ear.lock().take();
         drop(ear);
     }
 
-    /// The seats of a client that is gone; they are its no more.
-    pub(super) fn leave_all(&self, client: ClientId) -> Vec<Arc<Seat>> {
+    /// A client is gone: the sessions in which it had seats, and its numbers there.
+    pub(super) fn leave_all(&self, client: ClientId) -> Vec<(SessionKey, UserId)> {
         let tokens = self.by_client.remove(&client).map(|(_, tokens)| tokens).unwrap_or_default();
-        let seats: Vec<_> = tokens.iter().filter_map(|token| self.of(token)).collect();
-        tokens.iter().for_each(|token| self.forget(token));
-        seats
+        let left = tokens.iter().filter_map(|token| {
+            let seat = self.of(token)?;
+            let user = seat.goes();
+            self.forget(token);
+            Some((seat.arrival.session.clone(), user?))
+        });
+        left.collect()
     }
 }
 
 /// Tells a client what happened. Whether its seat is over.
 fn hear(bayeux: &Bayeux, seat: &Seat, told: &SessionTold) -> bool {
-    let tell = |name: &str, data: Json| say(bayeux, seat.client, name, &data);
+    let tell = |name: &str, data: Json| say(bayeux, seat.arrival.client, name, &data);
     match &told.event {
         SessionEventKind::Joined { member } => {
             tell("/service/session/joined", Json::of(&User::from(member)));
@@ -136,17 +224,21 @@ fn hear(bayeux: &Bayeux, seat: &Seat, told: &SessionTold) -> bool {
             false
         }
         SessionEventKind::Ended { .. } => {
-            let (activation_time, deactivation_time) = (seat.activation(), told.time.0);
-            let over = Deactivated { activation_time, deactivation_time };
-            tell("/service/session/deactivated", Json::of(&over));
+            tell_end(bayeux, seat.arrival.client, seat.activation(), told.time.0);
             true
         }
-        SessionEventKind::Left { user, .. } => *user == seat.user(),
+        SessionEventKind::Left { user, .. } => Some(*user) == seat.user(),
         _ => false,
     }
 }
 
-/// Likewise; `then` is called when it has its place among the client's messages.
+/// Tells a client that a session of its is over.
+pub(super) fn tell_end(bayeux: &Bayeux, client: ClientId, activation: Option<u64>, end: u64) {
+    let over = Deactivated { activation_time: activation, deactivation_time: end };
+    say(bayeux, client, "/service/session/deactivated", &Json::of(&over));
+}
+
+/// A message on a channel of this interface; `then` is called when it has its place among the client's messages.
 pub(super) fn say_first(
     bayeux: &Bayeux,
     client: ClientId,
@@ -160,9 +252,45 @@ pub(super) fn say_first(
 }
 
 /// A message on a channel of this interface.
-pub(super) fn say(bayeux: &Bayeux, client: ClientId, channel: &str, data: &Json) {
+fn say(bayeux: &Bayeux, client: ClientId, channel: &str, data: &Json) {
     // Our own names are channels.
     if let Ok(channel) = channel.parse::<Channel>() {
         bayeux.deliver(client, &channel, data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ids::SessionId;
+
+    fn seat() -> Seat {
+        let session = SessionId::from_u128(1);
+        let arrival = Arrival {
+            session: SessionKey { group: "12345".parse().unwrap(), session },
+            role: Role::Agent,
+            client: ClientId::from_u128(2),
+            subject: "ann".into(),
+            name: "Ann".into(),
+            permissions: Permissions::ALL,
+        };
+        let place = Mutex::new(Place::Coming);
+        Seat { arrival, place, activated: AtomicU64::new(0), ear: Mutex::new(None) }
+    }
+
+    #[test]
+    fn whose_client_ends_on_his_way_in_is_to_be_taken_out_again() {
+        let seat = seat();
+        assert_eq!(seat.goes(), None, "he is not in yet");
+        assert!(!seat.came(UserId(3), Some(5)));
+        assert_eq!(seat.user(), None);
+    }
+
+    #[test]
+    fn whose_client_ends_later_leaves_by_his_number_and_once() {
+        let seat = seat();
+        assert!(seat.came(UserId(3), Some(5)));
+        assert_eq!((seat.user(), seat.activation()), (Some(UserId(3)), Some(5)));
+        assert_eq!((seat.goes(), seat.goes()), (Some(UserId(3)), None));
     }
 }

@@ -4,7 +4,7 @@ use super::{Door, VisitorSocket};
 use crate::{
     cobrowse::{
         handle::{Cobrowse, Start},
-        session::command::{Command, Enter, Entrance},
+        session::command::{Command, Enter, Entrance, Way},
     },
     model::{
         cobrowse::{EndReason, Entered},
@@ -77,7 +77,7 @@ impl VisitorSocket {
         let PageTitle { url, title } = shown(group, page);
         let socket = self.address();
         let (tab, visible) = (hello.tab.clone(), hello.visible);
-        let enter = Enter { socket, tab, url, title, visible, agreed };
+        let enter = Enter { socket, tab, url, title, visible, agreed, way: Way::Page };
         let settings = cobrowse.page_settings(&group.id);
         let of = SessionKey { group: visitor.group.clone(), session };
         let is_same = self.sharing.as_ref().is_some_and(|sharing| sharing.session == of);

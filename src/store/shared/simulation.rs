@@ -40,6 +40,9 @@ struct Server {
     versions: u64,
 }
 
+/// Who is told what, with the version that the server puts in front.
+type Told = Vec<(Target, u64, Vec<u8>)>;
+
 type Result = std::result::Result<Applied<Reply>, Refusal>;
 
 /// What became of the commands, by their entries.
@@ -420,11 +423,7 @@ impl World {
 
 impl Server {
     /// What the two scripts do.
-    fn answer(
-        &mut self,
-        ask: Ask<u32>,
-        from: NodeId,
-    ) -> ((Ticket, Answer), Vec<(Target, u64, Vec<u8>)>) {
+    fn answer(&mut self, ask: Ask<u32>, from: NodeId) -> ((Ticket, Answer), Told) {
         match ask {
             Ask::Probe { ticket } => {
                 let word = message::encode::<Journal>(from, ticket, None, &[]);

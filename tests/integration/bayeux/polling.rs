@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Server, Stop,
-    bayeux::{Polling, handshake, server, with_token},
+    bayeux::{Polling, handshake, server, token, with_token},
     soon, until,
 };
 
@@ -277,7 +277,7 @@ async fn the_newest_connect_is_held() {
 #[tokio::test]
 async fn what_was_not_acknowledged_comes_again() {
     let server = server(&[]);
-    let ext = json!({"token": Server::token(), "ack": true});
+    let ext = json!({"token": token(), "ack": true});
     let client = Polling::connected(&server, ext).await;
     client.subscribe("/a").await;
     let answers = client.publish("/a", json!(1)).await;
@@ -373,7 +373,7 @@ async fn there_are_as_many_clients_as_may_be() {
 #[tokio::test]
 async fn a_restart_sends_clients_away_and_knows_them_again() {
     let mut server = server(&[]);
-    let ext = json!({"token": Server::token(), "ack": true});
+    let ext = json!({"token": token(), "ack": true});
     let client = Polling::connected(&server, ext).await;
     client.subscribe("/a").await;
     client.publish("/a", json!(1)).await;
@@ -413,4 +413,44 @@ async fn a_connection_that_breaks_starts_the_clock() {
     drop(client);
     until("the end", || server.figure("bayeux_ended_total{reason=\"expired\"}") == 1.0).await;
     assert_eq!(server.figure("bayeux_waiting"), 0.0);
+}
+
+#[tokio::test]
+async fn held_requests_are_sent_away_each_at_its_own_time() {
+    // As many come back in a second as may shake hands in one.
+    let mut server = server(&[("limits.handshakes_per_second_total", "5")]);
+    let mut clients = Vec::new();
+    while clients.len() < 5 {
+        let mut client = Polling::stranger(&server);
+        let answer = client.send("", json!([handshake(&json!({}))])).await.messages.remove(0);
+        match answer["clientId"].as_str() {
+            Some(id) => client.client = id.to_owned(),
+            None => continue,
+        }
+        client.connect(json!({})).await;
+        clients.push(client);
+    }
+    let stop = async {
+        held(&server, 5).await;
+        server.signal(Stop::Terminate);
+    };
+    let connects = clients.iter().map(|client| client.connect(json!({})));
+    let (answers, ()) = tokio::join!(futures_util::future::join_all(connects), stop);
+    let interval = |answer: &Vec<Value>| answer[0]["advice"]["interval"].as_u64().unwrap();
+    let intervals: Vec<_> = answers.iter().map(interval).collect();
+    assert!(intervals.iter().all(|interval| *interval < 1_000), "{intervals:?}");
+    assert!(intervals.iter().any(|interval| *interval > 0), "{intervals:?}");
+    drop(clients);
+    assert!(server.ended().success());
+    drop(server.restarted(Stop::Terminate));
+}
+
+#[tokio::test]
+async fn clients_records_are_among_the_figures_of_all_records() {
+    let server = server(&[]);
+    let before = server.figure("commands_total");
+    let client = Polling::connected(&server, json!({})).await;
+    let after = server.figure("commands_total");
+    assert!(after >= before + 2.0, "a handshake and a connect: {before} to {after}");
+    drop(client);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Server,
+    Server, Stop,
     bayeux::{BASE, Polling, handshake, server, with_token},
     server::{DESK, GROUP},
     until,
@@ -122,4 +122,26 @@ async fn the_endpoint_can_be_switched_off() {
     let server = server(&[("facades.genesys", "false")]);
     let response = Polling::stranger(&server).post("", None, "[]".into()).await;
     assert_eq!(response.status(), 404);
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_any_more_is_not_taken_over() {
+    let server = server(&[]);
+    let known = |client: Polling<'_>| (client.client, client.headers);
+    let by_code = known(Polling::connected(&server, json!({})).await);
+    let by_token = known(Polling::connected(&server, with_token()).await);
+    let soon_over = json!({"token": Server::token_of(GROUP, "session", 2)});
+    let over = known(Polling::connected(&server, soon_over).await);
+    let server = server.restarted_with(Stop::Terminate, &[("groups.0.facades.genesys", "token")]);
+    let first = async |(client, headers): &(String, Vec<(&'static str, String)>)| {
+        let mut again = Polling::stranger(&server);
+        (again.client, again.headers) = (client.clone(), headers.clone());
+        again.connect(json!({"advice": {"timeout": 0}})).await[0]["error"].clone()
+    };
+    assert_eq!(first(&by_code).await, "402::Unknown client", "a token is needed now");
+    assert_eq!(first(&by_token).await, Value::Null);
+    until("the token's end", || server.figure("bayeux_clients") == 1.0).await;
+    assert_eq!(first(&over).await, "402::Unknown client");
+    let server = server.restarted_with(Stop::Terminate, &[("groups.0.facades.genesys", "off")]);
+    assert_eq!(server.figure("bayeux_clients"), 0.0);
 }

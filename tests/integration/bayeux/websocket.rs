@@ -1,12 +1,14 @@
 //! Over WebSocket.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::{
     Server, Socket, Stop,
-    bayeux::{BASE, handshake, server, socket, with_token},
+    bayeux::{BASE, Polling, handshake, server, socket, with_token},
     server::DESK,
-    until,
+    soon, until,
 };
 
 struct Client {
@@ -164,6 +166,8 @@ async fn a_restart_is_a_lost_connection() {
     let mut client = Client::connected(&server, with_token()).await;
     client.subscribe("/a").await;
     client.connect(json!({})).await;
+    client.say("/service/none", json!({})).await;
+    assert_eq!(client.socket.hear().await[0]["successful"], false, "the connect is held by now");
     server.signal(Stop::Terminate);
     let released = client.socket.hear().await;
     assert_eq!(released[0]["advice"]["reconnect"], "retry");
@@ -176,4 +180,78 @@ async fn a_restart_is_a_lost_connection() {
     client.say("/a", json!({"data": 1})).await;
     let heard = client.socket.hear().await;
     assert_eq!(heard[0]["data"], 1, "it is still subscribed: {heard}");
+}
+
+#[tokio::test]
+async fn what_a_lost_socket_began_is_carried_out() {
+    let server = server(&[]);
+    let mut bob = Client::connected(&server, with_token()).await;
+    for round in 0..10 {
+        let mut ada = Client::connected(&server, with_token()).await;
+        ada.subscribe("/a").await;
+        let message = |number: usize| {
+            let (channel, data) = ("/b", number);
+            json!({"channel": channel, "clientId": ada.id, "id": format!("b{number}"), "data": data})
+        };
+        ada.socket.say((0..100).map(message).collect()).await;
+        let Client { socket: lost, id, .. } = ada;
+        // In the middle of that.
+        drop(lost);
+        let mut ada = Client { socket: socket(&server).await, id, messages: 9 };
+        // Once that is over a connect is held.
+        let held = async {
+            loop {
+                ada.connect(json!({})).await;
+                let answer = tokio::time::timeout(Duration::from_millis(300), ada.socket.hear());
+                if answer.await.is_err() {
+                    break;
+                }
+            }
+        };
+        soon("a connect that is held", held).await;
+        bob.say("/a", json!({"data": round})).await;
+        assert_eq!(bob.socket.hear().await[0]["successful"], true);
+        assert_eq!(ada.socket.hear().await, json!([{"channel": "/a", "data": round}]));
+    }
+}
+
+#[tokio::test]
+async fn a_socket_whose_held_connect_is_overtaken_goes_on_hearing() {
+    let server = server(&[]);
+    let mut client = Client::connected(&server, with_token()).await;
+    client.subscribe("/a").await;
+    client.connect(json!({})).await;
+    // The same client, on a socket that it opened meanwhile.
+    let Client { socket: mut older, id, .. } = client;
+    let mut newer = Client { socket: socket(&server).await, id: id.clone(), messages: 50 };
+    newer.connect(json!({})).await;
+    newer.say("/service/none", json!({})).await;
+    assert_eq!(newer.socket.hear().await[0]["successful"], false, "the connect came before it");
+    let publish = json!([{"channel": "/a", "clientId": id, "id": "p", "data": 1}]);
+    older.say(publish).await;
+    let heard = older.hear().await;
+    assert_eq!((&heard[0]["data"], &heard[1]["successful"]), (&json!(1), &json!(true)), "{heard}");
+}
+
+#[tokio::test]
+async fn each_handshake_is_counted_however_many_come_over_one_socket() {
+    let server = server(&[("limits.handshakes_per_second", "3")]);
+    let mut socket = socket(&server).await;
+    let mut answers = Vec::new();
+    for _ in 0..8 {
+        socket.say(json!([handshake(&json!({}))])).await;
+        answers.push(socket.hear().await[0].clone());
+    }
+    let refused: Vec<_> = answers.iter().filter(|answer| answer["successful"] == false).collect();
+    assert!((4..8).contains(&refused.len()), "{answers:?}");
+    for answer in &refused {
+        assert!(answer["error"].as_str().unwrap().starts_with("429:"), "{answer}");
+        assert_eq!(answer["advice"]["reconnect"], "handshake");
+        assert!(answer["advice"]["interval"].as_u64().unwrap() >= 1_000, "{answer}");
+    }
+    assert!(server.figure("limited_total{what=\"handshake\"}") >= 4.0);
+    let mut polling = Polling::stranger(&server);
+    polling.headers.clear();
+    let answer = polling.send("", json!([handshake(&json!({}))])).await.messages.remove(0);
+    assert_eq!(answer["successful"], false, "and those of requests with them");
 }

@@ -1,0 +1,313 @@
+//! A client session that is open: what it knows, and what each command leads to.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CARRY_OUT_MS, CONNECT,
+    command::{Command, Connect, Effect, Ended, From, Member, Pause, Reply, Rules},
+    queue::Queue,
+};
+use crate::{
+    bayeux::{
+        answer::{AckAnswer, Advice, Answer, ExtAnswer, Text, Time},
+        channel::Channel,
+        fault::Fault,
+        message::MessageId,
+    },
+    clock::Timestamp,
+    model::ids::SocketAddress,
+};
+
+/// One that is open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Open {
+    pub(super) member: Member,
+    browser: Option<Box<str>>,
+    /// The socket that it was last heard on, unless a request was heard since.
+    socket: Option<SocketAddress>,
+    connected: bool,
+    pub(super) held: Option<Held>,
+    /// Requests whose messages are being carried out.
+    busy: u32,
+    pub(super) channels: BTreeSet<Channel>,
+    pub(super) queue: Queue,
+    /// When it is forgotten; not while a connect is held.
+    pub(super) until: Timestamp,
+    /// It said goodbye, and waits for the answer to that.
+    left: bool,
+}
+
+/// A connect that waits for messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Held {
+    at: SocketAddress,
+    /// Whether that is a socket.
+    #[serde(default)]
+    is_socket: bool,
+    id: Option<MessageId>,
+    since: Timestamp,
+    pub(super) until: Timestamp,
+    advised: bool,
+    time: Option<Time>,
+}
+
+/// What a command leads to, besides its answer.
+pub(super) struct Step<'a> {
+    pub(super) now: Timestamp,
+    pub(super) rules: &'a Rules,
+    pub(super) effects: &'a mut Vec<Effect>,
+}
+
+impl Open {
+    /// Where it is heard.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = SocketAddress> {
+        self.socket.into_iter().chain(self.held.as_ref().map(|held| held.at))
+    }
+
+    /// One that has not connected yet.
+    pub(super) fn new(
+        member: Member,
+        browser: Option<Box<str>>,
+        socket: Option<SocketAddress>,
+        acks: bool,
+        until: Timestamp,
+    ) -> Self {
+        Self {
+            member,
+            browser,
+            socket,
+            connected: false,
+            held: None,
+            busy: 0,
+            channels: BTreeSet::new(),
+            queue: Queue::new(acks),
+            until,
+            left: false,
+        }
+    }
+
+    pub(super) fn apply(&mut self, command: Command, step: &mut Step<'_>) -> Result<Reply, Ended> {
+        match command {
+            Command::Connect(connect) => return Ok(self.connect(*connect, step)),
+            Command::Begin(from) => {
+                if self.left || !self.is_browser_of(&from) {
+                    return Ok(Reply::Refused(Fault::Unknown));
+                }
+                self.bind(&from);
+                self.busy += 1;
+                self.until = self.until.max(step.now + CARRY_OUT_MS);
+                return Ok(Reply::Known(Box::new(self.member.clone())));
+            }
+            Command::Subscribe(channel) => {
+                let is_full = self.channels.len() >= step.rules.subscriptions;
+                if is_full && !self.channels.contains(&channel) {
+                    return Ok(Reply::Refused(Fault::SubscribeFailed));
+                }
+                self.channels.insert(channel);
+            }
+            Command::Unsubscribe(channel) => {
+                self.channels.remove(&channel);
+            }
+            Command::Disconnect => self.left = true,
+            Command::Finish { to, answers } => return self.finish(to, answers, step),
+            Command::Deliver(message) => {
+                if !self.queue.push(message, step.rules.queue, step.rules.queue_bytes) {
+                    return Err(self.forget(step));
+                }
+                if self.busy == 0 {
+                    self.flush(step);
+                }
+            }
+            Command::Forget => return Err(self.forget(step)),
+            Command::Dismiss => {
+                if let Some(to) = self.held.as_ref().map(|held| held.at).or(self.socket) {
+                    // Without an id: with one it would be an answer.
+                    let goodbye = Answer::done("/meta/disconnect", None).text();
+                    let mut messages = self.queue.take_all();
+                    messages.push(goodbye);
+                    let connect = self.held.take().map(|held| {
+                        let answer = Answer::done(CONNECT, held.id.as_ref());
+                        answer.advised(Advice::stop()).text()
+                    });
+                    messages.extend(connect);
+                    step.effects.push(Effect::Write { to, messages });
+                }
+                return Err(Ended::Dismissed);
+            }
+            Command::SendAway(interval) => {
+                let advice = Advice { interval, ..step.rules.retry() };
+                self.let_go(advice, None, step);
+                self.wait(step.now + interval, step.rules);
+            }
+            Command::Lost(socket) => self.lost(&|address| address == socket, step),
+            Command::NodeLost { node, before } => {
+                // Nobody carries out any more what was begun there, nor answers it.
+                (self.busy, self.left) = (0, false);
+                let is_lost = |address: SocketAddress| {
+                    address.node.node == node && address.node.incarnation < before
+                };
+                self.lost(&is_lost, step);
+            }
+            Command::Open { .. } | Command::Tick => {}
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Strangers who learnt the client's name do not have its browser's cookie.
+    fn is_browser_of(&self, from: &From) -> bool {
+        match (&self.browser, &from.browser) {
+            (Some(own), Some(shown)) => own == shown,
+            _ => true,
+        }
+    }
+
+    fn bind(&mut self, from: &From) {
+        self.socket = from.is_socket.then_some(from.at);
+    }
+
+    fn connect(&mut self, connect: Connect, step: &mut Step<'_>) -> Reply {
+        if self.left || !self.is_browser_of(&connect.from) {
+            return Reply::Refused(Fault::Unknown);
+        }
+        let Connect { from, id, timeout, ack, time, alone, pause } = connect;
+        if let Some(old) = self.held.take()
+            && old.at != from.at
+        {
+            step.effects.push(Effect::Overtaken { at: old.at });
+        }
+        self.bind(&from);
+        if let Some(batch) = ack {
+            self.queue.acknowledged(batch);
+        }
+        let is_first = !std::mem::replace(&mut self.connected, true);
+        let hold_ms = timeout.unwrap_or(step.rules.timeout_ms).min(step.rules.timeout_ms);
+        // Clients that ask for something want to be told what they get.
+        let advised = is_first || timeout.is_some() || pause.is_some();
+        let (at, since) = (from.at, step.now);
+        let is_socket = from.is_socket;
+        let held = Held { at, is_socket, id, since, until: step.now + hold_ms, advised, time };
+        let is_held = alone && !is_first && hold_ms > 0 && pause.is_none();
+        if is_held && self.queue.is_empty() && self.busy == 0 {
+            self.held = Some(held);
+            return Reply::Held;
+        }
+        let retry = step.rules.retry();
+        let advice = match pause {
+            Some(Pause { interval_ms, many_tabs }) => {
+                Advice { interval: interval_ms, multiple_clients: many_tabs, ..retry }
+            }
+            None => retry,
+        };
+        let interval = advice.interval;
+        self.wait(step.now + interval, step.rules);
+        let messages = self.answer(&held, advised.then_some(advice), step.now);
+        if !alone {
+            return Reply::Now(messages);
+        }
+        step.effects.push(Effect::Write { to: from.at, messages });
+        Reply::Done
+    }
+
+    /// What waits, then the answer to a connect.
+    fn answer(&mut self, held: &Held, advice: Option<Advice>, now: Timestamp) -> Vec<Text> {
+        let (mut messages, batch) = self.queue.take_batch();
+        let passed = i64::try_from(now.since(held.since)).unwrap_or(i64::MAX);
+        let timesync = held.time.map(|time| Time { p: passed, ..time });
+        let ext = ExtAnswer { ack: batch.map(AckAnswer::Batch), timesync };
+        let answer = Answer::done(CONNECT, held.id.as_ref()).extended(ext);
+        messages.push(match advice {
+            Some(advice) => answer.advised(advice).text(),
+            None => answer.text(),
+        });
+        messages
+    }
+
+    fn finish(
+        &mut self,
+        to: SocketAddress,
+        answers: Vec<Text>,
+        step: &mut Step<'_>,
+    ) -> Result<Reply, Ended> {
+        self.busy = self.busy.saturating_sub(1);
+        // What the client's own messages led to comes before the answers to them.
+        let mut messages =
+            if self.queue.is_acknowledged() { Vec::new() } else { self.queue.take_all() };
+        messages.extend(answers);
+        step.effects.push(Effect::Write { to, messages });
+        if self.left {
+            self.let_go(Advice::stop(), None, step);
+            return Err(Ended::Left);
+        }
+        if self.held.is_none() {
+            self.wait(step.now, step.rules);
+        }
+        if self.busy == 0 {
+            self.flush(step);
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Sends what waits, if there is something that carries it.
+    fn flush(&mut self, step: &mut Step<'_>) {
+        if self.queue.is_empty() {
+            return;
+        }
+        match self.socket {
+            Some(to) if !self.queue.is_acknowledged() => {
+                let messages = self.queue.take_all();
+                step.effects.push(Effect::Write { to, messages });
+            }
+            _ => self.release(step),
+        }
+    }
+
+    /// Answers the connect that is held, with what waits.
+    pub(super) fn release(&mut self, step: &mut Step<'_>) {
+        if let Some(held) = self.held.take() {
+            let advice = held.advised.then(|| step.rules.retry());
+            let messages = self.answer(&held, advice, step.now);
+            step.effects.push(Effect::Write { to: held.at, messages });
+            self.wait(step.now, step.rules);
+        }
+    }
+
+    /// Answers the connect that is held, with what waits and with this advice: the client is to go on elsewhere, or not.
+    fn let_go(&mut self, advice: Advice, fault: Option<Fault>, step: &mut Step<'_>) {
+        let Some(held) = self.held.take() else { return };
+        let messages = match fault {
+            None => self.answer(&held, Some(advice), step.now),
+            Some(fault) => {
+                let id = held.id.as_ref();
+                let failed = Answer::failed(CONNECT, id, &fault, step.rules.errors);
+                vec![failed.advised(advice).text()]
+            }
+        };
+        step.effects.push(Effect::Write { to: held.at, messages });
+    }
+
+    /// Messages are missing: it has to begin anew.
+    fn forget(&mut self, step: &mut Step<'_>) -> Ended {
+        self.let_go(Advice::handshake(step.rules.timeout_ms), Some(Fault::Unknown), step);
+        Ended::Overflowed
+    }
+
+    fn lost(&mut self, is_lost: &dyn Fn(SocketAddress) -> bool, step: &Step<'_>) {
+        self.socket.take_if(|socket| is_lost(*socket));
+        if self.held.take_if(|held| is_lost(held.at)).is_some() || self.held.is_none() {
+            self.wait(step.now, step.rules);
+        }
+        // What was said last was said on the lost one; the client is at the other.
+        let held = self.held.as_ref().filter(|held| held.is_socket).map(|held| held.at);
+        self.socket = self.socket.or(held);
+    }
+
+    /// The client may stay away from `from` on for as long as the rules say.
+    fn wait(&mut self, from: Timestamp, rules: &Rules) {
+        self.until = from + rules.max_interval_ms;
+        if self.busy > 0 {
+            self.until = self.until + CARRY_OUT_MS;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Carrying messages out, one after another, and answering them in their order.
+
+use std::net::IpAddr;
+
+use tokio::sync::oneshot;
+
+use super::{Bayeux, TRANSPORTS};
+use crate::{
+    bayeux::{
+        answer::{Text, Time},
+        application::Caller,
+        channel::Kind,
+        client::{
+            CONNECT, ClientId,
+            command::{Command, Connect, From, Pause, Reply},
+        },
+        fault::Fault,
+        message::{Acknowledged, Broken, Message},
+    },
+    model::{ids::SocketAddress, json::Json},
+    sockets::service::{PageOrigin, SocketService},
+};
+
+/// What a request or frame comes with.
+#[derive(Clone, Debug)]
+pub(in crate::bayeux) struct Visit {
+    pub(in crate::bayeux) from: From,
+    pub(in crate::bayeux) address: IpAddr,
+    pub(in crate::bayeux) origin: PageOrigin,
+    /// Whether its connect may be held; else the client is to pause.
+    pub(in crate::bayeux) pause: Option<Pause>,
+}
+
+/// What came with messages, and what became of them.
+pub(in crate::bayeux) type Read = Vec<Result<Message, Broken>>;
+
+impl Bayeux {
+    /// Carries out what came with one request or frame, in a task of its own: what was begun is carried out, whether
+    /// anybody waits for it or not. Gives the client, if there is one.
+    pub(in crate::bayeux) fn begin(
+        &self,
+        service: &SocketService,
+        visit: Visit,
+        messages: Read,
+    ) -> oneshot::Receiver<Option<ClientId>> {
+        let (sender, carried_out) = oneshot::channel();
+        let (bayeux, service, at) = (self.clone(), service.clone(), visit.from.at);
+        actix_rt::spawn(async move {
+            let client = bayeux.carry_out(&service, visit, messages).await;
+            if let Err(Some(client)) = sender.send(client) {
+                bayeux.lost(client, at);
+            }
+        });
+        carried_out
+    }
+
+    /// Carries out what came with one request or frame. The answers go to its line, now or when its connect ends. Gives
+    /// the client, if there is one.
+    async fn carry_out(
+        &self,
+        service: &SocketService,
+        visit: Visit,
+        mut messages: Read,
+    ) -> Option<ClientId> {
+        self.0.local.metrics.bayeux_received.inc_by(messages.len() as u64);
+        let shakes = |message: &Result<Message, Broken>| {
+            message.as_ref().is_ok_and(|message| message.channel.as_str() == "/meta/handshake")
+        };
+        // It comes alone; what comes with it is ignored (Bayeux 1.0, section 4.1).
+        if let Some(at) = messages.iter().position(shakes)
+            && let Ok(message) = messages.swap_remove(at)
+        {
+            let (client, answer) = self.shake_hands(service, &visit, &message).await;
+            self.write(visit.from.at, vec![answer]);
+            return client;
+        }
+        let claimed = messages.iter().find_map(|message| message.as_ref().ok()?.client.clone());
+        let client = claimed.as_deref().map(str::parse::<ClientId>).and_then(Result::ok);
+        let Some(client) = client else {
+            let answers = messages.iter().map(|message| self.unknown(message)).collect();
+            self.write(visit.from.at, answers);
+            return None;
+        };
+        let alone = messages.len() == 1;
+        if alone
+            && let Some(Ok(message)) = messages.first()
+            && message.channel.as_str() == CONNECT
+        {
+            let fault = self.connect(client, &visit, message, true).await.err();
+            if let Some(fault) = &fault {
+                self.write(visit.from.at, vec![self.failed_connect(message, fault)]);
+            }
+            return fault.is_none().then_some(client);
+        }
+        let member = match self.ask(client, Command::Begin(visit.from.clone())).await {
+            Ok(Reply::Known(member)) => *member,
+            Ok(_) | Err(_) => {
+                let answers = messages.iter().map(|message| self.unknown(message)).collect();
+                self.write(visit.from.at, answers);
+                return None;
+            }
+        };
+        let mut batch =
+            Batch { bayeux: self.clone(), client, to: visit.from.at, answers: Vec::new() };
+        let caller = Caller { client, member, address: visit.address };
+        let mut has_left = false;
+        for message in &messages {
+            let own = message.as_ref().is_ok_and(|message| message.client == claimed);
+            let answers = match message {
+                Ok(message) if own && !has_left => {
+                    has_left = message.channel.as_str() == "/meta/disconnect";
+                    self.one(service, &visit, &caller, message).await
+                }
+                other => vec![self.unknown(other)],
+            };
+            batch.answers.extend(answers);
+        }
+        drop(batch);
+        Some(client)
+    }
+
+    fn write(&self, to: SocketAddress, messages: Vec<Text>) {
+        self.0.local.metrics.bayeux_sent.inc_by(messages.len() as u64);
+        self.lines().write(to.socket, messages);
+    }
+
+    /// Connects. Alone it is answered by the record; in company these are the answers.
+    async fn connect(
+        &self,
+        client: ClientId,
+        visit: &Visit,
+        message: &Message,
+        alone: bool,
+    ) -> Result<Vec<Text>, Fault> {
+        let transport = message.transport.as_deref();
+        if transport.is_some_and(|name| !TRANSPORTS.contains(&name)) {
+            let rule = "must be websocket or long-polling".into();
+            return Err(Fault::Field { name: "connectionType", rule });
+        }
+        let ack = message.ext.ack.and_then(Acknowledged::batch);
+        let now = self.0.clock.wall().0;
+        let time = message.ext.timesync.and_then(|asked| Time::answer(asked, now));
+        let (from, id, pause) = (visit.from.clone(), message.id.clone(), visit.pause);
+        let timeout = message.advice.timeout;
+        let connect = Connect { from, id, timeout, ack, time, alone, pause };
+        let reply = self.ask(client, Command::Connect(Box::new(connect))).await?;
+        if let Some(hearing) = self.0.local.hearing(client) {
+            hearing.connects();
+        }
+        match reply {
+            Reply::Now(answers) => Ok(answers),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Carries out one message of a known client.
+    async fn one(
+        &self,
+        service: &SocketService,
+        visit: &Visit,
+        caller: &Caller,
+        message: &Message,
+    ) -> Vec<Text> {
+        let client = caller.client;
+        let done = match message.channel.as_str() {
+            CONNECT => {
+                return match self.connect(client, visit, message, false).await {
+                    Ok(answers) => answers,
+                    Err(fault) => vec![self.failed_connect(message, &fault)],
+                };
+            }
+            "/meta/subscribe" => self.subscribe(client, message).await,
+            "/meta/unsubscribe" => self.unsubscribe(client, message).await,
+            "/meta/disconnect" => self.ask(client, Command::Disconnect).await.map(|_| ()),
+            _ => match message.channel.kind() {
+                Kind::Meta => Err(Fault::ChannelInvalid),
+                Kind::Service => self.call(service, caller, message).await,
+                Kind::Broadcast => self.publish(client, message).await,
+            },
+        };
+        vec![self.answer(message, done.as_ref().copied())]
+    }
+
+    async fn call(
+        &self,
+        service: &SocketService,
+        caller: &Caller,
+        message: &Message,
+    ) -> Result<(), Fault> {
+        if message.channel.is_pattern() {
+            return Err(Fault::PublishDenied);
+        }
+        let data = message.data.clone().unwrap_or_else(Json::null);
+        let (sender, receiver) = oneshot::channel();
+        let outcome = Box::new(move |outcome| {
+            let _ = sender.send(outcome);
+        });
+        let application = &self.0.local.application;
+        application.call(self, service, caller.clone(), &message.channel, &data, outcome);
+        receiver.await.unwrap_or(Err(Fault::Unready))
+    }
+}
+
+/// Messages that are being carried out. However that ends, the client hears the answers that there are.
+struct Batch {
+    bayeux: Bayeux,
+    client: ClientId,
+    to: SocketAddress,
+    answers: Vec<Text>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let (to, answers) = (self.to, std::mem::take(&mut self.answers));
+        self.bayeux.tell(self.client, Command::Finish { to, answers });
+    }
+}
