@@ -42,7 +42,7 @@ struct Client {
 }
 
 impl Client {
-    /// Comes in with a token, so that the sweep has something to look at, and connects for the first time.
+    /// Comes in with a token, so that the sweep has something to look at, connects for the first time, and again: that is held.
     fn open(server: SocketAddr, number: usize, token: &str) -> Self {
         let source = u32::from(Ipv4Addr::new(127, 0, 0, 2)) + number as u32 % SOURCES;
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -62,6 +62,7 @@ impl Client {
         client.id = shaken["clientId"].as_str().unwrap_or_else(|| panic!("{shaken}")).to_owned();
         client.connect();
         client.answer();
+        client.connect();
         client
     }
 
@@ -113,7 +114,6 @@ pub fn run(plan: &Plan) -> bool {
     let (before, began, cpu) = (server.resident_kib(), Instant::now(), server.cpu_ns());
     let open = |number| Client::open(server.address, number, &token);
     let mut clients: Vec<_> = (0..plan.clients).map(open).collect();
-    clients.iter_mut().for_each(Client::connect);
     let (opening, opening_cpu) = (began.elapsed(), server.cpu_ns() - cpu);
 
     std::thread::sleep(plan.rest);
