@@ -5,6 +5,7 @@
  *   DIR/sdk/topics.js                     module for either side
  *   DIR/sdk/cobrowse.js                   module that the visitor's side loads for a session
  *   DIR/sdk/chat.js                       module for chat, beside the visitor's or the agent's
+ *   DIR/sdk/genesys.js                    module for agents' desktops that speak as to Genesys
  *   DIR/sdk/{visitor,agent}.classic.js    classic scripts, global `Vestibule`
  *   DIR/facades/glance/Presence*.js       classic scripts, global `GLANCE`
  *   DIR/facades/glance/Terms.js           module that the visitor's one loads for the terms
@@ -63,6 +64,12 @@ export async function build(out) {
       ...module,
       entryPoints: { visitor: "visitor/index.ts", agent: "agent/index.ts", cobrowse: "cobrowse/index.ts", topics: "core/topics.ts", chat: "chat.ts" },
       outdir: join(out, "sdk"),
+    }),
+    bundle({
+      ...module,
+      entryPoints: { genesys: "facades/genesys/index.ts" },
+      outdir: join(out, "sdk"),
+      banner: { js: "/* With CometD, Copyright (c) 2008 the original author or authors, Apache License 2.0 */" },
     }),
     bundle({
       ...classic,

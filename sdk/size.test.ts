@@ -36,8 +36,12 @@ test("what a page loads for chat is at most 3 KB, gzipped", async () => {
   expect(await gzipped("sdk/chat.js")).toBeLessThanOrEqual(3 * 1024);
 });
 
+test("the kit for desktops is at most 16 KB, gzipped", async () => {
+  expect(await gzipped("sdk/genesys.js")).toBeLessThanOrEqual(16 * 1024);
+});
+
 test("all bundles are there, and no visitor's bundle carries the agent's side", async () => {
-  const bundles = ["agent.classic.js", "agent.js", "chat.js", "cobrowse.js", "topics.js", "visitor.classic.js", "visitor.js"];
+  const bundles = ["agent.classic.js", "agent.js", "chat.js", "cobrowse.js", "genesys.js", "topics.js", "visitor.classic.js", "visitor.js"];
   expect((await readdir(join(out, "sdk"))).sort()).toEqual(bundles);
   expect((await readdir(join(out, "facades/glance"))).sort()).toEqual(["PresenceAgent.js", "PresenceVisitor.js", "Terms.js"]);
   const visitor = await readFile(join(out, "facades/glance/PresenceVisitor.js"), "utf8");

@@ -86,8 +86,8 @@ pub(super) fn text_or_number<'de, D: Deserializer<'de>>(
     }
 }
 
-/// The bearer of a verified token. Only [`super::TokenService::verify`] makes one outside tests; what is written is read
-/// only under a signature of this service.
+/// The bearer of a verified token. Only [`super::TokenService`] makes one outside tests, of a token that it verified or could
+/// have issued; what is written is read only under a signature of this service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The one group that he may touch.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    AUDIENCE, Agent, AuthError, Changes, Claims, ISSUER, Issuer, KeyPrint, KeyRing, KeySet,
+    AUDIENCE, Agent, AuthError, Changes, Claims, ISSUER, Issuer, Key, KeyPrint, KeyRing, KeySet,
     Question, Revocations, Scope, Voucher, claims::Audience,
 };
 use crate::{
@@ -190,6 +190,15 @@ impl TokenService {
     /// # Errors
     /// [`ErrorCode::BadRequest`] on the field `subject` or `name`; [`ErrorCode::Internal`] when signing fails.
     pub fn issue(&self, request: TokenRequest, now: Timestamp) -> Result<IssuedToken, Problem> {
+        let claims = self.claims(request, now)?;
+        let believed = self.believed.load();
+        let token = believed.own.signing().and_then(|key| key.sign(&claims));
+        let token = token
+            .ok_or_else(|| Problem::new(ErrorCode::Internal, "the token could not be signed"))?;
+        Ok(IssuedToken { token, claims })
+    }
+
+    fn claims(&self, request: TokenRequest, now: Timestamp) -> Result<Claims, Problem> {
         const RULE: &str = "1 to 255 characters, no control characters";
         if !is_text(&request.subject) {
             return Err(Problem::field("subject", format!("subject must be {RULE}")));
@@ -201,7 +210,7 @@ impl TokenService {
         let good = self.revocations.first_good_second(&request.group, &request.subject);
         let iat = (now.0 / 1_000).max(good);
         let minutes = request.minutes.unwrap_or(self.default_minutes).get();
-        let claims = Claims {
+        Ok(Claims {
             iss: ISSUER.into(),
             sub: request.subject,
             aud: Audience::One(AUDIENCE.into()),
@@ -213,12 +222,19 @@ impl TokenService {
             jti: Uuid::now_v7().simple().to_string(),
             name: request.name,
             topics: request.topics,
-        };
-        let believed = self.believed.load();
-        let token = believed.own.signing().and_then(|key| key.sign(&claims));
-        let token = token
-            .ok_or_else(|| Problem::new(ErrorCode::Internal, "the token could not be signed"))?;
-        Ok(IssuedToken { token, claims })
+        })
+    }
+
+    /// Somebody whom the service itself vouches for, as if he bore such a token. Like any other he is believed until he is
+    /// revoked, or the key that signs is gone.
+    ///
+    /// # Errors
+    /// Those of [`TokenService::issue`].
+    pub fn vouch(&self, request: TokenRequest, now: Timestamp) -> Result<Agent, Problem> {
+        let claims = self.claims(request, now)?;
+        let key = self.believed.load().own.signing().map(Key::print);
+        let key = key.ok_or_else(|| Problem::new(ErrorCode::Internal, "there is no key"))?;
+        Ok(Agent::new(claims, Voucher { issuer: None, key }))
     }
 
     /// Believes a token, or says why not.

@@ -292,6 +292,21 @@ fn a_revoked_token_is_refused_and_one_made_right_after_is_not() {
 }
 
 #[test]
+fn somebody_vouched_for_is_believed_like_the_bearer_of_a_token() {
+    let service = service();
+    let vouched = service.vouch(request(), NOW).unwrap();
+    let token = service.issue(request(), NOW).unwrap().token;
+    let borne = service.verify(&token, NOW).unwrap();
+    assert_eq!(Agent { jti: borne.jti.clone(), ..vouched.clone() }, borne);
+    assert!(service.still_believes(&vouched));
+    service.revocations().put(revocation(Target::Group, NOW + 500)).unwrap();
+    assert!(!service.still_believes(&vouched));
+    assert!(service.still_believes(&service.vouch(request(), NOW + 600).unwrap()));
+    let bad = service.vouch(TokenRequest { subject: String::new(), ..request() }, NOW);
+    assert_eq!(bad.unwrap_err().field.as_deref(), Some("subject"));
+}
+
+#[test]
 fn believing_others_is_one_step_and_forgets_no_issuers_keys() {
     let rules = IssuerRules {
         name: "https://id.example".into(),

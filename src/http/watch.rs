@@ -26,6 +26,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self';
     img-src 'self' data: blob:; font-src 'self' data: blob:; media-src 'self' data: blob:; frame-src 'self' data: blob:; \
     base-uri 'none'; form-action 'none'; object-src 'none'; frame-ancestors";
 
+/// The page in frames of these, with what its script is to know.
+#[must_use]
+pub fn page_in(state: &State, ancestors: &str, facts: &str) -> HttpResponse {
+    let mut page =
+        pages::page_with(state, "watch/index.html", &format!("{POLICY} {ancestors}"), facts);
+    page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    page
+}
+
 /// What the page is told of its link.
 #[derive(Serialize)]
 struct Facts<'a> {
@@ -56,12 +65,8 @@ pub async fn link(state: State, link: web::Path<String>) -> HttpResponse {
     let terms = known.and_then(|(_, terms)| terms);
     let ancestors = group.map_or("'none'".to_owned(), |group| ancestors(&state, group));
     let facts = group.zip(terms.as_ref()).map(|(group, terms)| facts(group, terms));
-    let policy = format!("{POLICY} {ancestors}");
-    let facts = facts.unwrap_or_default();
-    let mut page = pages::page_with(&state, "watch/index.html", &policy, &facts);
-    // The address opens a session.
-    page.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    page
+    // Not kept: the address opens a session.
+    page_in(&state, &ancestors, &facts.unwrap_or_default())
 }
 
 fn facts(group: &Group, terms: &LinkTerms) -> String {

@@ -47,6 +47,8 @@ pub struct Group {
     pub bayeux: Trust,
     /// Whether where their sessions are is told to pages of its agents only, where it lists such pages.
     pub bayeux_pages_only: bool,
+    /// Whose pages may show a desktop's view in a frame, besides those of its agents.
+    pub bayeux_frames: OriginList,
     /// Its chat buttons; none: agents may be available for any.
     pub buttons: Vec<ButtonId>,
     /// What it wants of its topics.

@@ -251,6 +251,10 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
         events: wire.events,
         bayeux: wire.facades.genesys,
         bayeux_pages_only: wire.facades.genesys_origins,
+        bayeux_frames: origins(
+            &format!("{at}.facades.genesys_frames"),
+            &wire.facades.genesys_frames,
+        )?,
         webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })

@@ -9,6 +9,8 @@ use crate::support::{
     until,
 };
 
+mod seats;
+
 const LIVE: &str = "/cobrowse/rest/live";
 
 struct Called {

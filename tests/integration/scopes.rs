@@ -170,6 +170,9 @@ fn routes() -> Vec<(&'static str, Needs, Value)> {
         // By a session's token, as its group says.
         ("POST /cobrowse/rest/live/sessions", Trusting, Value::Null),
         ("GET /cobrowse/rest/live/sessions/{token}", Trusting, Value::Null),
+        ("POST /cobrowse/rest/live/sessions/{token}/seats", Trusting, Value::Null),
+        ("GET /cobrowse/slave.html", Nothing, Value::Null),
+        ("GET /demo/desktop", Nothing, Value::Null),
         ("GET /cobrowse/rest/live/users/{token}/session/stop", Nothing, Value::Null),
         ("POST /cobrowse/rest/live/users/{token}/session/stop", Nothing, Value::Null),
         ("GET /cobrowse/rest/history/sessions/{id}", Nothing, Value::Null),

@@ -17,7 +17,7 @@ export interface LinkPageHost {
 }
 
 /** Where another try may help. */
-const TROUBLED: readonly Standing[] = ["badlink", "nobody", "superseded", "declined", "reconnecting"];
+const TROUBLED: readonly Standing[] = ["badlink", "nobody", "superseded", "taken", "declined", "reconnecting"];
 const UNLUCKY = /^(?:declined|usertimeout|networktimeout|neverjoined)$/;
 
 export class LinkPage {
@@ -66,7 +66,7 @@ export class LinkPage {
 
   private stage(seen: boolean): Stage {
     const { seat } = this.host;
-    if (["ended", "badlink", "nobody", "superseded", "handed"].includes(seat.standing)) return "over";
+    if (["ended", "badlink", "nobody", "superseded", "taken", "handed"].includes(seat.standing)) return "over";
     if (seat.consent === "asked") return "asking";
     if (seat.view === "off") return "waiting";
     if (!this.hasPicture) return "started";

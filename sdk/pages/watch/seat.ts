@@ -38,6 +38,9 @@ interface SeatEvents {
   gap: undefined;
 }
 
+/** What became of a ticket that gives no seat, by the server's word. */
+const REFUSALS: Readonly<Record<string, "nobody" | "taken">> = { visitornotpresent: "nobody", toomany: "taken" };
+
 export class Seat {
   readonly events = new Emitter<SeatEvents>();
   visitorid = "";
@@ -53,10 +56,11 @@ export class Seat {
   private wasHere = false;
   /** The word for what the server refused last, before it gave a seat. */
   private problem = "";
-  private refused: "badlink" | "nobody" | "superseded" | "handed" | undefined;
+  private refused: "badlink" | "nobody" | "superseded" | "handed" | "taken" | undefined;
+  private isStarted = false;
+  private ticket: string | undefined;
 
   constructor(
-    private ticket: string | undefined,
     tab: string,
     origin: string,
     environment: Environment = browserEnvironment,
@@ -73,8 +77,14 @@ export class Seat {
     });
   }
 
-  start(): void {
-    if (this.ticket) return this.stream.start();
+  /** Takes the seat by this ticket, once. */
+  start(ticket: string | undefined): void {
+    this.isStarted = true;
+    this.ticket = ticket;
+    if (ticket) {
+      this.events.emit("changed", undefined);
+      return this.stream.start();
+    }
     this.refused = "badlink";
     this.events.emit("changed", undefined);
   }
@@ -93,6 +103,7 @@ export class Seat {
   }
 
   get standing(): Standing {
+    if (!this.isStarted) return "idle";
     if (this.end) return "ended";
     if (this.refused) return this.refused;
     if (this.stream.state !== "connected") return this.wasHere ? "reconnecting" : "connecting";
@@ -149,7 +160,7 @@ export class Seat {
       // 4508: the session is over; who comes after that hears nothing else.
       if (number === 4508 && this.wasHere) this.end = {};
       else if (code === "superseded") this.refused = "superseded";
-      else this.refused = this.problem === "visitornotpresent" ? "nobody" : "badlink";
+      else this.refused = REFUSALS[this.problem] ?? "badlink";
     }
     this.events.emit("changed", undefined);
   }

@@ -71,8 +71,8 @@ describe("the seat", () => {
     server = new FakeServer();
     const { open: make } = server.environment;
     Object.assign(server.environment, { open: (url: string) => Object.assign(make(url), { addEventListener: () => {}, bufferedAmount: 0 }) });
-    seat = new Seat(ticket, "tab", "https://help.test", server.environment);
-    seat.start();
+    seat = new Seat("tab", "https://help.test", server.environment);
+    seat.start(ticket);
   };
   const welcome = async (fields: object = {}): Promise<FakeSocket> => {
     const socket = server.socket.open();
@@ -111,6 +111,11 @@ describe("the seat", () => {
     open("old");
     await server.socket.open().drop(4502);
     expect(seat.standing).toBe("badlink");
+    open("full");
+    const full = server.socket.open();
+    await full.say({ type: "error", code: "toomany", message: "" });
+    await full.drop(4508);
+    expect(seat.standing).toBe("taken");
     open("over");
     await welcome();
     await server.socket.drop(4508);

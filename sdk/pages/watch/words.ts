@@ -2,7 +2,7 @@
 
 import type { EndReason } from "../../cobrowse/frames";
 
-export type Standing = "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "handed" | "badlink" | "nobody" | "superseded";
+export type Standing = "idle" | "connecting" | "reconnecting" | "asking" | "declined" | "absent" | "paused" | "live" | "ended" | "handed" | "badlink" | "nobody" | "superseded" | "taken";
 
 export interface Notice {
   /** One word or two, always seen. */
@@ -12,6 +12,7 @@ export interface Notice {
 }
 
 export const notices: Readonly<Record<Standing, Notice>> = {
+  idle: { short: "No session", title: "No session is open", text: "Nothing is shown here yet." },
   connecting: { short: "Connecting", title: "Connecting", text: "One moment." },
   reconnecting: { short: "Reconnecting", title: "The connection was lost", text: "It is being made again by itself. The visitor is not asked a second time." },
   asking: { short: "Asking", title: "The visitor is being asked", text: "The page appears here as soon as the visitor agrees to show it." },
@@ -23,6 +24,7 @@ export const notices: Readonly<Record<Standing, Notice>> = {
   handed: { short: "Handed over", title: "You handed this session over", text: "The other agent sees the visitor’s page now. You can close this page." },
   badlink: { short: "No access", title: "This link is no longer good", text: "A link is good for a few minutes, and then only in the tab in which it was opened. Get a new one from your desk." },
   nobody: { short: "Not there", title: "The visitor is not on the site", text: "The page has been left. The link stays good for a few minutes: reload this page when the visitor is back." },
+  taken: { short: "Taken", title: "Another agent has this session", text: "It has no room for a further one." },
   superseded: { short: "Elsewhere", title: "This session is open in another tab", text: "Go on there, or reload this page to see it here." },
 };
 

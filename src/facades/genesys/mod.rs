@@ -1,11 +1,12 @@
 //! The interface of Genesys Co-browse for agents' desktops (`genesys.md`): seven service channels of Bayeux, and REST.
 //!
 //! [`types`] are its words, [`channels`] carries out what comes by the channels, [`seats`] is who came in by them, [`rest`]
-//! are the calls. `docs/compatibility.md` says what is as documented and what is our choice.
+//! are the calls, [`slave`] is the page in which agents see a session. `docs/compatibility.md` says what is as documented and what is our choice.
 
 mod channels;
 mod rest;
 mod seats;
+mod slave;
 mod types;
 
 use actix_web::web::ServiceConfig;
@@ -39,7 +40,10 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(rest::stop)
         .service(rest::stop_by_post)
         .service(rest::history)
-        .service(rest::health);
+        .service(rest::health)
+        .service(slave::seat)
+        .service(slave::page)
+        .service(slave::desktop);
 }
 
 /// The facade's part of the OpenAPI document.
@@ -54,7 +58,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 #[openapi(
     tags((name = "genesys", description = "The REST interface of Genesys Co-browse, for groups whose `[groups.facades] genesys` is \
         `code` or `token`. `docs/compatibility.md` says what is as documented there and what is our choice. An error is `{error}`.")),
-    paths(rest::create, rest::find, rest::stop, rest::stop_by_post, rest::history, rest::health)
+    paths(rest::create, rest::find, rest::stop, rest::stop_by_post, rest::history, rest::health, slave::seat)
 )]
 struct Genesys;
 
@@ -86,14 +90,13 @@ mod tests {
                 .collect::<Vec<_>>()
         });
         let names = ASKED.into_iter().chain(TOLD).map(str::to_owned).chain(calls);
-        for name in names {
+        // The scripts, the page and the kit are held to it in the browser's tests.
+        let beside = ["/cobrowse/slave.html", "{start:123456789}"].map(str::to_owned);
+        for name in names.chain(beside) {
             let how = stands(&name);
             assert!(matches!(how.as_deref(), Some("works" | "differs")), "{name}: {how:?}");
         }
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/sdk/facades/genesys");
-        assert!(!std::path::Path::new(script).exists(), "the table must say what the script does");
         for missing in [
-            "/cobrowse/slave.html",
             "/cobrowse/js/gcb.min.js",
             "startSession",
             "exitSession",

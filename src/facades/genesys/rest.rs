@@ -34,7 +34,7 @@ use crate::{
 /// Names the node that has a session, as a cookie and as a header.
 pub const SERVER: &str = "gcbsessionserver";
 
-struct Refusal(StatusCode, &'static str, Option<u64>);
+pub(super) struct Refusal(StatusCode, &'static str, Option<u64>);
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
@@ -51,7 +51,7 @@ impl From<Problem> for Refusal {
     }
 }
 
-fn refuse(Refusal(status, error, retry_ms): Refusal) -> HttpResponse {
+pub(super) fn refuse(Refusal(status, error, retry_ms): Refusal) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     if let Some(retry_ms) = retry_ms {
         response.insert_header((header::RETRY_AFTER, retry_ms.div_ceil(1000).to_string()));
@@ -59,8 +59,10 @@ fn refuse(Refusal(status, error, retry_ms): Refusal) -> HttpResponse {
     response.json(GenesysError { error })
 }
 
-const FORBIDDEN: Refusal = Refusal(StatusCode::FORBIDDEN, "not allowed", None);
-const UNKNOWN: Refusal = Refusal(StatusCode::NOT_FOUND, "unknown", None);
+pub(super) const FORBIDDEN: Refusal = Refusal(StatusCode::FORBIDDEN, "not allowed", None);
+pub(super) const UNREADABLE: Refusal =
+    Refusal(StatusCode::BAD_REQUEST, "the query cannot be read", None);
+pub(super) const UNKNOWN: Refusal = Refusal(StatusCode::NOT_FOUND, "unknown", None);
 
 /// Who asks: the bearer of a token, or whoever comes from where the group lets people come from.
 struct Asker<'a> {

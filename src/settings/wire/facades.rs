@@ -29,5 +29,7 @@ sections! {
         /// Whether a request for a session by its token must say by `Origin` or `Referer` that it comes from one of
         /// `agent_origins`, where there are any. Default true.
         genesys_origins: bool = true,
+        /// In whose frames /cobrowse/slave.html may stand, besides `agent_origins`: they may do nothing else. Default none.
+        genesys_frames: Vec<String> = Vec::new(),
     }
 }
