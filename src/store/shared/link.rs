@@ -20,9 +20,9 @@ use serde::Serialize;
 use tokio::sync::{OnceCell, mpsc, watch};
 
 use super::{
-    core::{Answer, Ask, Lists, Row, Target, Tell, Ticket},
     lease::{self, Lease, Standing},
     message,
+    question::{Answer, Ask, Lists, Row, Target, Tell, Ticket},
 };
 use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId, store::Record};
 

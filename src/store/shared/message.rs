@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::core::Ticket;
+use super::question::Ticket;
 use crate::{model::ids::NodeId, store::Record};
 
 /// A transition as another node hears of it, or as its own word comes back.

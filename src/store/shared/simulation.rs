@@ -18,8 +18,9 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use super::{
-    core::{Action, Answer, Ask, Core, Row, Target, Ticket, Work},
+    core::{Action, Core, Work},
     message,
+    question::{Answer, Ask, Row, Target, Ticket},
     testing::{Command, Effect, Hearers, Journal, Reply},
 };
 use crate::{

@@ -176,7 +176,7 @@ fn a_survivor_cares_for_what_is_due() {
     one.write(1, 1, Hearers::Here).unwrap();
     one.submit(1, Command::CloseAt(Timestamp(2_000))).unwrap();
     drop(one);
-    clock.advance(1_000 + OVERDUE_MS);
+    clock.advance(1_000 + worker::OVERDUE_MS);
     assert_eq!(two.notes.wait_for(1, 1), [CLOSED]);
     assert_eq!(two.write(1, 2, Hearers::Here).unwrap().reply, Reply::Closed);
 }

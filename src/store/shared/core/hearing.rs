@@ -1,0 +1,135 @@
+//! What a node makes of the messages on its channels, its own and others'.
+
+use super::{
+    Action, Core, Ticket, Work,
+    lane::{Flight, Listed},
+};
+use crate::{
+    clock::Timestamp,
+    store::{
+        Record,
+        shared::{message::Message, question::Ask},
+    },
+};
+
+impl<R: Record> Core<R> {
+    /// A message came on a channel of this node.
+    pub(in crate::store::shared) fn heard(
+        &mut self,
+        message: Message<R>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        let Message { from, ticket, key, version, effects } = message;
+        let Some(key) = key else {
+            if from == self.node && self.probe == Some(ticket) {
+                self.hears_again(ticket, now, work);
+            }
+            return;
+        };
+        if from != self.node {
+            return self.heard_of_another(key, version, effects, now, work);
+        }
+        if let Some(at) = self.doubtful.iter().position(|(doubted, ..)| *doubted == ticket) {
+            let made = self.doubtful.remove(at);
+            work.out.extend(made.map(|(_, key, effects)| Action::Deliver(key, effects)));
+            return;
+        }
+        // The word of a transition says that it was made, whenever its answer comes.
+        self.heard_of(ticket, Some(version), now, work);
+    }
+
+    fn heard_of_another(
+        &mut self,
+        key: R::Key,
+        version: u64,
+        effects: Vec<R::Effect>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        let mut is_overtaken = None;
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            let known = lane.known.as_ref().map_or(0, |known| known.version);
+            match &mut lane.flight {
+                // Somebody looks at what was before it, and is not there yet.
+                Some(Flight::Look { heard: true, later, .. }) => return later.push(effects),
+                // A word of what was before would have come before: it was lost.
+                Some(Flight::Look { found: true, ticket, .. }) if known < version => {
+                    is_overtaken = Some(*ticket);
+                }
+                Some(Flight::Write(write)) if write.version.is_some_and(|own| own < version) => {
+                    is_overtaken = Some(write.ticket);
+                }
+                None if lane.known.is_some() && known < version => {
+                    (lane.known, lane.listed) = (None, Listed::Unknown);
+                }
+                _ => {}
+            }
+        }
+        if let Some(ticket) = is_overtaken {
+            self.heard_of(ticket, None, now, work);
+        }
+        if !effects.is_empty() {
+            work.out.push(Action::Deliver(key, effects));
+        }
+    }
+
+    /// The channel was cut and is there again. Of those who wait for a word on it some wait in vain; which, that shows as soon
+    /// as a word comes through.
+    pub(in crate::store::shared) fn deaf(&mut self, work: &mut Work<'_, R>) {
+        self.is_deaf = false;
+        self.tickets += 1;
+        self.probe = Some(self.tickets);
+        work.out.push(Action::Ask(Ask::Probe { ticket: self.tickets }));
+        // Others may have written what this node did not hear of.
+        for lane in self.lanes.values_mut().filter(|lane| lane.flight.is_none()) {
+            (lane.known, lane.listed) = (None, Listed::Unknown);
+        }
+    }
+
+    /// Asks once more for a word, when the last question had no answer. To be called now and then.
+    pub(in crate::store::shared) fn listen(&mut self, work: &mut Work<'_, R>) {
+        if self.is_deaf {
+            self.deaf(work);
+        }
+    }
+
+    /// What was answered before the probe was heard, and not heard of, was said while nobody heard it.
+    fn hears_again(&mut self, probe: Ticket, now: Timestamp, work: &mut Work<'_, R>) {
+        self.probe = None;
+        let is_answered = |key: &R::Key| match &self.lanes.get(key)?.flight {
+            Some(Flight::Look { found, .. }) => found.then_some(()),
+            Some(Flight::Write(write)) => write.version.map(drop),
+            None => None,
+        };
+        let lost = self
+            .flights
+            .iter()
+            .filter(|(ticket, key)| **ticket < probe && is_answered(key).is_some());
+        let mut lost: Vec<Ticket> = lost.map(|(ticket, _)| *ticket).collect();
+        lost.sort_unstable();
+        for ticket in lost {
+            self.heard_of(ticket, None, now, work);
+        }
+    }
+
+    fn heard_of(
+        &mut self,
+        ticket: Ticket,
+        version: Option<u64>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        let Some(key) = self.flights.get(&ticket).cloned() else { return };
+        let Some(mut lane) = self.lanes.remove(&key) else { return };
+        match &mut lane.flight {
+            Some(Flight::Look { heard, .. }) => *heard = true,
+            Some(Flight::Write(write)) => {
+                write.heard = true;
+                write.version = write.version.or(version);
+            }
+            None => {}
+        }
+        self.go_on(key, lane, now, work);
+    }
+}

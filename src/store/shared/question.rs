@@ -1,0 +1,85 @@
+//! What a node asks of the server, and what that answers.
+
+use crate::{clock::Timestamp, model::ids::NodeId};
+
+/// Tells apart what a node asked for; never used twice in one incarnation.
+pub(super) type Ticket = u64;
+
+/// What a record is to be replaced by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// Nothing changes; is the version still the one?
+    Same,
+    /// The record says no more than none.
+    Gone,
+    /// This.
+    New(Vec<u8>),
+}
+
+/// What is asked of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask<K> {
+    /// A word on this node's channel, after all that was said before.
+    Probe { ticket: Ticket },
+    /// The record, and a word on this node's channel after all that was said of the record before.
+    Look { ticket: Ticket, key: K },
+    /// A new version in place of `expected`, and only of that; then the messages go out.
+    Replace {
+        ticket: Ticket,
+        key: K,
+        expected: u64,
+        row: Row,
+        lists: Lists,
+        /// To whom what is said. Among them this node, when something follows here.
+        tell: Tell,
+    },
+}
+
+#[cfg(test)]
+impl<K> Ask<K> {
+    pub(super) fn ticket(&self) -> Ticket {
+        match self {
+            Ask::Probe { ticket } | Ask::Look { ticket, .. } | Ask::Replace { ticket, .. } => {
+                *ticket
+            }
+        }
+    }
+}
+
+/// What the lists beside the records are to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Lists {
+    /// When the record is due next, if that changed.
+    pub(super) due: Option<Option<Timestamp>>,
+    /// Nodes that hold something of the record, and did not before.
+    pub(super) holds: Vec<NodeId>,
+    /// Nodes that do no more.
+    pub(super) frees: Vec<NodeId>,
+}
+
+/// Who is to hear what.
+pub(super) type Tell = Vec<(Target, Vec<u8>)>;
+
+/// Who hears a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Target {
+    /// One node.
+    Node(NodeId),
+    /// All nodes.
+    Everyone,
+}
+
+/// What the server answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The record, or none under version 0.
+    Found { version: u64, row: Vec<u8> },
+    /// It has this version now.
+    Replaced { version: u64 },
+    /// The word is on its way.
+    Said,
+    /// It was another one: this.
+    Conflict { version: u64, row: Vec<u8> },
+    /// No answer, so nobody knows whether it was done.
+    Away,
+}
