@@ -20,18 +20,29 @@ mod testing;
 mod tests;
 mod worker;
 
-use std::{collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    rc::Rc,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::{core::Core, link::Link};
 pub use self::{
     lease::Standing,
     link::{InvalidServerUrl, ServerUrl},
 };
-use super::{Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit};
-use crate::{clock::Clock, model::ids::NodeId};
+use super::{
+    Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit,
+    memory::EngineFigures,
+};
+use crate::{auth::Secret, clock::Clock, model::ids::NodeId};
 
 /// This process as one of several nodes: its connection to the server, and the thread that all its engines work on.
 #[derive(Clone)]
@@ -61,6 +72,7 @@ impl SharedNode {
     ) -> std::io::Result<Self> {
         let (tell_standing, standing) = watch::channel(Standing::Away);
         let (spawn, mut spawned) = mpsc::unbounded_channel::<Spawn>();
+        let time = clock.clone();
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -68,7 +80,7 @@ impl SharedNode {
             };
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, async move {
-                let link = Rc::new(Link::new(&server, id, lease, tell_standing));
+                let link = Rc::new(Link::new(&server, id, lease, time, tell_standing));
                 let member = Rc::clone(&link);
                 tokio::task::spawn_local(async move { member.stay_a_member().await });
                 while let Some(begin) = spawned.recv().await {
@@ -78,6 +90,32 @@ impl SharedNode {
         };
         std::thread::Builder::new().name("engines".to_owned()).spawn(run)?;
         Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing })))
+    }
+
+    /// A secret that all nodes have in common, under this name. Waits for the server.
+    pub async fn secret(&self, name: &'static str) -> Secret {
+        self.on_the_thread(async move |link| link.secret(name).await)
+            .await
+            .unwrap_or_else(Secret::generate)
+    }
+
+    /// Says to the others that this node ends. Its engines do nothing more.
+    pub async fn leave(&self) {
+        self.on_the_thread(async |link| link.leave().await).await;
+    }
+
+    async fn on_the_thread<T: Send + 'static>(
+        &self,
+        act: impl AsyncFnOnce(Rc<Link>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let begin = Box::new(|link: Rc<Link>| {
+            tokio::task::spawn_local(async move {
+                let _ = sender.send(act(link).await);
+            });
+        });
+        self.0.spawn.send(begin).ok()?;
+        receiver.await.ok()
     }
 
     /// How it stands with this node, now and whenever that changes. A node that was ended must begin anew, under a new
@@ -96,7 +134,11 @@ struct Inner<R: Record> {
     news: Arc<Notify>,
     stats: Stats,
     clock: Clock,
+    rules: Arc<R::Rules>,
     deliver: Box<dyn Deliver<R, SharedEngine<R>>>,
+    /// Records that are remembered here.
+    remembered: AtomicUsize,
+    timers: AtomicUsize,
     /// Keeps the thread.
     _node: SharedNode,
 }
@@ -117,9 +159,11 @@ enum Job<R: Record> {
         visit: Visit<R>,
         done: Box<dyn FnOnce() + Send>,
     },
-    /// Tells when nothing is under way and nothing is due.
-    #[cfg(test)]
-    Settle(std::sync::mpsc::Sender<()>),
+    /// Tells when nothing is under way.
+    Settle(Box<dyn FnOnce() + Send>),
+    /// Hear what is said to the listeners of a name.
+    Listen(String),
+    Unlisten(String),
 }
 
 impl<R: Record> Clone for SharedEngine<R> {
@@ -128,7 +172,48 @@ impl<R: Record> Clone for SharedEngine<R> {
     }
 }
 
+/// An engine that somebody else keeps.
+pub struct WeakSharedEngine<R: Record>(Weak<Inner<R>>);
+
+impl<R: Record> WeakSharedEngine<R> {
+    /// The engine, while it is there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<SharedEngine<R>> {
+        self.0.upgrade().map(SharedEngine)
+    }
+}
+
 impl<R: Record> SharedEngine<R> {
+    /// For those that the engine's own delivery keeps alive, or they would keep each other.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSharedEngine<R> {
+        WeakSharedEngine(Arc::downgrade(&self.0))
+    }
+
+    /// The settings that its records work by.
+    #[must_use]
+    pub fn rules(&self) -> &R::Rules {
+        &self.0.rules
+    }
+
+    /// Its figures now.
+    #[must_use]
+    pub fn figures(&self) -> EngineFigures {
+        EngineFigures::of(self.stats(), self.0.inbox.lock().len())
+    }
+
+    /// How many records this node remembers.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        self.0.remembered.load(Ordering::Relaxed)
+    }
+
+    /// How many timers wait on this node.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.0.timers.load(Ordering::Relaxed)
+    }
+
     /// An engine of `node` that remembers up to `most` records between two commands.
     pub fn new(
         node: &SharedNode,
@@ -139,12 +224,16 @@ impl<R: Record> SharedEngine<R> {
     where
         R::Rules: 'static,
     {
+        let rules = Arc::new(rules);
         let engine = Self(Arc::new(Inner {
             inbox: Mutex::default(),
             news: Arc::default(),
             stats: Stats::default(),
             clock: node.0.clock.clone(),
+            rules: Arc::clone(&rules),
             deliver: Box::new(deliver),
+            remembered: AtomicUsize::new(0),
+            timers: AtomicUsize::new(0),
             _node: node.clone(),
         }));
         let core = Core::new(node.0.id, rules, most);
@@ -176,10 +265,17 @@ impl<R: Record> SharedEngine<R> {
         Ok(())
     }
 
+    /// Calls `then` when nothing waits and nothing is under way.
+    pub(in crate::store) fn when_idle(&self, then: Box<dyn FnOnce() + Send>) {
+        let _ = self.leave(Job::Settle(then), true);
+    }
+
     #[cfg(test)]
-    fn settle(&self) {
+    pub(in crate::store) fn settle(&self) {
         let (sender, receiver) = std::sync::mpsc::channel();
-        assert!(self.leave(Job::Settle(sender), true).is_ok());
+        self.when_idle(Box::new(move || {
+            let _ = sender.send(());
+        }));
         receiver.recv_timeout(Duration::from_secs(20)).expect("the engine settles");
     }
 }
@@ -206,5 +302,13 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
         {
             done();
         }
+    }
+
+    fn listen(&self, name: String) {
+        let _ = self.leave(Job::Listen(name), true);
+    }
+
+    fn unlisten(&self, name: String) {
+        let _ = self.leave(Job::Unlisten(name), true);
     }
 }

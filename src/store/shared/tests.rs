@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{Applied, Record as _, suite},
+    store::{Applied, Origin, Record as _, suite},
 };
 
 /// Short, so that a test need not wait for long; long enough for a machine that is busy.
@@ -28,7 +28,7 @@ fn server() -> Option<ServerUrl> {
         return None;
     };
     let prefix = format!("test-{:032x}:", rand::random::<u128>());
-    Some(ServerUrl::parse(&url, &prefix).unwrap())
+    Some(ServerUrl::parse(&format!("{url}?prefix={prefix}")).unwrap())
 }
 
 struct Factory(String);
@@ -41,7 +41,7 @@ impl suite::Factory for Factory {
         deliver: impl Deliver<suite::Counter, Self::Engine> + 'static,
     ) -> Self::Engine {
         let prefix = format!("test-{:032x}:", rand::random::<u128>());
-        let server = ServerUrl::parse(&self.0, &prefix).unwrap();
+        let server = ServerUrl::parse(&format!("{}?prefix={prefix}", self.0)).unwrap();
         let id = NodeId { node: 1, incarnation: 1 };
         let node = SharedNode::start(server, id, LEASE, clock).unwrap();
         SharedEngine::new(&node, 100, (), deliver)
@@ -63,7 +63,7 @@ fn passes_the_suite() {
 struct Notes(Arc<Mutex<Vec<(u32, u64)>>>);
 
 impl Deliver<Journal, SharedEngine<Journal>> for Notes {
-    fn deliver(&self, _: &SharedEngine<Journal>, key: &u32, effects: &mut Vec<Effect>) {
+    fn deliver(&self, _: &SharedEngine<Journal>, key: &u32, effects: &mut Vec<Effect>, _: Origin) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Written { entry, .. } => self.0.lock().push((*key, entry)),

@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::{
     Inner, Job, SharedEngine,
     core::{Action, Core, Work},
-    link::{Heard, Link},
+    link::{Ear, Heard, Link},
     message,
     question::{Answer, Ask, Ticket},
 };
@@ -42,14 +42,16 @@ enum News<R: Record> {
 pub(super) async fn work<R: Record>(engine: Weak<Inner<R>>, core: Core<R>, link: Rc<Link>) {
     let Some(news) = engine.upgrade().map(|inner| Arc::clone(&inner.news)) else { return };
     let (answers, mut answered) = mpsc::unbounded_channel();
-    let mut heard = link.listen(R::KIND);
+    let (ear, mut heard) = mpsc::unbounded_channel();
+    link.listen(R::KIND, &ear);
     let mut worker = Worker {
         core,
         link,
         answers,
         actions: Vec::new(),
-        #[cfg(test)]
         settling: Vec::new(),
+        ear,
+        was_cut: false,
     };
     let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -59,6 +61,10 @@ pub(super) async fn work<R: Record>(engine: Weak<Inner<R>>, core: Core<R>, link:
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
         while let Some(message) = first_heard.take().or_else(|| heard.try_recv().ok()) {
             worker.hear(&engine, message);
+        }
+        if std::mem::take(&mut worker.was_cut) {
+            worker.with(&engine, |core, _, work| core.deaf(work));
+            engine.0.deliver.missed(&engine);
         }
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {
             worker.take_in(&engine, news);
@@ -72,12 +78,15 @@ pub(super) async fn work<R: Record>(engine: Weak<Inner<R>>, core: Core<R>, link:
             worker.with(&engine, |core, _, work| core.listen(work));
             worker.sweep(&engine);
         }
-        #[cfg(test)]
-        if worker.core.is_idle() && engine.0.inbox.lock().is_empty() && heard.is_empty() {
-            for settled in worker.settling.drain(..) {
-                let _ = settled.send(());
-            }
+        if !worker.settling.is_empty()
+            && worker.core.is_idle()
+            && engine.0.inbox.lock().is_empty()
+            && heard.is_empty()
+        {
+            worker.settling.drain(..).for_each(|settled| settled());
         }
+        engine.0.remembered.store(worker.core.remembered(), Ordering::Relaxed);
+        engine.0.timers.store(worker.core.timers(), Ordering::Relaxed);
         let nap = worker.nap(&engine);
         // While it sleeps it does not keep the engine.
         drop(engine);
@@ -97,8 +106,11 @@ struct Worker<R: Record> {
     link: Rc<Link>,
     answers: mpsc::UnboundedSender<News<R>>,
     actions: Vec<Action<R>>,
-    #[cfg(test)]
-    settling: Vec<std::sync::mpsc::Sender<()>>,
+    /// To be told when nothing is under way.
+    settling: Vec<Box<dyn FnOnce() + Send>>,
+    /// For what is said to listeners.
+    ear: Ear,
+    was_cut: bool,
 }
 
 impl<R: Record> Worker<R> {
@@ -127,8 +139,9 @@ impl<R: Record> Worker<R> {
                 self.with(engine, |core, now, work| core.read(key, reader, now, work));
             }
             Job::ReadAll { keys, visit, done } => self.read_all(keys, visit, done),
-            #[cfg(test)]
             Job::Settle(settled) => self.settling.push(settled),
+            Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ear),
+            Job::Unlisten(name) => self.link.unlisten(R::KIND, name),
         }
     }
 
@@ -161,7 +174,8 @@ impl<R: Record> Worker<R> {
                     self.with(engine, |core, now, work| core.heard(message, now, work));
                 }
             }
-            Heard::Again => self.with(engine, |core, _, work| core.deaf(work)),
+            // Each channel says so; it is one cut.
+            Heard::Again => self.was_cut = true,
         }
     }
 
@@ -180,8 +194,8 @@ impl<R: Record> Worker<R> {
             Action::Ask(ask) => return self.ask(ask),
             Action::Tell(sink, result) => catch_unwind(AssertUnwindSafe(|| sink(result))),
             Action::Go(then) => catch_unwind(AssertUnwindSafe(then)),
-            Action::Deliver(key, mut effects) => catch_unwind(AssertUnwindSafe(|| {
-                engine.0.deliver.deliver(engine, &key, &mut effects);
+            Action::Deliver(key, mut effects, origin) => catch_unwind(AssertUnwindSafe(|| {
+                engine.0.deliver.deliver(engine, &key, &mut effects, origin);
             })),
         };
         if done.is_err() {
