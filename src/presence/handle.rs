@@ -10,9 +10,12 @@ pub(crate) mod testing;
 mod tests;
 mod unique;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use dashmap::DashMap;
@@ -20,10 +23,12 @@ use dashmap::DashMap;
 use self::delivery::{CodeDelivery, VisitorDelivery};
 pub use self::unique::UniqueKind;
 use super::{
+    replica::{Replica, Rows},
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
         command::{Command, Connect, Departure, Reply, Report, Share, Submission, ToPage, Welcome},
+        rows_of, watched,
     },
     watchers::{WatchLimits, Watchers},
 };
@@ -77,6 +82,9 @@ pub trait Tap: Send + Sync {
 
     /// Lists say this of the visitor now; `None` when he is not there any more.
     fn listed(&self, _key: &VisitorKey, _row: Option<&Arc<Row>>) {}
+
+    /// These are all rows of the group, but for the visitors whose rows were told meanwhile.
+    fn replaced(&self, _group: &GroupId, _rows: &Rows, _but: &HashSet<VisitorId>) {}
 }
 
 /// What presence needs to start.
@@ -118,7 +126,8 @@ struct Shared {
     timelines: Timelines,
     clock: Clock,
     post: Arc<dyn Post>,
-    taps: Box<[Arc<dyn Tap>]>,
+    taps: Arc<[Arc<dyn Tap>]>,
+    replica: Arc<Replica>,
     figures: Figures,
     most_help: usize,
     /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
@@ -139,12 +148,17 @@ pub struct Figures {
 impl Figures {
     fn add(&self, group: &GroupId, share: Share) {
         self.asking.fetch_add(share.asking, Ordering::Relaxed);
-        if share.asking != 0 {
-            *self.asking_by_group.entry(group.clone()).or_default() += share.asking;
-        }
+        self.add_asking(group, share.asking);
         self.connected.fetch_add(share.connected, Ordering::Relaxed);
         self.in_transit.fetch_add(share.in_transit, Ordering::Relaxed);
         self.held.fetch_add(share.held, Ordering::Relaxed);
+    }
+
+    /// Wishes of the group wherever they are made.
+    fn add_asking(&self, group: &GroupId, asking: i64) {
+        if asking != 0 {
+            *self.asking_by_group.entry(group.clone()).or_default() += asking;
+        }
     }
 
     /// The sums now.
@@ -174,6 +188,7 @@ impl Presence {
             clock: place.clock.clone(),
             post,
             taps,
+            replica: Arc::default(),
             figures: Figures::default(),
             most_help,
             codes: OnceLock::new(),
@@ -185,7 +200,25 @@ impl Presence {
         let code_engine = place.keep(most_records, code_rules, delivery);
         let _ = shared.codes.set(code_engine.downgrade());
         let codes = Codes::new(code_engine.clone(), &options.guesses);
+        if place.shared.is_some() {
+            let engine = visitors.downgrade();
+            shared.watchers.tells(move |visitor, is_watched| {
+                let Some(engine) = engine.upgrade() else { return };
+                let name = watched(visitor);
+                if is_watched { engine.listen(name) } else { engine.unlisten(name) }
+            });
+        }
         Self { visitors, code_engine, codes, shared, unique_life_ms, unique_digits }
+    }
+
+    /// This node shows rows of these groups, whichever node changes them.
+    pub fn replicate(&self, groups: impl IntoIterator<Item = GroupId>) {
+        let Shared { replica, taps, .. } = &*self.shared;
+        replica.begin(groups);
+        for group in replica.groups() {
+            self.visitors.listen(rows_of(group));
+            replica.copy(self.visitors.clone(), group.clone(), Arc::clone(taps));
+        }
     }
 
     /// The engine that keeps visitors, for its keepers, metrics and storage.

@@ -220,6 +220,7 @@ impl Link {
                 let answer = listed.and(answer);
                 if let Ok(Answer::Replaced { .. }) = &answer {
                     self.strike_out::<R>(&key, &lists).await;
+                    self.list_anew::<R>(&key, &lists).await;
                 }
                 (ticket, answer)
             }
@@ -295,6 +296,9 @@ impl Link {
         }
         for node in &lists.holds {
             pipe.sadd(self.held_by::<R>(*node), &member);
+        }
+        if let Some(name) = &lists.joins {
+            pipe.sadd(self.listed_under::<R>(name), &member);
         }
         self.keep_lists::<R>(pipe).await
     }
@@ -464,6 +468,15 @@ impl Link {
 
     /// The records of these keys, in their order, as far as there are any.
     pub(super) async fn rows<R: Record>(&self, keys: Vec<R::Key>) -> Vec<(R::Key, R)> {
+        let rows = self.found::<R>(keys.clone()).await.unwrap_or_default();
+        keys.into_iter().zip(rows).filter_map(|(key, row)| Some((key, row?))).collect()
+    }
+
+    /// The record of each of these keys, where there is one; `None` when the server does not say.
+    pub(super) async fn found<R: Record>(&self, keys: Vec<R::Key>) -> Option<Vec<Option<R>>> {
+        if keys.is_empty() {
+            return Some(Vec::new());
+        }
         let mut pipe = redis::pipe();
         for key in &keys {
             if let Ok(row) = self.row_of::<R>(key) {
@@ -473,13 +486,12 @@ impl Link {
         let asked = async |connection: &mut ConnectionManager| {
             pipe.query_async::<Vec<Option<Vec<u8>>>>(connection).await
         };
-        let rows = self.patiently::<R, _>(asked).await.unwrap_or_default();
-        let found = keys.into_iter().zip(rows);
-        found.filter_map(|(key, row)| Some((key, serde_json::from_slice(&row?).ok()?))).collect()
+        let rows = self.patiently::<R, _>(asked).await.ok()?;
+        Some(rows.into_iter().map(|row| serde_json::from_slice(&row?).ok()).collect())
     }
 
     /// Asks, once the node hears its channels, and waits no longer than is sensible.
-    async fn patiently<R: Record, T>(
+    pub(super) async fn patiently<R: Record, T>(
         &self,
         ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
     ) -> RedisResult<T> {
@@ -555,12 +567,16 @@ impl Link {
         }
     }
 
-    fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
+    pub(super) fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
         Ok(format!("{}{}:{}", self.server.prefix, R::KIND, member(key)?))
     }
 
     fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
         format!("{}held:{node}.{incarnation}:{}", self.server.prefix, R::KIND)
+    }
+
+    pub(super) fn listed_under<R: Record>(&self, name: &str) -> String {
+        format!("{}list:{}:{name}", self.server.prefix, R::KIND)
     }
 
     fn times<R: Record>(&self) -> String {
@@ -582,7 +598,7 @@ fn prefix(url: &url::Url) -> Result<Arc<str>, InvalidServerUrl> {
 }
 
 /// A key, or a node, as lists and names have it.
-fn member(of: &impl Serialize) -> RedisResult<String> {
+pub(super) fn member(of: &impl Serialize) -> RedisResult<String> {
     serde_json::to_string(of).map_err(|error| std::io::Error::from(error).into())
 }
 

@@ -10,6 +10,7 @@
 mod core;
 mod lease;
 mod link;
+mod listing;
 mod message;
 mod question;
 #[cfg(test)]
@@ -159,6 +160,11 @@ enum Job<R: Record> {
         visit: Visit<R>,
         done: Box<dyn FnOnce() + Send>,
     },
+    List {
+        name: String,
+        visit: Visit<R>,
+        done: Box<dyn FnOnce(bool) + Send>,
+    },
     /// Tells when nothing is under way.
     Settle(Box<dyn FnOnce() + Send>),
     /// Hear what is said to the listeners of a name.
@@ -301,6 +307,12 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
             self.leave(Job::ReadAll { keys, visit, done }, false)
         {
             done();
+        }
+    }
+
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        if let Err(Job::List { done, .. }) = self.leave(Job::List { name, visit, done }, false) {
+            done(false);
         }
     }
 

@@ -139,6 +139,7 @@ impl<R: Record> Worker<R> {
                 self.with(engine, |core, now, work| core.read(key, reader, now, work));
             }
             Job::ReadAll { keys, visit, done } => self.read_all(keys, visit, done),
+            Job::List { name, visit, done } => self.list(name, visit, done),
             Job::Settle(settled) => self.settling.push(settled),
             Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ear),
             Job::Unlisten(name) => self.link.unlisten(R::KIND, name),
@@ -226,6 +227,12 @@ impl<R: Record> Worker<R> {
                 let _ = answers.send(News::Orphans(orphans));
             }
         });
+    }
+
+    /// Each record that is listed there, as it is when the server looks.
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        let link = Rc::clone(&self.link);
+        tokio::task::spawn_local(async move { done(link.visit_listed::<R>(&name, visit).await) });
     }
 
     /// Each record as it is when the server looks; not one moment for all.
