@@ -3,6 +3,7 @@
 mod delivery;
 mod explain;
 mod help;
+mod replica;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,10 +21,13 @@ use std::{
 
 use dashmap::DashMap;
 
-use self::delivery::{CodeDelivery, VisitorDelivery};
+pub use self::replica::Rows;
 pub use self::unique::UniqueKind;
+use self::{
+    delivery::{CodeDelivery, VisitorDelivery},
+    replica::Replica,
+};
 use super::{
-    replica::{Replica, Rows},
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
@@ -126,8 +130,8 @@ struct Shared {
     timelines: Timelines,
     clock: Clock,
     post: Arc<dyn Post>,
-    taps: Arc<[Arc<dyn Tap>]>,
-    replica: Arc<Replica>,
+    taps: Box<[Arc<dyn Tap>]>,
+    replica: Replica,
     figures: Figures,
     most_help: usize,
     /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
@@ -148,17 +152,12 @@ pub struct Figures {
 impl Figures {
     fn add(&self, group: &GroupId, share: Share) {
         self.asking.fetch_add(share.asking, Ordering::Relaxed);
-        self.add_asking(group, share.asking);
+        if share.asking != 0 {
+            *self.asking_by_group.entry(group.clone()).or_default() += share.asking;
+        }
         self.connected.fetch_add(share.connected, Ordering::Relaxed);
         self.in_transit.fetch_add(share.in_transit, Ordering::Relaxed);
         self.held.fetch_add(share.held, Ordering::Relaxed);
-    }
-
-    /// Wishes of the group wherever they are made.
-    fn add_asking(&self, group: &GroupId, asking: i64) {
-        if asking != 0 {
-            *self.asking_by_group.entry(group.clone()).or_default() += asking;
-        }
     }
 
     /// The sums now.
@@ -188,7 +187,7 @@ impl Presence {
             clock: place.clock.clone(),
             post,
             taps,
-            replica: Arc::default(),
+            replica: Replica::default(),
             figures: Figures::default(),
             most_help,
             codes: OnceLock::new(),
@@ -213,11 +212,10 @@ impl Presence {
 
     /// This node shows rows of these groups, whichever node changes them.
     pub fn replicate(&self, groups: impl IntoIterator<Item = GroupId>) {
-        let Shared { replica, taps, .. } = &*self.shared;
-        replica.begin(groups);
-        for group in replica.groups() {
+        self.shared.replica.begin(groups);
+        for group in self.shared.replica.groups() {
             self.visitors.listen(rows_of(group));
-            replica.copy(self.visitors.clone(), group.clone(), Arc::clone(taps));
+            self.shared.read_rows(&self.visitors, group);
         }
     }
 

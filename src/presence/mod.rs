@@ -3,13 +3,11 @@
 //! * [`visitor`] decides: the record and all its rules, pure,
 //! * [`registry`] keeps the records' shards going on the workers' threads,
 //! * [`watchers`] knows who is told,
-//! * `replica` is what a node knows of rows that other nodes change,
 //! * [`timeline`] remembers what happened and why,
 //! * [`handle`] is what sockets and HTTP call.
 
 pub mod handle;
 pub mod registry;
-mod replica;
 pub mod saving;
 pub mod timeline;
 pub mod visitor;

@@ -13,7 +13,7 @@ use crate::{
     },
     presence::visitor::{
         Visitor,
-        command::{Command, Effect, Submission},
+        command::{Command, Effect, Share, Submission},
     },
     store::{Deliver, Engine, Expect, Origin, place::WeakStore},
 };
@@ -76,17 +76,22 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
                 Effect::Note(entry) => timelines.add(key, entry),
                 Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
                 Effect::Listed(row) => {
-                    replica.changed(key);
+                    if let Some(change) = replica.told(key, row.as_deref()) {
+                        figures.add(&key.group, change);
+                    }
                     taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
                 }
-                Effect::Counted(share) if is_ours => figures.add(&key.group, share),
-                Effect::Counted(share) => figures.add_asking(&key.group, share.asking),
+                Effect::Counted(share) if replica.is_alone() => figures.add(&key.group, share),
+                // The rest is counted by the rows, which all nodes know.
+                Effect::Counted(Share { held, .. }) => {
+                    figures.add(&key.group, Share { held, ..Share::default() });
+                }
             }
         }
     }
 
     fn missed(&self, engine: &E) {
-        let Shared { node, watchers, replica, taps, .. } = &*self.0;
+        let Shared { node, watchers, replica, .. } = &*self.0;
         for (key, sockets) in watchers.all() {
             for socket in sockets {
                 let watcher = SocketAddress { node: *node, socket };
@@ -96,7 +101,7 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
             }
         }
         for group in replica.groups() {
-            replica.copy(engine.clone(), group.clone(), Arc::clone(taps));
+            self.0.read_rows(engine, group);
         }
     }
 }

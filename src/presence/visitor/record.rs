@@ -116,8 +116,6 @@ impl Record for Visitor {
             | Effect::Settled { to: Some(to), .. } => Route::Node(to.node),
             Effect::Publish(_) => Route::Listeners(watched(key)),
             Effect::Listed(_) => Route::Listeners(rows_of(&key.group)),
-            // Each node has the sum of its group's wishes.
-            Effect::Counted(share) if share.asking != 0 => Route::Everyone,
             Effect::Settled { to: None, .. }
             | Effect::CodeSpent(_)
             | Effect::Note(_)
