@@ -38,6 +38,21 @@ pub struct EngineFigures {
     pub full: u64,
 }
 
+impl EngineFigures {
+    pub(in crate::store) fn of(stats: &Stats, waiting: u64) -> Self {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Stats { commands, panics, set_aside, refused, full } = stats;
+        Self {
+            waiting,
+            commands: read(commands),
+            panics: read(panics),
+            set_aside: read(set_aside),
+            refused: read(refused),
+            full: read(full),
+        }
+    }
+}
+
 impl std::iter::Sum for EngineFigures {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
         all.fold(Self::default(), |sum, one| Self {
@@ -127,16 +142,7 @@ impl<R: Record> MemoryEngine<R> {
     /// Its figures now.
     #[must_use]
     pub fn figures(&self) -> EngineFigures {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Stats { commands, panics, set_aside, refused, full } = self.stats();
-        EngineFigures {
-            waiting: self.waiting() as u64,
-            commands: read(commands),
-            panics: read(panics),
-            set_aside: read(set_aside),
-            refused: read(refused),
-            full: read(full),
-        }
+        EngineFigures::of(self.stats(), self.waiting() as u64)
     }
 
     /// The settings that its records work by.

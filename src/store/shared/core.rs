@@ -17,11 +17,13 @@ use std::{
     collections::{HashMap, VecDeque},
     hash::RandomState,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::Ordering,
 };
 
 use self::lane::{Asked, Flight, Job, Lane, Listed};
-use super::question::{Answer, Ask, Ticket};
+use super::{
+    figures::{self, Counts},
+    question::{Answer, Ask, Ticket},
+};
 use crate::{
     clock::Timestamp,
     model::ids::NodeId,
@@ -30,6 +32,8 @@ use crate::{
 
 /// How often a command is applied anew because others were faster, before it is refused.
 const MOST_TRIES: u32 = 64;
+/// Jobs that wait or are under way for all records together. Beyond, they are refused as overloaded, except essential ones.
+pub(super) const MOST_IN_ALL: usize = 65_536;
 /// Jobs that wait for one record. Beyond, commands are refused as overloaded, except essential ones.
 const MOST_WAITING: usize = 4_096;
 /// Transitions of which it is unknown whether they were made, and whose effects wait for a word of them.
@@ -55,6 +59,8 @@ pub(super) struct Core<R: Record> {
     most: usize,
     lanes: HashMap<R::Key, Lane<R>>,
     flights: HashMap<Ticket, R::Key>,
+    /// Jobs in all lanes.
+    waiting: usize,
     /// What follows from transitions whose answer did not come.
     doubtful: VecDeque<(Ticket, R::Key, Vec<R::Effect>)>,
     timers: Timers<R::Key>,
@@ -74,6 +80,7 @@ impl<R: Record> Core<R> {
             most,
             lanes: HashMap::new(),
             flights: HashMap::new(),
+            waiting: 0,
             doubtful: VecDeque::new(),
             timers: Timers::default(),
             tickets: 0,
@@ -90,6 +97,39 @@ impl<R: Record> Core<R> {
             && !self.is_deaf
             && self.flights.is_empty()
             && self.lanes.values().all(Lane::is_idle)
+    }
+
+    /// Jobs that wait, and what is in flight.
+    pub(super) fn under_way(&self) -> usize {
+        self.waiting + self.flights.len()
+    }
+
+    /// Records that are remembered, with those that are worked on.
+    pub(super) fn records(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Timers that wait.
+    pub(super) fn timers(&self) -> usize {
+        self.timers.len()
+    }
+
+    /// Tells all who wait that this is the end. Whether what is on its way to the server is done, nobody will know.
+    pub(super) fn end(&mut self, out: &mut Vec<Action<R>>) {
+        self.flights.clear();
+        self.waiting = 0;
+        for (_, lane) in self.lanes.drain() {
+            match lane.flight {
+                Some(Flight::Look { reader: Some(reader), .. }) => {
+                    Job::Read { reader }.refuse(Refusal::Ending, out);
+                }
+                Some(Flight::Write(write)) => {
+                    out.extend(write.sink.map(|sink| Action::Tell(sink, Err(Refusal::Away))));
+                }
+                _ => {}
+            }
+            lane.waiting.into_iter().for_each(|job| job.refuse(Refusal::Ending, out));
+        }
     }
 
     /// When the first timer is due.
@@ -154,7 +194,10 @@ impl<R: Record> Core<R> {
             return;
         }
         let Some(key) = self.flights.get(&ticket).cloned() else { return };
-        let Some(mut lane) = self.lanes.remove(&key) else { return };
+        let Some(mut lane) = self.take_out(&key) else { return };
+        if answer == Answer::Away {
+            figures::add(&work.counts.away, 1);
+        }
         match (lane.flight.take(), answer) {
             (
                 Some(Flight::Look { ticket, heard, reader, later, .. }),
@@ -186,6 +229,7 @@ impl<R: Record> Core<R> {
             }
             (Some(Flight::Write(write)), Answer::Conflict { version, row }) => {
                 self.flights.remove(&ticket);
+                figures::add(&work.counts.conflicts, 1);
                 lane.listed = Listed::Unknown;
                 match self.read_row(&key, version, &row) {
                     Ok(known) => {
@@ -225,11 +269,12 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let mut lane = self.lanes.remove(&key).unwrap_or_default();
-        if lane.waiting.len() >= MOST_WAITING && !is_essential {
-            work.stats.refused.fetch_add(1, Ordering::Relaxed);
+        let is_full = self.under_way() >= MOST_IN_ALL;
+        let mut lane = self.take_out(&key).unwrap_or_default();
+        if (is_full || lane.waiting.len() >= MOST_WAITING) && !is_essential {
+            Stats::count(&work.stats.refused);
             job.refuse(Refusal::Overloaded, work.out);
-            self.lanes.insert(key, lane);
+            self.put_back(key, lane);
             return;
         }
         lane.waiting.push_back(job);
@@ -260,11 +305,24 @@ impl<R: Record> Core<R> {
                 }
             }
         }
+        self.put_back(key, lane);
+    }
+
+    /// Takes a lane out, to work on it.
+    fn take_out(&mut self, key: &R::Key) -> Option<Lane<R>> {
+        let lane = self.lanes.remove(key)?;
+        self.waiting -= lane.waiting.len();
+        Some(lane)
+    }
+
+    /// Puts a lane back, unless nothing is lost with it.
+    fn put_back(&mut self, key: R::Key, lane: Lane<R>) {
         let keeps = !lane.is_idle()
             || lane.scheduled.is_some()
             || lane.faults > 0
             || (lane.known.is_some() && self.lanes.len() < self.most);
         if keeps {
+            self.waiting += lane.waiting.len();
             self.lanes.insert(key, lane);
         }
     }
@@ -343,4 +401,5 @@ impl<R: Record> Core<R> {
 pub(super) struct Work<'a, R: Record> {
     pub(super) out: &'a mut Vec<Action<R>>,
     pub(super) stats: &'a Stats,
+    pub(super) counts: &'a Counts,
 }

@@ -12,14 +12,16 @@ use std::{
 
 use parking_lot::Mutex;
 use redis::{
-    Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
-    RedisResult, Script, Value,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    Arg, Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo,
+    PushKind, RedisError, RedisFuture, RedisResult, Script, Value,
+    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
 };
 use serde::Serialize;
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{OnceCell, watch};
 
 use super::{
+    ears::{Ears, Heard},
+    figures::{self, Traffic},
     lease::{self, Lease, Standing},
     message,
     question::{Answer, Ask, Lists, Row, Target, Tell, Ticket},
@@ -32,6 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Questions that may wait to be sent before the next ones wait for room.
 const PIPELINE: usize = 4_096;
+/// Records that are read at once.
+const ROWS_AT_ONCE: usize = 256;
 
 /// The server's address. It may hold a password, so `Debug` shows the place alone.
 #[derive(Clone)]
@@ -92,31 +96,70 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// What comes on a channel of this node.
-pub(super) enum Heard {
-    /// A message.
-    Message(Vec<u8>),
-    /// The channel was cut, and is there again.
-    Again,
-}
-
 /// By channel, who hears it; and whether it was there before.
 #[derive(Default)]
-struct Listeners(HashMap<String, (mpsc::UnboundedSender<Heard>, bool)>);
+struct Listeners(HashMap<String, (Arc<Ears>, bool)>);
 
 impl Listeners {
     /// What the connection pushes on its own account.
-    fn push(&mut self, push: PushInfo) {
+    fn push(&mut self, push: PushInfo, traffic: &Traffic) {
         let mut data = push.data.into_iter();
         let Some(Ok(channel)) = data.next().map(String::from_redis_value) else { return };
-        let Some((listener, was_there)) = self.0.get_mut(&channel) else { return };
-        let heard = match (push.kind, data.next()) {
-            (PushKind::Message, Some(Value::BulkString(bytes))) => Some(Heard::Message(bytes)),
-            (PushKind::Subscribe, _) => std::mem::replace(was_there, true).then_some(Heard::Again),
-            _ => None,
-        };
-        // An engine that is gone hears nothing.
-        heard.into_iter().for_each(|heard| drop(listener.send(heard)));
+        let Some((ears, was_there)) = self.0.get_mut(&channel) else { return };
+        match (push.kind, data.next()) {
+            (PushKind::Message, Some(Value::BulkString(bytes))) => {
+                figures::add(&traffic.messages, 1);
+                figures::add(&traffic.bytes_heard, bytes.len());
+                ears.hear(Heard::Message(bytes));
+            }
+            (PushKind::Subscribe, _) if std::mem::replace(was_there, true) => {
+                figures::add(&traffic.cuts, 1);
+                ears.hear(Heard::Again);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The connection, which counts what it sends.
+#[derive(Clone)]
+struct Counted {
+    connection: ConnectionManager,
+    traffic: Arc<Traffic>,
+}
+
+impl Counted {
+    fn count<'a>(&self, commands: impl Iterator<Item = &'a Cmd>) {
+        for command in commands {
+            let bytes = command.args_iter().map(|arg| match arg {
+                // Its length in digits, a dollar and two ends of lines come with each.
+                Arg::Simple(bytes) => bytes.len() + bytes.len().max(1).ilog10() as usize + 6,
+                _ => 0,
+            });
+            figures::add(&self.traffic.commands, 1);
+            figures::add(&self.traffic.bytes_sent, bytes.sum());
+        }
+    }
+}
+
+impl ConnectionLike for Counted {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        self.count(std::iter::once(command));
+        self.connection.req_packed_command(command)
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        self.count(pipeline.cmd_iter());
+        self.connection.req_packed_commands(pipeline, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        self.connection.get_db()
     }
 }
 
@@ -124,7 +167,7 @@ impl Listeners {
 pub(super) struct Link {
     server: ServerUrl,
     node: NodeId,
-    connection: OnceCell<ConnectionManager>,
+    connection: OnceCell<Counted>,
     listeners: Arc<Mutex<Listeners>>,
     subscribed: RefCell<HashMap<&'static str, Rc<OnceCell<()>>>>,
     is_away: Cell<bool>,
@@ -132,6 +175,7 @@ pub(super) struct Link {
     /// Held by the one who renews.
     turn: tokio::sync::Mutex<()>,
     standing: watch::Sender<Standing>,
+    traffic: Arc<Traffic>,
     renew: Script,
     look: Script,
     replace: Script,
@@ -143,6 +187,7 @@ impl Link {
         node: NodeId,
         lease: Duration,
         standing: watch::Sender<Standing>,
+        traffic: Arc<Traffic>,
     ) -> Self {
         Self {
             server: server.clone(),
@@ -154,20 +199,23 @@ impl Link {
             lease: RefCell::new(Lease::new(lease)),
             turn: tokio::sync::Mutex::default(),
             standing,
+            traffic,
             renew: Script::new(include_str!("renew.lua")),
             look: Script::new(include_str!("look.lua")),
             replace: Script::new(include_str!("replace.lua")),
         }
     }
 
-    /// What comes on this node's channels of one kind of record.
-    pub(super) fn listen(&self, kind: &'static str) -> mpsc::UnboundedReceiver<Heard> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    pub(super) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// From now on `ears` get what comes on this node's channels of one kind of record.
+    pub(super) fn listen(&self, kind: &'static str, ears: &Arc<Ears>) {
         let mut listeners = self.listeners.lock();
         for target in [Target::Node(self.node), Target::Everyone] {
-            listeners.0.insert(self.channel(kind, target), (sender.clone(), false));
+            listeners.0.insert(self.channel(kind, target), (Arc::clone(ears), false));
         }
-        receiver
     }
 
     /// Asks for what the core wants to know or to be done.
@@ -208,8 +256,7 @@ impl Link {
         let word = [b"0:", &*message::encode::<R>(self.node, ticket, None, &[])].concat();
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(self.channel(R::KIND, Target::Node(self.node))).arg(word);
-        let asked =
-            async |connection: &mut ConnectionManager| publish.query_async::<()>(connection).await;
+        let asked = async |connection: &mut Counted| publish.query_async::<()>(connection).await;
         self.patiently::<R, _>(asked).await?;
         Ok(Answer::Said)
     }
@@ -219,7 +266,7 @@ impl Link {
         let own = self.channel(R::KIND, Target::Node(self.node));
         let mut look = self.look.key(self.row_of::<R>(key)?);
         look.arg(own).arg(word);
-        let asked = async |connection: &mut ConnectionManager| look.invoke_async(connection).await;
+        let asked = async |connection: &mut Counted| look.invoke_async(connection).await;
         let (version, row): (String, Vec<u8>) = self.patiently::<R, _>(asked).await?;
         Ok(Answer::Found { version: number(&version)?, row })
     }
@@ -241,8 +288,7 @@ impl Link {
         for (target, message) in tell {
             replace.arg(self.channel(R::KIND, target)).arg(message);
         }
-        let asked =
-            async |connection: &mut ConnectionManager| replace.invoke_async(connection).await;
+        let asked = async |connection: &mut Counted| replace.invoke_async(connection).await;
         let (is_done, version, row): (u8, String, Vec<u8>) = self.patiently::<R, _>(asked).await?;
         let version = number(&version)?;
         Ok(match is_done {
@@ -283,8 +329,7 @@ impl Link {
         if pipe.is_empty() {
             return Ok(());
         }
-        let asked =
-            async |connection: &mut ConnectionManager| pipe.query_async::<()>(connection).await;
+        let asked = async |connection: &mut Counted| pipe.query_async::<()>(connection).await;
         self.patiently::<R, _>(asked).await
     }
 
@@ -297,7 +342,7 @@ impl Link {
             let list = self.held_by::<R>(node);
             let mut command = redis::cmd("SRANDMEMBER");
             command.arg(&list).arg(most);
-            let asked = async |connection: &mut ConnectionManager| {
+            let asked = async |connection: &mut Counted| {
                 command.query_async::<Vec<String>>(connection).await
             };
             let members = self.patiently::<R, _>(asked).await.unwrap_or_default();
@@ -372,22 +417,31 @@ impl Link {
     pub(super) async fn overdue<R: Record>(&self, before: Timestamp, most: usize) -> Vec<R::Key> {
         let mut command = redis::cmd("ZRANGEBYSCORE");
         command.arg(self.times::<R>()).arg("-inf").arg(before.0).arg("LIMIT").arg(0).arg(most);
-        let asked = async |connection: &mut ConnectionManager| {
-            command.query_async::<Vec<String>>(connection).await
-        };
+        let asked =
+            async |connection: &mut Counted| command.query_async::<Vec<String>>(connection).await;
         let members = self.patiently::<R, _>(asked).await.unwrap_or_default();
         members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
     }
 
     /// The records of these keys, in their order, as far as there are any.
     pub(super) async fn rows<R: Record>(&self, keys: Vec<R::Key>) -> Vec<(R::Key, R)> {
+        let mut found = Vec::new();
+        let mut keys = keys.into_iter().peekable();
+        while keys.peek().is_some() {
+            let part: Vec<R::Key> = keys.by_ref().take(ROWS_AT_ONCE).collect();
+            found.append(&mut self.part_of_rows(part).await);
+        }
+        found
+    }
+
+    async fn part_of_rows<R: Record>(&self, keys: Vec<R::Key>) -> Vec<(R::Key, R)> {
         let mut pipe = redis::pipe();
         for key in &keys {
             if let Ok(row) = self.row_of::<R>(key) {
                 pipe.hget(row, "r");
             }
         }
-        let asked = async |connection: &mut ConnectionManager| {
+        let asked = async |connection: &mut Counted| {
             pipe.query_async::<Vec<Option<Vec<u8>>>>(connection).await
         };
         let rows = self.patiently::<R, _>(asked).await.unwrap_or_default();
@@ -398,7 +452,7 @@ impl Link {
     /// Asks, once the node hears its channels, and waits no longer than is sensible.
     async fn patiently<R: Record, T>(
         &self,
-        ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
+        ask: impl AsyncFnOnce(&mut Counted) -> RedisResult<T>,
     ) -> RedisResult<T> {
         in_time(async {
             self.be_a_member().await?;
@@ -409,9 +463,10 @@ impl Link {
         .await
     }
 
-    async fn connection(&self) -> RedisResult<ConnectionManager> {
+    async fn connection(&self) -> RedisResult<Counted> {
         let connect = async || {
             let listeners = Arc::clone(&self.listeners);
+            let traffic = Arc::clone(&self.traffic);
             let config = ConnectionManagerConfig::new()
                 .set_connection_timeout(Some(PATIENCE))
                 .set_response_timeout(Some(PATIENCE))
@@ -419,24 +474,26 @@ impl Link {
                 .set_number_of_retries(usize::MAX)
                 .set_pipeline_buffer_size(PIPELINE)
                 .set_push_sender(move |push: PushInfo| {
-                    listeners.lock().push(push);
+                    listeners.lock().push(push, &traffic);
                     Ok::<(), redis::aio::SendError>(())
                 })
                 .set_automatic_resubscription();
-            ConnectionManager::new_lazy_with_config(self.server.client()?, config)
+            let connection =
+                ConnectionManager::new_lazy_with_config(self.server.client()?, config)?;
+            Ok(Counted { connection, traffic: Arc::clone(&self.traffic) })
         };
         self.connection.get_or_try_init(connect).await.cloned()
     }
 
     /// Subscribes to the channels of one kind of record, once.
-    async fn hear(&self, kind: &'static str, to: &mut ConnectionManager) -> RedisResult<()> {
+    async fn hear(&self, kind: &'static str, to: &mut Counted) -> RedisResult<()> {
         let subscribed = match self.subscribed.borrow_mut().entry(kind) {
             Entry::Occupied(entry) => Rc::clone(entry.get()),
             Entry::Vacant(place) => Rc::clone(place.insert(Rc::default())),
         };
         let subscribe = async || {
-            to.subscribe(self.channel(kind, Target::Node(self.node))).await?;
-            to.subscribe(self.channel(kind, Target::Everyone)).await
+            to.connection.subscribe(self.channel(kind, Target::Node(self.node))).await?;
+            to.connection.subscribe(self.channel(kind, Target::Everyone)).await
         };
         subscribed.get_or_try_init(subscribe).await.copied()
     }

@@ -8,6 +8,8 @@
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
 
 mod core;
+mod ears;
+mod figures;
 mod lease;
 mod link;
 mod message;
@@ -20,17 +22,30 @@ mod testing;
 mod tests;
 mod worker;
 
-use std::{collections::VecDeque, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    rc::Rc,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, watch};
 
-use self::{core::Core, link::Link};
+use self::{
+    core::Core,
+    figures::{Counts, Traffic},
+    link::Link,
+};
 pub use self::{
+    figures::{NodeFigures, SharedFigures},
     lease::Standing,
     link::{InvalidServerUrl, ServerUrl},
 };
-use super::{Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit};
+use super::{
+    Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit,
+    memory::EngineFigures,
+};
 use crate::{clock::Clock, model::ids::NodeId};
 
 /// This process as one of several nodes: its connection to the server, and the thread that all its engines work on.
@@ -42,6 +57,7 @@ struct NodeInner {
     clock: Clock,
     spawn: mpsc::UnboundedSender<Spawn>,
     standing: watch::Receiver<Standing>,
+    traffic: Arc<Traffic>,
 }
 
 /// Begins something on the thread of the engines.
@@ -61,6 +77,8 @@ impl SharedNode {
     ) -> std::io::Result<Self> {
         let (tell_standing, standing) = watch::channel(Standing::Away);
         let (spawn, mut spawned) = mpsc::unbounded_channel::<Spawn>();
+        let traffic = Arc::<Traffic>::default();
+        let carried = Arc::clone(&traffic);
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -68,7 +86,7 @@ impl SharedNode {
             };
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, async move {
-                let link = Rc::new(Link::new(&server, id, lease, tell_standing));
+                let link = Rc::new(Link::new(&server, id, lease, tell_standing, carried));
                 let member = Rc::clone(&link);
                 tokio::task::spawn_local(async move { member.stay_a_member().await });
                 while let Some(begin) = spawned.recv().await {
@@ -77,7 +95,7 @@ impl SharedNode {
             });
         };
         std::thread::Builder::new().name("engines".to_owned()).spawn(run)?;
-        Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing })))
+        Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing, traffic })))
     }
 
     /// How it stands with this node, now and whenever that changes. A node that was ended must begin anew, under a new
@@ -86,19 +104,57 @@ impl SharedNode {
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.0.standing.clone()
     }
+
+    /// What its connection carried since the start.
+    #[must_use]
+    pub fn figures(&self) -> NodeFigures {
+        self.0.traffic.figures()
+    }
 }
 
 /// The engine of one kind of record on this node. Cheap to clone.
 pub struct SharedEngine<R: Record>(Arc<Inner<R>>);
 
 struct Inner<R: Record> {
-    inbox: Mutex<VecDeque<Job<R>>>,
+    inbox: Mutex<Inbox<R>>,
     news: Arc<Notify>,
     stats: Stats,
+    counts: Arc<Counts>,
     clock: Clock,
     deliver: Box<dyn Deliver<R, SharedEngine<R>>>,
     /// Keeps the thread.
     _node: SharedNode,
+}
+
+struct Inbox<R: Record> {
+    jobs: VecDeque<Job<R>>,
+    /// Nobody takes anything out of it any more.
+    is_closed: bool,
+}
+
+impl<R: Record> Inbox<R> {
+    fn close(&mut self) -> VecDeque<Job<R>> {
+        self.is_closed = true;
+        std::mem::take(&mut self.jobs)
+    }
+}
+
+impl<R: Record> Drop for Inner<R> {
+    fn drop(&mut self) {
+        self.inbox.get_mut().close().into_iter().for_each(|job| job.refuse(Refusal::Ending));
+    }
+}
+
+/// Closes an engine's inbox when its task ends, however that comes about, so that nobody waits for ever.
+struct Closing<R: Record>(Weak<Inner<R>>);
+
+impl<R: Record> Drop for Closing<R> {
+    fn drop(&mut self) {
+        let Some(engine) = self.0.upgrade() else { return };
+        tracing::error!(kind = R::KIND, "the engine has ended while it is in use");
+        let left = engine.inbox.lock().close();
+        left.into_iter().for_each(|job| job.refuse(Refusal::Ending));
+    }
 }
 
 enum Job<R: Record> {
@@ -122,6 +178,19 @@ enum Job<R: Record> {
     Settle(std::sync::mpsc::Sender<()>),
 }
 
+impl<R: Record> Job<R> {
+    /// Tells the one who waits, whatever he makes of it.
+    fn refuse(self, refusal: Refusal) {
+        match self {
+            Job::Submit { sink, .. } => worker::guarded(|| sink(Err(refusal))),
+            Job::Read { reader, .. } => worker::guarded(|| reader(Err(refusal))()),
+            Job::ReadAll { done, .. } => worker::guarded(done),
+            #[cfg(test)]
+            Job::Settle(_) => true,
+        };
+    }
+}
+
 impl<R: Record> Clone for SharedEngine<R> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
@@ -140,21 +209,21 @@ impl<R: Record> SharedEngine<R> {
         R::Rules: 'static,
     {
         let engine = Self(Arc::new(Inner {
-            inbox: Mutex::default(),
+            inbox: Mutex::new(Inbox { jobs: VecDeque::new(), is_closed: false }),
             news: Arc::default(),
             stats: Stats::default(),
+            counts: Arc::default(),
             clock: node.0.clock.clone(),
             deliver: Box::new(deliver),
             _node: node.clone(),
         }));
         let core = Core::new(node.0.id, rules, most);
-        let weak = Arc::downgrade(&engine.0);
+        let closing = Closing(Arc::downgrade(&engine.0));
         let begin = Box::new(|link: Rc<Link>| {
-            tokio::task::spawn_local(worker::work(weak, core, link));
+            tokio::task::spawn_local(worker::work(closing, core, link));
         });
-        if node.0.spawn.send(begin).is_err() {
-            tracing::error!(kind = R::KIND, "the engine cannot run");
-        }
+        // Where there is no thread any more, what cannot begin closes the inbox.
+        drop(node.0.spawn.send(begin));
         engine
     }
 
@@ -164,22 +233,45 @@ impl<R: Record> SharedEngine<R> {
         &self.0.stats
     }
 
-    fn leave(&self, job: Job<R>, is_essential: bool) -> Result<(), Job<R>> {
-        let mut inbox = self.0.inbox.lock();
-        if inbox.len() >= INBOX_LIMIT && !is_essential {
-            Stats::count(&self.0.stats.refused);
-            return Err(job);
+    /// Its figures now.
+    #[must_use]
+    pub fn figures(&self) -> SharedFigures {
+        let counts = &self.0.counts;
+        let under_way = figures::read(&counts.under_way);
+        let waiting = self.0.inbox.lock().jobs.len() as u64 + under_way;
+        SharedFigures {
+            engine: EngineFigures::of(&self.0.stats, waiting),
+            records: figures::read(&counts.records),
+            timers: figures::read(&counts.timers),
+            conflicts: figures::read(&counts.conflicts),
+            away: figures::read(&counts.away),
+            heard: figures::read(&counts.heard),
+            missed: figures::read(&counts.missed),
         }
-        inbox.push_back(job);
+    }
+
+    fn leave(&self, job: Job<R>, is_essential: bool) {
+        let mut inbox = self.0.inbox.lock();
+        let refusal = match () {
+            () if inbox.is_closed => Refusal::Ending,
+            () if inbox.jobs.len() >= INBOX_LIMIT && !is_essential => Refusal::Overloaded,
+            () => {
+                inbox.jobs.push_back(job);
+                drop(inbox);
+                return self.0.news.notify_one();
+            }
+        };
         drop(inbox);
-        self.0.news.notify_one();
-        Ok(())
+        if refusal == Refusal::Overloaded {
+            Stats::count(&self.0.stats.refused);
+        }
+        job.refuse(refusal);
     }
 
     #[cfg(test)]
     fn settle(&self) {
         let (sender, receiver) = std::sync::mpsc::channel();
-        assert!(self.leave(Job::Settle(sender), true).is_ok());
+        self.leave(Job::Settle(sender), true);
         receiver.recv_timeout(Duration::from_secs(20)).expect("the engine settles");
     }
 }
@@ -187,24 +279,14 @@ impl<R: Record> SharedEngine<R> {
 impl<R: Record> Engine<R> for SharedEngine<R> {
     fn submit(&self, key: R::Key, expect: Expect, command: R::Command, sink: Sink<R::Reply>) {
         let is_essential = R::is_essential(&command);
-        if let Err(Job::Submit { sink, .. }) =
-            self.leave(Job::Submit { key, expect, command, sink }, is_essential)
-        {
-            sink(Err(Refusal::Overloaded));
-        }
+        self.leave(Job::Submit { key, expect, command, sink }, is_essential);
     }
 
     fn read(&self, key: R::Key, reader: Reader<R>) {
-        if let Err(Job::Read { reader, .. }) = self.leave(Job::Read { key, reader }, false) {
-            reader(Err(Refusal::Overloaded))();
-        }
+        self.leave(Job::Read { key, reader }, false);
     }
 
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
-        if let Err(Job::ReadAll { done, .. }) =
-            self.leave(Job::ReadAll { keys, visit, done }, false)
-        {
-            done();
-        }
+        self.leave(Job::ReadAll { keys, visit, done }, false);
     }
 }

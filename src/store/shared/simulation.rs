@@ -18,7 +18,8 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use super::{
-    core::{Action, Core, Work},
+    core::{Action, Core, MOST_IN_ALL, Work},
+    figures::Counts,
     message,
     question::{Answer, Ask, Row, Target, Ticket},
     testing::{Command, Effect, Hearers, Journal, Reply},
@@ -70,6 +71,7 @@ struct Node {
     log: Log,
     was_cut: bool,
     stats: Stats,
+    counts: Counts,
 }
 
 impl Node {
@@ -84,12 +86,14 @@ impl Node {
             log: Log::default(),
             was_cut: false,
             stats: Stats::default(),
+            counts: Counts::default(),
         }
     }
 
     fn with(&mut self, act: impl FnOnce(&mut Core<Journal>, &mut Work<'_, Journal>)) {
         let mut out = Vec::new();
-        act(&mut self.core, &mut Work { out: &mut out, stats: &self.stats });
+        let work = &mut Work { out: &mut out, stats: &self.stats, counts: &self.counts };
+        act(&mut self.core, work);
         for action in out {
             match action {
                 Action::Ask(ask) => self.up.push_back(ask),
@@ -494,4 +498,28 @@ fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+#[test]
+fn what_waits_for_all_records_together_is_bounded() {
+    let mut node = Node::new(1, 1);
+    let answers = Answers::default();
+    let submit = |node: &mut Node, key: u32, command| {
+        let answers = Arc::clone(&answers);
+        let sink = Box::new(move |result| {
+            answers.lock().unwrap().insert(key.into(), result);
+        });
+        let now = Timestamp(1_000);
+        node.with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
+    };
+    let write = |entry: u32| Command::Write { entry: entry.into(), hearers: Hearers::Here };
+    let most = u32::try_from(MOST_IN_ALL / 2).unwrap();
+    (0..most).for_each(|key| submit(&mut node, key, write(key)));
+    assert!(answers.lock().unwrap().is_empty(), "each waits, and is looked for");
+    submit(&mut node, most, write(most));
+    assert_eq!(answers.lock().unwrap().get(&most.into()), Some(&Err(Refusal::Overloaded)));
+    let mut last = Vec::new();
+    node.core.end(&mut last);
+    assert_eq!(last.len(), MOST_IN_ALL / 2, "at the end each is told");
+    assert_eq!(node.core.under_way(), 0);
 }

@@ -94,6 +94,7 @@ struct Member {
     engine: SharedEngine<Journal>,
     standing: watch::Receiver<Standing>,
     notes: Notes,
+    node: SharedNode,
     id: NodeId,
 }
 
@@ -103,7 +104,7 @@ impl Member {
         let shared = SharedNode::start(server.clone(), id, LEASE, clock.clone()).unwrap();
         let notes = Notes::default();
         let engine = SharedEngine::new(&shared, 100, (), notes.clone());
-        let member = Self { engine, standing: shared.standing(), notes, id };
+        let member = Self { engine, standing: shared.standing(), notes, node: shared, id };
         // From the first answer on it hears its channels.
         member.read(0);
         member
@@ -282,4 +283,86 @@ impl Wire {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
+}
+
+/// What was asked of an engine, by what it was told.
+struct Waiting(std::sync::mpsc::Receiver<(&'static str, Option<Refusal>)>);
+
+impl Waiting {
+    /// Somebody who submits, one who reads and one who reads many.
+    fn on(engine: &SharedEngine<Journal>) -> Self {
+        let (told, waiting) = std::sync::mpsc::channel();
+        let [submitted, read, done] = [told.clone(), told.clone(), told];
+        let sink = Box::new(move |result: Result<Applied<Reply>, _>| {
+            submitted.send(("submitted", result.err())).unwrap();
+        });
+        let id = NodeId { node: 1, incarnation: 1 };
+        engine.submit(1, Expect::Any, Command::Hold(id), sink);
+        engine.read(
+            1,
+            Box::new(move |found| {
+                let refusal = found.err();
+                Box::new(move || read.send(("read", refusal)).unwrap())
+            }),
+        );
+        let done = move || done.send(("all read", None)).unwrap();
+        engine.read_all(vec![1], Box::new(|_, _| ()), Box::new(done));
+        Self(waiting)
+    }
+
+    fn told(self) -> Vec<(&'static str, Option<Refusal>)> {
+        let told = || self.0.recv_timeout(Duration::from_secs(20)).ok();
+        let mut told: Vec<_> = std::iter::from_fn(told).collect();
+        told.sort_unstable_by_key(|(what, _)| *what);
+        told
+    }
+}
+
+/// A server that is not there.
+fn nowhere() -> ServerUrl {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    ServerUrl::parse(&format!("redis://127.0.0.1:{port}"), "").unwrap()
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_engine_ends() {
+    let id = NodeId { node: 1, incarnation: 1 };
+    let node = SharedNode::start(nowhere(), id, LEASE, Clock::system()).unwrap();
+    let engine = SharedEngine::new(&node, 100, (), Notes::default());
+    let waiting = Waiting::on(&engine);
+    drop((engine, node));
+    let told = waiting.told();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[1..].iter().all(|(_, refusal)| refusal.is_some()), "{told:?}");
+}
+
+#[test]
+fn an_engine_whose_task_is_gone_refuses_at_once() {
+    let id = NodeId { node: 1, incarnation: 1 };
+    let node = SharedNode::start(nowhere(), id, LEASE, Clock::system()).unwrap();
+    let engine: SharedEngine<Journal> = SharedEngine::new(&node, 100, (), Notes::default());
+    let waiting = Waiting::on(&engine);
+    drop(Closing(Arc::downgrade(&engine.0)));
+    let late = Waiting::on(&engine).told();
+    let ending = Some(Refusal::Ending);
+    assert_eq!(late, [("all read", None), ("read", ending), ("submitted", ending)]);
+    drop((engine, node));
+    assert_eq!(waiting.told().len(), 3);
+}
+
+#[test]
+fn what_is_refused_and_what_is_made_anew_is_counted() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let [one, two] = [1, 2].map(|node| Member::new(&server, node, &clock));
+    one.write(1, 1, Hearers::Everyone).unwrap();
+    two.notes.wait_for(1, 1);
+    two.write(1, 2, Hearers::Here).unwrap();
+    one.write(1, 3, Hearers::Here).unwrap();
+    let figures = one.engine.figures();
+    assert_eq!((figures.conflicts, figures.away, figures.missed), (1, 0, 0));
+    assert!(figures.records >= 1 && figures.heard >= 3, "{figures:?}");
+    let sent = one.node.figures();
+    assert!(sent.commands >= 5 && sent.bytes_sent > 40 * sent.commands, "{sent:?}");
+    assert!(sent.messages >= 3 && sent.bytes_heard > 20 * sent.messages, "{sent:?}");
 }
