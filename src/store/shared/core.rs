@@ -11,6 +11,7 @@
 
 mod hearing;
 mod lane;
+mod outage;
 mod transition;
 
 use std::{
@@ -19,7 +20,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use self::lane::{Asked, Flight, Job, Lane, Listed};
+use self::lane::{Asked, Flight, Job, Lane, Listed, Write};
 use super::{
     figures::{self, Counts},
     question::{Answer, Ask, Ticket},
@@ -65,6 +66,10 @@ pub(super) struct Core<R: Record> {
     doubtful: VecDeque<(Ticket, R::Key, Vec<R::Effect>)>,
     timers: Timers<R::Key>,
     tickets: Ticket,
+    /// Whether the server gave no answer when it was asked last.
+    is_away: bool,
+    /// Lanes whose first job waits until the server is back.
+    parked: VecDeque<R::Key>,
     /// Asked for since the channel was cut.
     probe: Option<Ticket>,
     /// Whether it should be asked for once more.
@@ -84,6 +89,8 @@ impl<R: Record> Core<R> {
             doubtful: VecDeque::new(),
             timers: Timers::default(),
             tickets: 0,
+            is_away: false,
+            parked: VecDeque::new(),
             probe: None,
             is_deaf: false,
             hasher: RandomState::new(),
@@ -117,11 +124,12 @@ impl<R: Record> Core<R> {
     /// Tells all who wait that this is the end. Whether what is on its way to the server is done, nobody will know.
     pub(super) fn end(&mut self, out: &mut Vec<Action<R>>) {
         self.flights.clear();
+        self.parked.clear();
         self.waiting = 0;
         for (_, lane) in self.lanes.drain() {
             match lane.flight {
-                Some(Flight::Look { reader: Some(reader), .. }) => {
-                    Job::Read { reader }.refuse(Refusal::Ending, out);
+                Some(Flight::Look { reader: Some((reader, since)), .. }) => {
+                    Job::Read { reader, since }.refuse(Refusal::Ending, out);
                 }
                 Some(Flight::Write(write)) => {
                     out.extend(write.sink.map(|sink| Action::Tell(sink, Err(Refusal::Away))));
@@ -147,7 +155,13 @@ impl<R: Record> Core<R> {
         work: &mut Work<'_, R>,
     ) {
         let is_essential = R::is_essential(&command);
-        self.enqueue(key, Job::Submit { expect, command, sink }, is_essential, now, work);
+        self.enqueue(
+            key,
+            Job::Submit { expect, command, sink, since: now },
+            is_essential,
+            now,
+            work,
+        );
     }
 
     pub(super) fn read(
@@ -157,7 +171,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        self.enqueue(key, Job::Read { reader }, false, now, work);
+        self.enqueue(key, Job::Read { reader, since: now }, false, now, work);
     }
 
     /// The server's list says that time changes this record now.
@@ -195,7 +209,8 @@ impl<R: Record> Core<R> {
         }
         let Some(key) = self.flights.get(&ticket).cloned() else { return };
         let Some(mut lane) = self.take_out(&key) else { return };
-        if answer == Answer::Away {
+        self.is_away = answer == Answer::Away;
+        if self.is_away {
             figures::add(&work.counts.away, 1);
         }
         match (lane.flight.take(), answer) {
@@ -210,7 +225,7 @@ impl<R: Record> Core<R> {
                 Err(refusal) => {
                     self.flights.remove(&ticket);
                     lane.known = None;
-                    let reader = reader.map(|reader| Job::Read { reader });
+                    let reader = reader.map(|(reader, since)| Job::Read { reader, since });
                     let job = reader.or_else(|| lane.waiting.pop_front());
                     job.into_iter().for_each(|job| job.refuse(refusal, work.out));
                     self.deliver(&key, later, work);
@@ -218,9 +233,9 @@ impl<R: Record> Core<R> {
             },
             (Some(Flight::Look { ticket, reader, later, .. }), _) => {
                 self.flights.remove(&ticket);
-                let reader = reader.map(|reader| Job::Read { reader });
+                let reader = reader.map(|(reader, since)| Job::Read { reader, since });
                 let job = reader.or_else(|| lane.waiting.pop_front());
-                job.into_iter().for_each(|job| job.refuse(Refusal::Away, work.out));
+                job.into_iter().for_each(|job| self.keep_or_refuse(&mut lane, job, work));
                 self.deliver(&key, later, work);
             }
             (Some(Flight::Write(mut write)), Answer::Replaced { version }) => {
@@ -254,11 +269,16 @@ impl<R: Record> Core<R> {
                     }
                 }
                 // Time that could not pass passes by the server's list.
-                work.out.extend(write.sink.map(|sink| Action::Tell(sink, Err(Refusal::Away))));
+                if let Some(sink) = write.sink {
+                    let Write { expect, command, since, .. } = *write;
+                    let job = Job::Submit { expect, command, sink, since };
+                    self.keep_or_refuse(&mut lane, job, work);
+                }
             }
             (None, _) => {}
         }
         self.go_on(key, lane, now, work);
+        self.resume(now, work);
     }
 
     fn enqueue(
@@ -287,20 +307,28 @@ impl<R: Record> Core<R> {
             if lane.flight.is_some() && !self.land(&key, &mut lane, work) {
                 break;
             }
+            if self.is_away && lane.waiting.front().is_some_and(|job| job.outlasts().is_some()) {
+                if !std::mem::replace(&mut lane.is_parked, true) {
+                    self.parked.push_back(key.clone());
+                }
+                break;
+            }
             let Some(job) = lane.waiting.pop_front() else { break };
             match job {
-                Job::Read { reader } => self.look(&key, &mut lane, Some(reader), work),
+                Job::Read { reader, since } => {
+                    self.look(&key, &mut lane, Some((reader, since)), work);
+                }
                 job if lane.known.is_none() && !lane.is_fresh => {
                     lane.waiting.push_front(job);
                     self.look(&key, &mut lane, None, work);
                 }
-                Job::Submit { expect, command, sink } => {
-                    let write = Asked { expect, command, sink: Some(sink), tries: 0 };
+                Job::Submit { expect, command, sink, since } => {
+                    let write = Asked { expect, command, sink: Some(sink), since, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
                 Job::Tick => {
-                    let write =
-                        Asked { expect: Expect::Any, command: R::tick(), sink: None, tries: 0 };
+                    let (expect, command) = (Expect::Any, R::tick());
+                    let write = Asked { expect, command, sink: None, since: now, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
             }
@@ -331,7 +359,7 @@ impl<R: Record> Core<R> {
         &mut self,
         key: &R::Key,
         lane: &mut Lane<R>,
-        reader: Option<Reader<R>>,
+        reader: Option<(Reader<R>, Timestamp)>,
         work: &mut Work<'_, R>,
     ) {
         let ticket = self.ticket(key);
@@ -346,7 +374,7 @@ impl<R: Record> Core<R> {
             Some(Flight::Look { ticket, found: true, heard: true, reader, later }) => {
                 self.flights.remove(&ticket);
                 match reader {
-                    Some(reader) => {
+                    Some((reader, _)) => {
                         let record = lane.known.as_ref().map(|known| &known.record);
                         match catch_unwind(AssertUnwindSafe(|| reader(Ok(record)))) {
                             Ok(then) => work.out.push(Action::Go(then)),

@@ -210,6 +210,10 @@ impl Link {
         self.node
     }
 
+    pub(super) fn standing(&self) -> Standing {
+        self.lease.borrow().standing(Instant::now())
+    }
+
     /// From now on `ears` get what comes on this node's channels of one kind of record.
     pub(super) fn listen(&self, kind: &'static str, ears: &Arc<Ears>) {
         let mut listeners = self.listeners.lock();
@@ -370,7 +374,7 @@ impl Link {
                 self.lease.borrow_mut().was_away(Instant::now());
                 self.note(Some(&error));
             }
-            let standing = self.lease.borrow().standing(Instant::now());
+            let standing = self.standing();
             self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
             tokio::time::sleep(pause).await;
         }
@@ -398,7 +402,7 @@ impl Link {
 
     /// Lets nobody ask who has no lease: others may have ended this node while it slept.
     async fn be_a_member(&self) -> RedisResult<()> {
-        let standing = || self.lease.borrow().standing(Instant::now());
+        let standing = || self.standing();
         if standing() == Standing::Away {
             let _turn = self.turn.lock().await;
             if standing() == Standing::Away {

@@ -8,6 +8,7 @@
 //!   the record sees what he was told before, and is told what came later;
 //! * a node whose connection was never cut misses nothing that concerns it;
 //! * every command of a node that lives is answered;
+//! * a command that may be repeated has the effect of once, in its order, and one that ends something is never lost;
 //! * what is due happens, even when the node that knew of it is gone; and what a node held that is gone is let go.
 
 use std::{
@@ -49,6 +50,9 @@ type Result = std::result::Result<Applied<Reply>, Refusal>;
 
 /// What became of the commands, by their entries.
 type Answers = Arc<Mutex<BTreeMap<u64, Result>>>;
+
+/// Of each record and node, whether it holds it; None when nobody knows.
+type Held = BTreeMap<(u32, NodeId), Option<bool>>;
 
 /// What a node learnt of a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -121,6 +125,7 @@ struct World {
     answers: Answers,
     /// Of each entry: the record, who wrote it, and who should hear of it.
     written: BTreeMap<u64, (u32, NodeId, Hearers)>,
+    held: Arc<Mutex<Held>>,
     incarnations: u64,
 }
 
@@ -135,6 +140,7 @@ impl World {
             gone: Vec::new(),
             answers: Answers::default(),
             written: BTreeMap::new(),
+            held: Arc::default(),
             incarnations: 1,
         }
     }
@@ -152,7 +158,8 @@ impl World {
             73..92 => self.be_answered(at),
             92..95 => self.let_time_pass(),
             95..97 => self.sweep(at),
-            97..99 => self.cut(at),
+            97 => self.try_again(at),
+            98 => self.cut(at),
             _ => self.crash(at),
         }
     }
@@ -207,7 +214,14 @@ impl World {
         let (now, node) = (self.now, self.nodes[at].id);
         let hold: bool = self.random.random();
         let command = if hold { Command::Hold(node) } else { Command::LetGo(node) };
-        let sink = Box::new(|_| ());
+        let (held, place) = (Arc::clone(&self.held), (key, node));
+        held.lock().unwrap().insert(place, Some(hold));
+        let sink = Box::new(move |result: Result| {
+            assert!(hold || result.is_ok(), "an end is not to be lost");
+            if result.is_err() {
+                held.lock().unwrap().insert(place, None);
+            }
+        });
         self.nodes[at].with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
     }
 
@@ -305,6 +319,12 @@ impl World {
         node.with(|core, work| core.deaf(work));
     }
 
+    /// The node finds out whether the server is back.
+    fn try_again(&mut self, at: usize) {
+        let now = self.now;
+        self.nodes[at].with(|core, work| core.try_again(false, now, work));
+    }
+
     /// A node ends without a word, and starts anew.
     fn crash(&mut self, at: usize) {
         for _ in 0..self.random.random_range(0..3) {
@@ -320,7 +340,9 @@ impl World {
     fn settle(&mut self) {
         for _ in 0..10_000 {
             for at in 0..NODES {
+                let now = self.now;
                 self.nodes[at].with(|core, work| core.listen(work));
+                self.nodes[at].with(|core, work| core.try_again(false, now, work));
                 self.serve(at);
                 self.hear(at);
                 self.be_answered(at);
@@ -377,6 +399,12 @@ impl World {
                 let heard = node.log.lock().unwrap().contains(&told);
                 assert!(heard || !concerns, "{:?} did not hear of {entry}", node.id);
             }
+        }
+        for ((key, node), holds) in self.held.lock().unwrap().iter() {
+            let is_there = self.nodes.iter().any(|other| other.id == *node);
+            let journal = &journals[usize::try_from(*key).unwrap()];
+            let is_so = holds.is_none_or(|holds| journal.holders.contains(node) == holds);
+            assert!(is_so || !is_there, "{node:?} holds {key}: {holds:?}");
         }
         for node in self.nodes.iter().chain(&self.gone) {
             // The newest entry of each record that the node knows of.

@@ -106,7 +106,7 @@ impl Member {
         let engine = SharedEngine::new(&shared, 100, (), notes.clone());
         let member = Self { engine, standing: shared.standing(), notes, node: shared, id };
         // From the first answer on it hears its channels.
-        member.read(0);
+        member.read(0).unwrap();
         member
     }
 
@@ -121,12 +121,12 @@ impl Member {
         self.submit(key, Command::Write { entry, hearers })
     }
 
-    fn read(&self, key: u32) -> Option<Journal> {
+    fn read(&self, key: u32) -> Result<Option<Journal>, Refusal> {
         let (sender, receiver) = std::sync::mpsc::channel();
         self.engine.read(
             key,
             Box::new(move |journal| {
-                let journal = journal.unwrap().cloned();
+                let journal = journal.map(Option::<&Journal>::cloned);
                 Box::new(move || sender.send(journal).unwrap())
             }),
         );
@@ -146,7 +146,7 @@ fn what_follows_reaches_the_nodes_that_it_concerns() {
     assert_eq!(one.notes.wait_for(7, 3), [1, 3, 4]);
     assert_eq!(two.notes.wait_for(7, 2), [2, 4]);
     assert_eq!(three.notes.wait_for(7, 2), [3, 4]);
-    assert_eq!(two.read(7).unwrap().entries, [1, 2, 3, 4]);
+    assert_eq!(two.read(7).unwrap().unwrap().entries, [1, 2, 3, 4]);
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn nodes_that_write_at_once_lose_nothing_and_hear_the_same() {
     let heard = members.each_ref().map(|member| member.notes.wait_for(1, 600));
     assert_eq!(heard[0], heard[1]);
     assert_eq!(heard[0], heard[2]);
-    assert_eq!(members[0].read(1).unwrap().entries, heard[0]);
+    assert_eq!(members[0].read(1).unwrap().unwrap().entries, heard[0]);
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn what_a_node_held_that_is_gone_is_let_go_by_a_survivor() {
     drop(one);
     for key in 0..10 {
         assert_eq!(two.notes.wait_for(key, 1), [LET_GO + 1], "once");
-        assert_eq!(two.read(key).unwrap().holders(), [two.id]);
+        assert_eq!(two.read(key).unwrap().unwrap().holders(), [two.id]);
     }
 }
 
@@ -240,7 +240,7 @@ fn a_node_that_was_cut_off_for_too_long_does_no_more_harm() {
         std::thread::yield_now();
     }
     assert_eq!(one.submit(1, Command::Hold(one.id)), Err(Refusal::Away));
-    assert!(two.read(1).is_none_or(|journal| journal.holders().is_empty()));
+    assert!(two.read(1).unwrap().is_none_or(|journal| journal.holders().is_empty()));
 }
 
 /// A way to the server that can be cut.
@@ -365,4 +365,28 @@ fn what_is_refused_and_what_is_made_anew_is_counted() {
     let sent = one.node.figures();
     assert!(sent.commands >= 5 && sent.bytes_sent > 40 * sent.commands, "{sent:?}");
     assert!(sent.messages >= 3 && sent.bytes_heard > 20 * sent.messages, "{sent:?}");
+}
+
+/// Longer than a lease, and than anybody waits for an answer.
+#[test]
+fn an_end_outlasts_an_outage_and_keeps_its_place() {
+    let Some(server) = server() else { return };
+    let clock = Clock::system();
+    let wire = Wire::to(&server);
+    let one = Member::new(&server.by(wire.port), 1, &clock);
+    one.submit(1, Command::Hold(one.id)).unwrap();
+    one.write(1, 1, Hearers::Here).unwrap();
+    wire.is_broken.store(true, Ordering::SeqCst);
+    wire.cut();
+    let (sender, ended) = std::sync::mpsc::channel();
+    let told = move |result: Result<Applied<Reply>, Refusal>| sender.send(result).unwrap();
+    one.engine.submit(1, Expect::Any, Command::LetGo(one.id), Box::new(told));
+    assert_eq!(one.write(1, 2, Hearers::Here), Err(Refusal::Away), "it waits for a while");
+    assert!(one.read(1).is_err(), "so does who reads");
+    assert!(ended.try_recv().is_err(), "the end waits for as long as it takes");
+    wire.is_broken.store(false, Ordering::SeqCst);
+    ended.recv_timeout(Duration::from_secs(20)).expect("an answer").unwrap();
+    let journal = one.read(1).unwrap().unwrap();
+    assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1][..], vec![]));
+    assert!(one.engine.figures().away > 0);
 }

@@ -14,6 +14,7 @@ use super::{
     core::{Action, Core, Work},
     ears::{Ears, Heard},
     figures,
+    lease::Standing,
     link::Link,
     message,
     question::{Answer, Ask, Ticket},
@@ -26,6 +27,8 @@ use crate::{
 
 /// How often a node looks for records that are due and that nobody cared for, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 1_000;
+/// How often a command that waits for the server tries whether that is back.
+const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// How late a record must be before others than the node that changed it last care for it, in milliseconds.
 pub(super) const OVERDUE_MS: u64 = 1_500;
 /// Records that are cared for in one sweep.
@@ -67,7 +70,9 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
     };
     let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sweeps = false;
+    let mut retry = tokio::time::interval(RETRY_EVERY);
+    retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut sweeps, mut tries) = (false, false);
     let mut first_answered = None;
     loop {
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
@@ -86,6 +91,10 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             worker.with(&engine, |core, _, work| core.listen(work));
             worker.sweep(&engine);
         }
+        if std::mem::take(&mut tries) {
+            let no_hope = worker.link.standing() == Standing::Ended;
+            worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
+        }
         worker.tell_figures(&engine);
         #[cfg(test)]
         if worker.core.is_idle() && engine.0.inbox.lock().jobs.is_empty() && ears.is_empty() {
@@ -101,6 +110,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             news = answered.recv() => first_answered = news,
             () = news.notified() => {}
             _ = sweep.tick() => sweeps = true,
+            _ = retry.tick() => tries = true,
             () = tokio::time::sleep(nap) => {}
         }
     }
