@@ -47,7 +47,7 @@ use vestibule::{
         framing::{Frame, Reader},
         traffic::Traffic,
     },
-    store::{Deliver, Engine as _, Expect, memory::MemoryEngine},
+    store::{Deliver, Engine as _, Expect, Origin, memory::MemoryEngine},
     telemetry::Metrics,
 };
 
@@ -169,7 +169,13 @@ fn record_signal_and_ack_after_1024(bencher: Bencher) {
 struct Nowhere;
 
 impl Deliver<Visitor, MemoryEngine<Visitor>> for Nowhere {
-    fn deliver(&self, _: &MemoryEngine<Visitor>, _: &VisitorKey, effects: &mut Vec<Effect>) {
+    fn deliver(
+        &self,
+        _: &MemoryEngine<Visitor>,
+        _: &VisitorKey,
+        effects: &mut Vec<Effect>,
+        _: Origin,
+    ) {
         black_box(&effects);
         effects.clear();
     }

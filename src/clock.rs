@@ -6,8 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
+
+use parking_lot::Mutex;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +63,7 @@ pub struct Clock(Source);
 #[derive(Clone, Debug)]
 enum Source {
     System { started: Instant, at_start: u64 },
+    Shared(Arc<Agreed>),
     Manual(Arc<AtomicU64>),
 }
 
@@ -69,6 +72,23 @@ impl Clock {
     #[must_use]
     pub fn system() -> Self {
         Self(Source::System { started: Instant::now(), at_start: unix_millis() })
+    }
+
+    /// The machine's clock until others are heard: then theirs, see [`Clock::agree`].
+    #[must_use]
+    pub fn shared() -> Self {
+        let (started, at_start) = (Instant::now(), unix_millis());
+        let (start, last) = (AtomicU64::new(at_start), AtomicU64::new(at_start));
+        Self(Source::Shared(Arc::new(Agreed { started, start, last, heard: Mutex::new(None) })))
+    }
+
+    /// The clock of all was at `time` when this machine's monotonic clock was at `seen`. The first time that is believed;
+    /// later this clock comes nearer by no more than a tenth of the time that went by, so that a clock of all that was set
+    /// anew ends no grace at once. Other clocks do not listen.
+    pub fn agree(&self, time: Timestamp, seen: Instant) {
+        if let Source::Shared(agreed) = &self.0 {
+            agreed.agree(time, seen);
+        }
     }
 
     /// A clock that stands at `start` until [`Clock::advance`] moves it.
@@ -89,9 +109,9 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System { started, at_start } => {
-                let elapsed = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Timestamp(at_start.saturating_add(elapsed))
+                Timestamp(at_start.saturating_add(millis(started.elapsed())))
             }
+            Source::Shared(agreed) => agreed.now(),
             Source::Manual(now) => Timestamp(now.load(Ordering::SeqCst)),
         }
     }
@@ -100,16 +120,54 @@ impl Clock {
     #[must_use]
     pub fn wall(&self) -> Timestamp {
         match &self.0 {
-            Source::System { .. } => Timestamp(unix_millis()),
+            Source::System { .. } | Source::Shared(_) => Timestamp(unix_millis()),
             Source::Manual(_) => self.now(),
         }
     }
 }
 
+/// A clock that several machines have in common.
+#[derive(Debug)]
+struct Agreed {
+    started: Instant,
+    /// What the clock of all was when this one started, as far as this one came.
+    start: AtomicU64,
+    /// The latest answer.
+    last: AtomicU64,
+    /// When the clock of all was heard last.
+    heard: Mutex<Option<Instant>>,
+}
+
+impl Agreed {
+    fn now(&self) -> Timestamp {
+        let now = self.start.load(Ordering::Relaxed).saturating_add(millis(self.started.elapsed()));
+        Timestamp(self.last.fetch_max(now, Ordering::Relaxed).max(now))
+    }
+
+    fn agree(&self, time: Timestamp, seen: Instant) {
+        let mut heard = self.heard.lock();
+        let wanted = time.0.saturating_sub(millis(seen.saturating_duration_since(self.started)));
+        let start = self.start.load(Ordering::Relaxed);
+        let start = match heard.replace(seen) {
+            None => {
+                self.last.store(0, Ordering::Relaxed);
+                wanted
+            }
+            Some(before) => {
+                let most = millis(seen.saturating_duration_since(before)) / 10;
+                wanted.clamp(start.saturating_sub(most), start.saturating_add(most))
+            }
+        };
+        self.start.store(start, Ordering::Relaxed);
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn unix_millis() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
 }
 
 #[cfg(test)]
@@ -123,6 +181,21 @@ mod tests {
         other.advance(5);
         assert_eq!(clock.now(), Timestamp(1_005));
         assert_eq!(clock.wall(), clock.now());
+    }
+
+    #[test]
+    fn a_shared_clock_believes_first_and_then_comes_nearer() {
+        let (clock, seen) = (Clock::shared(), Instant::now());
+        clock.agree(Timestamp(50_000), seen);
+        let first = clock.now();
+        assert!((50_000..51_000).contains(&first.0), "{first:?}");
+        // The clock of all was set an hour on: a tenth of ten seconds is believed.
+        clock.agree(Timestamp(3_660_000), seen + Duration::from_secs(10));
+        let then = clock.now();
+        assert!((51_000..52_000).contains(&then.0), "{then:?}");
+        // And back: this clock stands rather than go back.
+        clock.agree(Timestamp(0), seen + Duration::from_secs(30));
+        assert!((then.0..52_000).contains(&clock.now().0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 use vestibule::{
-    app,
+    app::{self, End},
     cli::{Cli, CliError, Command, ServeArguments},
     clock::Clock,
     settings::Facades,
@@ -32,24 +32,31 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: ServeArguments) -> ExitCode {
-    let settings = match arguments.load() {
-        Ok(settings) => settings,
-        Err(error) => return print(Err(error.into())),
-    };
-    if let Err(error) = telemetry::init(settings.log.format, &settings.log.filter) {
-        eprintln!("vestibule: {error}");
-        return ExitCode::from(2);
-    }
-    telemetry::log_panics();
-    let greeting = app::greeting(&settings);
-    let served = actix_rt::System::new().block_on(app::serve(settings, |address| {
-        let _ = writeln!(std::io::stdout(), "{}", greeting(address));
-    }));
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    let mut log = None;
+    loop {
+        let settings = match arguments.clone().load() {
+            Ok(settings) => settings,
+            Err(error) => return print(Err(error.into())),
+        };
+        let begun =
+            log.get_or_insert_with(|| telemetry::init(settings.log.format, &settings.log.filter));
+        if let Err(error) = begun {
             eprintln!("vestibule: {error}");
-            ExitCode::FAILURE
+            return ExitCode::from(2);
+        }
+        telemetry::log_panics();
+        let greeting = app::greeting(&settings);
+        let served = actix_rt::System::new().block_on(app::serve(settings, |address| {
+            let _ = writeln!(std::io::stdout(), "{}", greeting(address));
+        }));
+        match served {
+            Ok(End::Stopped) => return ExitCode::SUCCESS,
+            // Under a new incarnation, by the settings as they are now.
+            Ok(End::Again) => {}
+            Err(error) => {
+                eprintln!("vestibule: {error}");
+                return ExitCode::FAILURE;
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
         handle::{Arrivals, Chat},
         staff,
     },
-    clock::{Clock, Timestamp},
+    clock::Timestamp,
     cobrowse::{
         self,
         assets::AssetLimits,
@@ -23,7 +23,6 @@ use crate::{
     facades,
     limits::Rate,
     lists::Lists,
-    model::ids::NodeId,
     presence::{
         handle::{Options, Post, Presence, Tap},
         visitor::Rules,
@@ -38,6 +37,7 @@ use crate::{
     store::{
         dead_letters::DeadLetters,
         history::History,
+        place::Place,
         revoked::Revoked,
         saved::{Boot, SavedState, StorageError},
     },
@@ -63,14 +63,19 @@ impl Trusted {
     pub(super) async fn load(
         settings: &Settings,
         storage: &SavedState,
-        clock: &Clock,
+        place: &Place,
     ) -> Result<Self, StorageError> {
         let tokens = Arc::new(settings.auth.token_service());
         let revocations = Arc::clone(tokens.revocations());
         let store = Box::new(Revoked::of(storage));
-        let revoker = Revoker::load(revocations, store, clock.wall()).await?;
-        let tickets = Tickets::new(storage.secret("tickets").await?);
-        let frames = FrameTickets::new(storage.secret("frames").await?);
+        let revoker = Revoker::load(revocations, store, place.clock.wall()).await?;
+        // What one node signs, every node believes.
+        let secret = async |name| match &place.shared {
+            Some(node) => Ok(node.secret(name).await),
+            None => storage.secret(name).await,
+        };
+        let tickets = Tickets::new(secret("tickets").await?);
+        let frames = FrameTickets::new(secret("frames").await?);
         Ok(Self { tokens, revoker: Arc::new(revoker), tickets, frames })
     }
 }
@@ -86,12 +91,12 @@ pub(super) struct Desks {
 /// be run.
 pub(super) fn compose(
     settings: Arc<Settings>,
-    clock: Clock,
+    place: &Place,
     trusted: Trusted,
     boot: Boot,
     storage: &SavedState,
 ) -> (SocketService, Desks, Writer) {
-    let metrics = Metrics::new();
+    let (metrics, clock) = (Metrics::new(), place.clock.clone());
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
     let events = Arc::new(Hub::new(&settings, clock.clone(), &metrics));
@@ -102,22 +107,21 @@ pub(super) fn compose(
         Arc::clone(&lists) as Arc<dyn Tap>,
         Arc::clone(&arrivals) as Arc<dyn Tap>,
     ];
-    let presence = Presence::new(options(&settings, clock.clone(), boot), post, taps);
+    let presence = Presence::new(options(&settings, place.clone(), boot), post, taps);
     let history = Arc::new(History::of(storage));
     let (ledger, writer) = Ledger::new(history, metrics.clone());
     let cobrowse = Cobrowse::new(
-        session_options(&settings, clock.clone(), presence.node()),
+        session_options(&settings, place.clone()),
         presence.clone(),
         Arc::clone(&sockets) as Arc<dyn cobrowse::handle::Post>,
         trusted.tickets,
         ledger,
     );
-    let place = (presence.node(), settings.server.workers);
     let seats = Arc::new(facades::genesys::Seats::default());
     let application = Arc::new(Arc::clone(&seats));
-    let bayeux = Bayeux::new(settings.bayeux, place, clock.clone(), metrics.clone(), application);
+    let bayeux = Bayeux::new(settings.bayeux, place, metrics.clone(), application);
     let chat = Chat::new(
-        chat_options(&settings, clock.clone(), presence.node()),
+        chat_options(&settings, place.clone()),
         presence.clone(),
         Arc::clone(&sockets) as Arc<dyn chat::handle::Post>,
         arrivals,
@@ -125,7 +129,7 @@ pub(super) fn compose(
         metrics.clone(),
     );
     let topics = Topics::new(
-        topic_options(&settings, clock.clone(), presence.node()),
+        topic_options(&settings, place.clone()),
         Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
         metrics.clone(),
     );
@@ -159,12 +163,11 @@ pub(super) fn compose(
 }
 
 /// The settings that chat goes by.
-fn chat_options(settings: &Settings, clock: Clock, node: NodeId) -> chat::handle::Options {
+fn chat_options(settings: &Settings, place: Place) -> chat::handle::Options {
     let set = &settings.chat;
     let groups = settings.groups.iter();
     chat::handle::Options {
-        node,
-        shards: settings.server.workers,
+        place,
         chats: conversation::Rules {
             invited_ms: set.invited_ms,
             waiting_ms: set.waiting_ms,
@@ -178,17 +181,15 @@ fn chat_options(settings: &Settings, clock: Clock, node: NodeId) -> chat::handle
         most_waiting_of_address: set.waiting_per_address,
         most_of_agent: set.chats_per_agent,
         groups: groups.map(|group| (group.id.clone(), group.buttons.clone())).collect(),
-        clock,
     }
 }
 
 /// The settings that co-browse goes by.
-fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse::handle::Options {
+fn session_options(settings: &Settings, place: Place) -> cobrowse::handle::Options {
     let set = &settings.cobrowse;
     let groups = settings.groups.iter();
     cobrowse::handle::Options {
-        node,
-        shards: settings.server.workers,
+        place,
         most_sessions: set.max_sessions,
         policy: Policy {
             agents: set.agents,
@@ -208,12 +209,11 @@ fn session_options(settings: &Settings, clock: Clock, node: NodeId) -> cobrowse:
         part_bytes: set.part_bytes,
         code_digits: set.code_digits.into(),
         groups: groups.map(|group| (group.id.clone(), group.cobrowse.clone())).collect(),
-        clock,
     }
 }
 
 /// The settings that topics go by.
-fn topic_options(settings: &Settings, clock: Clock, node: NodeId) -> topics::handle::Options {
+fn topic_options(settings: &Settings, place: Place) -> topics::handle::Options {
     let (set, outbox) = (&settings.topics, settings.limits.outbox_limit_bytes);
     let rules = |group: &Group| {
         let GroupTopics { history, history_ms, latest, .. } = group.topics.clone();
@@ -221,8 +221,7 @@ fn topic_options(settings: &Settings, clock: Clock, node: NodeId) -> topics::han
     };
     let groups = settings.groups.iter().map(|group| (group.id.clone(), rules(group)));
     topics::handle::Options {
-        node,
-        shards: settings.server.workers,
+        place,
         groups: groups.collect(),
         keep: KeepLimits {
             topics: set.retained,
@@ -240,16 +239,17 @@ fn topic_options(settings: &Settings, clock: Clock, node: NodeId) -> topics::han
             payload_bytes: set.payload_bytes.min(outbox / 4),
             page_bytes: outbox / 4,
         },
-        clock,
     }
 }
 
 /// The settings that presence goes by.
-fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
+fn options(settings: &Settings, place: Place, boot: Boot) -> Options {
     let (presence, limits) = (&settings.presence, &settings.limits);
-    let unknown_until = if boot.clean { Timestamp(0) } else { clock.now() + presence.grace_ms };
+    // What the nodes' server keeps is known from the start.
+    let is_known = boot.clean || place.shared.is_some();
+    let unknown_until = if is_known { Timestamp(0) } else { place.clock.now() + presence.grace_ms };
     Options {
-        node: NodeId { node: 0, incarnation: boot.incarnation },
+        place,
         rules: Rules {
             grace_ms: presence.grace_ms,
             signal_window_ms: presence.signal_window_ms,
@@ -257,7 +257,6 @@ fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
             help_ms: presence.help_ms,
             unknown_until,
         },
-        shards: settings.server.workers,
         unique_life_ms: presence.unique_id_seconds * 1000,
         unique_digits: presence.unique_id_digits.into(),
         guesses: GuessLimits {
@@ -272,7 +271,6 @@ fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
         most_records: limits.max_records,
         timeline_entries: presence.timeline_entries,
         most_help: presence.help_requests,
-        clock,
     }
 }
 
@@ -280,6 +278,8 @@ fn options(settings: &Settings, clock: Clock, boot: Boot) -> Options {
 mod tests {
     use super::*;
     use crate::{
+        clock::Clock,
+        model::ids::NodeId,
         sockets::{dialect::NATIVE, table::Line},
         telemetry::labels::SocketKind,
     };
@@ -287,10 +287,11 @@ mod tests {
     async fn service() -> SocketService {
         let settings = crate::settings::load(&crate::settings::Sources::default()).unwrap();
         let storage = SavedState::open(&settings.storage).await.unwrap();
-        let clock = Clock::system();
-        let trusted = Trusted::load(&settings, &storage, &clock).await.unwrap();
+        let node = NodeId { node: 0, incarnation: 1 };
+        let place = Place::alone(node, settings.server.workers, Clock::system());
+        let trusted = Trusted::load(&settings, &storage, &place).await.unwrap();
         let boot = Boot { incarnation: 1, clean: true };
-        compose(Arc::new(settings), clock, trusted, boot, &storage).0
+        compose(Arc::new(settings), &place, trusted, boot, &storage).0
     }
 
     fn line(service: &SocketService) -> Arc<Line> {

@@ -8,10 +8,15 @@ use crate::{
     bayeux, chat, cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
-    store::saved::{Boot, SavedState},
+    store::{
+        saved::{Boot, SavedState},
+        shared::SharedNode,
+    },
     topics,
 };
 
+/// How long the engines may take to tell the nodes' server of the sockets' ends.
+const LAST_WORD: Duration = Duration::from_secs(3);
 /// How long sockets may take to read their go-away.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -26,6 +31,7 @@ pub(super) async fn drain(
     background: Background,
     storage: &SavedState,
     boot: Boot,
+    node: Option<&SharedNode>,
 ) -> Result<(), ServeError> {
     let webhooks = background.leave_webhooks();
     service.lifecycle.drain();
@@ -37,6 +43,10 @@ pub(super) async fn drain(
     let _ = tokio::time::timeout(FAREWELL, desks.bayeux.go_away(spread)).await;
     service.go_away(spread);
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
+    if let Some(node) = node {
+        let _ = tokio::time::timeout(LAST_WORD, last_words(service, desks)).await;
+        node.leave().await;
+    }
     // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
     let saved = saving::save(&service.presence, storage).await?
         + cobrowse::saving::save(&service.cobrowse, storage).await?
@@ -55,11 +65,26 @@ pub(super) async fn drain(
     Ok(())
 }
 
-/// Which signal ended the process.
+/// Waits until what the ends of the sockets changed is on its way no longer.
+async fn last_words(service: &SocketService, desks: &Desks) {
+    tokio::join!(
+        service.presence.visitors().idle(),
+        service.presence.code_engine().idle(),
+        service.cobrowse.engine().idle(),
+        service.chat.conversations().idle(),
+        service.chat.staff().idle(),
+        service.topics.engine().idle(),
+        desks.bayeux.engine().idle(),
+    );
+}
+
+/// What ended the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {
     Terminate,
     Interrupt,
+    /// The other nodes.
+    Ended,
 }
 
 impl Stop {
@@ -67,6 +92,7 @@ impl Stop {
         match self {
             Stop::Terminate => "SIGTERM",
             Stop::Interrupt => "SIGINT",
+            Stop::Ended => "ended by the other nodes",
         }
     }
 }

@@ -5,6 +5,8 @@
 
 /// What goes on beside requests and sockets.
 mod background;
+/// This process as one of several nodes.
+mod cluster;
 /// Makes the parts that all sockets and requests share.
 mod compose;
 /// The end: from the signal to the saved state.
@@ -18,9 +20,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     auth::Mode,
-    bayeux, chat,
-    clock::Clock,
-    cobrowse, events, facades, http,
+    bayeux, chat, cobrowse, events, facades, http,
     presence::saving,
     settings::{Facades, Settings},
     sockets::{
@@ -36,6 +36,7 @@ pub use workers::{Inlet, without_listener};
 
 use background::Background;
 use compose::{Desks, Trusted, compose};
+use drain::Stop;
 
 /// How long the thread that accepts connections may take to hear that it is to pause.
 const LAST_ACCEPT: Duration = Duration::from_millis(20);
@@ -62,6 +63,15 @@ pub enum ServeError {
     Io(#[from] io::Error),
 }
 
+/// How the service ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was told to.
+    Stopped,
+    /// The other nodes ended it, because they did not hear of it for too long: it is to begin anew.
+    Again,
+}
+
 /// Serves until the process is told to stop. `listening` is called once with the bound address.
 ///
 /// # Errors
@@ -69,7 +79,7 @@ pub enum ServeError {
 pub async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
-) -> Result<(), ServeError> {
+) -> Result<End, ServeError> {
     // One provider of cryptography for all of TLS. Another one stays, if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let settings = Arc::new(settings);
@@ -81,11 +91,16 @@ pub async fn serve(
 
     let storage = SavedState::open(&settings.storage).await?;
     let boot = storage.begin().await?;
-    let clock = Clock::system();
-    let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let (service, desks, writer) = compose(settings, clock, trusted, boot, &storage);
+    let place = cluster::place(&settings, address, boot)?;
+    if let Some(node) = &place.shared {
+        cluster::join(node).await;
+    }
+    let trusted = Trusted::load(&settings, &storage, &place).await?;
+    let (service, desks, writer) = compose(settings, &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    take_over_from_the_last_process(&service, &desks, &storage, boot).await?;
+    if place.shared.is_none() {
+        take_over_from_the_last_process(&service, &desks, &storage, boot).await?;
+    }
 
     let listing = service.lists.start()?;
     let options = service.settings.server.tls.clone();
@@ -100,8 +115,14 @@ pub async fn serve(
     listening(address);
 
     let background = Background::start(&service, &desks.bayeux, reloads);
-    let stop = drain::told_to_stop().await;
-    drain::drain(&service, &desks, stop, background, &storage, boot).await?;
+    let stop = match &place.shared {
+        None => drain::told_to_stop().await,
+        Some(node) => tokio::select! {
+            stop = drain::told_to_stop() => stop,
+            () = cluster::stay(node, &service) => Stop::Ended,
+        },
+    };
+    drain::drain(&service, &desks, stop, background, &storage, boot, place.shared.as_ref()).await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
     // The thread that accepts is told of that, and does not say when it knows.
@@ -109,7 +130,7 @@ pub async fn serve(
     handle.stop(true).await;
     let _ = running.await;
     drop(listing);
-    Ok(())
+    Ok(if stop == Stop::Ended { End::Again } else { End::Stopped })
 }
 
 /// What the last process saved is loaded, before the first connection.

@@ -24,10 +24,14 @@ use crate::{
         genesys::{COMETD, REST, SERVER},
     },
     http,
+    model::ids::NodeId,
     presence::registry::{Duties, Registry},
     settings::Settings,
     sockets::{guest::Guests, pump::Connection, service::SocketService, takeover::take_over},
-    store::saved::{Boot, SavedState},
+    store::{
+        place::Place,
+        saved::{Boot, SavedState},
+    },
 };
 
 /// What every worker builds its services from.
@@ -131,7 +135,7 @@ fn keep_shards(service: &SocketService, bayeux: &Bayeux, worker: usize) {
     let presence = &service.presence;
     let (sweeper, metrics) = (service.clone(), service.metrics.clone());
     Registry::supervise(Duties {
-        shards: vec![
+        shards: [
             presence.visitors().keep(worker),
             presence.code_engine().keep(worker),
             service.cobrowse.engine().keep(worker),
@@ -139,7 +143,10 @@ fn keep_shards(service: &SocketService, bayeux: &Bayeux, worker: usize) {
             service.chat.conversations().keep(worker),
             service.chat.staff().keep(worker),
             service.topics.engine().keep(worker),
-        ],
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         sweep: Box::new(move || sweeper.sweep()),
         restarted: Box::new(move || {
             metrics.actor_restarts.inc();
@@ -158,9 +165,10 @@ pub async fn without_listener<T: Connection>(
 ) -> Result<(SocketService, impl Inlet<T>), ServeError> {
     let storage = SavedState::open(&settings.storage).await?;
     let boot = Boot { incarnation: 1, clean: true };
-    let clock = Clock::system();
-    let trusted = Trusted::load(&settings, &storage, &clock).await?;
-    let (service, desks, writer) = compose(Arc::new(settings), clock, trusted, boot, &storage);
+    let node = NodeId { node: 0, incarnation: boot.incarnation };
+    let place = Place::alone(node, settings.server.workers, Clock::system());
+    let trusted = Trusted::load(&settings, &storage, &place).await?;
+    let (service, desks, writer) = compose(Arc::new(settings), &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
     let inlet =
         Blueprint::new(&service, &desks, actix_server::Server::build().graceful_shutdown_signal());

@@ -17,7 +17,7 @@ use crate::{
     auth::Agent,
     model::ids::{NodeId, SocketAddress},
     sockets::service::SocketService,
-    store::{Deliver, memory::MemoryEngine},
+    store::{Deliver, Engine, Origin},
     telemetry::{Metrics, labels::BayeuxEnd},
     topics::hub::ListenerId,
 };
@@ -74,8 +74,8 @@ impl Local {
 
 pub(super) struct Delivery(pub(super) Arc<Local>);
 
-impl Deliver<Client, MemoryEngine<Client>> for Delivery {
-    fn deliver(&self, _: &MemoryEngine<Client>, key: &ClientId, effects: &mut Vec<Effect>) {
+impl<E: Engine<Client>> Deliver<Client, E> for Delivery {
+    fn deliver(&self, _: &E, key: &ClientId, effects: &mut Vec<Effect>, _: Origin) {
         let local = &*self.0;
         let here = |to: SocketAddress| (to.node == local.node).then_some(to.socket);
         for effect in effects.drain(..) {

@@ -40,7 +40,8 @@ use crate::{
     sockets::service::{Figures, SocketService},
     store::{
         Applied, Engine, Expect, Refusal,
-        memory::{EngineFigures, MemoryEngine},
+        memory::EngineFigures,
+        place::{Place, Store},
     },
     telemetry::Metrics,
 };
@@ -49,7 +50,7 @@ use crate::{
 pub const TRANSPORTS: &[&str] = &["websocket", "long-polling"];
 
 /// The engine that keeps client sessions.
-pub type ClientEngine = MemoryEngine<Client>;
+pub type ClientEngine = Store<Client>;
 
 /// The handle. Cheap to clone.
 #[derive(Clone)]
@@ -66,16 +67,15 @@ pub(super) struct Shared {
 }
 
 impl Bayeux {
-    /// Bayeux without clients. `shards`: one a worker.
+    /// Bayeux without clients, whose records are kept in this place.
     pub fn new(
         settings: settings::Bayeux,
-        (node, shards): (NodeId, usize),
-        clock: Clock,
+        place: &Place,
         metrics: Metrics,
         application: Arc<dyn Application>,
     ) -> Self {
         let local = Arc::new(Local {
-            node,
+            node: place.node,
             lines: Arc::default(),
             known: DashMap::new(),
             listeners: DashMap::new(),
@@ -92,8 +92,8 @@ impl Bayeux {
             errors: settings.errors,
         };
         let delivery = Delivery(Arc::clone(&local));
-        let engine =
-            MemoryEngine::new(shards, settings.max_clients, rules, clock.clone(), delivery);
+        let engine = place.keep(settings.max_clients, rules, delivery);
+        let clock = place.clock.clone();
         let tabs = (settings.tabs > 0).then(|| Places::new(settings.tabs));
         let next_listener = AtomicU64::new(1);
         Self(Arc::new(Shared { engine, local, clock, settings, next_listener, tabs }))

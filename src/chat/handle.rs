@@ -29,7 +29,6 @@ use super::{
     staff::{self, Staff},
 };
 use crate::{
-    clock::Clock,
     cobrowse::ledger::Ledger,
     limits::Places,
     model::{
@@ -39,14 +38,17 @@ use crate::{
         protocol::agent::ToAgent,
     },
     presence::handle::Presence,
-    store::{Applied, Engine, Expect, Refusal, memory::MemoryEngine},
+    store::{
+        Applied, Engine, Expect, Refusal,
+        place::{Place, Store},
+    },
     telemetry::Metrics,
 };
 
 /// The engine that keeps chats.
-pub type ChatEngine = MemoryEngine<Conversation>;
+pub type ChatEngine = Store<Conversation>;
 /// The engine that keeps who of a group's agents is there.
-pub type StaffEngine = MemoryEngine<Staff>;
+pub type StaffEngine = Store<Staff>;
 
 /// Where effects leave for the sockets of this node. None of these waits.
 pub trait Post: Send + Sync {
@@ -58,10 +60,8 @@ pub trait Post: Send + Sync {
 
 /// How chat goes.
 pub struct Options {
-    /// This node and its incarnation.
-    pub node: NodeId,
-    /// How many shards: one a worker.
-    pub shards: usize,
+    /// Where its records are kept.
+    pub place: Place,
     /// The rules of a chat.
     pub chats: conversation::Rules,
     /// The rules of who is there.
@@ -76,8 +76,6 @@ pub struct Options {
     pub most_of_agent: usize,
     /// The groups, each with the buttons that it declares; none: any.
     pub groups: HashMap<GroupId, Vec<ButtonId>>,
-    /// The clock.
-    pub clock: Clock,
 }
 
 /// The handle. Cheap to clone.
@@ -125,13 +123,13 @@ impl Chat {
         ledger: Ledger,
         metrics: Metrics,
     ) -> Self {
-        let Options { node, shards, chats, staff, most_chats, clock, .. } = options;
+        let Options { place, chats, staff, most_chats, .. } = options;
         let floors = options
             .groups
             .into_iter()
             .map(|(group, declared)| (group, Floor { declared, ..Floor::default() }));
         let shared = Arc::new(Shared {
-            node,
+            node: place.node,
             presence,
             post,
             metrics,
@@ -143,11 +141,11 @@ impl Chat {
             most_of_agent: options.most_of_agent,
         });
         let delivery = ChatDelivery(Arc::clone(&shared));
-        let conversations = MemoryEngine::new(shards, most_chats, chats, clock.clone(), delivery);
+        let conversations = place.keep(most_chats, chats, delivery);
         let delivery = StaffDelivery(Arc::clone(&shared), conversations.clone());
         // One record a group; all of them may fall to one shard.
-        let most_groups = shared.floors.len().saturating_mul(shards);
-        let staff = MemoryEngine::new(shards, most_groups, staff, clock, delivery);
+        let most_groups = shared.floors.len().saturating_mul(place.shards);
+        let staff = place.keep(most_groups, staff, delivery);
         let chat = Self(Arc::new(Parts { conversations, staff, shared }));
         arrivals.begin(&chat);
         chat

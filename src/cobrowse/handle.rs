@@ -46,11 +46,14 @@ use crate::{
     },
     presence::handle::Presence,
     settings::GroupCobrowse,
-    store::{Afterwards, Applied, Engine, Expect, Refusal, memory::MemoryEngine},
+    store::{
+        Afterwards, Applied, Engine, Expect, Refusal,
+        place::{Place, Store},
+    },
 };
 
 /// The engine that keeps sessions.
-pub type SessionEngine = MemoryEngine<Session>;
+pub type SessionEngine = Store<Session>;
 
 /// How often a visitor's record is asked again for a session: under the name that he became known by meanwhile, or when it
 /// named one that does not run.
@@ -70,10 +73,8 @@ pub trait Post: StreamPost {
 
 /// How sessions go.
 pub struct Options {
-    /// This node and its incarnation.
-    pub node: NodeId,
-    /// How many shards: one a worker.
-    pub shards: usize,
+    /// Where its records are kept.
+    pub place: Place,
     /// Sessions at a time.
     pub most_sessions: usize,
     /// How a session goes that nobody gave another policy.
@@ -88,8 +89,6 @@ pub struct Options {
     pub code_digits: u32,
     /// What each group wants.
     pub groups: HashMap<GroupId, GroupCobrowse>,
-    /// The clock.
-    pub clock: Clock,
 }
 
 /// A session as it stands, or as it was.
@@ -139,8 +138,7 @@ impl Cobrowse {
         ledger: Ledger,
     ) -> Self {
         let Options {
-            node,
-            shards,
+            place,
             most_sessions,
             policy,
             relay,
@@ -148,11 +146,10 @@ impl Cobrowse {
             part_bytes,
             code_digits,
             groups,
-            clock,
         } = options;
         let shared = Arc::new(Shared {
-            node,
-            clock: clock.clone(),
+            node: place.node,
+            clock: place.clock.clone(),
             presence,
             post,
             policy,
@@ -167,7 +164,7 @@ impl Cobrowse {
             by_secret: DashMap::new(),
         });
         let delivery = Delivery(Arc::clone(&shared));
-        let engine = MemoryEngine::new(shards, most_sessions, (), clock, delivery);
+        let engine = place.keep(most_sessions, (), delivery);
         Self { engine, shared }
     }
 

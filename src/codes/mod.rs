@@ -174,6 +174,7 @@ mod tests {
             _: &MemoryEngine<CodeRecord>,
             _: &CodeKey,
             effects: &mut Vec<CodeEffect>,
+            _: crate::store::Origin,
         ) {
             for CodeEffect::Expired { lead } in effects.drain(..) {
                 let Lead::Visitor(visitor) = lead else { panic!("{lead:?}") };

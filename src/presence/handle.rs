@@ -43,14 +43,14 @@ use crate::{
     },
     store::{
         Afterwards, Applied, Engine, Expect, Refusal,
-        memory::{MemoryEngine, WeakEngine},
+        place::{Place, Store, WeakStore},
     },
 };
 
 /// The engine that keeps visitors.
-pub type VisitorEngine = MemoryEngine<Visitor>;
+pub type VisitorEngine = Store<Visitor>;
 /// The engine that keeps codes.
-pub type CodeEngine = MemoryEngine<CodeRecord>;
+pub type CodeEngine = Store<CodeRecord>;
 
 /// How long a code rests after its life, in milliseconds.
 const CODE_REST_MS: u64 = 24 * 60 * 60 * 1000;
@@ -81,12 +81,10 @@ pub trait Tap: Send + Sync {
 
 /// What presence needs to start.
 pub struct Options {
-    /// This node and its incarnation.
-    pub node: NodeId,
+    /// Where its records are kept.
+    pub place: Place,
     /// The times of the rules.
     pub rules: Rules,
-    /// How many shards: one a worker.
-    pub shards: usize,
     /// A unique id's life, in ms.
     pub unique_life_ms: u64,
     /// A unique id's digits.
@@ -101,8 +99,6 @@ pub struct Options {
     pub timeline_entries: usize,
     /// Wishes for help of one group that may wait at a time.
     pub most_help: usize,
-    /// The clock.
-    pub clock: Clock,
 }
 
 /// The handle. Cheap to clone.
@@ -126,7 +122,7 @@ struct Shared {
     figures: Figures,
     most_help: usize,
     /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
-    codes: OnceLock<WeakEngine<CodeRecord>>,
+    codes: OnceLock<WeakStore<CodeRecord>>,
 }
 
 /// Sums over all visitors, kept up with every change.
@@ -166,17 +162,16 @@ impl Figures {
 impl Presence {
     /// Presence without visitors, which sends by `post` and tells its taps.
     pub fn new(options: Options, post: Arc<dyn Post>, taps: Vec<Arc<dyn Tap>>) -> Self {
-        let Options { node, rules, shards, unique_life_ms, unique_digits, most_records, .. } =
-            options;
-        let most_help = options.most_help;
-        let clock = options.clock;
+        let Options {
+            place, rules, unique_life_ms, unique_digits, most_records, most_help, ..
+        } = options;
         let (watchers, taps) = (Watchers::new(options.watches), taps.into());
-        let timelines = Timelines::new(shards, options.timeline_entries);
+        let timelines = Timelines::new(place.shards, options.timeline_entries);
         let shared = Arc::new(Shared {
-            node,
+            node: place.node,
             watchers,
             timelines,
-            clock: clock.clone(),
+            clock: place.clock.clone(),
             post,
             taps,
             figures: Figures::default(),
@@ -184,10 +179,10 @@ impl Presence {
             codes: OnceLock::new(),
         });
         let delivery = VisitorDelivery(Arc::clone(&shared));
-        let visitors = MemoryEngine::new(shards, most_records, rules, clock.clone(), delivery);
+        let visitors = place.keep(most_records, rules, delivery);
         let code_rules = CodeRules { rest_ms: CODE_REST_MS };
         let delivery = CodeDelivery(visitors.clone());
-        let code_engine = MemoryEngine::new(shards, most_records, code_rules, clock, delivery);
+        let code_engine = place.keep(most_records, code_rules, delivery);
         let _ = shared.codes.set(code_engine.downgrade());
         let codes = Codes::new(code_engine.clone(), &options.guesses);
         Self { visitors, code_engine, codes, shared, unique_life_ms, unique_digits }

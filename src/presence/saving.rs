@@ -9,7 +9,7 @@ use crate::{
     },
     store::{
         Engine, Expect, Record,
-        memory::MemoryEngine,
+        place::Store,
         saved::{Boot, SavedState, StorageError},
     },
 };
@@ -59,7 +59,7 @@ pub async fn load(
 }
 
 /// An engine's records as rows of the storage.
-pub fn rows<R: Record>(engine: &MemoryEngine<R>) -> Vec<(String, Vec<u8>)> {
+pub fn rows<R: Record>(engine: &Store<R>) -> Vec<(String, Vec<u8>)> {
     let mut rows = Vec::with_capacity(engine.records());
     engine.for_each(|key, record| match (serde_json::to_string(key), serde_json::to_vec(record)) {
         (Ok(key), Ok(row)) => rows.push((key, row)),
@@ -71,7 +71,7 @@ pub fn rows<R: Record>(engine: &MemoryEngine<R>) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Puts a row back into its engine; gives its key.
-pub fn restore<R: Record>(engine: &MemoryEngine<R>, key: &str, row: &[u8]) -> Option<R::Key> {
+pub fn restore<R: Record>(engine: &Store<R>, key: &str, row: &[u8]) -> Option<R::Key> {
     let (key, record) = read::<R>(key, row)?;
     engine.restore(key.clone(), record);
     Some(key)

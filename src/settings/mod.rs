@@ -6,6 +6,7 @@
 mod auth;
 mod bayeux;
 mod chat;
+mod cluster;
 mod cobrowse;
 mod development;
 mod error;
@@ -21,6 +22,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Dura
 
 pub use self::{
     bayeux::{Bayeux, Errors, Trust},
+    cluster::Cluster,
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
     group::{Group, GroupCobrowse, GroupTopics, Groups, Launch, Webhook},
@@ -69,6 +71,8 @@ pub struct Settings {
     pub facades: Facades,
     /// Bayeux clients.
     pub bayeux: Bayeux,
+    /// This process as one of several nodes; `None`: it is alone.
+    pub cluster: Option<Cluster>,
     /// Where state outlives the process.
     pub storage: StorageUrl,
     /// The log.

@@ -160,6 +160,14 @@ fn what_is_wrong_is_named() {
         ("[storage]\nurl = \"mysql://db\"", "storage.url: write sqlite:"),
         ("[storage]\nurl = \"postgres://db\"", "storage.url: name a server and a database"),
         ("[storage]\nurl = \"sqlite::memory:\"", "storage.url: name a file"),
+        ("[cluster]\nengine = \"etcd\"", "cluster.engine: must be \"memory\" or \"redis\""),
+        ("[cluster]\nengine = \"redis\"", "cluster.url: must name the server"),
+        ("[cluster]\nengine = \"redis\"\nurl = \"http://db\"", "cluster.url: write redis://"),
+        (
+            "[cluster]\nengine = \"redis\"\nurl = \"redis://db?prefix=a%20b\"",
+            "cluster.url: write redis://",
+        ),
+        ("[cluster]\nnode_name = \"a b\"", "cluster.node_name: must have 1 to 64"),
         ("[log]\nformat = \"xml\"", "log.format: must be `text` or `json`"),
         ("[log]\nfilter = \"a=loud\"", "log.filter: not a log filter"),
     ] {
@@ -428,7 +436,7 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
         unknown(toml::from_str::<wire::Wire>(&text).unwrap_err().message().to_owned())
     };
     let sections = probe("unknown = 1".into());
-    assert_eq!(sections.len(), 13);
+    assert_eq!(sections.len(), 14);
     for section in sections {
         let (header, shown) = match &tree[&section] {
             toml::Value::Array(list) => (format!("[[{section}]]"), list[0].as_table().unwrap()),

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
-    bayeux, chat, cobrowse, topics, webhooks, wire,
+    bayeux, chat, cluster, cobrowse, topics, webhooks, wire,
 };
 use crate::{
     auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
@@ -43,6 +43,7 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         facades: facades(wire.facades, &groups)?,
         bayeux: bayeux::bayeux(&wire.bayeux)?,
         groups,
+        cluster: cluster::cluster(wire.cluster)?,
         storage: StorageUrl::parse(&wire.storage.url, base)
             .map_err(|error| SettingsError::key("storage.url", error))?,
         log: log(wire.log)?,

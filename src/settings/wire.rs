@@ -23,6 +23,7 @@ macro_rules! sections {
 mod auth;
 mod bayeux;
 mod chat;
+mod cluster;
 mod cobrowse;
 mod events;
 mod facades;
@@ -39,6 +40,7 @@ pub(super) use self::{
     auth::{Auth, Issuer, Key},
     bayeux::Bayeux,
     chat::{Chat, GroupChat},
+    cluster::Cluster,
     cobrowse::{Cobrowse, GroupCobrowse},
     events::{Events, Webhook},
     facades::{Facades, GroupFacades},
@@ -65,6 +67,7 @@ sections! {
         topics: Topics = Topics::default(),
         facades: Facades = Facades::default(),
         bayeux: Bayeux = Bayeux::default(),
+        cluster: Cluster = Cluster::default(),
         storage: Storage = Storage::default(),
         log: Log = Log::default(),
     }

@@ -5,7 +5,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -45,25 +45,44 @@ use crate::{
 /// Within which time clients come back that came while the service was not ready, in ms.
 pub const UNREADY_RETRY_MS: u64 = 500;
 
-/// How far the process is.
+/// How far the process is, and whether it can do its work.
 #[derive(Clone, Debug, Default)]
-pub struct Lifecycle(Arc<AtomicU8>);
+pub struct Lifecycle(Arc<Stage>);
+
+#[derive(Debug, Default)]
+struct Stage {
+    reached: AtomicU8,
+    /// What it keeps its records in is away.
+    is_degraded: AtomicBool,
+}
 
 impl Lifecycle {
     /// The service takes sockets from now on.
     pub fn ready(&self) {
-        let _ = self.0.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
+        let _ = self.0.reached.compare_exchange(0, 1, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// The service takes no more sockets. Whether this call made it so.
     pub fn drain(&self) -> bool {
-        self.0.swap(2, Ordering::SeqCst) != 2
+        self.0.reached.swap(2, Ordering::SeqCst) != 2
     }
 
     /// Whether the service takes sockets.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.load(Ordering::SeqCst) == 1
+        self.0.reached.load(Ordering::SeqCst) == 1 && !self.is_degraded()
+    }
+
+    /// Where records are kept is away, or there again. Meanwhile the service takes no sockets, and serves those that it
+    /// has.
+    pub fn degrade(&self, is_degraded: bool) {
+        self.0.is_degraded.store(is_degraded, Ordering::SeqCst);
+    }
+
+    /// Whether where records are kept is away.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        self.0.is_degraded.load(Ordering::SeqCst)
     }
 }
 

@@ -39,11 +39,11 @@ pub struct EngineFigures {
 }
 
 impl EngineFigures {
-    pub(in crate::store) fn of(stats: &Stats, waiting: u64) -> Self {
+    pub(in crate::store) fn of(stats: &Stats, waiting: usize) -> Self {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let Stats { commands, panics, set_aside, refused, full } = stats;
         Self {
-            waiting,
+            waiting: waiting as u64,
             commands: read(commands),
             panics: read(panics),
             set_aside: read(set_aside),
@@ -142,7 +142,7 @@ impl<R: Record> MemoryEngine<R> {
     /// Its figures now.
     #[must_use]
     pub fn figures(&self) -> EngineFigures {
-        EngineFigures::of(self.stats(), self.waiting() as u64)
+        EngineFigures::of(self.stats(), self.waiting())
     }
 
     /// The settings that its records work by.
@@ -330,6 +330,7 @@ mod tests {
             _: &MemoryEngine<suite::Counter>,
             _: &u32,
             effects: &mut Vec<suite::Effect>,
+            _: crate::store::Origin,
         ) {
             effects.clear();
         }

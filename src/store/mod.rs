@@ -6,7 +6,7 @@
 //! transitions. Effects name sockets by node and id, so that an engine that spans nodes can carry them.
 //!
 //! Every engine passes the suite of tests in `suite`. [`memory`] is the engine inside this process, [`shared`] that of several
-//! nodes, which keep their records on one server; [`saved`] is what
+//! nodes, which keep their records on one server, and a [`place`] says which of them it is; [`saved`] is what
 //! outlives it, in a [`database`], among that [`dead_letters`], what could not be delivered, [`revoked`], the
 //! revocations, and [`history`], past sessions and consents.
 
@@ -14,6 +14,7 @@ pub mod database;
 pub mod dead_letters;
 pub mod history;
 pub mod memory;
+pub mod place;
 pub mod revoked;
 pub mod saved;
 pub mod shared;
@@ -118,6 +119,8 @@ pub enum Route {
     Node(NodeId),
     /// These, each once.
     Nodes(Vec<NodeId>),
+    /// The nodes that listen to this name, see [`Engine::listen`]; and the node that made the transition.
+    Listeners(String),
     /// Every node; each knows whom it has.
     Everyone,
 }
@@ -205,10 +208,22 @@ pub type Afterwards = Box<dyn FnOnce() + Send>;
 /// Looks at one record after another.
 pub type Visit<R> = Box<dyn FnMut(&<R as Record>::Key, &R) + Send>;
 
+/// Which node made the transition that effects follow from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This one: what is done once, wherever, is done here.
+    Here,
+    /// Another one.
+    Elsewhere,
+}
+
 /// Brings effects to the sockets of this node. Called in the order of a key's transitions. May submit commands.
 pub trait Deliver<R: Record, E>: Send + Sync {
     /// Delivers the effects of one transition; leaves `effects` empty.
-    fn deliver(&self, engine: &E, key: &R::Key, effects: &mut Vec<R::Effect>);
+    fn deliver(&self, engine: &E, key: &R::Key, effects: &mut Vec<R::Effect>, origin: Origin);
+
+    /// Effects of other nodes' transitions may have been missed until now: what this node shows is to be read anew.
+    fn missed(&self, _engine: &E) {}
 }
 
 /// Most jobs that wait in an inbox of an engine. Beyond, commands are refused as overloaded, except essential ones.
@@ -253,4 +268,13 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// Lets `visit` look at the records of these keys in their order, as far as there are any, then calls `done`. Each
     /// record is seen as it is at that moment.
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>);
+
+    /// From the next command or reading on this node hears what is routed to the listeners of `name`. To be called once
+    /// before [`Engine::unlisten`].
+    fn listen(&self, _name: String) {
+        // A node that is alone hears all.
+    }
+
+    /// It hears that no more.
+    fn unlisten(&self, _name: String) {}
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Applied, Deliver, Engine, Expect, Record, Refusal, Route};
+use super::{Applied, Deliver, Engine, Expect, Origin, Record, Refusal, Route};
 use crate::{
     clock::{Clock, Timestamp},
     model::ids::NodeId,
@@ -159,7 +159,7 @@ type Log = Arc<Mutex<Vec<(u32, Effect)>>>;
 struct Recorder(Log);
 
 impl<E: Engine<Counter>> Deliver<Counter, E> for Recorder {
-    fn deliver(&self, engine: &E, key: &u32, effects: &mut Vec<Effect>) {
+    fn deliver(&self, engine: &E, key: &u32, effects: &mut Vec<Effect>, _: Origin) {
         for effect in effects.drain(..) {
             if let Effect::AddTo(other, amount) = effect {
                 engine.submit(other, Expect::Any, Command::Add(amount), Box::new(|_| ()));

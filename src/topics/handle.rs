@@ -27,27 +27,26 @@ use crate::{
         ids::{GroupId, NodeId, SocketId},
         topic::{Party, Position, Rights, Topic, TopicFilter},
     },
-    store::{Afterwards, Deliver, Engine, Expect, Reader, Refusal, memory::MemoryEngine},
+    store::{
+        Afterwards, Deliver, Engine, Expect, Origin, Reader, Refusal,
+        place::{Place, Store},
+    },
     telemetry::Metrics,
 };
 
 /// The engine that keeps messages.
-pub type TopicEngine = MemoryEngine<GroupTopics>;
+pub type TopicEngine = Store<GroupTopics>;
 
 /// What topics need to start.
 pub struct Options {
-    /// This node and its incarnation.
-    pub node: NodeId,
-    /// How many shards: one a worker.
-    pub shards: usize,
+    /// Where its records are kept.
+    pub place: Place,
     /// Each group's wishes.
     pub groups: HashMap<GroupId, GroupRules>,
     /// How much may be kept.
     pub keep: KeepLimits,
     /// How much may be published and subscribed.
     pub limits: HubLimits,
-    /// The clock.
-    pub clock: Clock,
 }
 
 /// The handle. Cheap to clone.
@@ -91,20 +90,20 @@ impl Topics {
     /// Topics of which nothing is kept yet.
     #[must_use]
     pub fn new(options: Options, post: Arc<dyn Post>, metrics: Metrics) -> Self {
-        let Options { node, shards, groups, keep, limits, clock } = options;
+        let Options { place, groups, keep, limits } = options;
         let most = groups.len();
         let rules = Rules { groups: groups.clone(), limits: keep, nothing: GroupRules::default() };
         let shared = Arc::new(Shared {
-            node,
+            node: place.node,
             hub: Hub::new(groups, limits, post, metrics),
-            clock: clock.clone(),
+            clock: place.clock.clone(),
             seats: DashMap::new(),
             next: AtomicU64::new(1),
         });
         let deliver = TopicDelivery(Arc::clone(&shared));
         // One record a group: however they fall, a shard has room for all.
-        let most = most.max(1) * shards.max(1);
-        Self { engine: MemoryEngine::new(shards, most, rules, clock, deliver), shared }
+        let most = most.max(1) * place.shards.max(1);
+        Self { engine: place.keep(most, rules, deliver), shared }
     }
 
     /// The engine, for those who keep it going.
@@ -344,8 +343,8 @@ impl Drop for Delivered {
     }
 }
 
-impl Deliver<GroupTopics, TopicEngine> for TopicDelivery {
-    fn deliver(&self, _: &TopicEngine, key: &GroupId, effects: &mut Vec<Effect>) {
+impl<E: Engine<GroupTopics>> Deliver<GroupTopics, E> for TopicDelivery {
+    fn deliver(&self, _: &E, key: &GroupId, effects: &mut Vec<Effect>, _: Origin) {
         let Shared { node, hub, seats, .. } = &*self.0;
         let Ok(group) = hub.group(key) else { return };
         for effect in effects.drain(..) {

@@ -26,6 +26,7 @@ use crate::{
         json::Json,
         topic::{Epoch, Party, Position, PublishWish, Resume, Rights, SubscribeWish, TopicFilter},
     },
+    store::place::Place,
     telemetry::Metrics,
 };
 
@@ -94,8 +95,7 @@ fn topics_with(history: usize, limits: HubLimits, post: Arc<dyn Post>) -> Topics
     let latest = vec!["state/#".parse().unwrap()];
     let rules = GroupRules { history, history_ms: 60_000, latest };
     let options = Options {
-        node: NodeId { node: 0, incarnation: 1 },
-        shards: 2,
+        place: Place::alone(NodeId { node: 0, incarnation: 1 }, 2, Clock::manual(Timestamp(1_000))),
         groups: [(group(), rules)].into(),
         keep: KeepLimits {
             topics: 100,
@@ -105,7 +105,6 @@ fn topics_with(history: usize, limits: HubLimits, post: Arc<dyn Post>) -> Topics
             visitor_percent: 50,
         },
         limits,
-        clock: Clock::manual(Timestamp(1_000)),
     };
     Topics::new(options, post, Metrics::new())
 }

@@ -6,6 +6,7 @@ pub mod cobrowse;
 pub mod issuer;
 pub mod list;
 pub mod mint;
+pub mod nodes;
 pub mod postgres;
 pub mod raw;
 pub mod receiver;

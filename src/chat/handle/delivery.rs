@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{ChatEngine, Shared, StaffEngine};
+use super::{ChatEngine, Shared};
 use crate::{
     chat::{
         conversation::{
@@ -18,7 +18,7 @@ use crate::{
     },
     presence::visitor::command::Command as InPresence,
     store::{
-        Deliver, Engine, Expect,
+        Deliver, Engine, Expect, Origin,
         history::{Line, PastChat, SaidLine},
     },
     telemetry::labels::{ChatEnding, ChatSpeaker},
@@ -27,8 +27,8 @@ use crate::{
 /// Sends what follows from a chat's transitions.
 pub(super) struct ChatDelivery(pub Arc<Shared>);
 
-impl Deliver<Conversation, ChatEngine> for ChatDelivery {
-    fn deliver(&self, _: &ChatEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
+impl<E: Engine<Conversation>> Deliver<Conversation, E> for ChatDelivery {
+    fn deliver(&self, _: &E, key: &VisitorKey, effects: &mut Vec<Effect>, _: Origin) {
         let Shared { presence, metrics, arrivals, ledger, .. } = &*self.0;
         for effect in effects.drain(..) {
             match effect {
@@ -121,8 +121,8 @@ fn json(value: &impl serde::Serialize) -> String {
 /// Sends what follows from who is there.
 pub(super) struct StaffDelivery(pub Arc<Shared>, pub ChatEngine);
 
-impl Deliver<Staff, StaffEngine> for StaffDelivery {
-    fn deliver(&self, _: &StaffEngine, group: &GroupId, effects: &mut Vec<staff::Effect>) {
+impl<E: Engine<Staff>> Deliver<Staff, E> for StaffDelivery {
+    fn deliver(&self, _: &E, group: &GroupId, effects: &mut Vec<staff::Effect>, _: Origin) {
         let Shared { node, floors, post, .. } = &*self.0;
         let Some(floor) = floors.get(group) else { return effects.clear() };
         for effect in effects.drain(..) {

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use super::*;
 use crate::{
     chat::conversation::command::EndedBy,
+    clock::Clock,
     model::{
         chat::{ChatEnd, ChatRow, ChatStatus, Person},
         ids::VisitorId,
@@ -15,7 +16,7 @@ use crate::{
         handle::testing::{Recorder, START, options, page},
         visitor::command::Departure,
     },
-    store::history::MemoryHistory,
+    store::{history::MemoryHistory, place::Place},
 };
 
 /// Nobody listens.
@@ -61,8 +62,7 @@ impl Bench {
         let tap = Arc::clone(&arrivals) as _;
         let presence = Presence::new(options(), Arc::new(Recorder::default()), vec![tap]);
         let mut options = Options {
-            node: presence.node(),
-            shards: 1,
+            place: Place::alone(presence.node(), 1, Clock::manual(START)),
             chats: conversation::Rules {
                 invited_ms: 60_000,
                 waiting_ms: 900_000,
@@ -76,7 +76,6 @@ impl Bench {
             most_waiting_of_address: 100,
             most_of_agent: 10,
             groups: HashMap::from([(known().group, Vec::new())]),
-            clock: Clock::manual(START),
         };
         change(&mut options);
         let (ledger, _) = Ledger::new(Arc::new(MemoryHistory::default()), Metrics::new());
@@ -107,7 +106,8 @@ impl Bench {
     /// From now on, what is asked of chats waits for [`Bench::settle`].
     fn halts(&self) {
         std::thread::scope(|scope| {
-            scope.spawn(|| self.chat.conversations().keep(0).adopt());
+            scope
+                .spawn(|| self.chat.conversations().keep(0).iter().for_each(|shard| shard.adopt()));
         });
     }
 
@@ -153,7 +153,7 @@ fn a_chat_that_is_opened_while_he_becomes_known_goes_along() {
 fn a_chat_that_is_opened_while_he_leaves_ends_with_his_leaving() {
     let clock = Clock::manual(START);
     let same = clock.clone();
-    let bench = Bench::with(move |options| options.clock = same);
+    let bench = Bench::with(move |options| options.place.clock = same);
     bench.halts();
     let opened = bench.opens(Bench::visitor());
     let socket = bench.presence.address(PAGE);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{SessionEngine, Shared};
+use super::Shared;
 use crate::{
     cobrowse::{
         session::{Session, Summary, command::Effect},
@@ -18,15 +18,15 @@ use crate::{
         ids::{SessionKey, SocketAddress, VisitorId, VisitorKey},
     },
     store::{
-        Deliver,
+        Deliver, Engine, Origin,
         history::{ConsentLine, Line, PastSession},
     },
 };
 
 pub(super) struct Delivery(pub Arc<Shared>);
 
-impl Deliver<Session, SessionEngine> for Delivery {
-    fn deliver(&self, _: &SessionEngine, key: &SessionKey, effects: &mut Vec<Effect>) {
+impl<E: Engine<Session>> Deliver<Session, E> for Delivery {
+    fn deliver(&self, _: &E, key: &SessionKey, effects: &mut Vec<Effect>, _: Origin) {
         let shared = &*self.0;
         let here = |to: SocketAddress| (to.node == shared.node).then_some(to.socket);
         for effect in effects.drain(..) {

@@ -8,7 +8,7 @@ use crate::{
     auth::Secret,
     model::protocol::stream::MarkOf,
     presence::handle::testing::{Recorder, START, options, page},
-    store::history::MemoryHistory,
+    store::{history::MemoryHistory, place::Place},
     telemetry::metrics::Metrics,
 };
 
@@ -45,8 +45,7 @@ impl Bench {
         let connect = page(presence.address(SocketId(1)));
         presence.connect(Self::key(), connect, |welcome| assert!(welcome.is_ok()));
         let options = Options {
-            node: presence.node(),
-            shards: 2,
+            place: Place::alone(presence.node(), 2, Clock::manual(START)),
             most_sessions,
             policy: Policy::NATIVE,
             relay: RelayLimits { page_bytes: 1_000, pages: 4 },
@@ -54,7 +53,6 @@ impl Bench {
             part_bytes: 1_000,
             code_digits: 6,
             groups: HashMap::new(),
-            clock: Clock::manual(START),
         };
         let (ledger, _) = Ledger::new(Arc::new(MemoryHistory::default()), Metrics::new());
         let tickets = Tickets::new(Secret::from("a key of thirty-two characters.."));

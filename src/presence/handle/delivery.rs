@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CodeEngine, Shared, VisitorEngine, plain};
+use super::{Shared, VisitorEngine, plain};
 use crate::{
     codes::{CodeCommand, CodeEffect, CodeKey, CodeRecord, Lead},
     model::{
@@ -15,14 +15,14 @@ use crate::{
         Visitor,
         command::{Command, Effect, Submission},
     },
-    store::{Deliver, Engine, Expect, memory::WeakEngine},
+    store::{Deliver, Engine, Expect, Origin, place::WeakStore},
 };
 
 /// Sends what follows from a visitor's transitions.
 pub(super) struct VisitorDelivery(pub Arc<Shared>);
 
-impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
-    fn deliver(&self, engine: &VisitorEngine, key: &VisitorKey, effects: &mut Vec<Effect>) {
+impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
+    fn deliver(&self, engine: &E, key: &VisitorKey, effects: &mut Vec<Effect>, _: Origin) {
         let Shared { node, watchers, timelines, post, taps, figures, .. } = &*self.0;
         let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
         let visitorid = || key.visitor.clone();
@@ -81,14 +81,14 @@ impl Deliver<Visitor, VisitorEngine> for VisitorDelivery {
 
 impl VisitorDelivery {
     fn release(&self, key: &VisitorKey, code: Code) {
-        let Some(codes) = self.0.codes.get().and_then(WeakEngine::upgrade) else { return };
+        let Some(codes) = self.0.codes.get().and_then(WeakStore::upgrade) else { return };
         let command = CodeCommand::Release { lead: Lead::Visitor(key.visitor.clone()) };
         let of = CodeKey { group: key.group.clone(), code };
         codes.submit(of, Expect::Any, command, Box::new(|_| ()));
     }
 
     /// Watchers of an anonymous visitor go on watching him under his known id.
-    fn follow(&self, engine: &VisitorEngine, anonymous: &VisitorKey, known: VisitorId) {
+    fn follow(&self, engine: &impl Engine<Visitor>, anonymous: &VisitorKey, known: VisitorId) {
         let mut moved = Vec::new();
         self.0.watchers.with(anonymous, |sockets| moved = sockets.to_vec());
         self.watch_too(engine, anonymous, &moved, known, None);
@@ -96,7 +96,7 @@ impl VisitorDelivery {
 
     fn watch_too(
         &self,
-        engine: &VisitorEngine,
+        engine: &impl Engine<Visitor>,
         anonymous: &VisitorKey,
         sockets: &[SocketId],
         known: VisitorId,
@@ -115,7 +115,7 @@ impl VisitorDelivery {
 
     fn forward(
         &self,
-        engine: &VisitorEngine,
+        engine: &impl Engine<Visitor>,
         from: &VisitorKey,
         to: VisitorId,
         submission: Submission,
@@ -141,8 +141,8 @@ impl VisitorDelivery {
 /// Tells visitors that their unique ids ended.
 pub(super) struct CodeDelivery(pub VisitorEngine);
 
-impl Deliver<CodeRecord, CodeEngine> for CodeDelivery {
-    fn deliver(&self, _: &CodeEngine, key: &CodeKey, effects: &mut Vec<CodeEffect>) {
+impl<E: Engine<CodeRecord>> Deliver<CodeRecord, E> for CodeDelivery {
+    fn deliver(&self, _: &E, key: &CodeKey, effects: &mut Vec<CodeEffect>, _: Origin) {
         for CodeEffect::Expired { lead } in effects.drain(..) {
             // A session ends its code itself.
             let Lead::Visitor(visitor) = lead else { continue };

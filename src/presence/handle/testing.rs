@@ -63,9 +63,8 @@ pub(crate) fn options() -> Options {
         unknown_until: Timestamp(0),
     };
     Options {
-        node: NodeId { node: 0, incarnation: 1 },
+        place: Place::alone(NodeId { node: 0, incarnation: 1 }, 2, Clock::manual(START)),
         rules,
-        shards: 2,
         unique_life_ms: 300_000,
         unique_digits: 6,
         guesses: GuessLimits {
@@ -77,7 +76,6 @@ pub(crate) fn options() -> Options {
         most_records: usize::MAX,
         timeline_entries: 1_000,
         most_help: 2,
-        clock: Clock::manual(START),
     }
 }
 

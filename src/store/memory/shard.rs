@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::{INBOX_LIMIT, MemoryEngine};
 use crate::{
     clock::Timestamp,
-    store::{Applied, Expect, Reader, Record, Refusal, Sink, Stats, timers::Timers},
+    store::{Applied, Expect, Origin, Reader, Record, Refusal, Sink, Stats, timers::Timers},
 };
 
 pub(super) enum Job<R: Record> {
@@ -237,7 +237,8 @@ impl<R: Record> Shard<R> {
             return;
         }
         let deliver = &engine.inner.deliver;
-        let delivered = catch_unwind(AssertUnwindSafe(|| deliver.deliver(engine, key, effects)));
+        let delivered =
+            catch_unwind(AssertUnwindSafe(|| deliver.deliver(engine, key, effects, Origin::Here)));
         self.count_panic(engine, delivered.is_err());
         effects.clear();
     }

@@ -18,6 +18,7 @@ use std::{
     collections::{HashMap, VecDeque},
     hash::RandomState,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use self::lane::{Asked, Flight, Job, Lane, Listed, Write};
@@ -28,7 +29,9 @@ use super::{
 use crate::{
     clock::Timestamp,
     model::ids::NodeId,
-    store::{Afterwards, Applied, Expect, Reader, Record, Refusal, Sink, Stats, timers::Timers},
+    store::{
+        Afterwards, Applied, Expect, Origin, Reader, Record, Refusal, Sink, Stats, timers::Timers,
+    },
 };
 
 /// How often a command is applied anew because others were faster, before it is refused.
@@ -48,14 +51,14 @@ pub(super) enum Action<R: Record> {
     Tell(Sink<R::Reply>, Result<Applied<R::Reply>, Refusal>),
     /// Do what a reader wants.
     Go(Afterwards),
-    /// Deliver what follows here.
-    Deliver(R::Key, Vec<R::Effect>),
+    /// Deliver what follows here, from a transition made here or elsewhere.
+    Deliver(R::Key, Vec<R::Effect>, Origin),
 }
 
 /// A node's part in the records of one kind.
 pub(super) struct Core<R: Record> {
     node: NodeId,
-    rules: R::Rules,
+    rules: Arc<R::Rules>,
     /// Records that are remembered between two jobs.
     most: usize,
     lanes: HashMap<R::Key, Lane<R>>,
@@ -78,7 +81,7 @@ pub(super) struct Core<R: Record> {
 }
 
 impl<R: Record> Core<R> {
-    pub(super) fn new(node: NodeId, rules: R::Rules, most: usize) -> Self {
+    pub(super) fn new(node: NodeId, rules: Arc<R::Rules>, most: usize) -> Self {
         Self {
             node,
             rules,
@@ -98,7 +101,6 @@ impl<R: Record> Core<R> {
     }
 
     /// Whether nothing is under way and nothing waits.
-    #[cfg(test)]
     pub(super) fn is_idle(&self) -> bool {
         self.probe.is_none()
             && !self.is_deaf
@@ -402,7 +404,7 @@ impl<R: Record> Core<R> {
                 let result = write.outcome.map(|reply| Applied { reply, version });
                 work.out.extend(write.sink.map(|sink| Action::Tell(sink, result)));
                 if !write.effects.is_empty() {
-                    work.out.push(Action::Deliver(key.clone(), write.effects));
+                    work.out.push(Action::Deliver(key.clone(), write.effects, Origin::Here));
                 }
                 true
             }
@@ -415,7 +417,8 @@ impl<R: Record> Core<R> {
 
     fn deliver(&self, key: &R::Key, later: Vec<Vec<R::Effect>>, work: &mut Work<'_, R>) {
         let later = later.into_iter().filter(|effects| !effects.is_empty());
-        work.out.extend(later.map(|effects| Action::Deliver(key.clone(), effects)));
+        let told = |effects| Action::Deliver(key.clone(), effects, Origin::Elsewhere);
+        work.out.extend(later.map(told));
     }
 
     fn ticket(&mut self, key: &R::Key) -> Ticket {

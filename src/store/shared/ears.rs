@@ -78,7 +78,6 @@ impl Ears {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         let waiting = self.heard.lock();
         waiting.heard.is_empty() && !waiting.is_overrun

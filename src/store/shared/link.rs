@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, VecDeque, hash_map::Entry},
     fmt,
     rc::Rc,
     sync::Arc,
@@ -26,7 +26,12 @@ use super::{
     message,
     question::{Answer, Ask, Lists, Row, Target, Tell, Ticket},
 };
-use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId, store::Record};
+use crate::{
+    auth::Secret,
+    clock::{Clock, Timestamp},
+    model::ids::NodeId,
+    store::Record,
+};
 
 /// How long the server may take for an answer. After that nobody knows what became of the question.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,24 +54,27 @@ pub struct ServerUrl {
 /// Why a text names no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "write redis:// or rediss://, a host, and a port where it is not 6379, as in redis://user:password@host:6379/0"
+    "write redis:// or rediss://, a host, and a port where it is not 6379, as in redis://user:password@host:6379/0, and only ?prefix= behind it"
 )]
 pub struct InvalidServerUrl;
 
 impl ServerUrl {
-    /// Reads `redis://…`, or `rediss://…` for TLS. All names on the server begin with `prefix`.
+    /// Reads `redis://…`, or `rediss://…` for TLS. All names on the server begin with `vestibule:`, or with what the parameter
+    /// `prefix` says: 1 to 64 of the characters A-Z a-z 0-9 . _ : -
     ///
     /// # Errors
-    /// Another scheme, or no host.
-    pub fn parse(text: &str, prefix: &str) -> Result<Self, InvalidServerUrl> {
-        let url = url::Url::parse(text).map_err(|_| InvalidServerUrl)?;
+    /// Another scheme, no host, or another parameter or prefix.
+    pub fn parse(text: &str) -> Result<Self, InvalidServerUrl> {
+        let mut url = url::Url::parse(text).map_err(|_| InvalidServerUrl)?;
+        let prefix = prefix(&url)?;
+        url.set_query(None);
         let is_known = matches!(url.scheme(), "redis" | "rediss");
         let host = url.host_str().filter(|host| is_known && !host.is_empty());
         let host = host.ok_or(InvalidServerUrl)?;
-        text.into_connection_info().map_err(|_| InvalidServerUrl)?;
+        url.as_str().into_connection_info().map_err(|_| InvalidServerUrl)?;
         let port = url.port().unwrap_or(6379);
         let place = format!("{}://{host}:{port}", url.scheme()).into();
-        Ok(Self { url: text.into(), place, prefix: prefix.into() })
+        Ok(Self { url: url.as_str().into(), place, prefix })
     }
 
     /// The same server by another port of this machine.
@@ -170,10 +178,17 @@ pub(super) struct Link {
     connection: OnceCell<Counted>,
     listeners: Arc<Mutex<Listeners>>,
     subscribed: RefCell<HashMap<&'static str, Rc<OnceCell<()>>>>,
+    /// Channels that are to be subscribed to, or no more, in this order.
+    wanted: RefCell<VecDeque<(String, bool)>>,
+    /// Held by the one who sees to that.
+    wanting: tokio::sync::Mutex<()>,
     is_away: Cell<bool>,
     lease: RefCell<Lease>,
     /// Held by the one who renews.
     turn: tokio::sync::Mutex<()>,
+    clock: Clock,
+    /// What all nodes have in common, by name; said again with every renewal, should the server have lost it.
+    secrets: RefCell<Vec<(String, Secret)>>,
     standing: watch::Sender<Standing>,
     traffic: Arc<Traffic>,
     renew: Script,
@@ -186,6 +201,7 @@ impl Link {
         server: &ServerUrl,
         node: NodeId,
         lease: Duration,
+        clock: Clock,
         standing: watch::Sender<Standing>,
         traffic: Arc<Traffic>,
     ) -> Self {
@@ -195,9 +211,13 @@ impl Link {
             connection: OnceCell::new(),
             listeners: Arc::default(),
             subscribed: RefCell::default(),
+            wanted: RefCell::default(),
+            wanting: tokio::sync::Mutex::default(),
             is_away: Cell::default(),
             lease: RefCell::new(Lease::new(lease)),
             turn: tokio::sync::Mutex::default(),
+            clock,
+            secrets: RefCell::default(),
             standing,
             traffic,
             renew: Script::new(include_str!("renew.lua")),
@@ -218,8 +238,22 @@ impl Link {
     pub(super) fn listen(&self, kind: &'static str, ears: &Arc<Ears>) {
         let mut listeners = self.listeners.lock();
         for target in [Target::Node(self.node), Target::Everyone] {
-            listeners.0.insert(self.channel(kind, target), (Arc::clone(ears), false));
+            listeners.0.insert(self.channel(kind, &target), (Arc::clone(ears), false));
         }
+    }
+
+    /// Hears what is said to the listeners of `name`, too, from the next question on.
+    pub(super) fn listen_to(&self, kind: &'static str, name: String, ears: &Arc<Ears>) {
+        let channel = self.channel(kind, &Target::Listeners(name));
+        self.listeners.lock().0.insert(channel.clone(), (Arc::clone(ears), false));
+        self.wanted.borrow_mut().push_back((channel, true));
+    }
+
+    /// Hears that no more.
+    pub(super) fn unlisten(&self, kind: &'static str, name: String) {
+        let channel = self.channel(kind, &Target::Listeners(name));
+        self.listeners.lock().0.remove(&channel);
+        self.wanted.borrow_mut().push_back((channel, false));
     }
 
     /// Asks for what the core wants to know or to be done.
@@ -259,7 +293,7 @@ impl Link {
     async fn probe<R: Record>(&self, ticket: Ticket) -> RedisResult<Answer> {
         let word = [b"0:", &*message::encode::<R>(self.node, ticket, None, &[])].concat();
         let mut publish = redis::cmd("PUBLISH");
-        publish.arg(self.channel(R::KIND, Target::Node(self.node))).arg(word);
+        publish.arg(self.channel(R::KIND, &Target::Node(self.node))).arg(word);
         let asked = async |connection: &mut Counted| publish.query_async::<()>(connection).await;
         self.patiently::<R, _>(asked).await?;
         Ok(Answer::Said)
@@ -267,7 +301,7 @@ impl Link {
 
     async fn look_at<R: Record>(&self, ticket: Ticket, key: &R::Key) -> RedisResult<Answer> {
         let word = message::encode::<R>(self.node, ticket, Some(key), &[]);
-        let own = self.channel(R::KIND, Target::Node(self.node));
+        let own = self.channel(R::KIND, &Target::Node(self.node));
         let mut look = self.look.key(self.row_of::<R>(key)?);
         look.arg(own).arg(word);
         let asked = async |connection: &mut Counted| look.invoke_async(connection).await;
@@ -290,7 +324,7 @@ impl Link {
         let mut replace = self.replace.key(self.row_of::<R>(key)?);
         replace.arg(expected).arg(what).arg(row);
         for (target, message) in tell {
-            replace.arg(self.channel(R::KIND, target)).arg(message);
+            replace.arg(self.channel(R::KIND, &target)).arg(message);
         }
         let asked = async |connection: &mut Counted| replace.invoke_async(connection).await;
         let (is_done, version, row): (u8, String, Vec<u8>) = self.patiently::<R, _>(asked).await?;
@@ -394,10 +428,58 @@ impl Link {
         renew.arg(millis(lease::REMEMBERED));
         let mut connection = self.connection().await?;
         let answer = in_time(renew.invoke_async(&mut connection)).await;
-        let (_, granted, ended): (u64, u8, Vec<String>) = answer?;
+        let (time, granted, ended): (u64, u8, Vec<String>) = answer?;
+        // The server looked at its clock half-way, near enough.
+        self.clock.agree(Timestamp(time), asked + asked.elapsed() / 2);
         let ended = ended.iter().filter_map(|node| serde_json::from_str(node).ok());
         self.lease.borrow_mut().renewed(asked, granted == 1, ended.collect());
+        let secrets = self.secrets.borrow().clone();
+        for (name, secret) in secrets {
+            self.agree_on(&name, &secret).await?;
+        }
         Ok(())
+    }
+
+    /// A secret that all nodes have in common: the one that is there, or this one.
+    pub(super) async fn secret(&self, name: &str) -> Secret {
+        let own = Secret::generate();
+        loop {
+            match self.agree_on(name, &own).await {
+                Ok(secret) => {
+                    self.secrets.borrow_mut().push((name.to_owned(), secret.clone()));
+                    return secret;
+                }
+                Err(error) => self.note(Some(&error)),
+            }
+            tokio::time::sleep(LONGEST_PAUSE).await;
+        }
+    }
+
+    async fn agree_on(&self, name: &str, own: &Secret) -> RedisResult<Secret> {
+        let place = format!("{}secret:{name}", self.server.prefix);
+        let mut pipe = redis::pipe();
+        pipe.cmd("SET").arg(&place).arg(own.expose()).arg("NX").ignore().get(&place);
+        let mut connection = self.connection().await?;
+        let (secret,): (String,) = in_time(pipe.query_async(&mut connection)).await?;
+        Ok(secret.into())
+    }
+
+    /// Says that this node ends: what it still holds is lost.
+    pub(super) async fn leave(&self) {
+        self.lease.borrow_mut().renewed(Instant::now(), false, Vec::new());
+        let Ok(node) = member(&self.node) else { return };
+        let prefix = &self.server.prefix;
+        let now = self.clock.now().0;
+        let mut pipe = redis::pipe();
+        pipe.atomic().zrem(format!("{prefix}{{nodes}}:leases"), &node);
+        pipe.zadd(format!("{prefix}{{nodes}}:ended"), &node, now);
+        let left = async {
+            let mut connection = self.connection().await?;
+            in_time(pipe.query_async::<()>(&mut connection)).await
+        };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "the other nodes learn by the lease that this one has ended");
+        }
     }
 
     /// Lets nobody ask who has no lease: others may have ended this node while it slept.
@@ -496,18 +578,39 @@ impl Link {
             Entry::Vacant(place) => Rc::clone(place.insert(Rc::default())),
         };
         let subscribe = async || {
-            to.connection.subscribe(self.channel(kind, Target::Node(self.node))).await?;
-            to.connection.subscribe(self.channel(kind, Target::Everyone)).await
+            to.connection.subscribe(self.channel(kind, &Target::Node(self.node))).await?;
+            to.connection.subscribe(self.channel(kind, &Target::Everyone)).await
         };
-        subscribed.get_or_try_init(subscribe).await.copied()
+        subscribed.get_or_try_init(subscribe).await?;
+        self.hear_what_is_wanted(to).await
     }
 
-    fn channel(&self, kind: &str, target: Target) -> String {
+    /// Brings the subscriptions up to what was wanted before this question, in its order.
+    async fn hear_what_is_wanted(&self, to: &mut Counted) -> RedisResult<()> {
+        if self.wanted.borrow().is_empty() && self.wanting.try_lock().is_ok() {
+            return Ok(());
+        }
+        let _turn = self.wanting.lock().await;
+        loop {
+            let Some((channel, wants)) = self.wanted.borrow().front().cloned() else {
+                return Ok(());
+            };
+            if wants {
+                to.connection.subscribe(&channel).await?;
+            } else {
+                to.connection.unsubscribe(&channel).await?;
+            }
+            self.wanted.borrow_mut().pop_front();
+        }
+    }
+
+    fn channel(&self, kind: &str, target: &Target) -> String {
         let prefix = &self.server.prefix;
         match target {
             Target::Node(NodeId { node, incarnation }) => {
                 format!("{prefix}node:{node}.{incarnation}:{kind}")
             }
+            Target::Listeners(name) => format!("{prefix}to:{kind}:{name}"),
             Target::Everyone => format!("{prefix}all:{kind}"),
         }
     }
@@ -523,6 +626,19 @@ impl Link {
     fn times<R: Record>(&self) -> String {
         format!("{}due:{}", self.server.prefix, R::KIND)
     }
+}
+
+fn prefix(url: &url::Url) -> Result<Arc<str>, InvalidServerUrl> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let mut prefix = Arc::from("vestibule:");
+    for (name, value) in url.query_pairs() {
+        let is_good = (1..=64).contains(&value.len()) && value.bytes().all(fits);
+        if name != "prefix" || !is_good {
+            return Err(InvalidServerUrl);
+        }
+        prefix = value.into();
+    }
+    Ok(prefix)
 }
 
 /// A key, or a node, as lists and names have it.

@@ -30,7 +30,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::{
     core::Core,
@@ -46,7 +46,7 @@ use super::{
     Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit,
     memory::EngineFigures,
 };
-use crate::{clock::Clock, model::ids::NodeId};
+use crate::{auth::Secret, clock::Clock, model::ids::NodeId};
 
 /// This process as one of several nodes: its connection to the server, and the thread that all its engines work on.
 #[derive(Clone)]
@@ -79,6 +79,7 @@ impl SharedNode {
         let (spawn, mut spawned) = mpsc::unbounded_channel::<Spawn>();
         let traffic = Arc::<Traffic>::default();
         let carried = Arc::clone(&traffic);
+        let time = clock.clone();
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
@@ -86,7 +87,8 @@ impl SharedNode {
             };
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, async move {
-                let link = Rc::new(Link::new(&server, id, lease, tell_standing, carried));
+                let link = Link::new(&server, id, lease, time, tell_standing, carried);
+                let link = Rc::new(link);
                 let member = Rc::clone(&link);
                 tokio::task::spawn_local(async move { member.stay_a_member().await });
                 while let Some(begin) = spawned.recv().await {
@@ -96,6 +98,32 @@ impl SharedNode {
         };
         std::thread::Builder::new().name("engines".to_owned()).spawn(run)?;
         Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing, traffic })))
+    }
+
+    /// A secret that all nodes have in common, under this name. Waits for the server.
+    pub async fn secret(&self, name: &'static str) -> Secret {
+        self.on_the_thread(async move |link| link.secret(name).await)
+            .await
+            .unwrap_or_else(Secret::generate)
+    }
+
+    /// Says to the others that this node ends. Its engines do nothing more.
+    pub async fn leave(&self) {
+        self.on_the_thread(async |link| link.leave().await).await;
+    }
+
+    async fn on_the_thread<T: Send + 'static>(
+        &self,
+        act: impl AsyncFnOnce(Rc<Link>) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let begin = Box::new(|link: Rc<Link>| {
+            tokio::task::spawn_local(async move {
+                let _ = sender.send(act(link).await);
+            });
+        });
+        self.0.spawn.send(begin).ok()?;
+        receiver.await.ok()
     }
 
     /// How it stands with this node, now and whenever that changes. A node that was ended must begin anew, under a new
@@ -121,6 +149,7 @@ struct Inner<R: Record> {
     stats: Stats,
     counts: Arc<Counts>,
     clock: Clock,
+    rules: Arc<R::Rules>,
     deliver: Box<dyn Deliver<R, SharedEngine<R>>>,
     /// Keeps the thread.
     _node: SharedNode,
@@ -173,9 +202,11 @@ enum Job<R: Record> {
         visit: Visit<R>,
         done: Box<dyn FnOnce() + Send>,
     },
-    /// Tells when nothing is under way and nothing is due.
-    #[cfg(test)]
-    Settle(std::sync::mpsc::Sender<()>),
+    /// Tells when nothing is under way.
+    Settle(Box<dyn FnOnce() + Send>),
+    /// Hear what is said to the listeners of a name.
+    Listen(String),
+    Unlisten(String),
 }
 
 impl<R: Record> Job<R> {
@@ -185,8 +216,8 @@ impl<R: Record> Job<R> {
             Job::Submit { sink, .. } => worker::guarded(|| sink(Err(refusal))),
             Job::Read { reader, .. } => worker::guarded(|| reader(Err(refusal))()),
             Job::ReadAll { done, .. } => worker::guarded(done),
-            #[cfg(test)]
-            Job::Settle(_) => true,
+            Job::Settle(then) => worker::guarded(then),
+            Job::Listen(_) | Job::Unlisten(_) => true,
         };
     }
 }
@@ -197,7 +228,50 @@ impl<R: Record> Clone for SharedEngine<R> {
     }
 }
 
+/// An engine that somebody else keeps.
+pub struct WeakSharedEngine<R: Record>(Weak<Inner<R>>);
+
+impl<R: Record> WeakSharedEngine<R> {
+    /// The engine, while it is there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<SharedEngine<R>> {
+        self.0.upgrade().map(SharedEngine)
+    }
+}
+
 impl<R: Record> SharedEngine<R> {
+    /// For those that the engine's own delivery keeps alive, or they would keep each other.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakSharedEngine<R> {
+        WeakSharedEngine(Arc::downgrade(&self.0))
+    }
+
+    /// The settings that its records work by.
+    #[must_use]
+    pub fn rules(&self) -> &R::Rules {
+        &self.0.rules
+    }
+
+    /// What it has in common with other engines of its figures now.
+    #[must_use]
+    pub fn figures(&self) -> EngineFigures {
+        let under_way = figures::read(&self.0.counts.under_way);
+        let under_way = usize::try_from(under_way).unwrap_or(usize::MAX);
+        EngineFigures::of(self.stats(), self.0.inbox.lock().jobs.len().saturating_add(under_way))
+    }
+
+    /// How many records this node remembers.
+    #[must_use]
+    pub fn records(&self) -> usize {
+        usize::try_from(figures::read(&self.0.counts.records)).unwrap_or(usize::MAX)
+    }
+
+    /// How many timers wait on this node.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        usize::try_from(figures::read(&self.0.counts.timers)).unwrap_or(usize::MAX)
+    }
+
     /// An engine of `node` that remembers up to `most` records between two commands.
     pub fn new(
         node: &SharedNode,
@@ -208,12 +282,14 @@ impl<R: Record> SharedEngine<R> {
     where
         R::Rules: 'static,
     {
+        let rules = Arc::new(rules);
         let engine = Self(Arc::new(Inner {
             inbox: Mutex::new(Inbox { jobs: VecDeque::new(), is_closed: false }),
             news: Arc::default(),
             stats: Stats::default(),
             counts: Arc::default(),
             clock: node.0.clock.clone(),
+            rules: Arc::clone(&rules),
             deliver: Box::new(deliver),
             _node: node.clone(),
         }));
@@ -233,14 +309,12 @@ impl<R: Record> SharedEngine<R> {
         &self.0.stats
     }
 
-    /// Its figures now.
+    /// All its figures now.
     #[must_use]
-    pub fn figures(&self) -> SharedFigures {
+    pub fn shared_figures(&self) -> SharedFigures {
         let counts = &self.0.counts;
-        let under_way = figures::read(&counts.under_way);
-        let waiting = self.0.inbox.lock().jobs.len() as u64 + under_way;
         SharedFigures {
-            engine: EngineFigures::of(&self.0.stats, waiting),
+            engine: self.figures(),
             records: figures::read(&counts.records),
             timers: figures::read(&counts.timers),
             conflicts: figures::read(&counts.conflicts),
@@ -268,10 +342,17 @@ impl<R: Record> SharedEngine<R> {
         job.refuse(refusal);
     }
 
+    /// Calls `then` when nothing waits and nothing is under way.
+    pub(in crate::store) fn when_idle(&self, then: Box<dyn FnOnce() + Send>) {
+        self.leave(Job::Settle(then), true);
+    }
+
     #[cfg(test)]
-    fn settle(&self) {
+    pub(in crate::store) fn settle(&self) {
         let (sender, receiver) = std::sync::mpsc::channel();
-        self.leave(Job::Settle(sender), true);
+        self.when_idle(Box::new(move || {
+            let _ = sender.send(());
+        }));
         receiver.recv_timeout(Duration::from_secs(20)).expect("the engine settles");
     }
 }
@@ -288,5 +369,13 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
 
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
         self.leave(Job::ReadAll { keys, visit, done }, false);
+    }
+
+    fn listen(&self, name: String) {
+        self.leave(Job::Listen(name), true);
+    }
+
+    fn unlisten(&self, name: String) {
+        self.leave(Job::Unlisten(name), true);
     }
 }

@@ -61,10 +61,12 @@ pub(super) struct Lists {
 pub(super) type Tell = Vec<(Target, Vec<u8>)>;
 
 /// Who hears a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Target {
     /// One node.
     Node(NodeId),
+    /// All nodes that listen to a name.
+    Listeners(String),
     /// All nodes.
     Everyone,
 }

@@ -83,7 +83,7 @@ impl Node {
         let id = NodeId { node, incarnation };
         Self {
             id,
-            core: Core::new(id, (), 2),
+            core: Core::new(id, Arc::new(()), 2),
             up: VecDeque::new(),
             answers: VecDeque::new(),
             messages: VecDeque::new(),
@@ -103,7 +103,7 @@ impl Node {
                 Action::Ask(ask) => self.up.push_back(ask),
                 Action::Tell(sink, result) => sink(result),
                 Action::Go(then) => then(),
-                Action::Deliver(key, effects) => {
+                Action::Deliver(key, effects, _) => {
                     for effect in effects {
                         if let Effect::Written { entry, place, .. } = effect {
                             self.log.lock().unwrap().push((key, Learnt::Told(entry, place)));

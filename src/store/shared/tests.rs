@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{Applied, Record as _, suite},
+    store::{Applied, Origin, Record as _, suite},
 };
 
 /// Short, so that a test need not wait for long; long enough for a machine that is busy.
@@ -28,7 +28,7 @@ fn server() -> Option<ServerUrl> {
         return None;
     };
     let prefix = format!("test-{:032x}:", rand::random::<u128>());
-    Some(ServerUrl::parse(&url, &prefix).unwrap())
+    Some(ServerUrl::parse(&format!("{url}?prefix={prefix}")).unwrap())
 }
 
 struct Factory(String);
@@ -41,7 +41,7 @@ impl suite::Factory for Factory {
         deliver: impl Deliver<suite::Counter, Self::Engine> + 'static,
     ) -> Self::Engine {
         let prefix = format!("test-{:032x}:", rand::random::<u128>());
-        let server = ServerUrl::parse(&self.0, &prefix).unwrap();
+        let server = ServerUrl::parse(&format!("{}?prefix={prefix}", self.0)).unwrap();
         let id = NodeId { node: 1, incarnation: 1 };
         let node = SharedNode::start(server, id, LEASE, clock).unwrap();
         SharedEngine::new(&node, 100, (), deliver)
@@ -63,7 +63,7 @@ fn passes_the_suite() {
 struct Notes(Arc<Mutex<Vec<(u32, u64)>>>);
 
 impl Deliver<Journal, SharedEngine<Journal>> for Notes {
-    fn deliver(&self, _: &SharedEngine<Journal>, key: &u32, effects: &mut Vec<Effect>) {
+    fn deliver(&self, _: &SharedEngine<Journal>, key: &u32, effects: &mut Vec<Effect>, _: Origin) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Written { entry, .. } => self.0.lock().push((*key, entry)),
@@ -321,7 +321,7 @@ impl Waiting {
 /// A server that is not there.
 fn nowhere() -> ServerUrl {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    ServerUrl::parse(&format!("redis://127.0.0.1:{port}"), "").unwrap()
+    ServerUrl::parse(&format!("redis://127.0.0.1:{port}")).unwrap()
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn what_is_refused_and_what_is_made_anew_is_counted() {
     two.notes.wait_for(1, 1);
     two.write(1, 2, Hearers::Here).unwrap();
     one.write(1, 3, Hearers::Here).unwrap();
-    let figures = one.engine.figures();
+    let figures = one.engine.shared_figures();
     assert_eq!((figures.conflicts, figures.away, figures.missed), (1, 0, 0));
     assert!(figures.records >= 1 && figures.heard >= 3, "{figures:?}");
     let sent = one.node.figures();
@@ -388,5 +388,5 @@ fn an_end_outlasts_an_outage_and_keeps_its_place() {
     ended.recv_timeout(Duration::from_secs(20)).expect("an answer").unwrap();
     let journal = one.read(1).unwrap().unwrap();
     assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1][..], vec![]));
-    assert!(one.engine.figures().away > 0);
+    assert!(one.engine.shared_figures().away > 0);
 }

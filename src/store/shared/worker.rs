@@ -65,8 +65,9 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         actions: Vec::new(),
         sweeping: Rc::default(),
         reading: Rc::default(),
-        #[cfg(test)]
         settling: Vec::new(),
+        ears: Arc::clone(&ears),
+        was_cut: false,
     };
     let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -78,6 +79,10 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
         while let Some(heard) = ears.take() {
             worker.hear(&engine, heard);
+        }
+        if std::mem::take(&mut worker.was_cut) {
+            worker.with(&engine, |core, _, work| core.deaf(work));
+            engine.0.deliver.missed(&engine);
         }
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {
             worker.take_in(&engine, news);
@@ -96,11 +101,12 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
         }
         worker.tell_figures(&engine);
-        #[cfg(test)]
-        if worker.core.is_idle() && engine.0.inbox.lock().jobs.is_empty() && ears.is_empty() {
-            for settled in worker.settling.drain(..) {
-                let _ = settled.send(());
-            }
+        if !worker.settling.is_empty()
+            && worker.core.is_idle()
+            && engine.0.inbox.lock().jobs.is_empty()
+            && ears.is_empty()
+        {
+            worker.settling.drain(..).for_each(|settled| settled());
         }
         let nap = worker.nap(&engine);
         // While it sleeps it does not keep the engine.
@@ -143,8 +149,10 @@ struct Worker<R: Record> {
     sweeping: Rc<()>,
     /// Likewise by each who reads many.
     reading: Rc<()>,
-    #[cfg(test)]
-    settling: Vec<std::sync::mpsc::Sender<()>>,
+    /// To be told when nothing is under way.
+    settling: Vec<Box<dyn FnOnce() + Send>>,
+    ears: Arc<Ears>,
+    was_cut: bool,
 }
 
 impl<R: Record> Drop for Worker<R> {
@@ -187,10 +195,11 @@ impl<R: Record> Worker<R> {
                 self.with(engine, |core, now, work| core.read(key, reader, now, work));
             }
             Job::ReadAll { keys, visit, done } => {
-                self.read_all(engine, keys, visit, Done(Some(done)))
+                self.read_all(engine, keys, visit, Done(Some(done)));
             }
-            #[cfg(test)]
             Job::Settle(settled) => self.settling.push(settled),
+            Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ears),
+            Job::Unlisten(name) => self.link.unlisten(R::KIND, name),
         }
     }
 
@@ -223,7 +232,8 @@ impl<R: Record> Worker<R> {
                     self.with(engine, |core, now, work| core.heard(message, now, work));
                 }
             }
-            Heard::Again => self.with(engine, |core, _, work| core.deaf(work)),
+            // Each channel says so; it is one cut.
+            Heard::Again => self.was_cut = true,
         }
     }
 
@@ -242,8 +252,8 @@ impl<R: Record> Worker<R> {
             Action::Ask(ask) => return self.ask(ask),
             Action::Tell(sink, result) => guarded(|| sink(result)),
             Action::Go(then) => guarded(then),
-            Action::Deliver(key, mut effects) => {
-                guarded(|| engine.0.deliver.deliver(engine, &key, &mut effects))
+            Action::Deliver(key, mut effects, origin) => {
+                guarded(|| engine.0.deliver.deliver(engine, &key, &mut effects, origin))
             }
         };
         if !done {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     store::{
-        Record,
+        Origin, Record,
         shared::{message::Message, question::Ask},
     },
 };
@@ -32,7 +32,8 @@ impl<R: Record> Core<R> {
         }
         if let Some(at) = self.doubtful.iter().position(|(doubted, ..)| *doubted == ticket) {
             let made = self.doubtful.remove(at);
-            work.out.extend(made.map(|(_, key, effects)| Action::Deliver(key, effects)));
+            work.out
+                .extend(made.map(|(_, key, effects)| Action::Deliver(key, effects, Origin::Here)));
             return;
         }
         // The word of a transition says that it was made, whenever its answer comes.
@@ -70,7 +71,7 @@ impl<R: Record> Core<R> {
             self.heard_of(ticket, None, now, work);
         }
         if !effects.is_empty() {
-            work.out.push(Action::Deliver(key, effects));
+            work.out.push(Action::Deliver(key, effects, Origin::Elsewhere));
         }
     }
 

@@ -183,6 +183,10 @@ impl<R: Record> Core<R> {
                 Route::Here => here = true,
                 Route::Node(node) => tell(node),
                 Route::Nodes(nodes) => nodes.into_iter().for_each(tell),
+                Route::Listeners(name) => {
+                    told.entry(Target::Listeners(name)).or_default().push(effect);
+                    here = true;
+                }
                 Route::Everyone => {
                     told.entry(Target::Everyone).or_default().push(effect);
                     here = true;

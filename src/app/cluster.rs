@@ -1,0 +1,88 @@
+//! This process as one of several nodes, where the settings say so.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    clock::Clock,
+    model::ids::NodeId,
+    settings::Settings,
+    sockets::service::SocketService,
+    store::{
+        place::Place,
+        saved::Boot,
+        shared::{SharedNode, Standing},
+    },
+};
+
+/// How long a node may go without renewing its lease (design section 5).
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Where this process keeps its records. `address` is where it listens.
+///
+/// # Errors
+/// There is no thread to be had.
+pub(super) fn place(settings: &Settings, address: SocketAddr, boot: Boot) -> io::Result<Place> {
+    let shards = settings.server.workers;
+    let Some(cluster) = &settings.cluster else {
+        let node = NodeId { node: 0, incarnation: boot.incarnation };
+        return Ok(Place::alone(node, shards, Clock::system()));
+    };
+    let default_name = || {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("{host}:{}", address.port()).into()
+    };
+    let name = cluster.node_name.clone().unwrap_or_else(default_name);
+    let clock = Clock::shared();
+    // Later starts have greater numbers: a machine's clock is behind its last start only when it was set back meanwhile,
+    // and then the server says that a later start has the name.
+    let node = NodeId { node: number(&name), incarnation: clock.wall().0 };
+    tracing::info!(name, node = node.node, incarnation = node.incarnation, "one of several nodes");
+    let shared = SharedNode::start(cluster.url.clone(), node, LEASE, clock.clone())?;
+    Ok(Place { node, clock, shards, shared: Some(shared) })
+}
+
+/// The number of the node with this name. Of a hundred nodes two have the same one in one of a million such services; the
+/// later one would end the earlier one again and again, and another name helps.
+fn number(name: &str) -> u32 {
+    let digest = Sha256::digest(name.as_bytes());
+    digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret.
+pub(super) async fn join(node: &SharedNode) {
+    let mut standing = node.standing();
+    if *standing.borrow() != Standing::Member {
+        tracing::warn!("waits for the server that all nodes share");
+    }
+    // The thread that tells it lives as long as the node.
+    let _ = standing.wait_for(|standing| *standing == Standing::Member).await;
+}
+
+/// Keeps the service as ready as the node is, until the others have ended it.
+pub(super) async fn stay(node: &SharedNode, service: &SocketService) {
+    let mut standing = node.standing();
+    loop {
+        let now = *standing.borrow_and_update();
+        match now {
+            Standing::Member => service.lifecycle.degrade(false),
+            Standing::Away => service.lifecycle.degrade(true),
+            Standing::Ended => return service.lifecycle.degrade(true),
+        }
+        if standing.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_numbers_that_stay() {
+        assert_eq!(number("shop-1:8080"), number("shop-1:8080"));
+        assert_ne!(number("shop-1:8080"), number("shop-2:8080"));
+    }
+}
