@@ -104,6 +104,15 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;
+
+    /// Whether a command that is applied twice, with others in between, leaves the record as if it had been applied once,
+    /// the last time, and is answered the same. Where a server keeps the records, such a command is kept over a short
+    /// outage and applied anew, though it may have been applied already; others are refused as [`Refusal::Away`].
+    /// Essential commands must be so, too: they are kept for as long as it takes.
+    fn is_repeatable(command: &Self::Command) -> bool {
+        let _ = command;
+        false
+    }
 }
 
 /// Whom an effect concerns.

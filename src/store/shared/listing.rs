@@ -4,11 +4,10 @@
 //! One node's late striking out may meet another one's joining. So who joins writes the key once more when the record is
 //! there, and who strikes out looks at the record behind that: whichever comes last, the set is right.
 
-use redis::aio::ConnectionManager;
-
 use super::{
-    link::{Link, member},
+    link::{Counted, Link, member},
     question::Lists,
+    worker::guarded,
 };
 use crate::store::{Record, Visit};
 
@@ -22,15 +21,13 @@ impl Link {
         let add = async |name: &str| {
             let mut add = redis::cmd("SADD");
             add.arg(self.listed_under::<R>(name)).arg(&member);
-            let asked = async |to: &mut ConnectionManager| add.query_async::<()>(to).await;
+            let asked = async |to: &mut Counted| add.query_async::<()>(to).await;
             self.patiently::<R, _>(asked).await
         };
         let strike = async |name: &str| {
             let mut strike = redis::pipe();
             strike.srem(self.listed_under::<R>(name), &member).ignore().hget(&row, "r");
-            let asked = async |to: &mut ConnectionManager| {
-                strike.query_async::<(Option<Vec<u8>>,)>(to).await
-            };
+            let asked = async |to: &mut Counted| strike.query_async::<(Option<Vec<u8>>,)>(to).await;
             let (row,) = self.patiently::<R, _>(asked).await?;
             let record = row.and_then(|row| serde_json::from_slice::<R>(&row).ok());
             match record.and_then(|record| record.listed(key)) {
@@ -59,7 +56,7 @@ impl Link {
         loop {
             let mut scan = redis::cmd("SSCAN");
             scan.arg(&set).arg(cursor).arg("COUNT").arg(PAGE);
-            let asked = async |connection: &mut ConnectionManager| {
+            let asked = async |connection: &mut Counted| {
                 scan.query_async::<(u64, Vec<String>)>(connection).await
             };
             let Ok((next, members)) = self.patiently::<R, _>(asked).await else { return false };
@@ -69,7 +66,9 @@ impl Link {
             for (key, record) in keys.into_iter().zip(rows) {
                 let is_listed = |record: &R| record.listed(&key).as_deref() == Some(name);
                 match record {
-                    Some(record) if is_listed(&record) => visit(&key, &record),
+                    Some(record) if is_listed(&record) => {
+                        guarded(|| visit(&key, &record));
+                    }
                     _ => {
                         let lists = Lists { quits: Some(name.to_owned()), ..Lists::default() };
                         self.list_anew::<R>(&key, &lists).await;

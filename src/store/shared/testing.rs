@@ -157,7 +157,11 @@ impl Record for Journal {
         Some(Command::LetGo(node))
     }
 
-    fn is_essential(_: &Command) -> bool {
-        false
+    fn is_essential(command: &Command) -> bool {
+        matches!(command, Command::LetGo(_))
+    }
+
+    fn is_repeatable(command: &Command) -> bool {
+        matches!(command, Command::Hold(_) | Command::LetGo(_))
     }
 }

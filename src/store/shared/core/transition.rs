@@ -33,7 +33,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let Write { command, expect, sink, tries, .. } = write;
+        let Write { command, expect, sink, since, tries, .. } = write;
         let refusal = match expect {
             Expect::Version(_) => Some(Refusal::Conflict { version }),
             Expect::Any if tries >= MOST_TRIES => Some(Refusal::Overloaded),
@@ -45,7 +45,7 @@ impl<R: Record> Core<R> {
             }
             None => {
                 lane.is_fresh = true;
-                let asked = Asked { expect, command, sink, tries: tries + 1 };
+                let asked = Asked { expect, command, sink, since, tries: tries + 1 };
                 self.write(key, lane, asked, now, work);
             }
         }
@@ -60,7 +60,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let Asked { expect, command, sink, tries } = asked;
+        let Asked { expect, command, sink, since, tries } = asked;
         let version = lane.known.as_ref().map_or(0, |known| known.version);
         if let Expect::Version(expected) = expect
             && expected != version
@@ -71,7 +71,7 @@ impl<R: Record> Core<R> {
                 work.out.extend(sink.map(|sink| Action::Tell(sink, Err(refusal))));
             } else if let Some(sink) = sink {
                 // What this node knows may be old.
-                lane.waiting.push_front(Job::Submit { expect, command, sink });
+                lane.waiting.push_front(Job::Submit { expect, command, sink, since });
                 self.look(key, lane, None, work);
             }
             return;
@@ -154,6 +154,7 @@ impl<R: Record> Core<R> {
             expect,
             outcome,
             sink,
+            since,
             effects: here,
             version,
             heard,
