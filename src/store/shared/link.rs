@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use redis::{
     Arg, Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo,
@@ -254,6 +255,33 @@ impl Link {
         let channel = self.channel(kind, &Target::Listeners(name));
         self.listeners.lock().0.remove(&channel);
         self.wanted.borrow_mut().push_back((channel, false));
+    }
+
+    /// Whose connection this is.
+    pub(super) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Says these to nodes, in this order; at first hears what is said to this one.
+    pub(super) async fn publish(
+        &self,
+        kind: &'static str,
+        letters: &[(NodeId, Bytes)],
+    ) -> RedisResult<()> {
+        let mut pipe = redis::pipe();
+        for (to, letter) in letters {
+            pipe.publish(self.channel(kind, &Target::Node(*to)), &**letter).ignore();
+        }
+        in_time(async {
+            self.be_a_member().await?;
+            let mut connection = self.connection().await?;
+            self.hear(kind, &mut connection).await?;
+            if letters.is_empty() {
+                return Ok(());
+            }
+            pipe.query_async(&mut connection).await
+        })
+        .await
     }
 
     /// Asks for what the core wants to know or to be done.

@@ -2,7 +2,7 @@
 //!
 //! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, and [`link`]
 //! the way there, to Redis or what speaks its protocol; [`message`] is what nodes hear of each other, and [`lease`] says
-//! which of them are there. [`worker`] brings them together, on one thread.
+//! which of them are there; [`post`] carries what no record says. [`worker`] brings them together, on one thread.
 //!
 //! A transition is one script on one key: is the version still the expected one, then put the new row in its place and
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
@@ -14,6 +14,7 @@ mod lease;
 mod link;
 mod listing;
 mod message;
+pub mod post;
 mod question;
 #[cfg(test)]
 mod simulation;
@@ -111,6 +112,14 @@ impl SharedNode {
     /// Says to the others that this node ends. Its engines do nothing more.
     pub async fn leave(&self) {
         self.on_the_thread(async |link| link.leave().await).await;
+    }
+
+    /// One whose thread has ended.
+    #[cfg(test)]
+    fn nowhere() -> Self {
+        let (spawn, standing) = (mpsc::unbounded_channel().0, watch::channel(Standing::Ended).1);
+        let id = NodeId { node: 0, incarnation: 0 };
+        Self(Arc::new(NodeInner { id, clock: Clock::system(), spawn, standing }))
     }
 
     async fn on_the_thread<T: Send + 'static>(
