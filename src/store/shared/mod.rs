@@ -119,7 +119,13 @@ impl SharedNode {
     fn nowhere() -> Self {
         let (spawn, standing) = (mpsc::unbounded_channel().0, watch::channel(Standing::Ended).1);
         let id = NodeId { node: 0, incarnation: 0 };
-        Self(Arc::new(NodeInner { id, clock: Clock::system(), spawn, standing }))
+        Self(Arc::new(NodeInner {
+            id,
+            clock: Clock::system(),
+            spawn,
+            standing,
+            traffic: Arc::default(),
+        }))
     }
 
     async fn on_the_thread<T: Send + 'static>(
