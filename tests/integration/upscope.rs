@@ -180,6 +180,9 @@ async fn each_word_of_a_search_finds_what_it_means() {
         ("max_results=0", "max_results"),
         ("max_results=x", "max_results"),
         (&format!("search={long}"), "search"),
+        (&format!("q={long}"), "q"),
+        // The other one would count; this one is not let in for all that.
+        (&format!("search=ada&q={long}"), "q"),
     ] {
         let (status, answer) = server.upscope("GET", &format!("/v1.3/list?{query}"), None).await;
         assert_eq!((status, &answer["error"]), (400, &json!("invalid_parameters")), "{query}");
