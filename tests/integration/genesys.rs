@@ -259,7 +259,38 @@ async fn tokens_are_guessed_at_so_often_only() {
     assert!(answers[5..].iter().all(|error| error.starts_with("429:")), "{answers:?}");
     let path = format!("{LIVE}/sessions/123456789");
     assert_eq!(call(&server, "GET", &path, &[("origin", DESK)]).await.status, 429);
-    assert!(server.figure("limited_total{what=\"guess\"}") >= 2.0);
+    assert_eq!(server.figure("limited_total{what=\"guess\"}"), 3.0);
+}
+
+#[tokio::test]
+async fn who_knows_the_token_is_not_counted_as_a_guesser() {
+    let server = server(&[("limits.guesses_per_minute", "5")]);
+    let token = new_session(&server).await;
+    let mut controller = Client::new(&server).await;
+    let find = async |token: &str| {
+        let path = format!("{LIVE}/sessions/{token}");
+        call(&server, "GET", &path, &[("origin", DESK)]).await.status
+    };
+    let sit = async |token: &str| {
+        let path = format!("{LIVE}/sessions/{token}/seats");
+        call(&server, "POST", &path, &[("origin", DESK)]).await.status
+    };
+    for round in 0..5 {
+        for _ in 0..3 {
+            assert_eq!((find(&token).await, sit(&token).await), (200, 200), "round {round}");
+        }
+        controller.join(&token, 3).await;
+        // What he knows does not make up for what he guesses in between.
+        assert_eq!(find("123456789").await, 404, "round {round}");
+    }
+    assert_eq!(
+        (find(&token).await, sit(&token).await),
+        (429, 429),
+        "right or wrong, nobody learns"
+    );
+    let wish = json!({"sessionToken": token, "role": 3});
+    let (_, refused) = controller.ask("join", wish).await;
+    assert!(refused["error"].as_str().unwrap().starts_with("429:"), "{refused}");
 }
 
 #[tokio::test]
