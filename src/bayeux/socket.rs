@@ -152,15 +152,8 @@ impl BayeuxSocket {
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Excess> {
-        let limits = &self.service.settings.limits;
-        let excess = self.traffic.take(&limits.agent_messages, bytes, self.service.clock().now());
-        excess.inspect_err(|excess| {
-            let what = match excess {
-                Excess::Refuse(_) => Limited::AgentMessage,
-                Excess::Close(_) => Limited::Flood,
-            };
-            self.service.metrics.limited.of(what).inc();
-        })
+        let rate = &self.service.settings.limits.agent_messages;
+        self.traffic.count(&self.service, rate, bytes, Limited::AgentMessage)
     }
 }
 

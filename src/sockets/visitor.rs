@@ -245,15 +245,8 @@ impl VisitorSocket {
         if is_answer {
             return Ok(());
         }
-        let limits = &self.service.settings.limits;
-        let excess = self.traffic.take(&limits.visitor_messages, bytes, self.service.clock().now());
-        excess.inspect_err(|excess| {
-            let what = match excess {
-                Excess::Refuse(_) => Limited::VisitorMessage,
-                Excess::Close(_) => Limited::Flood,
-            };
-            self.service.metrics.limited.of(what).inc();
-        })
+        let rate = &self.service.settings.limits.visitor_messages;
+        self.traffic.count(&self.service, rate, bytes, Limited::VisitorMessage)
     }
 }
 
