@@ -196,6 +196,10 @@ fn flat(data: &Json) -> Result<PresenceUpdate, Problem> {
 }
 
 fn typed<T: serde::de::DeserializeOwned>(data: &Json, field: &str) -> Result<T, Problem> {
+    // To keep track of the place costs more than the reading: only what is wrong is read again that way.
+    if let Ok(value) = serde_json::from_str(data.text()) {
+        return Ok(value);
+    }
     let mut deserializer = serde_json::Deserializer::from_str(data.text());
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

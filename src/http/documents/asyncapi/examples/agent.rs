@@ -83,7 +83,7 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
             ok(AgentOk {
                 request: 14,
                 visitorid: Some("ada".parse()?),
-                chat: Some(chat()?),
+                chat: chat()?.into(),
                 ..AgentOk::default()
             }),
         ),

@@ -13,7 +13,7 @@ use crate::model::{
     cobrowse::{ConsentTo, Entered, UserId, ViewState},
     help::{HelpStatus, HelpTold},
     ids::InvalidId,
-    protocol::visitor::ToVisitor,
+    protocol::{chats::ChatAnswer, visitor::ToVisitor},
 };
 
 /// To pages.
@@ -91,8 +91,8 @@ fn to_page_checked() -> Result<Vec<Example>, InvalidId> {
             Some("watchbuttons"),
             ToVisitor::answer(22, |ok| ok.enabled = "sales".parse().ok().map(|sales| vec![sales])),
         ),
-        (Some("openchat"), ToVisitor::answer(23, |ok| ok.chat = chat().ok())),
-        (Some("say"), ToVisitor::answer(24, |ok| (ok.n, ok.at) = (Some(1), Some(NOW)))),
+        (Some("openchat"), ToVisitor::answer(23, |ok| ok.chat.chat = chat().ok())),
+        (Some("say"), ToVisitor::answer(24, |ok| ok.chat = ChatAnswer::said(1, NOW))),
         (Some("startsession"), ToVisitor::answer(14, |ok| ok.session = Some(SESSION))),
         (
             Some("enter"),
