@@ -93,6 +93,8 @@ pub async fn serve(
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
         .transpose()?;
     let reloads = background::reloads(&service, tls.as_ref())?;
+    // Before anybody can have told us something that had to be saved.
+    let told_to_stop = drain::told_to_stop();
     let server = listener::start(&service, &desks, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
@@ -100,7 +102,7 @@ pub async fn serve(
     listening(address);
 
     let background = Background::start(&service, &desks.bayeux, reloads);
-    let stop = drain::told_to_stop().await;
+    let stop = told_to_stop.await;
     drain::drain(&service, &desks, stop, background, &storage, boot).await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
