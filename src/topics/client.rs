@@ -113,6 +113,7 @@ impl Client {
         let is_listener = matches!(self.seat.subscriber, Some(Subscriber::Listener(_)));
         if !is_kept && !self.topics.is_shared() && self.seat.is_idle() {
             let message = Message { topic, data, at: now, position: None };
+            hub.metrics.topic_messages.inc();
             let answer = move || answer(Ok(None));
             if is_listener {
                 hub.publish(group, &message, self.seat.subscriber, Some(Box::new(answer)));

@@ -446,12 +446,15 @@ impl Drop for Delivered {
 }
 
 impl<E: Engine<GroupTopics>> Deliver<GroupTopics, E> for TopicDelivery {
-    fn deliver(&self, _: &E, key: &GroupId, effects: &mut Vec<Effect>, _: Origin) {
+    fn deliver(&self, _: &E, key: &GroupId, effects: &mut Vec<Effect>, origin: Origin) {
         let Shared { node, hub, seats, .. } = &*self.0;
         let Ok(group) = hub.group(key) else { return };
         for effect in effects.drain(..) {
             match effect {
                 Effect::Published { message, from } => {
+                    if origin == Origin::Here {
+                        hub.metrics.topic_messages.inc();
+                    }
                     let behind = message.position.map(|position| hub.hear(group, position));
                     if let (Some(behind), Some(topics)) =
                         (behind.filter(|behind| !behind.is_empty()), self.0.topics())

@@ -324,7 +324,6 @@ impl Hub {
         from: Option<Subscriber>,
         then: Option<Then>,
     ) {
-        self.metrics.topic_messages.inc();
         let latest = group.rules.is_latest(&message.topic);
         let mut targets: Vec<(u32, Target)> = Vec::new();
         let mut listening = Vec::new();
