@@ -12,6 +12,7 @@ mod ears;
 mod figures;
 mod lease;
 mod link;
+mod member;
 mod message;
 mod question;
 #[cfg(test)]
@@ -20,6 +21,8 @@ mod simulation;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod url;
+mod way;
 mod worker;
 
 use std::{
@@ -40,7 +43,7 @@ use self::{
 pub use self::{
     figures::{NodeFigures, SharedFigures},
     lease::Standing,
-    link::{InvalidServerUrl, ServerUrl},
+    url::{InvalidServerUrl, ServerUrl},
 };
 use super::{
     Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit,
