@@ -88,10 +88,15 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     fn makes_a_record(command: &Self::Command) -> bool;
 
     /// Whom an effect concerns, where there are several nodes.
-    fn route(effect: &Self::Effect) -> Route;
+    fn route(key: &Self::Key, effect: &Self::Effect) -> Route;
 
     /// The nodes that hold something of the record: its sockets.
     fn holders(&self) -> Vec<NodeId>;
+
+    /// The name under which the record is listed now, with others of its kind; see [`Engine::list`].
+    fn listed(&self, _key: &Self::Key) -> Option<String> {
+        None
+    }
 
     /// The command that says that a node is gone, with all that it held. `None` for records that no node holds anything of.
     fn lost(node: NodeId) -> Option<Self::Command>;
@@ -268,6 +273,10 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// Lets `visit` look at the records of these keys in their order, as far as there are any, then calls `done`. Each
     /// record is seen as it is at that moment.
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>);
+
+    /// Lets `visit` look at all records that are listed under `name`, wherever they were made, then calls `done` with
+    /// whether it could look at them. Each record is seen as it is at that moment.
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>);
 
     /// From the next command or reading on this node hears what is routed to the listeners of `name`. To be called once
     /// before [`Engine::unlisten`].

@@ -6,7 +6,10 @@ use tokio::sync::oneshot;
 use super::{
     Deliver, Engine, Expect, Reader, Record, Sink, Stats, Visit,
     memory::{EngineFigures, Keep, MemoryEngine, WeakEngine},
-    shared::{SharedEngine, SharedNode, WeakSharedEngine},
+    shared::{
+        SharedEngine, SharedNode, WeakSharedEngine,
+        post::{Courier, Receive},
+    },
 };
 use crate::{clock::Clock, model::ids::NodeId};
 
@@ -44,6 +47,16 @@ impl Place {
                 Store::Memory(MemoryEngine::new(self.shards, most, rules, clock, deliver))
             }
             Some(node) => Store::Shared(SharedEngine::new(node, most, rules, deliver)),
+        }
+    }
+}
+
+impl Place {
+    /// Sends letters to other nodes, and has `receiver` get theirs.
+    pub fn courier(&self, kind: &'static str, receiver: impl Receive) -> Courier {
+        match &self.shared {
+            None => Courier::alone(),
+            Some(node) => Courier::new(node, kind, receiver),
         }
     }
 }
@@ -218,6 +231,13 @@ impl<R: Record> Engine<R> for Store<R> {
         match self {
             Store::Memory(engine) => engine.read_all(keys, visit, done),
             Store::Shared(engine) => engine.read_all(keys, visit, done),
+        }
+    }
+
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        match self {
+            Store::Memory(engine) => engine.list(name, visit, done),
+            Store::Shared(engine) => engine.list(name, visit, done),
         }
     }
 

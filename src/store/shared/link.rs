@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use redis::{RedisError, RedisResult, Script};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
@@ -123,6 +124,22 @@ impl Link {
         self.way.unlisten(self.channel(kind, &Target::Listeners(name)));
     }
 
+    /// Says these to nodes, in this order; at first hears what is said to this one.
+    pub(super) async fn publish(
+        &self,
+        kind: &'static str,
+        letters: &[(NodeId, Bytes)],
+    ) -> RedisResult<()> {
+        let mut pipe = redis::pipe();
+        for (to, letter) in letters {
+            pipe.publish(self.channel(kind, &Target::Node(*to)), &**letter).ignore();
+        }
+        let asked = async |connection: &mut Counted| {
+            if letters.is_empty() { Ok(()) } else { pipe.query_async(connection).await }
+        };
+        self.patiently(asked).await
+    }
+
     /// Asks for what the core wants to know or to be done.
     pub(super) async fn ask<R: Record>(&self, ask: Ask<R::Key>) -> (Ticket, Answer) {
         let (ticket, asked) = match ask {
@@ -140,6 +157,7 @@ impl Link {
                 let answer = listed.and(answer);
                 if let Ok(Answer::Replaced { .. }) = &answer {
                     self.strike_out::<R>(&key, &lists).await;
+                    self.list_anew::<R>(&key, &lists).await;
                 }
                 (ticket, answer)
             }
@@ -148,6 +166,9 @@ impl Link {
                     self.enlist::<R>(&key, &lists),
                     self.restate::<R>(&key, &mark, version, row),
                 );
+                if let Ok(Answer::Restated { is_there: true, .. }) = &answer {
+                    self.list_anew::<R>(&key, &lists).await;
+                }
                 (ticket, listed.and(answer))
             }
         };
@@ -254,6 +275,9 @@ impl Link {
         for node in &lists.holds {
             pipe.sadd(self.held_by::<R>(*node), &member);
         }
+        if let Some(name) = &lists.joins {
+            pipe.sadd(self.listed_under::<R>(name), &member);
+        }
         self.keep_lists(pipe).await
     }
 
@@ -325,12 +349,17 @@ impl Link {
         let mut keys = keys.into_iter().peekable();
         while keys.peek().is_some() {
             let part: Vec<R::Key> = keys.by_ref().take(ROWS_AT_ONCE).collect();
-            found.append(&mut self.part_of_rows(part).await);
+            let rows = self.found::<R>(part.clone()).await.unwrap_or_default();
+            found.extend(part.into_iter().zip(rows).filter_map(|(key, row)| Some((key, row?))));
         }
         found
     }
 
-    async fn part_of_rows<R: Record>(&self, keys: Vec<R::Key>) -> Vec<(R::Key, R)> {
+    /// The record of each of these keys, where there is one; `None` when the server does not say.
+    pub(super) async fn found<R: Record>(&self, keys: Vec<R::Key>) -> Option<Vec<Option<R>>> {
+        if keys.is_empty() {
+            return Some(Vec::new());
+        }
         let mut pipe = redis::pipe();
         for key in &keys {
             if let Ok(row) = self.row_of::<R>(key) {
@@ -340,13 +369,12 @@ impl Link {
         let asked = async |connection: &mut Counted| {
             pipe.query_async::<Vec<Option<Vec<u8>>>>(connection).await
         };
-        let rows = self.patiently(asked).await.unwrap_or_default();
-        let found = keys.into_iter().zip(rows);
-        found.filter_map(|(key, row)| Some((key, serde_json::from_slice(&row?).ok()?))).collect()
+        let rows = self.patiently(asked).await.ok()?;
+        Some(rows.into_iter().map(|row| serde_json::from_slice(&row?).ok()).collect())
     }
 
     /// Asks, once the node hears its channels, and waits no longer than is sensible.
-    async fn patiently<T>(
+    pub(super) async fn patiently<T>(
         &self,
         ask: impl AsyncFnOnce(&mut Counted) -> RedisResult<T>,
     ) -> RedisResult<T> {
@@ -369,12 +397,16 @@ impl Link {
         }
     }
 
-    fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
+    pub(super) fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
         Ok(format!("{}{}:{}", self.server.prefix(), R::KIND, member(key)?))
     }
 
     fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
         format!("{}held:{node}.{incarnation}:{}", self.server.prefix(), R::KIND)
+    }
+
+    pub(super) fn listed_under<R: Record>(&self, name: &str) -> String {
+        format!("{}list:{}:{name}", self.server.prefix(), R::KIND)
     }
 
     fn times<R: Record>(&self) -> String {

@@ -2,7 +2,7 @@
 //!
 //! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, and [`link`]
 //! the way there, to Redis or what speaks its protocol; [`message`] is what nodes hear of each other, and [`lease`] says
-//! which of them are there. [`worker`] brings them together, on one thread.
+//! which of them are there; [`post`] carries what no record says. [`worker`] brings them together, on one thread.
 //!
 //! A transition is one script on one key: is the version still the expected one, then put the new row in its place and
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
@@ -12,8 +12,10 @@ mod ears;
 mod figures;
 mod lease;
 mod link;
+mod listing;
 mod member;
 mod message;
+pub mod post;
 mod question;
 #[cfg(test)]
 mod simulation;
@@ -115,6 +117,20 @@ impl SharedNode {
         self.on_the_thread(async |link| link.leave().await).await;
     }
 
+    /// One whose thread has ended.
+    #[cfg(test)]
+    fn nowhere() -> Self {
+        let (spawn, standing) = (mpsc::unbounded_channel().0, watch::channel(Standing::Ended).1);
+        let id = NodeId { node: 0, incarnation: 0 };
+        Self(Arc::new(NodeInner {
+            id,
+            clock: Clock::system(),
+            spawn,
+            standing,
+            traffic: Arc::default(),
+        }))
+    }
+
     async fn on_the_thread<T: Send + 'static>(
         &self,
         act: impl AsyncFnOnce(Rc<Link>) -> T + Send + 'static,
@@ -205,6 +221,11 @@ enum Job<R: Record> {
         visit: Visit<R>,
         done: Box<dyn FnOnce() + Send>,
     },
+    List {
+        name: String,
+        visit: Visit<R>,
+        done: Box<dyn FnOnce(bool) + Send>,
+    },
     /// Tells when nothing is under way.
     Settle(Box<dyn FnOnce() + Send>),
     /// Hear what is said to the listeners of a name.
@@ -219,6 +240,7 @@ impl<R: Record> Job<R> {
             Job::Submit { sink, .. } => worker::guarded(|| sink(Err(refusal))),
             Job::Read { reader, .. } => worker::guarded(|| reader(Err(refusal))()),
             Job::ReadAll { done, .. } => worker::guarded(done),
+            Job::List { done, .. } => worker::guarded(|| done(false)),
             Job::Settle(then) => worker::guarded(then),
             Job::Listen(_) | Job::Unlisten(_) => true,
         };
@@ -372,6 +394,10 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
 
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
         self.leave(Job::ReadAll { keys, visit, done }, false);
+    }
+
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        self.leave(Job::List { name, visit, done }, false);
     }
 
     fn listen(&self, name: String) {

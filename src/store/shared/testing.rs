@@ -138,7 +138,7 @@ impl Record for Journal {
         true
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &u32, effect: &Effect) -> Route {
         match effect {
             Effect::Written { hearers, .. } => match hearers {
                 Hearers::Here => Route::Here,

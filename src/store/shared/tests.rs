@@ -22,7 +22,7 @@ const CLOSED: u64 = u64::MAX;
 const LET_GO: u64 = 1_000_000;
 
 /// A server's part that nobody else uses.
-fn server() -> Option<ServerUrl> {
+pub(super) fn server() -> Option<ServerUrl> {
     let Ok(url) = std::env::var("VESTIBULE_TEST_REDIS") else {
         eprintln!("VESTIBULE_TEST_REDIS is not set: not tried on Redis");
         return None;

@@ -152,6 +152,23 @@ impl Drop for Done {
     }
 }
 
+/// Likewise, with whether all was seen.
+struct Listed(Option<Box<dyn FnOnce(bool) + Send>>);
+
+impl Listed {
+    fn say(&mut self, is_seen: bool) {
+        if let Some(done) = self.0.take() {
+            guarded(|| done(is_seen));
+        }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.say(false);
+    }
+}
+
 struct Worker<R: Record> {
     core: Core<R>,
     link: Rc<Link>,
@@ -212,6 +229,9 @@ impl<R: Record> Worker<R> {
             }
             Job::ReadAll { keys, visit, done } => {
                 self.read_all(engine, keys, visit, Done(Some(done)));
+            }
+            Job::List { name, visit, done } => {
+                self.list(engine, name, visit, Listed(Some(done)));
             }
             Job::Settle(settled) => self.settling.push(settled),
             Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ears),
@@ -327,6 +347,19 @@ impl<R: Record> Worker<R> {
                 }
             }
             drop(sweeping);
+        });
+    }
+
+    /// Each record that is listed there, as it is when the server looks.
+    fn list(&self, engine: &SharedEngine<R>, name: String, visit: Visit<R>, mut done: Listed) {
+        if Rc::strong_count(&self.reading) > MOST_READING {
+            return Stats::count(&engine.0.stats.refused);
+        }
+        let (link, reading) = (Rc::clone(&self.link), Rc::clone(&self.reading));
+        tokio::task::spawn_local(async move {
+            let is_seen = link.visit_listed::<R>(&name, visit).await;
+            done.say(is_seen);
+            drop(reading);
         });
     }
 

@@ -92,7 +92,8 @@ impl<R: Record> Core<R> {
                 let due = known.record.deadline(&self.rules);
                 lane.listed = Listed::At(due);
                 let holds = known.record.holders();
-                let lists = Lists { due: Some(due), holds, frees: Vec::new() };
+                let joins = known.record.listed(key);
+                let lists = Lists { due: Some(due), holds, joins, ..Lists::default() };
                 (known.version, Some(row), lists)
             }
             (_, Some(version)) => (version, None, Lists::default()),

@@ -85,6 +85,7 @@ impl<R: Record> Core<R> {
         let (record, rules) = (&mut known.record, &self.rules);
         let before = record.checkpoint();
         let held: BTreeSet<NodeId> = record.holders().into_iter().collect();
+        let was_listed = record.listed(key);
         let mut effects = Vec::new();
         let mut sets_aside = false;
         let applied = catch_unwind(AssertUnwindSafe(|| {
@@ -135,10 +136,14 @@ impl<R: Record> Core<R> {
         }
         let holders = if is_gone { Vec::new() } else { record.holders() };
         let holders: BTreeSet<NodeId> = holders.into_iter().collect();
+        let listed = if is_gone { None } else { record.listed(key) };
+        let moves = listed != was_listed;
         let lists = Lists {
             due: is_new.then_some(due),
             holds: holders.difference(&held).copied().collect(),
             frees: held.difference(&holders).copied().collect(),
+            joins: listed.filter(|_| moves),
+            quits: was_listed.filter(|_| moves),
         };
         let ticket = self.ticket(key);
         let (here, tell) = self.addressed(ticket, key, effects);
@@ -182,7 +187,7 @@ impl<R: Record> Core<R> {
                     told.entry(Target::Node(node)).or_default().push(effect);
                 }
             };
-            match R::route(effect) {
+            match R::route(key, effect) {
                 Route::Here => here = true,
                 Route::Node(node) => tell(node),
                 Route::Nodes(nodes) => nodes.into_iter().for_each(tell),
