@@ -23,10 +23,10 @@ use std::{
     sync::Arc,
 };
 
-use self::lane::{Asked, Flight, Job, Lane, Listed, Write};
+use self::lane::{Asked, Flight, Job, Lane, Listed};
 use super::{
-    figures::{self, Counts},
-    question::{Answer, Ask, Mark, Ticket},
+    figures::Counts,
+    question::{Ask, Mark, Ticket},
 };
 use crate::{
     clock::Timestamp,

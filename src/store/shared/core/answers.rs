@@ -2,7 +2,7 @@
 
 use super::{
     Action, Core, MOST_DOUBTFUL, Ticket, Work,
-    lane::{Flight, Job, Lane, Listed, Write},
+    lane::{Flight, Job, Listed, Write},
 };
 use crate::{
     clock::Timestamp,
