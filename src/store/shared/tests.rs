@@ -1,5 +1,7 @@
 //! The engine against a real server, which `VESTIBULE_TEST_REDIS` names (`tests/with-redis` starts one and names it).
 
+mod failover;
+
 use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::atomic::{AtomicBool, Ordering},

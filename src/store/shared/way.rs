@@ -138,8 +138,7 @@ impl Way {
             .set_response_timeout(Some(PATIENCE))
             .set_pipeline_buffer_size(PIPELINE)
             .set_push_sender(self.pushes(number));
-        let client = self.server.client()?;
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let connection = self.server.connect(&config).await?;
         let mut connection = Counted { connection, traffic: Arc::clone(&self.traffic) };
         // What is wanted is among them.
         self.wanted.borrow_mut().clear();
