@@ -124,15 +124,15 @@ impl Link {
         self.way.unlisten(self.channel(kind, &Target::Listeners(name)));
     }
 
-    /// Says these to nodes, in this order; at first hears what is said to this one.
+    /// Says these, in this order; at first hears what is said to this one.
     pub(super) async fn publish(
         &self,
         kind: &'static str,
-        letters: &[(NodeId, Bytes)],
+        letters: &[(Target, Bytes)],
     ) -> RedisResult<()> {
         let mut pipe = redis::pipe();
         for (to, letter) in letters {
-            pipe.publish(self.channel(kind, &Target::Node(*to)), &**letter).ignore();
+            pipe.publish(self.channel(kind, to), &**letter).ignore();
         }
         let asked = async |connection: &mut Counted| {
             if letters.is_empty() { Ok(()) } else { pipe.query_async(connection).await }
