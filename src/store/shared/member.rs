@@ -30,7 +30,7 @@ pub(super) struct Marked {
 }
 
 impl Link {
-    /// Keeps the connection and this node's lease for as long as the process lives. A connection that is lost, or that does
+    /// Keeps the connection and this node's lease until the node is ended. A connection that is lost, or that does
     /// not answer, is made anew, and nobody asks anything over it before the lease was renewed over it: so the node knows
     /// whether the server has lost something.
     pub(super) async fn stay_a_member(&self) {
@@ -46,6 +46,9 @@ impl Link {
             let standing = self.standing();
             self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
             self.changed.notify_waiters();
+            if standing == Standing::Ended {
+                return;
+            }
             if renewed.is_err() {
                 tokio::time::sleep(pause).await;
                 pause = PAUSES.1.min(pause * 2);

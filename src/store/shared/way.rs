@@ -140,14 +140,16 @@ impl Way {
             .set_push_sender(self.pushes(number));
         let connection = self.server.connect(&config).await?;
         let mut connection = Counted { connection, traffic: Arc::clone(&self.traffic) };
+        if self.was_there.replace(true) {
+            figures::add(&self.traffic.cuts, 1);
+            // Before anything that comes over the new one.
+            self.ears.borrow().iter().for_each(|ears| ears.hear(Heard::Again));
+        }
         // What is wanted is among them.
         self.wanted.borrow_mut().clear();
         let channels: Vec<String> = self.channels.lock().keys().cloned().collect();
         for part in channels.chunks(CHANNELS_AT_ONCE) {
             connection.connection.subscribe(part).await?;
-        }
-        if self.was_there.replace(true) {
-            figures::add(&self.traffic.cuts, 1);
         }
         Ok(connection)
     }
@@ -176,10 +178,6 @@ impl Way {
         &self,
         number: u64,
     ) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
-        if self.was_there.get() {
-            // Before anything that comes over the new one.
-            self.ears.borrow().iter().for_each(|ears| ears.hear(Heard::Again));
-        }
         let (channels, traffic) = (Arc::clone(&self.channels), Arc::clone(&self.traffic));
         let (current, cut) = (Arc::clone(&self.current), Arc::clone(&self.cut));
         move |push: PushInfo| {
