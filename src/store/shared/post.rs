@@ -222,7 +222,10 @@ mod tests {
         fn turn(&self) {}
     }
 
-    fn node(server: &super::super::ServerUrl, node: u32) -> (NodeId, Courier, Receiver<(NodeId, Bytes)>) {
+    fn node(
+        server: &super::super::ServerUrl,
+        node: u32,
+    ) -> (NodeId, Courier, Receiver<(NodeId, Bytes)>) {
         let id = NodeId { node, incarnation: 7 };
         let lease = Duration::from_secs(10);
         let shared = SharedNode::start(server.clone(), id, lease, Clock::system()).unwrap();
