@@ -108,6 +108,9 @@ pub(super) fn compose(
         Arc::clone(&arrivals) as Arc<dyn Tap>,
     ];
     let presence = Presence::new(options(&settings, place.clone(), boot), post, taps);
+    if place.shared.is_some() {
+        presence.replicate(settings.groups.iter().map(|group| group.id.clone()));
+    }
     let history = Arc::new(History::of(storage));
     let (ledger, writer) = Ledger::new(history, metrics.clone());
     let cobrowse = Cobrowse::new(

@@ -206,7 +206,7 @@ impl Record for Client {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &ClientId, effect: &Effect) -> Route {
         match effect {
             Effect::Write { to, .. } => Route::Node(to.node),
             Effect::Overtaken { at } => Route::Node(at.node),

@@ -313,7 +313,7 @@ impl Record for Staff {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &GroupId, effect: &Effect) -> Route {
         match effect {
             Effect::Button { .. } => Route::Everyone,
             Effect::Told { to, .. } => Route::nodes(to),

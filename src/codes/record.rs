@@ -198,7 +198,7 @@ impl Record for CodeRecord {
         None
     }
 
-    fn route(effect: &CodeEffect) -> Route {
+    fn route(_: &CodeKey, effect: &CodeEffect) -> Route {
         match effect {
             CodeEffect::Expired { .. } => Route::Here,
         }

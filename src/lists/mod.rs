@@ -26,7 +26,7 @@ mod tests;
 pub mod view;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::JoinHandle,
@@ -336,6 +336,27 @@ impl Tap for Lists {
         if !is_awaited {
             self.ring();
         }
+    }
+
+    fn replaced(
+        &self,
+        group: &GroupId,
+        rows: &HashMap<VisitorId, Arc<Row>>,
+        but: &HashSet<VisitorId>,
+    ) {
+        let Some(group) = self.groups.get(group) else { return };
+        let known = group.state.lock().visitors();
+        let mut inbox = group.inbox.lock();
+        let known: HashSet<VisitorId> =
+            known.into_iter().chain(inbox.rows.keys().cloned()).collect();
+        let gone = known.into_iter().filter(|visitor| !rows.contains_key(visitor));
+        let gone = gone.map(|visitor| (visitor, None));
+        let there = rows.iter().map(|(visitor, row)| (visitor.clone(), Some(Arc::clone(row))));
+        for (visitor, row) in gone.chain(there).filter(|(visitor, _)| !but.contains(visitor)) {
+            inbox.rows.insert(visitor, row);
+        }
+        drop(inbox);
+        self.ring();
     }
 }
 

@@ -65,6 +65,12 @@ pub struct Size {
 }
 
 impl State {
+    /// Who is there.
+    #[must_use]
+    pub fn visitors(&self) -> Vec<VisitorId> {
+        self.rows.keys().cloned().collect()
+    }
+
     /// Takes changed rows in; `None` for visitors who left.
     pub fn take(&mut self, changes: impl IntoIterator<Item = (VisitorId, Option<Arc<Row>>)>) {
         // All rows first: whatever becomes of the views, they can be made anew from these.

@@ -3,6 +3,7 @@
 mod delivery;
 mod explain;
 mod help;
+mod replica;
 mod sharing;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -10,20 +11,28 @@ pub(crate) mod testing;
 mod tests;
 mod unique;
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 use dashmap::DashMap;
 
-use self::delivery::{CodeDelivery, VisitorDelivery};
+pub use self::replica::Rows;
 pub use self::unique::UniqueKind;
+use self::{
+    delivery::{CodeDelivery, VisitorDelivery},
+    replica::Replica,
+};
 use super::{
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
         command::{Command, Connect, Departure, Reply, Report, Share, Submission, ToPage, Welcome},
+        rows_of, watched,
     },
     watchers::{WatchLimits, Watchers},
 };
@@ -77,6 +86,9 @@ pub trait Tap: Send + Sync {
 
     /// Lists say this of the visitor now; `None` when he is not there any more.
     fn listed(&self, _key: &VisitorKey, _row: Option<&Arc<Row>>) {}
+
+    /// These are all rows of the group, but for the visitors whose rows were told meanwhile.
+    fn replaced(&self, _group: &GroupId, _rows: &Rows, _but: &HashSet<VisitorId>) {}
 }
 
 /// What presence needs to start.
@@ -119,6 +131,7 @@ struct Shared {
     clock: Clock,
     post: Arc<dyn Post>,
     taps: Box<[Arc<dyn Tap>]>,
+    replica: Replica,
     figures: Figures,
     most_help: usize,
     /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
@@ -174,6 +187,7 @@ impl Presence {
             clock: place.clock.clone(),
             post,
             taps,
+            replica: Replica::default(),
             figures: Figures::default(),
             most_help,
             codes: OnceLock::new(),
@@ -185,7 +199,24 @@ impl Presence {
         let code_engine = place.keep(most_records, code_rules, delivery);
         let _ = shared.codes.set(code_engine.downgrade());
         let codes = Codes::new(code_engine.clone(), &options.guesses);
+        if place.shared.is_some() {
+            let engine = visitors.downgrade();
+            shared.watchers.tells(move |visitor, is_watched| {
+                let Some(engine) = engine.upgrade() else { return };
+                let name = watched(visitor);
+                if is_watched { engine.listen(name) } else { engine.unlisten(name) }
+            });
+        }
         Self { visitors, code_engine, codes, shared, unique_life_ms, unique_digits }
+    }
+
+    /// This node shows rows of these groups, whichever node changes them.
+    pub fn replicate(&self, groups: impl IntoIterator<Item = GroupId>) {
+        self.shared.replica.begin(groups);
+        for group in self.shared.replica.groups() {
+            self.visitors.listen(rows_of(group));
+            self.shared.read_rows(&self.visitors, group);
+        }
     }
 
     /// The engine that keeps visitors, for its keepers, metrics and storage.

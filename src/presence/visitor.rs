@@ -21,6 +21,7 @@ mod identity;
 mod model_test;
 mod pages;
 mod record;
+pub use record::{rows_of, watched};
 pub mod sharing;
 mod standing;
 #[cfg(test)]

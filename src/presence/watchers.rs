@@ -1,6 +1,6 @@
 //! Which sockets of this node watch which visitor.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::OnceLock};
 
 use dashmap::DashMap;
 
@@ -30,7 +30,36 @@ impl Default for WatchLimits {
 pub struct Watchers {
     by_visitor: DashMap<VisitorKey, Vec<SocketId>>,
     by_watcher: DashMap<SocketId, HashSet<VisitorKey>>,
+    /// How many watches of each visitor there are or are about to begin, where somebody wants to know of the first and the
+    /// last.
+    interest: OnceLock<Interest>,
     limits: WatchLimits,
+}
+
+struct Interest {
+    counts: DashMap<VisitorKey, usize>,
+    tell: Box<dyn Fn(&VisitorKey, bool) + Send + Sync>,
+}
+
+impl Interest {
+    fn begins(&self, visitor: &VisitorKey) {
+        let mut count = self.counts.entry(visitor.clone()).or_default();
+        *count += 1;
+        // Told while the entry is locked, so that first and last are told in turns.
+        if *count == 1 {
+            (self.tell)(visitor, true);
+        }
+    }
+
+    fn ends(&self, visitor: &VisitorKey) {
+        self.counts.remove_if_mut(visitor, |_, count| {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                (self.tell)(visitor, false);
+            }
+            *count == 0
+        });
+    }
 }
 
 impl Watchers {
@@ -38,6 +67,30 @@ impl Watchers {
     #[must_use]
     pub fn new(limits: WatchLimits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// Tells, from now on, when a visitor begins to be of interest to sockets of this node, and when he is no more.
+    pub fn tells(&self, tell: impl Fn(&VisitorKey, bool) + Send + Sync + 'static) {
+        let _ = self.interest.set(Interest { counts: DashMap::new(), tell: Box::new(tell) });
+    }
+
+    /// Who watches whom.
+    #[must_use]
+    pub fn all(&self) -> Vec<(VisitorKey, Vec<SocketId>)> {
+        let all = self.by_visitor.iter();
+        all.map(|watched| (watched.key().clone(), watched.value().clone())).collect()
+    }
+
+    fn begins(&self, visitor: &VisitorKey) {
+        if let Some(interest) = self.interest.get() {
+            interest.begins(visitor);
+        }
+    }
+
+    fn ends(&self, visitor: &VisitorKey) {
+        if let Some(interest) = self.interest.get() {
+            interest.ends(visitor);
+        }
     }
 
     /// A socket may watch from now on.
@@ -48,7 +101,10 @@ impl Watchers {
     /// A socket is gone.
     pub fn close(&self, watcher: SocketId) {
         if let Some((_, visitors)) = self.by_watcher.remove(&watcher) {
-            visitors.iter().for_each(|visitor| self.forget(visitor, watcher));
+            for visitor in &visitors {
+                self.forget(visitor, watcher);
+                self.ends(visitor);
+            }
         }
     }
 
@@ -73,7 +129,11 @@ impl Watchers {
             let sentence = format!("a socket may watch {most} visitors");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
-        Ok(watched.insert(visitor))
+        let is_new = watched.insert(visitor.clone());
+        if is_new {
+            self.begins(&visitor);
+        }
+        Ok(is_new)
     }
 
     /// From now on the watcher gets the visitor's events, unless the reserved watch has ended meanwhile.
@@ -93,6 +153,7 @@ impl Watchers {
         let most = self.limits.watchers_per_visitor;
         if watchers.len() >= most {
             watched.remove(watchers.key());
+            self.ends(watchers.key());
             let sentence = format!("a visitor may have {most} watchers");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
@@ -103,8 +164,11 @@ impl Watchers {
     /// Takes a watcher out.
     pub fn remove(&self, visitor: &VisitorKey, watcher: SocketId) {
         if let Some(mut watched) = self.by_watcher.get_mut(&watcher) {
-            watched.remove(visitor);
+            let was_watched = watched.remove(visitor);
             self.forget(visitor, watcher);
+            if was_watched {
+                self.ends(visitor);
+            }
         }
     }
 

@@ -266,6 +266,15 @@ impl<R: Record> Engine<R> for MemoryEngine<R> {
         }
         done();
     }
+
+    fn list(&self, name: String, mut visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        self.for_each(|key, record| {
+            if record.listed(key).as_deref() == Some(&*name) {
+                visit(key, record);
+            }
+        });
+        done(true);
+    }
 }
 
 struct Keeper<R: Record> {

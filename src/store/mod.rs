@@ -88,10 +88,15 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     fn makes_a_record(command: &Self::Command) -> bool;
 
     /// Whom an effect concerns, where there are several nodes.
-    fn route(effect: &Self::Effect) -> Route;
+    fn route(key: &Self::Key, effect: &Self::Effect) -> Route;
 
     /// The nodes that hold something of the record: its sockets.
     fn holders(&self) -> Vec<NodeId>;
+
+    /// The name under which the record is listed now, with others of its kind; see [`Engine::list`].
+    fn listed(&self, _key: &Self::Key) -> Option<String> {
+        None
+    }
 
     /// The command that says that a node is gone, with all that it held. `None` for records that no node holds anything of.
     fn lost(node: NodeId) -> Option<Self::Command>;
@@ -99,6 +104,15 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;
+
+    /// Whether a command that is applied twice, with others in between, leaves the record as if it had been applied once,
+    /// the last time, and is answered the same. Where a server keeps the records, such a command is kept over a short
+    /// outage and applied anew, though it may have been applied already; others are refused as [`Refusal::Away`].
+    /// Essential commands must be so, too: they are kept for as long as it takes.
+    fn is_repeatable(command: &Self::Command) -> bool {
+        let _ = command;
+        false
+    }
 }
 
 /// Whom an effect concerns.
@@ -259,6 +273,10 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// Lets `visit` look at the records of these keys in their order, as far as there are any, then calls `done`. Each
     /// record is seen as it is at that moment.
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>);
+
+    /// Lets `visit` look at all records that are listed under `name`, wherever they were made, then calls `done` with
+    /// whether it could look at them. Each record is seen as it is at that moment.
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>);
 
     /// From the next command or reading on this node hears what is routed to the listeners of `name`. To be called once
     /// before [`Engine::unlisten`].

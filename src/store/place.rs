@@ -245,6 +245,13 @@ impl<R: Record> Engine<R> for Store<R> {
         }
     }
 
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        match self {
+            Store::Memory(engine) => engine.list(name, visit, done),
+            Store::Shared(engine) => engine.list(name, visit, done),
+        }
+    }
+
     fn listen(&self, name: String) {
         if let Store::Shared(engine) = self {
             engine.listen(name);

@@ -141,7 +141,7 @@ impl Record for Counter {
         None
     }
 
-    fn route(_: &Effect) -> Route {
+    fn route(_: &u32, _: &Effect) -> Route {
         Route::Here
     }
 

@@ -395,7 +395,7 @@ impl Record for GroupTopics {
         None
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &GroupId, effect: &Effect) -> Route {
         match effect {
             Effect::Published { .. } | Effect::Lost => Route::Everyone,
         }

@@ -10,6 +10,7 @@ mod architecture;
 mod bayeux;
 mod channelme;
 mod chat;
+mod cluster;
 mod cobrowse;
 mod documents;
 mod events;

@@ -23,6 +23,14 @@ impl Server {
         Some(std::array::from_fn(|number| Self::node(&url, number, settings)))
     }
 
+    /// One more node beside this one.
+    pub fn another_node(&self) -> Self {
+        let name = format!("m{:016x}", rand::random::<u64>());
+        let mut settings = self.settings();
+        settings.push(("cluster.node_name", &name));
+        Self::with(&settings)
+    }
+
     /// One of the nodes around `url`.
     pub fn node(url: &str, number: usize, settings: &[(&str, &str)]) -> Self {
         let name = format!("n{number}");

@@ -108,10 +108,19 @@ impl Server {
 
     fn launch(
         folder: Rc<TempDir>,
-        settings: Vec<(String, String)>,
+        mut settings: Vec<(String, String)>,
         port: Option<u16>,
         authority: Option<Rc<Authority>>,
     ) -> Self {
+        // All that a server does alone, one of several nodes does, too.
+        let has_engine = settings.iter().any(|(key, _)| key == "cluster.engine");
+        if std::env::var("VESTIBULE_TEST_ENGINE").is_ok_and(|engine| engine == "redis")
+            && !has_engine
+        {
+            let url = super::nodes::cluster_url().expect("tests/with-redis runs the tests");
+            let own = [("cluster.engine", "redis"), ("cluster.url", &*url)];
+            settings.extend(own.iter().map(owned));
+        }
         let log = File::options().create(true).append(true).open(folder.path().join("log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
         command.arg("--config").arg(folder.path().join("vestibule.toml"));
@@ -145,6 +154,11 @@ impl Server {
         let address = line.split(scheme).nth(1).unwrap().split('/').next().unwrap();
         server.address = address.parse().unwrap();
         server
+    }
+
+    /// The settings that were changed, the later ones last.
+    pub fn settings(&self) -> Vec<(&str, &str)> {
+        self.settings.iter().map(|(key, value)| (&**key, &**value)).collect()
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -66,7 +66,7 @@ impl Record for Conversation {
         None
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &VisitorKey, effect: &Effect) -> Route {
         // Agents who look at the group's chats are anywhere.
         match effect {
             Effect::Stands { .. } | Effect::Said { .. } | Effect::Typing { .. } => Route::Everyone,

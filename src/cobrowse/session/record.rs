@@ -77,7 +77,7 @@ impl Record for Session {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &SessionKey, effect: &Effect) -> Route {
         match effect {
             Effect::Tell { to, .. } => Route::nodes(to),
             Effect::Ask { socket, .. } => Route::Node(socket.node),

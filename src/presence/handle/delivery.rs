@@ -13,7 +13,7 @@ use crate::{
     },
     presence::visitor::{
         Visitor,
-        command::{Command, Effect, Submission},
+        command::{Command, Effect, Share, Submission},
     },
     store::{Deliver, Engine, Expect, Origin, place::WeakStore},
 };
@@ -22,9 +22,10 @@ use crate::{
 pub(super) struct VisitorDelivery(pub Arc<Shared>);
 
 impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
-    fn deliver(&self, engine: &E, key: &VisitorKey, effects: &mut Vec<Effect>, _: Origin) {
-        let Shared { node, watchers, timelines, post, taps, figures, .. } = &*self.0;
+    fn deliver(&self, engine: &E, key: &VisitorKey, effects: &mut Vec<Effect>, origin: Origin) {
+        let Shared { node, watchers, timelines, post, taps, figures, replica, .. } = &*self.0;
         let here = |to: SocketAddress| (to.node == *node).then_some(to.socket);
+        let is_ours = origin == Origin::Here;
         let visitorid = || key.visitor.clone();
         for effect in effects.drain(..) {
             match effect {
@@ -35,12 +36,16 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
                 }
                 Effect::Publish(event) => {
                     watchers.with(key, |watchers| post.event(watchers, &event));
-                    taps.iter().for_each(|tap| tap.heard(key, &event));
+                    if is_ours {
+                        taps.iter().for_each(|tap| tap.heard(key, &event));
+                    }
                     match event.kind {
                         EventKind::VisitorJoined { visitorid } => {
-                            self.follow(engine, key, visitorid);
+                            // What he takes along is told elsewhere at a moment of its own.
+                            let since = (!is_ours).then_some(Position::ORIGIN);
+                            self.follow(engine, key, visitorid, since);
                         }
-                        EventKind::HelpRequest(news) => post.helped(news.status),
+                        EventKind::HelpRequest(news) if is_ours => post.helped(news.status),
                         _ => {}
                     }
                 }
@@ -71,10 +76,32 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
                 Effect::Note(entry) => timelines.add(key, entry),
                 Effect::Forward { to, submission } => self.forward(engine, key, to, *submission),
                 Effect::Listed(row) => {
+                    if let Some(change) = replica.told(key, row.as_deref()) {
+                        figures.add(&key.group, change);
+                    }
                     taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
                 }
-                Effect::Counted(share) => figures.add(&key.group, share),
+                Effect::Counted(share) if replica.is_alone() => figures.add(&key.group, share),
+                // The rest is counted by the rows, which all nodes know.
+                Effect::Counted(Share { held, .. }) => {
+                    figures.add(&key.group, Share { held, ..Share::default() });
+                }
             }
+        }
+    }
+
+    fn missed(&self, engine: &E) {
+        let Shared { node, watchers, replica, .. } = &*self.0;
+        for (key, sockets) in watchers.all() {
+            for socket in sockets {
+                let watcher = SocketAddress { node: *node, socket };
+                let since = Some(Position::ORIGIN);
+                let command = Command::Attach { watcher, since };
+                engine.submit(key.clone(), Expect::Any, command, Box::new(|_| ()));
+            }
+        }
+        for group in replica.groups() {
+            self.0.read_rows(engine, group);
         }
     }
 }
@@ -88,10 +115,16 @@ impl VisitorDelivery {
     }
 
     /// Watchers of an anonymous visitor go on watching him under his known id.
-    fn follow(&self, engine: &impl Engine<Visitor>, anonymous: &VisitorKey, known: VisitorId) {
+    fn follow(
+        &self,
+        engine: &impl Engine<Visitor>,
+        anonymous: &VisitorKey,
+        known: VisitorId,
+        since: Option<Position>,
+    ) {
         let mut moved = Vec::new();
         self.0.watchers.with(anonymous, |sockets| moved = sockets.to_vec());
-        self.watch_too(engine, anonymous, &moved, known, None);
+        self.watch_too(engine, anonymous, &moved, known, since);
     }
 
     fn watch_too(

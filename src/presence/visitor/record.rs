@@ -8,10 +8,22 @@ use crate::{
     clock::Timestamp,
     model::{
         close::CloseCode,
-        ids::{NodeId, VisitorKey},
+        ids::{GroupId, NodeId, VisitorKey},
     },
     store::{Record, Route},
 };
+
+/// The name that nodes listen to which show a visitor to a watcher.
+#[must_use]
+pub fn watched(key: &VisitorKey) -> String {
+    format!("visitor:{}:{}", key.group, key.visitor)
+}
+
+/// The name that nodes listen to which show a group's rows.
+#[must_use]
+pub fn rows_of(group: &GroupId) -> String {
+    format!("rows:{group}")
+}
 
 impl Record for Visitor {
     const KIND: &'static str = "visitor";
@@ -92,13 +104,18 @@ impl Record for Visitor {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn listed(&self, key: &VisitorKey) -> Option<String> {
+        self.is_connected().then(|| key.group.to_string())
+    }
+
+    fn route(key: &VisitorKey, effect: &Effect) -> Route {
         match effect {
             Effect::Page { to, .. }
             | Effect::Present { to, .. }
             | Effect::InvokeFailed { to, .. }
             | Effect::Settled { to: Some(to), .. } => Route::Node(to.node),
-            Effect::Publish(_) | Effect::Listed(_) => Route::Everyone,
+            Effect::Publish(_) => Route::Listeners(watched(key)),
+            Effect::Listed(_) => Route::Listeners(rows_of(&key.group)),
             Effect::Settled { to: None, .. }
             | Effect::CodeSpent(_)
             | Effect::Note(_)

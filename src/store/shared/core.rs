@@ -11,17 +11,21 @@
 
 mod hearing;
 mod lane;
+mod outage;
 mod transition;
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::RandomState,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
-use self::lane::{Asked, Flight, Job, Lane, Listed};
-use super::question::{Answer, Ask, Ticket};
+use self::lane::{Asked, Flight, Job, Lane, Listed, Write};
+use super::{
+    figures::{self, Counts},
+    question::{Answer, Ask, Ticket},
+};
 use crate::{
     clock::Timestamp,
     model::ids::NodeId,
@@ -32,6 +36,8 @@ use crate::{
 
 /// How often a command is applied anew because others were faster, before it is refused.
 const MOST_TRIES: u32 = 64;
+/// Jobs that wait or are under way for all records together. Beyond, they are refused as overloaded, except essential ones.
+pub(super) const MOST_IN_ALL: usize = 65_536;
 /// Jobs that wait for one record. Beyond, commands are refused as overloaded, except essential ones.
 const MOST_WAITING: usize = 4_096;
 /// Transitions of which it is unknown whether they were made, and whose effects wait for a word of them.
@@ -57,10 +63,16 @@ pub(super) struct Core<R: Record> {
     most: usize,
     lanes: HashMap<R::Key, Lane<R>>,
     flights: HashMap<Ticket, R::Key>,
+    /// Jobs in all lanes.
+    waiting: usize,
     /// What follows from transitions whose answer did not come.
     doubtful: VecDeque<(Ticket, R::Key, Vec<R::Effect>)>,
     timers: Timers<R::Key>,
     tickets: Ticket,
+    /// Whether the server gave no answer when it was asked last.
+    is_away: bool,
+    /// Lanes whose first job waits until the server is back.
+    parked: VecDeque<R::Key>,
     /// Asked for since the channel was cut.
     probe: Option<Ticket>,
     /// Whether it should be asked for once more.
@@ -76,9 +88,12 @@ impl<R: Record> Core<R> {
             most,
             lanes: HashMap::new(),
             flights: HashMap::new(),
+            waiting: 0,
             doubtful: VecDeque::new(),
             timers: Timers::default(),
             tickets: 0,
+            is_away: false,
+            parked: VecDeque::new(),
             probe: None,
             is_deaf: false,
             hasher: RandomState::new(),
@@ -93,14 +108,38 @@ impl<R: Record> Core<R> {
             && self.lanes.values().all(Lane::is_idle)
     }
 
-    /// Records that are remembered.
-    pub(super) fn remembered(&self) -> usize {
+    /// Jobs that wait, and what is in flight.
+    pub(super) fn under_way(&self) -> usize {
+        self.waiting + self.flights.len()
+    }
+
+    /// Records that are remembered, with those that are worked on.
+    pub(super) fn records(&self) -> usize {
         self.lanes.len()
     }
 
     /// Timers that wait.
     pub(super) fn timers(&self) -> usize {
         self.timers.len()
+    }
+
+    /// Tells all who wait that this is the end. Whether what is on its way to the server is done, nobody will know.
+    pub(super) fn end(&mut self, out: &mut Vec<Action<R>>) {
+        self.flights.clear();
+        self.parked.clear();
+        self.waiting = 0;
+        for (_, lane) in self.lanes.drain() {
+            match lane.flight {
+                Some(Flight::Look { reader: Some((reader, since)), .. }) => {
+                    Job::Read { reader, since }.refuse(Refusal::Ending, out);
+                }
+                Some(Flight::Write(write)) => {
+                    out.extend(write.sink.map(|sink| Action::Tell(sink, Err(Refusal::Away))));
+                }
+                _ => {}
+            }
+            lane.waiting.into_iter().for_each(|job| job.refuse(Refusal::Ending, out));
+        }
     }
 
     /// When the first timer is due.
@@ -118,7 +157,13 @@ impl<R: Record> Core<R> {
         work: &mut Work<'_, R>,
     ) {
         let is_essential = R::is_essential(&command);
-        self.enqueue(key, Job::Submit { expect, command, sink }, is_essential, now, work);
+        self.enqueue(
+            key,
+            Job::Submit { expect, command, sink, since: now },
+            is_essential,
+            now,
+            work,
+        );
     }
 
     pub(super) fn read(
@@ -128,7 +173,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        self.enqueue(key, Job::Read { reader }, false, now, work);
+        self.enqueue(key, Job::Read { reader, since: now }, false, now, work);
     }
 
     /// The server's list says that time changes this record now.
@@ -165,7 +210,11 @@ impl<R: Record> Core<R> {
             return;
         }
         let Some(key) = self.flights.get(&ticket).cloned() else { return };
-        let Some(mut lane) = self.lanes.remove(&key) else { return };
+        let Some(mut lane) = self.take_out(&key) else { return };
+        self.is_away = answer == Answer::Away;
+        if self.is_away {
+            figures::add(&work.counts.away, 1);
+        }
         match (lane.flight.take(), answer) {
             (
                 Some(Flight::Look { ticket, heard, reader, later, .. }),
@@ -178,7 +227,7 @@ impl<R: Record> Core<R> {
                 Err(refusal) => {
                     self.flights.remove(&ticket);
                     lane.known = None;
-                    let reader = reader.map(|reader| Job::Read { reader });
+                    let reader = reader.map(|(reader, since)| Job::Read { reader, since });
                     let job = reader.or_else(|| lane.waiting.pop_front());
                     job.into_iter().for_each(|job| job.refuse(refusal, work.out));
                     self.deliver(&key, later, work);
@@ -186,9 +235,9 @@ impl<R: Record> Core<R> {
             },
             (Some(Flight::Look { ticket, reader, later, .. }), _) => {
                 self.flights.remove(&ticket);
-                let reader = reader.map(|reader| Job::Read { reader });
+                let reader = reader.map(|(reader, since)| Job::Read { reader, since });
                 let job = reader.or_else(|| lane.waiting.pop_front());
-                job.into_iter().for_each(|job| job.refuse(Refusal::Away, work.out));
+                job.into_iter().for_each(|job| self.keep_or_refuse(&mut lane, job, work));
                 self.deliver(&key, later, work);
             }
             (Some(Flight::Write(mut write)), Answer::Replaced { version }) => {
@@ -197,6 +246,7 @@ impl<R: Record> Core<R> {
             }
             (Some(Flight::Write(write)), Answer::Conflict { version, row }) => {
                 self.flights.remove(&ticket);
+                figures::add(&work.counts.conflicts, 1);
                 lane.listed = Listed::Unknown;
                 match self.read_row(&key, version, &row) {
                     Ok(known) => {
@@ -221,11 +271,16 @@ impl<R: Record> Core<R> {
                     }
                 }
                 // Time that could not pass passes by the server's list.
-                work.out.extend(write.sink.map(|sink| Action::Tell(sink, Err(Refusal::Away))));
+                if let Some(sink) = write.sink {
+                    let Write { expect, command, since, .. } = *write;
+                    let job = Job::Submit { expect, command, sink, since };
+                    self.keep_or_refuse(&mut lane, job, work);
+                }
             }
             (None, _) => {}
         }
         self.go_on(key, lane, now, work);
+        self.resume(now, work);
     }
 
     fn enqueue(
@@ -236,11 +291,12 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let mut lane = self.lanes.remove(&key).unwrap_or_default();
-        if lane.waiting.len() >= MOST_WAITING && !is_essential {
-            work.stats.refused.fetch_add(1, Ordering::Relaxed);
+        let is_full = self.under_way() >= MOST_IN_ALL;
+        let mut lane = self.take_out(&key).unwrap_or_default();
+        if (is_full || lane.waiting.len() >= MOST_WAITING) && !is_essential {
+            Stats::count(&work.stats.refused);
             job.refuse(Refusal::Overloaded, work.out);
-            self.lanes.insert(key, lane);
+            self.put_back(key, lane);
             return;
         }
         lane.waiting.push_back(job);
@@ -253,29 +309,50 @@ impl<R: Record> Core<R> {
             if lane.flight.is_some() && !self.land(&key, &mut lane, work) {
                 break;
             }
+            if self.is_away && lane.waiting.front().is_some_and(|job| job.outlasts().is_some()) {
+                if !std::mem::replace(&mut lane.is_parked, true) {
+                    self.parked.push_back(key.clone());
+                }
+                break;
+            }
             let Some(job) = lane.waiting.pop_front() else { break };
             match job {
-                Job::Read { reader } => self.look(&key, &mut lane, Some(reader), work),
+                Job::Read { reader, since } => {
+                    self.look(&key, &mut lane, Some((reader, since)), work);
+                }
                 job if lane.known.is_none() && !lane.is_fresh => {
                     lane.waiting.push_front(job);
                     self.look(&key, &mut lane, None, work);
                 }
-                Job::Submit { expect, command, sink } => {
-                    let write = Asked { expect, command, sink: Some(sink), tries: 0 };
+                Job::Submit { expect, command, sink, since } => {
+                    let write = Asked { expect, command, sink: Some(sink), since, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
                 Job::Tick => {
-                    let write =
-                        Asked { expect: Expect::Any, command: R::tick(), sink: None, tries: 0 };
+                    let (expect, command) = (Expect::Any, R::tick());
+                    let write = Asked { expect, command, sink: None, since: now, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
             }
         }
+        self.put_back(key, lane);
+    }
+
+    /// Takes a lane out, to work on it.
+    fn take_out(&mut self, key: &R::Key) -> Option<Lane<R>> {
+        let lane = self.lanes.remove(key)?;
+        self.waiting -= lane.waiting.len();
+        Some(lane)
+    }
+
+    /// Puts a lane back, unless nothing is lost with it.
+    fn put_back(&mut self, key: R::Key, lane: Lane<R>) {
         let keeps = !lane.is_idle()
             || lane.scheduled.is_some()
             || lane.faults > 0
             || (lane.known.is_some() && self.lanes.len() < self.most);
         if keeps {
+            self.waiting += lane.waiting.len();
             self.lanes.insert(key, lane);
         }
     }
@@ -284,7 +361,7 @@ impl<R: Record> Core<R> {
         &mut self,
         key: &R::Key,
         lane: &mut Lane<R>,
-        reader: Option<Reader<R>>,
+        reader: Option<(Reader<R>, Timestamp)>,
         work: &mut Work<'_, R>,
     ) {
         let ticket = self.ticket(key);
@@ -299,7 +376,7 @@ impl<R: Record> Core<R> {
             Some(Flight::Look { ticket, found: true, heard: true, reader, later }) => {
                 self.flights.remove(&ticket);
                 match reader {
-                    Some(reader) => {
+                    Some((reader, _)) => {
                         let record = lane.known.as_ref().map(|known| &known.record);
                         match catch_unwind(AssertUnwindSafe(|| reader(Ok(record)))) {
                             Ok(then) => work.out.push(Action::Go(then)),
@@ -355,4 +432,5 @@ impl<R: Record> Core<R> {
 pub(super) struct Work<'a, R: Record> {
     pub(super) out: &'a mut Vec<Action<R>>,
     pub(super) stats: &'a Stats,
+    pub(super) counts: &'a Counts,
 }

@@ -13,14 +13,16 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 use redis::{
-    Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
-    RedisResult, Script, Value,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+    Arg, Client, Cmd, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo,
+    PushKind, RedisError, RedisFuture, RedisResult, Script, Value,
+    aio::{ConnectionLike, ConnectionManager, ConnectionManagerConfig},
 };
 use serde::Serialize;
-use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::sync::{OnceCell, watch};
 
 use super::{
+    ears::{Ears, Heard},
+    figures::{self, Traffic},
     lease::{self, Lease, Standing},
     message,
     question::{Answer, Ask, Lists, Row, Target, Tell, Ticket},
@@ -38,6 +40,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Questions that may wait to be sent before the next ones wait for room.
 const PIPELINE: usize = 4_096;
+/// Records that are read at once.
+const ROWS_AT_ONCE: usize = 256;
 
 /// The server's address. It may hold a password, so `Debug` shows the place alone.
 #[derive(Clone)]
@@ -101,34 +105,70 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
-/// What comes on a channel of this node.
-pub(super) enum Heard {
-    /// A message.
-    Message(Vec<u8>),
-    /// The channel was cut, and is there again.
-    Again,
-}
-
 /// By channel, who hears it; and whether it was there before.
 #[derive(Default)]
-struct Listeners(HashMap<String, (Ear, bool)>);
-
-/// Where what is heard goes.
-pub(super) type Ear = mpsc::UnboundedSender<Heard>;
+struct Listeners(HashMap<String, (Arc<Ears>, bool)>);
 
 impl Listeners {
     /// What the connection pushes on its own account.
-    fn push(&mut self, push: PushInfo) {
+    fn push(&mut self, push: PushInfo, traffic: &Traffic) {
         let mut data = push.data.into_iter();
         let Some(Ok(channel)) = data.next().map(String::from_redis_value) else { return };
-        let Some((listener, was_there)) = self.0.get_mut(&channel) else { return };
-        let heard = match (push.kind, data.next()) {
-            (PushKind::Message, Some(Value::BulkString(bytes))) => Some(Heard::Message(bytes)),
-            (PushKind::Subscribe, _) => std::mem::replace(was_there, true).then_some(Heard::Again),
-            _ => None,
-        };
-        // An engine that is gone hears nothing.
-        heard.into_iter().for_each(|heard| drop(listener.send(heard)));
+        let Some((ears, was_there)) = self.0.get_mut(&channel) else { return };
+        match (push.kind, data.next()) {
+            (PushKind::Message, Some(Value::BulkString(bytes))) => {
+                figures::add(&traffic.messages, 1);
+                figures::add(&traffic.bytes_heard, bytes.len());
+                ears.hear(Heard::Message(bytes));
+            }
+            (PushKind::Subscribe, _) if std::mem::replace(was_there, true) => {
+                figures::add(&traffic.cuts, 1);
+                ears.hear(Heard::Again);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The connection, which counts what it sends.
+#[derive(Clone)]
+pub(super) struct Counted {
+    connection: ConnectionManager,
+    traffic: Arc<Traffic>,
+}
+
+impl Counted {
+    fn count<'a>(&self, commands: impl Iterator<Item = &'a Cmd>) {
+        for command in commands {
+            let bytes = command.args_iter().map(|arg| match arg {
+                // Its length in digits, a dollar and two ends of lines come with each.
+                Arg::Simple(bytes) => bytes.len() + bytes.len().max(1).ilog10() as usize + 6,
+                _ => 0,
+            });
+            figures::add(&self.traffic.commands, 1);
+            figures::add(&self.traffic.bytes_sent, bytes.sum());
+        }
+    }
+}
+
+impl ConnectionLike for Counted {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        self.count(std::iter::once(command));
+        self.connection.req_packed_command(command)
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        pipeline: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        self.count(pipeline.cmd_iter());
+        self.connection.req_packed_commands(pipeline, offset, count)
+    }
+
+    fn get_db(&self) -> i64 {
+        self.connection.get_db()
     }
 }
 
@@ -136,7 +176,7 @@ impl Listeners {
 pub(super) struct Link {
     server: ServerUrl,
     node: NodeId,
-    connection: OnceCell<ConnectionManager>,
+    connection: OnceCell<Counted>,
     listeners: Arc<Mutex<Listeners>>,
     subscribed: RefCell<HashMap<&'static str, Rc<OnceCell<()>>>>,
     /// Channels that are to be subscribed to, or no more, in this order.
@@ -151,6 +191,7 @@ pub(super) struct Link {
     /// What all nodes have in common, by name; said again with every renewal, should the server have lost it.
     secrets: RefCell<Vec<(String, Secret)>>,
     standing: watch::Sender<Standing>,
+    traffic: Arc<Traffic>,
     renew: Script,
     look: Script,
     replace: Script,
@@ -163,6 +204,7 @@ impl Link {
         lease: Duration,
         clock: Clock,
         standing: watch::Sender<Standing>,
+        traffic: Arc<Traffic>,
     ) -> Self {
         Self {
             server: server.clone(),
@@ -178,24 +220,33 @@ impl Link {
             clock,
             secrets: RefCell::default(),
             standing,
+            traffic,
             renew: Script::new(include_str!("renew.lua")),
             look: Script::new(include_str!("look.lua")),
             replace: Script::new(include_str!("replace.lua")),
         }
     }
 
-    /// What comes on this node's channels of one kind of record.
-    pub(super) fn listen(&self, kind: &'static str, ear: &Ear) {
+    pub(super) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.lease.borrow().standing(Instant::now())
+    }
+
+    /// From now on `ears` get what comes on this node's channels of one kind of record.
+    pub(super) fn listen(&self, kind: &'static str, ears: &Arc<Ears>) {
         let mut listeners = self.listeners.lock();
         for target in [Target::Node(self.node), Target::Everyone] {
-            listeners.0.insert(self.channel(kind, &target), (ear.clone(), false));
+            listeners.0.insert(self.channel(kind, &target), (Arc::clone(ears), false));
         }
     }
 
     /// Hears what is said to the listeners of `name`, too, from the next question on.
-    pub(super) fn listen_to(&self, kind: &'static str, name: String, ear: &Ear) {
+    pub(super) fn listen_to(&self, kind: &'static str, name: String, ears: &Arc<Ears>) {
         let channel = self.channel(kind, &Target::Listeners(name));
-        self.listeners.lock().0.insert(channel.clone(), (ear.clone(), false));
+        self.listeners.lock().0.insert(channel.clone(), (Arc::clone(ears), false));
         self.wanted.borrow_mut().push_back((channel, true));
     }
 
@@ -248,6 +299,7 @@ impl Link {
                 let answer = listed.and(answer);
                 if let Ok(Answer::Replaced { .. }) = &answer {
                     self.strike_out::<R>(&key, &lists).await;
+                    self.list_anew::<R>(&key, &lists).await;
                 }
                 (ticket, answer)
             }
@@ -271,8 +323,7 @@ impl Link {
         let word = [b"0:", &*message::encode::<R>(self.node, ticket, None, &[])].concat();
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(self.channel(R::KIND, &Target::Node(self.node))).arg(word);
-        let asked =
-            async |connection: &mut ConnectionManager| publish.query_async::<()>(connection).await;
+        let asked = async |connection: &mut Counted| publish.query_async::<()>(connection).await;
         self.patiently::<R, _>(asked).await?;
         Ok(Answer::Said)
     }
@@ -282,7 +333,7 @@ impl Link {
         let own = self.channel(R::KIND, &Target::Node(self.node));
         let mut look = self.look.key(self.row_of::<R>(key)?);
         look.arg(own).arg(word);
-        let asked = async |connection: &mut ConnectionManager| look.invoke_async(connection).await;
+        let asked = async |connection: &mut Counted| look.invoke_async(connection).await;
         let (version, row): (String, Vec<u8>) = self.patiently::<R, _>(asked).await?;
         Ok(Answer::Found { version: number(&version)?, row })
     }
@@ -304,8 +355,7 @@ impl Link {
         for (target, message) in tell {
             replace.arg(self.channel(R::KIND, &target)).arg(message);
         }
-        let asked =
-            async |connection: &mut ConnectionManager| replace.invoke_async(connection).await;
+        let asked = async |connection: &mut Counted| replace.invoke_async(connection).await;
         let (is_done, version, row): (u8, String, Vec<u8>) = self.patiently::<R, _>(asked).await?;
         let version = number(&version)?;
         Ok(match is_done {
@@ -323,6 +373,9 @@ impl Link {
         }
         for node in &lists.holds {
             pipe.sadd(self.held_by::<R>(*node), &member);
+        }
+        if let Some(name) = &lists.joins {
+            pipe.sadd(self.listed_under::<R>(name), &member);
         }
         self.keep_lists::<R>(pipe).await
     }
@@ -346,8 +399,7 @@ impl Link {
         if pipe.is_empty() {
             return Ok(());
         }
-        let asked =
-            async |connection: &mut ConnectionManager| pipe.query_async::<()>(connection).await;
+        let asked = async |connection: &mut Counted| pipe.query_async::<()>(connection).await;
         self.patiently::<R, _>(asked).await
     }
 
@@ -360,7 +412,7 @@ impl Link {
             let list = self.held_by::<R>(node);
             let mut command = redis::cmd("SRANDMEMBER");
             command.arg(&list).arg(most);
-            let asked = async |connection: &mut ConnectionManager| {
+            let asked = async |connection: &mut Counted| {
                 command.query_async::<Vec<String>>(connection).await
             };
             let members = self.patiently::<R, _>(asked).await.unwrap_or_default();
@@ -388,7 +440,7 @@ impl Link {
                 self.lease.borrow_mut().was_away(Instant::now());
                 self.note(Some(&error));
             }
-            let standing = self.lease.borrow().standing(Instant::now());
+            let standing = self.standing();
             self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
             tokio::time::sleep(pause).await;
         }
@@ -464,7 +516,7 @@ impl Link {
 
     /// Lets nobody ask who has no lease: others may have ended this node while it slept.
     async fn be_a_member(&self) -> RedisResult<()> {
-        let standing = || self.lease.borrow().standing(Instant::now());
+        let standing = || self.standing();
         if standing() == Standing::Away {
             let _turn = self.turn.lock().await;
             if standing() == Standing::Away {
@@ -483,33 +535,46 @@ impl Link {
     pub(super) async fn overdue<R: Record>(&self, before: Timestamp, most: usize) -> Vec<R::Key> {
         let mut command = redis::cmd("ZRANGEBYSCORE");
         command.arg(self.times::<R>()).arg("-inf").arg(before.0).arg("LIMIT").arg(0).arg(most);
-        let asked = async |connection: &mut ConnectionManager| {
-            command.query_async::<Vec<String>>(connection).await
-        };
+        let asked =
+            async |connection: &mut Counted| command.query_async::<Vec<String>>(connection).await;
         let members = self.patiently::<R, _>(asked).await.unwrap_or_default();
         members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
     }
 
     /// The records of these keys, in their order, as far as there are any.
     pub(super) async fn rows<R: Record>(&self, keys: Vec<R::Key>) -> Vec<(R::Key, R)> {
+        let mut found = Vec::new();
+        let mut keys = keys.into_iter().peekable();
+        while keys.peek().is_some() {
+            let part: Vec<R::Key> = keys.by_ref().take(ROWS_AT_ONCE).collect();
+            let rows = self.found::<R>(part.clone()).await.unwrap_or_default();
+            found.extend(part.into_iter().zip(rows).filter_map(|(key, row)| Some((key, row?))));
+        }
+        found
+    }
+
+    /// The record of each of these keys, where there is one; `None` when the server does not say.
+    pub(super) async fn found<R: Record>(&self, keys: Vec<R::Key>) -> Option<Vec<Option<R>>> {
+        if keys.is_empty() {
+            return Some(Vec::new());
+        }
         let mut pipe = redis::pipe();
         for key in &keys {
             if let Ok(row) = self.row_of::<R>(key) {
                 pipe.hget(row, "r");
             }
         }
-        let asked = async |connection: &mut ConnectionManager| {
+        let asked = async |connection: &mut Counted| {
             pipe.query_async::<Vec<Option<Vec<u8>>>>(connection).await
         };
-        let rows = self.patiently::<R, _>(asked).await.unwrap_or_default();
-        let found = keys.into_iter().zip(rows);
-        found.filter_map(|(key, row)| Some((key, serde_json::from_slice(&row?).ok()?))).collect()
+        let rows = self.patiently::<R, _>(asked).await.ok()?;
+        Some(rows.into_iter().map(|row| serde_json::from_slice(&row?).ok()).collect())
     }
 
     /// Asks, once the node hears its channels, and waits no longer than is sensible.
-    async fn patiently<R: Record, T>(
+    pub(super) async fn patiently<R: Record, T>(
         &self,
-        ask: impl AsyncFnOnce(&mut ConnectionManager) -> RedisResult<T>,
+        ask: impl AsyncFnOnce(&mut Counted) -> RedisResult<T>,
     ) -> RedisResult<T> {
         in_time(async {
             self.be_a_member().await?;
@@ -520,9 +585,10 @@ impl Link {
         .await
     }
 
-    async fn connection(&self) -> RedisResult<ConnectionManager> {
+    async fn connection(&self) -> RedisResult<Counted> {
         let connect = async || {
             let listeners = Arc::clone(&self.listeners);
+            let traffic = Arc::clone(&self.traffic);
             let config = ConnectionManagerConfig::new()
                 .set_connection_timeout(Some(PATIENCE))
                 .set_response_timeout(Some(PATIENCE))
@@ -530,31 +596,33 @@ impl Link {
                 .set_number_of_retries(usize::MAX)
                 .set_pipeline_buffer_size(PIPELINE)
                 .set_push_sender(move |push: PushInfo| {
-                    listeners.lock().push(push);
+                    listeners.lock().push(push, &traffic);
                     Ok::<(), redis::aio::SendError>(())
                 })
                 .set_automatic_resubscription();
-            ConnectionManager::new_lazy_with_config(self.server.client()?, config)
+            let connection =
+                ConnectionManager::new_lazy_with_config(self.server.client()?, config)?;
+            Ok(Counted { connection, traffic: Arc::clone(&self.traffic) })
         };
         self.connection.get_or_try_init(connect).await.cloned()
     }
 
     /// Subscribes to the channels of one kind of record, once.
-    async fn hear(&self, kind: &'static str, to: &mut ConnectionManager) -> RedisResult<()> {
+    async fn hear(&self, kind: &'static str, to: &mut Counted) -> RedisResult<()> {
         let subscribed = match self.subscribed.borrow_mut().entry(kind) {
             Entry::Occupied(entry) => Rc::clone(entry.get()),
             Entry::Vacant(place) => Rc::clone(place.insert(Rc::default())),
         };
         let subscribe = async || {
-            to.subscribe(self.channel(kind, &Target::Node(self.node))).await?;
-            to.subscribe(self.channel(kind, &Target::Everyone)).await
+            to.connection.subscribe(self.channel(kind, &Target::Node(self.node))).await?;
+            to.connection.subscribe(self.channel(kind, &Target::Everyone)).await
         };
         subscribed.get_or_try_init(subscribe).await?;
         self.hear_what_is_wanted(to).await
     }
 
     /// Brings the subscriptions up to what was wanted before this question, in its order.
-    async fn hear_what_is_wanted(&self, to: &mut ConnectionManager) -> RedisResult<()> {
+    async fn hear_what_is_wanted(&self, to: &mut Counted) -> RedisResult<()> {
         if self.wanted.borrow().is_empty() && self.wanting.try_lock().is_ok() {
             return Ok(());
         }
@@ -564,9 +632,9 @@ impl Link {
                 return Ok(());
             };
             if wants {
-                to.subscribe(&channel).await?;
+                to.connection.subscribe(&channel).await?;
             } else {
-                to.unsubscribe(&channel).await?;
+                to.connection.unsubscribe(&channel).await?;
             }
             self.wanted.borrow_mut().pop_front();
         }
@@ -583,12 +651,16 @@ impl Link {
         }
     }
 
-    fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
+    pub(super) fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
         Ok(format!("{}{}:{}", self.server.prefix, R::KIND, member(key)?))
     }
 
     fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
         format!("{}held:{node}.{incarnation}:{}", self.server.prefix, R::KIND)
+    }
+
+    pub(super) fn listed_under<R: Record>(&self, name: &str) -> String {
+        format!("{}list:{}:{name}", self.server.prefix, R::KIND)
     }
 
     fn times<R: Record>(&self) -> String {
@@ -610,7 +682,7 @@ fn prefix(url: &url::Url) -> Result<Arc<str>, InvalidServerUrl> {
 }
 
 /// A key, or a node, as lists and names have it.
-fn member(of: &impl Serialize) -> RedisResult<String> {
+pub(super) fn member(of: &impl Serialize) -> RedisResult<String> {
     serde_json::to_string(of).map_err(|error| std::io::Error::from(error).into())
 }
 

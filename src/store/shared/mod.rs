@@ -8,8 +8,11 @@
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
 
 mod core;
+mod ears;
+mod figures;
 mod lease;
 mod link;
+mod listing;
 mod message;
 pub mod post;
 mod question;
@@ -24,18 +27,20 @@ mod worker;
 use std::{
     collections::VecDeque,
     rc::Rc,
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use self::{core::Core, link::Link};
+use self::{
+    core::Core,
+    figures::{Counts, Traffic},
+    link::Link,
+};
 pub use self::{
+    figures::{NodeFigures, SharedFigures},
     lease::Standing,
     link::{InvalidServerUrl, ServerUrl},
 };
@@ -63,6 +68,7 @@ struct NodeInner {
     clock: Clock,
     spawn: mpsc::UnboundedSender<Spawn>,
     standing: watch::Receiver<Standing>,
+    traffic: Arc<Traffic>,
 }
 
 /// Begins something on the thread of the engines.
@@ -82,6 +88,8 @@ impl SharedNode {
     ) -> std::io::Result<Self> {
         let (tell_standing, standing) = watch::channel(Standing::Away);
         let (spawn, mut spawned) = mpsc::unbounded_channel::<Spawn>();
+        let traffic = Arc::<Traffic>::default();
+        let carried = Arc::clone(&traffic);
         let time = clock.clone();
         let run = move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -90,7 +98,8 @@ impl SharedNode {
             };
             let tasks = tokio::task::LocalSet::new();
             tasks.block_on(&runtime, async move {
-                let link = Rc::new(Link::new(&server, id, lease, time, tell_standing));
+                let link = Link::new(&server, id, lease, time, tell_standing, carried);
+                let link = Rc::new(link);
                 let member = Rc::clone(&link);
                 tokio::task::spawn_local(async move { member.stay_a_member().await });
                 while let Some(begin) = spawned.recv().await {
@@ -99,7 +108,7 @@ impl SharedNode {
             });
         };
         std::thread::Builder::new().name("engines".to_owned()).spawn(run)?;
-        Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing })))
+        Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing, traffic })))
     }
 
     /// A secret that all nodes have in common, under this name. Waits for the server.
@@ -142,23 +151,58 @@ impl SharedNode {
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.0.standing.clone()
     }
+
+    /// What its connection carried since the start.
+    #[must_use]
+    pub fn figures(&self) -> NodeFigures {
+        self.0.traffic.figures()
+    }
 }
 
 /// The engine of one kind of record on this node. Cheap to clone.
 pub struct SharedEngine<R: Record>(Arc<Inner<R>>);
 
 struct Inner<R: Record> {
-    inbox: Mutex<VecDeque<Job<R>>>,
+    inbox: Mutex<Inbox<R>>,
     news: Arc<Notify>,
     stats: Stats,
+    counts: Arc<Counts>,
     clock: Clock,
     rules: Arc<R::Rules>,
     deliver: Box<dyn Deliver<R, SharedEngine<R>>>,
-    /// Records that are remembered here.
-    remembered: AtomicUsize,
-    timers: AtomicUsize,
     /// Keeps the thread.
     _node: SharedNode,
+}
+
+struct Inbox<R: Record> {
+    jobs: VecDeque<Job<R>>,
+    /// Nobody takes anything out of it any more.
+    is_closed: bool,
+}
+
+impl<R: Record> Inbox<R> {
+    fn close(&mut self) -> VecDeque<Job<R>> {
+        self.is_closed = true;
+        std::mem::take(&mut self.jobs)
+    }
+}
+
+impl<R: Record> Drop for Inner<R> {
+    fn drop(&mut self) {
+        self.inbox.get_mut().close().into_iter().for_each(|job| job.refuse(Refusal::Ending));
+    }
+}
+
+/// Closes an engine's inbox when its task ends, however that comes about, so that nobody waits for ever.
+struct Closing<R: Record>(Weak<Inner<R>>);
+
+impl<R: Record> Drop for Closing<R> {
+    fn drop(&mut self) {
+        let Some(engine) = self.0.upgrade() else { return };
+        tracing::error!(kind = R::KIND, "the engine has ended while it is in use");
+        let left = engine.inbox.lock().close();
+        left.into_iter().for_each(|job| job.refuse(Refusal::Ending));
+    }
 }
 
 enum Job<R: Record> {
@@ -177,11 +221,30 @@ enum Job<R: Record> {
         visit: Visit<R>,
         done: Box<dyn FnOnce() + Send>,
     },
+    List {
+        name: String,
+        visit: Visit<R>,
+        done: Box<dyn FnOnce(bool) + Send>,
+    },
     /// Tells when nothing is under way.
     Settle(Box<dyn FnOnce() + Send>),
     /// Hear what is said to the listeners of a name.
     Listen(String),
     Unlisten(String),
+}
+
+impl<R: Record> Job<R> {
+    /// Tells the one who waits, whatever he makes of it.
+    fn refuse(self, refusal: Refusal) {
+        match self {
+            Job::Submit { sink, .. } => worker::guarded(|| sink(Err(refusal))),
+            Job::Read { reader, .. } => worker::guarded(|| reader(Err(refusal))()),
+            Job::ReadAll { done, .. } => worker::guarded(done),
+            Job::List { done, .. } => worker::guarded(|| done(false)),
+            Job::Settle(then) => worker::guarded(then),
+            Job::Listen(_) | Job::Unlisten(_) => true,
+        };
+    }
 }
 
 impl<R: Record> Clone for SharedEngine<R> {
@@ -214,22 +277,24 @@ impl<R: Record> SharedEngine<R> {
         &self.0.rules
     }
 
-    /// Its figures now.
+    /// What it has in common with other engines of its figures now.
     #[must_use]
     pub fn figures(&self) -> EngineFigures {
-        EngineFigures::of(self.stats(), self.0.inbox.lock().len())
+        let under_way = figures::read(&self.0.counts.under_way);
+        let under_way = usize::try_from(under_way).unwrap_or(usize::MAX);
+        EngineFigures::of(self.stats(), self.0.inbox.lock().jobs.len().saturating_add(under_way))
     }
 
     /// How many records this node remembers.
     #[must_use]
     pub fn records(&self) -> usize {
-        self.0.remembered.load(Ordering::Relaxed)
+        usize::try_from(figures::read(&self.0.counts.records)).unwrap_or(usize::MAX)
     }
 
     /// How many timers wait on this node.
     #[must_use]
     pub fn timers(&self) -> usize {
-        self.0.timers.load(Ordering::Relaxed)
+        usize::try_from(figures::read(&self.0.counts.timers)).unwrap_or(usize::MAX)
     }
 
     /// An engine of `node` that remembers up to `most` records between two commands.
@@ -244,24 +309,22 @@ impl<R: Record> SharedEngine<R> {
     {
         let rules = Arc::new(rules);
         let engine = Self(Arc::new(Inner {
-            inbox: Mutex::default(),
+            inbox: Mutex::new(Inbox { jobs: VecDeque::new(), is_closed: false }),
             news: Arc::default(),
             stats: Stats::default(),
+            counts: Arc::default(),
             clock: node.0.clock.clone(),
             rules: Arc::clone(&rules),
             deliver: Box::new(deliver),
-            remembered: AtomicUsize::new(0),
-            timers: AtomicUsize::new(0),
             _node: node.clone(),
         }));
         let core = Core::new(node.0.id, rules, most);
-        let weak = Arc::downgrade(&engine.0);
+        let closing = Closing(Arc::downgrade(&engine.0));
         let begin = Box::new(|link: Rc<Link>| {
-            tokio::task::spawn_local(worker::work(weak, core, link));
+            tokio::task::spawn_local(worker::work(closing, core, link));
         });
-        if node.0.spawn.send(begin).is_err() {
-            tracing::error!(kind = R::KIND, "the engine cannot run");
-        }
+        // Where there is no thread any more, what cannot begin closes the inbox.
+        drop(node.0.spawn.send(begin));
         engine
     }
 
@@ -290,21 +353,42 @@ impl<R: Record> SharedEngine<R> {
         &self.0.stats
     }
 
-    fn leave(&self, job: Job<R>, is_essential: bool) -> Result<(), Job<R>> {
-        let mut inbox = self.0.inbox.lock();
-        if inbox.len() >= INBOX_LIMIT && !is_essential {
-            Stats::count(&self.0.stats.refused);
-            return Err(job);
+    /// All its figures now.
+    #[must_use]
+    pub fn shared_figures(&self) -> SharedFigures {
+        let counts = &self.0.counts;
+        SharedFigures {
+            engine: self.figures(),
+            records: figures::read(&counts.records),
+            timers: figures::read(&counts.timers),
+            conflicts: figures::read(&counts.conflicts),
+            away: figures::read(&counts.away),
+            heard: figures::read(&counts.heard),
+            missed: figures::read(&counts.missed),
         }
-        inbox.push_back(job);
+    }
+
+    fn leave(&self, job: Job<R>, is_essential: bool) {
+        let mut inbox = self.0.inbox.lock();
+        let refusal = match () {
+            () if inbox.is_closed => Refusal::Ending,
+            () if inbox.jobs.len() >= INBOX_LIMIT && !is_essential => Refusal::Overloaded,
+            () => {
+                inbox.jobs.push_back(job);
+                drop(inbox);
+                return self.0.news.notify_one();
+            }
+        };
         drop(inbox);
-        self.0.news.notify_one();
-        Ok(())
+        if refusal == Refusal::Overloaded {
+            Stats::count(&self.0.stats.refused);
+        }
+        job.refuse(refusal);
     }
 
     /// Calls `then` when nothing waits and nothing is under way.
     pub(in crate::store) fn when_idle(&self, then: Box<dyn FnOnce() + Send>) {
-        let _ = self.leave(Job::Settle(then), true);
+        self.leave(Job::Settle(then), true);
     }
 
     #[cfg(test)]
@@ -320,32 +404,26 @@ impl<R: Record> SharedEngine<R> {
 impl<R: Record> Engine<R> for SharedEngine<R> {
     fn submit(&self, key: R::Key, expect: Expect, command: R::Command, sink: Sink<R::Reply>) {
         let is_essential = R::is_essential(&command);
-        if let Err(Job::Submit { sink, .. }) =
-            self.leave(Job::Submit { key, expect, command, sink }, is_essential)
-        {
-            sink(Err(Refusal::Overloaded));
-        }
+        self.leave(Job::Submit { key, expect, command, sink }, is_essential);
     }
 
     fn read(&self, key: R::Key, reader: Reader<R>) {
-        if let Err(Job::Read { reader, .. }) = self.leave(Job::Read { key, reader }, false) {
-            reader(Err(Refusal::Overloaded))();
-        }
+        self.leave(Job::Read { key, reader }, false);
     }
 
     fn read_all(&self, keys: Vec<R::Key>, visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
-        if let Err(Job::ReadAll { done, .. }) =
-            self.leave(Job::ReadAll { keys, visit, done }, false)
-        {
-            done();
-        }
+        self.leave(Job::ReadAll { keys, visit, done }, false);
+    }
+
+    fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>) {
+        self.leave(Job::List { name, visit, done }, false);
     }
 
     fn listen(&self, name: String) {
-        let _ = self.leave(Job::Listen(name), true);
+        self.leave(Job::Listen(name), true);
     }
 
     fn unlisten(&self, name: String) {
-        let _ = self.leave(Job::Unlisten(name), true);
+        self.leave(Job::Unlisten(name), true);
     }
 }

@@ -55,6 +55,10 @@ pub(super) struct Lists {
     pub(super) holds: Vec<NodeId>,
     /// Nodes that do no more.
     pub(super) frees: Vec<NodeId>,
+    /// The name under which the record is listed, and was not before.
+    pub(super) joins: Option<String>,
+    /// The one under which it is no more.
+    pub(super) quits: Option<String>,
 }
 
 /// Who is to hear what.

@@ -8,6 +8,7 @@
 //!   the record sees what he was told before, and is told what came later;
 //! * a node whose connection was never cut misses nothing that concerns it;
 //! * every command of a node that lives is answered;
+//! * a command that may be repeated has the effect of once, in its order, and one that ends something is never lost;
 //! * what is due happens, even when the node that knew of it is gone; and what a node held that is gone is let go.
 
 use std::{
@@ -18,7 +19,8 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 
 use super::{
-    core::{Action, Core, Work},
+    core::{Action, Core, MOST_IN_ALL, Work},
+    figures::Counts,
     message,
     question::{Answer, Ask, Row, Target, Ticket},
     testing::{Command, Effect, Hearers, Journal, Reply},
@@ -49,6 +51,9 @@ type Result = std::result::Result<Applied<Reply>, Refusal>;
 /// What became of the commands, by their entries.
 type Answers = Arc<Mutex<BTreeMap<u64, Result>>>;
 
+/// Of each record and node, whether it holds it; None when nobody knows.
+type Held = BTreeMap<(u32, NodeId), Option<bool>>;
+
 /// What a node learnt of a record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Learnt {
@@ -70,6 +75,7 @@ struct Node {
     log: Log,
     was_cut: bool,
     stats: Stats,
+    counts: Counts,
 }
 
 impl Node {
@@ -84,12 +90,14 @@ impl Node {
             log: Log::default(),
             was_cut: false,
             stats: Stats::default(),
+            counts: Counts::default(),
         }
     }
 
     fn with(&mut self, act: impl FnOnce(&mut Core<Journal>, &mut Work<'_, Journal>)) {
         let mut out = Vec::new();
-        act(&mut self.core, &mut Work { out: &mut out, stats: &self.stats });
+        let work = &mut Work { out: &mut out, stats: &self.stats, counts: &self.counts };
+        act(&mut self.core, work);
         for action in out {
             match action {
                 Action::Ask(ask) => self.up.push_back(ask),
@@ -117,6 +125,7 @@ struct World {
     answers: Answers,
     /// Of each entry: the record, who wrote it, and who should hear of it.
     written: BTreeMap<u64, (u32, NodeId, Hearers)>,
+    held: Arc<Mutex<Held>>,
     incarnations: u64,
 }
 
@@ -131,6 +140,7 @@ impl World {
             gone: Vec::new(),
             answers: Answers::default(),
             written: BTreeMap::new(),
+            held: Arc::default(),
             incarnations: 1,
         }
     }
@@ -148,7 +158,8 @@ impl World {
             73..92 => self.be_answered(at),
             92..95 => self.let_time_pass(),
             95..97 => self.sweep(at),
-            97..99 => self.cut(at),
+            97 => self.try_again(at),
+            98 => self.cut(at),
             _ => self.crash(at),
         }
     }
@@ -203,7 +214,14 @@ impl World {
         let (now, node) = (self.now, self.nodes[at].id);
         let hold: bool = self.random.random();
         let command = if hold { Command::Hold(node) } else { Command::LetGo(node) };
-        let sink = Box::new(|_| ());
+        let (held, place) = (Arc::clone(&self.held), (key, node));
+        held.lock().unwrap().insert(place, Some(hold));
+        let sink = Box::new(move |result: Result| {
+            assert!(hold || result.is_ok(), "an end is not to be lost");
+            if result.is_err() {
+                held.lock().unwrap().insert(place, None);
+            }
+        });
         self.nodes[at].with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
     }
 
@@ -301,6 +319,12 @@ impl World {
         node.with(|core, work| core.deaf(work));
     }
 
+    /// The node finds out whether the server is back.
+    fn try_again(&mut self, at: usize) {
+        let now = self.now;
+        self.nodes[at].with(|core, work| core.try_again(false, now, work));
+    }
+
     /// A node ends without a word, and starts anew.
     fn crash(&mut self, at: usize) {
         for _ in 0..self.random.random_range(0..3) {
@@ -316,7 +340,9 @@ impl World {
     fn settle(&mut self) {
         for _ in 0..10_000 {
             for at in 0..NODES {
+                let now = self.now;
                 self.nodes[at].with(|core, work| core.listen(work));
+                self.nodes[at].with(|core, work| core.try_again(false, now, work));
                 self.serve(at);
                 self.hear(at);
                 self.be_answered(at);
@@ -373,6 +399,12 @@ impl World {
                 let heard = node.log.lock().unwrap().contains(&told);
                 assert!(heard || !concerns, "{:?} did not hear of {entry}", node.id);
             }
+        }
+        for ((key, node), holds) in self.held.lock().unwrap().iter() {
+            let is_there = self.nodes.iter().any(|other| other.id == *node);
+            let journal = &journals[usize::try_from(*key).unwrap()];
+            let is_so = holds.is_none_or(|holds| journal.holders.contains(node) == holds);
+            assert!(is_so || !is_there, "{node:?} holds {key}: {holds:?}");
         }
         for node in self.nodes.iter().chain(&self.gone) {
             // The newest entry of each record that the node knows of.
@@ -494,4 +526,28 @@ fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
             std::panic::resume_unwind(panic);
         }
     }
+}
+
+#[test]
+fn what_waits_for_all_records_together_is_bounded() {
+    let mut node = Node::new(1, 1);
+    let answers = Answers::default();
+    let submit = |node: &mut Node, key: u32, command| {
+        let answers = Arc::clone(&answers);
+        let sink = Box::new(move |result| {
+            answers.lock().unwrap().insert(key.into(), result);
+        });
+        let now = Timestamp(1_000);
+        node.with(|core, work| core.submit(key, Expect::Any, command, sink, now, work));
+    };
+    let write = |entry: u32| Command::Write { entry: entry.into(), hearers: Hearers::Here };
+    let most = u32::try_from(MOST_IN_ALL / 2).unwrap();
+    (0..most).for_each(|key| submit(&mut node, key, write(key)));
+    assert!(answers.lock().unwrap().is_empty(), "each waits, and is looked for");
+    submit(&mut node, most, write(most));
+    assert_eq!(answers.lock().unwrap().get(&most.into()), Some(&Err(Refusal::Overloaded)));
+    let mut last = Vec::new();
+    node.core.end(&mut last);
+    assert_eq!(last.len(), MOST_IN_ALL / 2, "at the end each is told");
+    assert_eq!(node.core.under_way(), 0);
 }

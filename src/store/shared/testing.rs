@@ -138,7 +138,7 @@ impl Record for Journal {
         true
     }
 
-    fn route(effect: &Effect) -> Route {
+    fn route(_: &u32, effect: &Effect) -> Route {
         match effect {
             Effect::Written { hearers, .. } => match hearers {
                 Hearers::Here => Route::Here,
@@ -157,7 +157,11 @@ impl Record for Journal {
         Some(Command::LetGo(node))
     }
 
-    fn is_essential(_: &Command) -> bool {
-        false
+    fn is_essential(command: &Command) -> bool {
+        matches!(command, Command::LetGo(_))
+    }
+
+    fn is_repeatable(command: &Command) -> bool {
+        matches!(command, Command::Hold(_) | Command::LetGo(_))
     }
 }

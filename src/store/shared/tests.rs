@@ -94,6 +94,7 @@ struct Member {
     engine: SharedEngine<Journal>,
     standing: watch::Receiver<Standing>,
     notes: Notes,
+    node: SharedNode,
     id: NodeId,
 }
 
@@ -103,9 +104,9 @@ impl Member {
         let shared = SharedNode::start(server.clone(), id, LEASE, clock.clone()).unwrap();
         let notes = Notes::default();
         let engine = SharedEngine::new(&shared, 100, (), notes.clone());
-        let member = Self { engine, standing: shared.standing(), notes, id };
+        let member = Self { engine, standing: shared.standing(), notes, node: shared, id };
         // From the first answer on it hears its channels.
-        member.read(0);
+        member.read(0).unwrap();
         member
     }
 
@@ -120,12 +121,12 @@ impl Member {
         self.submit(key, Command::Write { entry, hearers })
     }
 
-    fn read(&self, key: u32) -> Option<Journal> {
+    fn read(&self, key: u32) -> Result<Option<Journal>, Refusal> {
         let (sender, receiver) = std::sync::mpsc::channel();
         self.engine.read(
             key,
             Box::new(move |journal| {
-                let journal = journal.unwrap().cloned();
+                let journal = journal.map(Option::<&Journal>::cloned);
                 Box::new(move || sender.send(journal).unwrap())
             }),
         );
@@ -145,7 +146,7 @@ fn what_follows_reaches_the_nodes_that_it_concerns() {
     assert_eq!(one.notes.wait_for(7, 3), [1, 3, 4]);
     assert_eq!(two.notes.wait_for(7, 2), [2, 4]);
     assert_eq!(three.notes.wait_for(7, 2), [3, 4]);
-    assert_eq!(two.read(7).unwrap().entries, [1, 2, 3, 4]);
+    assert_eq!(two.read(7).unwrap().unwrap().entries, [1, 2, 3, 4]);
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn nodes_that_write_at_once_lose_nothing_and_hear_the_same() {
     let heard = members.each_ref().map(|member| member.notes.wait_for(1, 600));
     assert_eq!(heard[0], heard[1]);
     assert_eq!(heard[0], heard[2]);
-    assert_eq!(members[0].read(1).unwrap().entries, heard[0]);
+    assert_eq!(members[0].read(1).unwrap().unwrap().entries, heard[0]);
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn what_a_node_held_that_is_gone_is_let_go_by_a_survivor() {
     drop(one);
     for key in 0..10 {
         assert_eq!(two.notes.wait_for(key, 1), [LET_GO + 1], "once");
-        assert_eq!(two.read(key).unwrap().holders(), [two.id]);
+        assert_eq!(two.read(key).unwrap().unwrap().holders(), [two.id]);
     }
 }
 
@@ -239,7 +240,7 @@ fn a_node_that_was_cut_off_for_too_long_does_no_more_harm() {
         std::thread::yield_now();
     }
     assert_eq!(one.submit(1, Command::Hold(one.id)), Err(Refusal::Away));
-    assert!(two.read(1).is_none_or(|journal| journal.holders().is_empty()));
+    assert!(two.read(1).unwrap().is_none_or(|journal| journal.holders().is_empty()));
 }
 
 /// A way to the server that can be cut.
@@ -282,4 +283,110 @@ impl Wire {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
+}
+
+/// What was asked of an engine, by what it was told.
+struct Waiting(std::sync::mpsc::Receiver<(&'static str, Option<Refusal>)>);
+
+impl Waiting {
+    /// Somebody who submits, one who reads and one who reads many.
+    fn on(engine: &SharedEngine<Journal>) -> Self {
+        let (told, waiting) = std::sync::mpsc::channel();
+        let [submitted, read, done] = [told.clone(), told.clone(), told];
+        let sink = Box::new(move |result: Result<Applied<Reply>, _>| {
+            submitted.send(("submitted", result.err())).unwrap();
+        });
+        let id = NodeId { node: 1, incarnation: 1 };
+        engine.submit(1, Expect::Any, Command::Hold(id), sink);
+        engine.read(
+            1,
+            Box::new(move |found| {
+                let refusal = found.err();
+                Box::new(move || read.send(("read", refusal)).unwrap())
+            }),
+        );
+        let done = move || done.send(("all read", None)).unwrap();
+        engine.read_all(vec![1], Box::new(|_, _| ()), Box::new(done));
+        Self(waiting)
+    }
+
+    fn told(self) -> Vec<(&'static str, Option<Refusal>)> {
+        let told = || self.0.recv_timeout(Duration::from_secs(20)).ok();
+        let mut told: Vec<_> = std::iter::from_fn(told).collect();
+        told.sort_unstable_by_key(|(what, _)| *what);
+        told
+    }
+}
+
+/// A server that is not there.
+fn nowhere() -> ServerUrl {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    ServerUrl::parse(&format!("redis://127.0.0.1:{port}")).unwrap()
+}
+
+#[test]
+fn whoever_waits_is_told_when_the_engine_ends() {
+    let id = NodeId { node: 1, incarnation: 1 };
+    let node = SharedNode::start(nowhere(), id, LEASE, Clock::system()).unwrap();
+    let engine = SharedEngine::new(&node, 100, (), Notes::default());
+    let waiting = Waiting::on(&engine);
+    drop((engine, node));
+    let told = waiting.told();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[1..].iter().all(|(_, refusal)| refusal.is_some()), "{told:?}");
+}
+
+#[test]
+fn an_engine_whose_task_is_gone_refuses_at_once() {
+    let id = NodeId { node: 1, incarnation: 1 };
+    let node = SharedNode::start(nowhere(), id, LEASE, Clock::system()).unwrap();
+    let engine: SharedEngine<Journal> = SharedEngine::new(&node, 100, (), Notes::default());
+    let waiting = Waiting::on(&engine);
+    drop(Closing(Arc::downgrade(&engine.0)));
+    let late = Waiting::on(&engine).told();
+    let ending = Some(Refusal::Ending);
+    assert_eq!(late, [("all read", None), ("read", ending), ("submitted", ending)]);
+    drop((engine, node));
+    assert_eq!(waiting.told().len(), 3);
+}
+
+#[test]
+fn what_is_refused_and_what_is_made_anew_is_counted() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let [one, two] = [1, 2].map(|node| Member::new(&server, node, &clock));
+    one.write(1, 1, Hearers::Everyone).unwrap();
+    two.notes.wait_for(1, 1);
+    two.write(1, 2, Hearers::Here).unwrap();
+    one.write(1, 3, Hearers::Here).unwrap();
+    let figures = one.engine.shared_figures();
+    assert_eq!((figures.conflicts, figures.away, figures.missed), (1, 0, 0));
+    assert!(figures.records >= 1 && figures.heard >= 3, "{figures:?}");
+    let sent = one.node.figures();
+    assert!(sent.commands >= 5 && sent.bytes_sent > 40 * sent.commands, "{sent:?}");
+    assert!(sent.messages >= 3 && sent.bytes_heard > 20 * sent.messages, "{sent:?}");
+}
+
+/// Longer than a lease, and than anybody waits for an answer.
+#[test]
+fn an_end_outlasts_an_outage_and_keeps_its_place() {
+    let Some(server) = server() else { return };
+    let clock = Clock::system();
+    let wire = Wire::to(&server);
+    let one = Member::new(&server.by(wire.port), 1, &clock);
+    one.submit(1, Command::Hold(one.id)).unwrap();
+    one.write(1, 1, Hearers::Here).unwrap();
+    wire.is_broken.store(true, Ordering::SeqCst);
+    wire.cut();
+    let (sender, ended) = std::sync::mpsc::channel();
+    let told = move |result: Result<Applied<Reply>, Refusal>| sender.send(result).unwrap();
+    one.engine.submit(1, Expect::Any, Command::LetGo(one.id), Box::new(told));
+    assert_eq!(one.write(1, 2, Hearers::Here), Err(Refusal::Away), "it waits for a while");
+    assert!(one.read(1).is_err(), "so does who reads");
+    assert!(ended.try_recv().is_err(), "the end waits for as long as it takes");
+    wire.is_broken.store(false, Ordering::SeqCst);
+    ended.recv_timeout(Duration::from_secs(20)).expect("an answer").unwrap();
+    let journal = one.read(1).unwrap().unwrap();
+    assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1][..], vec![]));
+    assert!(one.engine.shared_figures().away > 0);
 }

@@ -3,16 +3,19 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::sync::mpsc;
 
 use super::{
-    Inner, Job, SharedEngine,
+    Closing, Job, SharedEngine,
     core::{Action, Core, Work},
-    link::{Ear, Heard, Link},
+    ears::{Ears, Heard},
+    figures,
+    lease::Standing,
+    link::Link,
     message,
     question::{Answer, Ask, Ticket},
 };
@@ -24,10 +27,14 @@ use crate::{
 
 /// How often a node looks for records that are due and that nobody cared for, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 1_000;
+/// How often a command that waits for the server tries whether that is back.
+const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// How late a record must be before others than the node that changed it last care for it, in milliseconds.
 pub(super) const OVERDUE_MS: u64 = 1_500;
 /// Records that are cared for in one sweep.
 const SWEPT_AT_ONCE: usize = 256;
+/// Questions for many records that are under way. Beyond, they are answered with none.
+const MOST_READING: usize = 1_024;
 /// Longest sleep while no timer is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -39,28 +46,39 @@ enum News<R: Record> {
 }
 
 /// The life of an engine: takes jobs, answers and messages to the core, and does what it says, until nobody holds the engine.
-pub(super) async fn work<R: Record>(engine: Weak<Inner<R>>, core: Core<R>, link: Rc<Link>) {
-    let Some(news) = engine.upgrade().map(|inner| Arc::clone(&inner.news)) else { return };
+pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<Link>) {
+    let engine = &engine.0;
+    let Some((news, counts)) =
+        engine.upgrade().map(|inner| (Arc::clone(&inner.news), Arc::clone(&inner.counts)))
+    else {
+        return;
+    };
+    // As many as there are questions, which the core bounds.
     let (answers, mut answered) = mpsc::unbounded_channel();
-    let (ear, mut heard) = mpsc::unbounded_channel();
-    link.listen(R::KIND, &ear);
+    let ears = Arc::new(Ears::new(Arc::clone(&news), counts));
+    link.listen(R::KIND, &ears);
     let mut worker = Worker {
+        is_held: R::lost(link.node()).is_some(),
         core,
         link,
         answers,
         actions: Vec::new(),
+        sweeping: Rc::default(),
+        reading: Rc::default(),
         settling: Vec::new(),
-        ear,
+        ears: Arc::clone(&ears),
         was_cut: false,
     };
     let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut sweeps = false;
-    let (mut first_heard, mut first_answered) = (None, None);
+    let mut retry = tokio::time::interval(RETRY_EVERY);
+    retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut sweeps, mut tries) = (false, false);
+    let mut first_answered = None;
     loop {
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
-        while let Some(message) = first_heard.take().or_else(|| heard.try_recv().ok()) {
-            worker.hear(&engine, message);
+        while let Some(heard) = ears.take() {
+            worker.hear(&engine, heard);
         }
         if std::mem::take(&mut worker.was_cut) {
             worker.with(&engine, |core, _, work| core.deaf(work));
@@ -69,7 +87,7 @@ pub(super) async fn work<R: Record>(engine: Weak<Inner<R>>, core: Core<R>, link:
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {
             worker.take_in(&engine, news);
         }
-        let jobs = std::mem::take(&mut *engine.0.inbox.lock());
+        let jobs = std::mem::take(&mut engine.0.inbox.lock().jobs);
         for job in jobs {
             worker.take(&engine, job);
         }
@@ -78,26 +96,62 @@ pub(super) async fn work<R: Record>(engine: Weak<Inner<R>>, core: Core<R>, link:
             worker.with(&engine, |core, _, work| core.listen(work));
             worker.sweep(&engine);
         }
+        if std::mem::take(&mut tries) {
+            let no_hope = worker.link.standing() == Standing::Ended;
+            worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
+        }
+        worker.tell_figures(&engine);
         if !worker.settling.is_empty()
             && worker.core.is_idle()
-            && engine.0.inbox.lock().is_empty()
-            && heard.is_empty()
+            && engine.0.inbox.lock().jobs.is_empty()
+            && ears.is_empty()
         {
             worker.settling.drain(..).for_each(|settled| settled());
         }
-        engine.0.remembered.store(worker.core.remembered(), Ordering::Relaxed);
-        engine.0.timers.store(worker.core.timers(), Ordering::Relaxed);
         let nap = worker.nap(&engine);
         // While it sleeps it does not keep the engine.
         drop(engine);
         tokio::select! {
             biased;
-            message = heard.recv() => first_heard = message,
             news = answered.recv() => first_answered = news,
             () = news.notified() => {}
             _ = sweep.tick() => sweeps = true,
+            _ = retry.tick() => tries = true,
             () = tokio::time::sleep(nap) => {}
         }
+    }
+}
+
+/// Calls what others gave. Whether it did not panic.
+pub(super) fn guarded(call: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(call)).is_ok()
+}
+
+/// Called once, at the latest when it is dropped.
+struct Done(Option<Box<dyn FnOnce() + Send>>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        if let Some(done) = self.0.take() {
+            guarded(done);
+        }
+    }
+}
+
+/// Likewise, with whether all was seen.
+struct Listed(Option<Box<dyn FnOnce(bool) + Send>>);
+
+impl Listed {
+    fn say(&mut self, is_seen: bool) {
+        if let Some(done) = self.0.take() {
+            guarded(|| done(is_seen));
+        }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.say(false);
     }
 }
 
@@ -106,11 +160,30 @@ struct Worker<R: Record> {
     link: Rc<Link>,
     answers: mpsc::UnboundedSender<News<R>>,
     actions: Vec<Action<R>>,
+    /// Whether nodes hold something of these records.
+    is_held: bool,
+    /// Kept by each sweep that is under way.
+    sweeping: Rc<()>,
+    /// Likewise by each who reads many.
+    reading: Rc<()>,
     /// To be told when nothing is under way.
     settling: Vec<Box<dyn FnOnce() + Send>>,
-    /// For what is said to listeners.
-    ear: Ear,
+    ears: Arc<Ears>,
     was_cut: bool,
+}
+
+impl<R: Record> Drop for Worker<R> {
+    fn drop(&mut self) {
+        let mut last = std::mem::take(&mut self.actions);
+        self.core.end(&mut last);
+        for action in last {
+            match action {
+                Action::Tell(sink, result) => guarded(|| sink(result)),
+                Action::Go(then) => guarded(then),
+                Action::Ask(_) | Action::Deliver(..) => true,
+            };
+        }
+    }
 }
 
 impl<R: Record> Worker<R> {
@@ -120,7 +193,7 @@ impl<R: Record> Worker<R> {
         act: impl FnOnce(&mut Core<R>, Timestamp, &mut Work<'_, R>),
     ) {
         let mut actions = std::mem::take(&mut self.actions);
-        let mut work = Work { out: &mut actions, stats: &engine.0.stats };
+        let mut work = Work { out: &mut actions, stats: &engine.0.stats, counts: &engine.0.counts };
         act(&mut self.core, engine.0.clock.now(), &mut work);
         for action in actions.drain(..) {
             self.perform(engine, action);
@@ -138,9 +211,14 @@ impl<R: Record> Worker<R> {
             Job::Read { key, reader } => {
                 self.with(engine, |core, now, work| core.read(key, reader, now, work));
             }
-            Job::ReadAll { keys, visit, done } => self.read_all(keys, visit, done),
+            Job::ReadAll { keys, visit, done } => {
+                self.read_all(engine, keys, visit, Done(Some(done)));
+            }
+            Job::List { name, visit, done } => {
+                self.list(engine, name, visit, Listed(Some(done)));
+            }
             Job::Settle(settled) => self.settling.push(settled),
-            Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ear),
+            Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ears),
             Job::Unlisten(name) => self.link.unlisten(R::KIND, name),
         }
     }
@@ -157,7 +235,7 @@ impl<R: Record> Worker<R> {
             }
             News::Orphans(orphans) => {
                 for (key, node) in orphans {
-                    let Some(command) = R::lost(node) else { return };
+                    let Some(command) = R::lost(node) else { continue };
                     let sink = Box::new(|_| ());
                     self.with(engine, |core, now, work| {
                         core.submit(key, Expect::Any, command, sink, now, work);
@@ -192,13 +270,13 @@ impl<R: Record> Worker<R> {
     fn perform(&self, engine: &SharedEngine<R>, action: Action<R>) {
         let done = match action {
             Action::Ask(ask) => return self.ask(ask),
-            Action::Tell(sink, result) => catch_unwind(AssertUnwindSafe(|| sink(result))),
-            Action::Go(then) => catch_unwind(AssertUnwindSafe(then)),
-            Action::Deliver(key, mut effects, origin) => catch_unwind(AssertUnwindSafe(|| {
-                engine.0.deliver.deliver(engine, &key, &mut effects, origin);
-            })),
+            Action::Tell(sink, result) => guarded(|| sink(result)),
+            Action::Go(then) => guarded(then),
+            Action::Deliver(key, mut effects, origin) => {
+                guarded(|| engine.0.deliver.deliver(engine, &key, &mut effects, origin))
+            }
         };
-        if done.is_err() {
+        if !done {
             Stats::count(&engine.0.stats.panics);
         }
     }
@@ -212,30 +290,66 @@ impl<R: Record> Worker<R> {
         });
     }
 
+    fn tell_figures(&self, engine: &SharedEngine<R>) {
+        let counts = &engine.0.counts;
+        figures::set(&counts.under_way, self.core.under_way());
+        figures::set(&counts.records, self.core.records());
+        figures::set(&counts.timers, self.core.timers());
+    }
+
     /// Cares for records whose time came, and whose node did nothing about it; and for what ended nodes left behind.
     fn sweep(&self, engine: &SharedEngine<R>) {
+        if Rc::strong_count(&self.sweeping) > 1 {
+            return;
+        }
         let before = engine.0.clock.now() - OVERDUE_MS;
         let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
+        let (is_held, sweeping) = (self.is_held, Rc::clone(&self.sweeping));
         tokio::task::spawn_local(async move {
             let keys = link.overdue::<R>(before, SWEPT_AT_ONCE).await;
             if !keys.is_empty() {
                 let _ = answers.send(News::Overdue(keys));
             }
-            let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
-            if !orphans.is_empty() {
-                let _ = answers.send(News::Orphans(orphans));
+            if is_held {
+                let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
+                if !orphans.is_empty() {
+                    let _ = answers.send(News::Orphans(orphans));
+                }
             }
+            drop(sweeping);
+        });
+    }
+
+    /// Each record that is listed there, as it is when the server looks.
+    fn list(&self, engine: &SharedEngine<R>, name: String, visit: Visit<R>, mut done: Listed) {
+        if Rc::strong_count(&self.reading) > MOST_READING {
+            return Stats::count(&engine.0.stats.refused);
+        }
+        let (link, reading) = (Rc::clone(&self.link), Rc::clone(&self.reading));
+        tokio::task::spawn_local(async move {
+            let is_seen = link.visit_listed::<R>(&name, visit).await;
+            done.say(is_seen);
+            drop(reading);
         });
     }
 
     /// Each record as it is when the server looks; not one moment for all.
-    fn read_all(&self, keys: Vec<R::Key>, mut visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
-        let link = Rc::clone(&self.link);
+    fn read_all(
+        &self,
+        engine: &SharedEngine<R>,
+        keys: Vec<R::Key>,
+        mut visit: Visit<R>,
+        done: Done,
+    ) {
+        if Rc::strong_count(&self.reading) > MOST_READING {
+            return Stats::count(&engine.0.stats.refused);
+        }
+        let (link, reading) = (Rc::clone(&self.link), Rc::clone(&self.reading));
         tokio::task::spawn_local(async move {
             for (key, record) in link.rows::<R>(keys).await {
-                visit(&key, &record);
+                guarded(|| visit(&key, &record));
             }
-            done();
+            drop((reading, done));
         });
     }
 }

@@ -122,7 +122,7 @@ impl<R: Record> Core<R> {
         work: &mut Work<'_, R>,
     ) {
         let Some(key) = self.flights.get(&ticket).cloned() else { return };
-        let Some(mut lane) = self.lanes.remove(&key) else { return };
+        let Some(mut lane) = self.take_out(&key) else { return };
         match &mut lane.flight {
             Some(Flight::Look { heard, .. }) => *heard = true,
             Some(Flight::Write(write)) => {

@@ -33,7 +33,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let Write { command, expect, sink, tries, .. } = write;
+        let Write { command, expect, sink, since, tries, .. } = write;
         let refusal = match expect {
             Expect::Version(_) => Some(Refusal::Conflict { version }),
             Expect::Any if tries >= MOST_TRIES => Some(Refusal::Overloaded),
@@ -45,7 +45,7 @@ impl<R: Record> Core<R> {
             }
             None => {
                 lane.is_fresh = true;
-                let asked = Asked { expect, command, sink, tries: tries + 1 };
+                let asked = Asked { expect, command, sink, since, tries: tries + 1 };
                 self.write(key, lane, asked, now, work);
             }
         }
@@ -60,7 +60,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let Asked { expect, command, sink, tries } = asked;
+        let Asked { expect, command, sink, since, tries } = asked;
         let version = lane.known.as_ref().map_or(0, |known| known.version);
         if let Expect::Version(expected) = expect
             && expected != version
@@ -71,7 +71,7 @@ impl<R: Record> Core<R> {
                 work.out.extend(sink.map(|sink| Action::Tell(sink, Err(refusal))));
             } else if let Some(sink) = sink {
                 // What this node knows may be old.
-                lane.waiting.push_front(Job::Submit { expect, command, sink });
+                lane.waiting.push_front(Job::Submit { expect, command, sink, since });
                 self.look(key, lane, None, work);
             }
             return;
@@ -85,6 +85,7 @@ impl<R: Record> Core<R> {
         let (record, rules) = (&mut known.record, &self.rules);
         let checkpoint = record.checkpoint();
         let held: BTreeSet<NodeId> = record.holders().into_iter().collect();
+        let was_listed = record.listed(key);
         let mut effects = Vec::new();
         let mut sets_aside = false;
         let applied = catch_unwind(AssertUnwindSafe(|| {
@@ -134,10 +135,14 @@ impl<R: Record> Core<R> {
         }
         let holders = if is_gone { Vec::new() } else { record.holders() };
         let holders: BTreeSet<NodeId> = holders.into_iter().collect();
+        let listed = if is_gone { None } else { record.listed(key) };
+        let moves = listed != was_listed;
         let lists = Lists {
             due: is_new.then_some(due),
             holds: holders.difference(&held).copied().collect(),
             frees: held.difference(&holders).copied().collect(),
+            joins: listed.filter(|_| moves),
+            quits: was_listed.filter(|_| moves),
         };
         let ticket = self.ticket(key);
         let (here, tell) = self.addressed(ticket, key, effects);
@@ -149,6 +154,7 @@ impl<R: Record> Core<R> {
             expect,
             outcome,
             sink,
+            since,
             effects: here,
             version,
             heard,
@@ -178,7 +184,7 @@ impl<R: Record> Core<R> {
                     told.entry(Target::Node(node)).or_default().push(effect);
                 }
             };
-            match R::route(effect) {
+            match R::route(key, effect) {
                 Route::Here => here = true,
                 Route::Node(node) => tell(node),
                 Route::Nodes(nodes) => nodes.into_iter().for_each(tell),

@@ -1,0 +1,86 @@
+//! What an engine and a node count, for metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::store::memory::EngineFigures;
+
+/// What an engine of several nodes counted on this node, and what it has at the moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SharedFigures {
+    /// What every engine counts. Those that wait do so in the inbox, for a record, or for the server's answer.
+    pub engine: EngineFigures,
+    /// Records that this node remembers.
+    pub records: u64,
+    /// Timers that wait.
+    pub timers: u64,
+    /// Transitions made anew, because another node was faster.
+    pub conflicts: u64,
+    /// Questions that the server did not answer in time.
+    pub away: u64,
+    /// Messages of this node and others that were heard.
+    pub heard: u64,
+    /// Messages that were dropped because the engine was too far behind.
+    pub missed: u64,
+}
+
+/// What a node's connection to the server carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeFigures {
+    /// Commands sent. A script counts as one.
+    pub commands: u64,
+    /// Bytes of these.
+    pub bytes_sent: u64,
+    /// Messages that came on the node's channels.
+    pub messages: u64,
+    /// Bytes of these.
+    pub bytes_heard: u64,
+    /// How often the channels were there again after a cut.
+    pub cuts: u64,
+}
+
+/// The engine's own counters, and what it last said of itself.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) conflicts: AtomicU64,
+    pub(super) away: AtomicU64,
+    pub(super) heard: AtomicU64,
+    pub(super) missed: AtomicU64,
+    pub(super) under_way: AtomicU64,
+    pub(super) records: AtomicU64,
+    pub(super) timers: AtomicU64,
+}
+
+/// The connection's counters.
+#[derive(Default)]
+pub(super) struct Traffic {
+    pub(super) commands: AtomicU64,
+    pub(super) bytes_sent: AtomicU64,
+    pub(super) messages: AtomicU64,
+    pub(super) bytes_heard: AtomicU64,
+    pub(super) cuts: AtomicU64,
+}
+
+impl Traffic {
+    pub(super) fn figures(&self) -> NodeFigures {
+        let Self { commands, bytes_sent, messages, bytes_heard, cuts } = self;
+        NodeFigures {
+            commands: read(commands),
+            bytes_sent: read(bytes_sent),
+            messages: read(messages),
+            bytes_heard: read(bytes_heard),
+            cuts: read(cuts),
+        }
+    }
+}
+
+pub(super) fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+pub(super) fn add(counter: &AtomicU64, number: usize) {
+    counter.fetch_add(number as u64, Ordering::Relaxed);
+}
+
+pub(super) fn set(gauge: &AtomicU64, number: usize) {
+    gauge.store(number as u64, Ordering::Relaxed);
+}

@@ -1,0 +1,4 @@
+//! Several nodes that share their records (design section 5), as their clients meet them: any node answers for any visitor.
+
+mod loss;
+mod presence;
