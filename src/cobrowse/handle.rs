@@ -304,15 +304,16 @@ impl Cobrowse {
     }
 
     /// The sessions of a group that run and that are asked for, the newest first; at most `limit` of those that began
-    /// before `before`. Looks at every session of the service, on all nodes.
+    /// before `before`. Looks at every session of the group, on all nodes.
     pub fn running(
         &self,
         group: GroupId,
         is_asked_for: impl Fn(&SessionView) -> bool + Send + 'static,
         before: Option<SessionId>,
         limit: usize,
-        answer: impl FnOnce(Vec<(SessionId, SessionView)>) + Send + 'static,
+        answer: impl FnOnce(Result<Vec<(SessionId, SessionView)>, Problem>) + Send + 'static,
     ) {
+        let name = group.to_string();
         let found = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&found);
         let visit = move |key: &SessionKey, session: &Session| {
@@ -320,13 +321,18 @@ impl Cobrowse {
             let view = is_there.then(|| session.view()).flatten();
             into.lock().extend(view.filter(&is_asked_for).map(|view| (key.session, view)));
         };
-        let done = move || {
+        let done = move |could: bool| {
+            if !could {
+                return answer(Err(Refusal::Away.into()));
+            }
             let mut found = std::mem::take(&mut *found.lock());
             found.sort_by_key(|(session, _)| std::cmp::Reverse(*session));
+            // One that changed meanwhile may have been seen twice.
+            found.dedup_by_key(|(session, _)| *session);
             found.truncate(limit);
-            answer(found);
+            answer(Ok(found));
         };
-        self.engine.visit(Box::new(visit), Box::new(done));
+        self.engine.list(name, Box::new(visit), Box::new(done));
     }
 
     /// What streams keep in memory: of parts, and of assets, in bytes.

@@ -249,7 +249,7 @@ pub async fn begin(
             let is_called = move |view: &SessionView| view.reference.as_ref() == Some(&reference);
             let of = group.clone();
             let found = ask(|answer| state.cobrowse.running(of, is_called, None, 1, answer));
-            let (session, _) = found.await?.pop().ok_or_else(unknown)?;
+            let (session, _) = found.await??.pop().ok_or_else(unknown)?;
             let session = SessionKey { group, session };
             return Ok(HttpResponse::Created().json(ticket(
                 &state,
@@ -329,7 +329,7 @@ pub async fn list(
             && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *subject))
     };
     let found = ask(|answer| state.cobrowse.running(group, is_asked_for, cursor, limit, answer));
-    let found = found.await?;
+    let found = found.await??;
     let sessions: Vec<_> =
         found.into_iter().map(|(session, view)| RunningSession { session, view }).collect();
     let next = paging::next(&sessions, limit, |last| last.session);

@@ -167,17 +167,6 @@ impl<R: Record> Store<R> {
         }
     }
 
-    /// Lets `visit` look at every record, of all nodes, that time will change some day; then calls `done`.
-    pub fn visit(&self, mut visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
-        match self {
-            Store::Memory(engine) => {
-                engine.for_each(|key, record| visit(key, record));
-                done();
-            }
-            Store::Shared(engine) => engine.visit(visit, done),
-        }
-    }
-
     /// Puts a saved record in place, unless its key has one already. What the server keeps was never saved.
     pub fn restore(&self, key: R::Key, record: R) {
         if let Store::Memory(engine) = self {

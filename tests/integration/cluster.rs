@@ -1,4 +1,5 @@
 //! Several nodes that share their records (design section 5), as their clients meet them: any node answers for any visitor.
 
+mod cobrowse;
 mod loss;
 mod presence;

@@ -77,6 +77,11 @@ impl Record for Session {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
+    /// Those that run, with the others of their group.
+    fn listed(&self, key: &SessionKey) -> Option<String> {
+        matches!(self.0, State::Open(_)).then(|| key.group.to_string())
+    }
+
     fn route(_: &SessionKey, effect: &Effect) -> Route {
         match effect {
             Effect::Tell { to, .. } => Route::nodes(to),

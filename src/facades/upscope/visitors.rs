@@ -114,7 +114,8 @@ async fn find(
 /// Which visitors of the group have a session.
 async fn in_session(state: &State, group: &GroupId) -> Result<HashSet<VisitorId>, Problem> {
     let (group, all) = (group.clone(), usize::MAX);
-    let running = ask(|answer| state.cobrowse.running(group, |_| true, None, all, answer)).await?;
+    let running =
+        ask(|answer| state.cobrowse.running(group, |_| true, None, all, answer)).await??;
     let visitors = running.into_iter().map(|(_, view)| view.visitorid);
     Ok(visitors.collect())
 }

@@ -257,11 +257,6 @@ impl Link {
         self.wanted.borrow_mut().push_back((channel, false));
     }
 
-    /// Whose connection this is.
-    pub(super) fn node(&self) -> NodeId {
-        self.node
-    }
-
     /// Says these to nodes, in this order; at first hears what is said to this one.
     pub(super) async fn publish(
         &self,

@@ -48,16 +48,7 @@ use super::{
     Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit,
     memory::EngineFigures,
 };
-use crate::{
-    auth::Secret,
-    clock::{Clock, Timestamp},
-    model::ids::NodeId,
-};
-
-/// Records that are read from the server in one question when all are looked at.
-const VISITED_AT_ONCE: usize = 256;
-/// Most records that are looked at.
-const MOST_VISITED: usize = 1_000_000;
+use crate::{auth::Secret, clock::Clock, model::ids::NodeId};
 
 /// This process as one of several nodes: its connection to the server, and the thread that all its engines work on.
 #[derive(Clone)]
@@ -128,7 +119,8 @@ impl SharedNode {
     fn nowhere() -> Self {
         let (spawn, standing) = (mpsc::unbounded_channel().0, watch::channel(Standing::Ended).1);
         let id = NodeId { node: 0, incarnation: 0 };
-        Self(Arc::new(NodeInner { id, clock: Clock::system(), spawn, standing }))
+        let (clock, traffic) = (Clock::system(), Arc::default());
+        Self(Arc::new(NodeInner { id, clock, spawn, standing, traffic }))
     }
 
     async fn on_the_thread<T: Send + 'static>(
@@ -326,25 +318,6 @@ impl<R: Record> SharedEngine<R> {
         // Where there is no thread any more, what cannot begin closes the inbox.
         drop(node.0.spawn.send(begin));
         engine
-    }
-
-    /// Lets `visit` look at every record that time will change some day, each as it is when the server looks; then calls
-    /// `done`.
-    pub fn visit(&self, mut visit: Visit<R>, done: Box<dyn FnOnce() + Send>) {
-        let look = |link: Rc<Link>| {
-            tokio::task::spawn_local(async move {
-                let keys = link.overdue::<R>(Timestamp(u64::MAX), MOST_VISITED).await;
-                for part in keys.chunks(VISITED_AT_ONCE) {
-                    for (key, record) in link.rows::<R>(part.to_vec()).await {
-                        visit(&key, &record);
-                    }
-                }
-                done();
-            });
-        };
-        if let Err(unheard) = self.0._node.0.spawn.send(Box::new(look)) {
-            drop(unheard);
-        }
     }
 
     /// What the engine counts.

@@ -15,11 +15,12 @@ use std::{
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use super::{
     SharedNode,
-    link::{Heard, Link},
+    ears::{Ears, Heard},
+    link::Link,
 };
 use crate::model::ids::NodeId;
 
@@ -166,24 +167,27 @@ async fn receive(
     courier: Weak<Outgoing>,
     receiver: Arc<dyn Receive>,
 ) {
-    let (ear, mut heard) = mpsc::unbounded_channel();
-    link.listen(kind, &ear);
+    let news = Arc::new(Notify::new());
+    let ears = Arc::new(Ears::new(Arc::clone(&news), Arc::default()));
+    link.listen(kind, &ears);
     while link.publish(kind, &[]).await.is_err() {
         tokio::time::sleep(PAUSE).await;
     }
     let mut turns = tokio::time::interval(TURN);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while courier.strong_count() > 0 {
-        tokio::select! {
-            biased;
-            Some(heard) = heard.recv() => match heard {
+        while let Some(heard) = ears.take() {
+            match heard {
                 Heard::Message(message) => {
                     if let Some((from, letter)) = signed(message.into()) {
                         receiver.receive(from, letter);
                     }
                 }
                 Heard::Again => receiver.missed(),
-            },
+            }
+        }
+        tokio::select! {
+            () = news.notified() => {}
             _ = turns.tick() => receiver.turn(),
         }
     }
