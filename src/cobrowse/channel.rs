@@ -84,6 +84,8 @@ struct State {
 enum Source {
     /// It does not come yet.
     Nowhere,
+    /// The session expects it by this socket, here.
+    Expected(SocketId),
     /// The page's socket, here.
     Page(SocketId),
     /// The node that has the page.
@@ -150,20 +152,35 @@ impl Channel {
         state.leave_source(post);
     }
 
-    /// The page's socket is there, and the session wants it recorded.
-    pub fn page_opens(&self, epoch: u32, socket: SocketId, post: &dyn StreamPost) {
+    /// The session wants this page recorded, and its stream comes by this socket.
+    pub fn expects(&self, epoch: u32, socket: SocketId, post: &dyn StreamPost) {
         let mut state = self.state.lock();
         if let Some(before) = state.recorded.replace(epoch).filter(|before| *before != epoch) {
             state.relay.forget(before);
         }
         let followers = std::mem::take(&mut state.followers);
         state.leave_source(post);
-        state.source = Source::Page(socket);
+        state.source = Source::Expected(socket);
         // They go on with the first key frame that comes.
         state.followers = followers;
         state.followers.iter_mut().for_each(|follower| follower.follows = None);
         state.relay.forget(epoch);
         state.asked = None;
+    }
+
+    /// The page's socket is there, and is ready.
+    ///
+    /// # Errors
+    /// `notfound`: the page is not to be recorded any more, or it streams elsewhere.
+    pub fn page_opens(&self, socket: SocketId) -> Result<(), Problem> {
+        let mut state = self.state.lock();
+        if !matches!(state.source, Source::Expected(expected) if expected == socket) {
+            let sentence = "this page is not to be recorded any more";
+            return Err(Problem::new(ErrorCode::NotFound, sentence));
+        }
+        // Its first part is a key frame.
+        state.source = Source::Page(socket);
+        Ok(())
     }
 
     /// A viewer is there. It begins with what a late one needs.
@@ -185,7 +202,7 @@ impl Channel {
     pub fn closes(&self, socket: SocketId) {
         let mut state = self.state.lock();
         state.viewers.retain(|viewer| viewer.socket != socket);
-        if matches!(state.source, Source::Page(page) if page == socket) {
+        if matches!(state.source, Source::Page(page) | Source::Expected(page) if page == socket) {
             state.source = Source::Nowhere;
             state.followers.clear();
         }
@@ -250,7 +267,7 @@ impl Channel {
             Source::Node(from) => {
                 self.between.send(&[from.node], &self.session, What::Mark(mark), &[]);
             }
-            Source::Nowhere => {}
+            Source::Nowhere | Source::Expected(_) => {}
         }
     }
 
@@ -345,7 +362,9 @@ impl Channel {
 impl State {
     /// What came from there comes no more.
     fn leave_source(&mut self, post: &dyn StreamPost) {
-        if let Source::Page(page) = std::mem::replace(&mut self.source, Source::Nowhere) {
+        if let Source::Page(page) | Source::Expected(page) =
+            std::mem::replace(&mut self.source, Source::Nowhere)
+        {
             post.end(page);
         }
         self.followers.clear();
@@ -404,7 +423,7 @@ impl State {
             return;
         }
         match &self.source {
-            Source::Nowhere => return,
+            Source::Nowhere | Source::Expected(_) => return,
             Source::Page(page) => post.key_frame(*page),
             Source::Node(from) => channel.ask_node(from),
         }

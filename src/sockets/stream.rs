@@ -61,7 +61,15 @@ enum StreamPart {
 }
 
 /// A page or an agent is in, or may not. Comes once in the life of a socket.
-struct Came(Result<StreamPart, Problem>);
+struct Came(Result<Arrival, Problem>);
+
+/// Who is in.
+enum Arrival {
+    /// A page, and what it is told before it begins.
+    Page(PagePass, Box<StreamWelcome>),
+    /// An agent, who was told already.
+    Viewer(ViewerSeat),
+}
 
 impl actix::Message for Came {
     type Result = ();
@@ -127,7 +135,6 @@ impl StreamSocket {
             let sentence = "the page's origin is not in the group's visitor_origins";
             return Err(Problem::new(ErrorCode::Origin, sentence));
         }
-        // Said first: the session may ask for a key frame at once.
         let welcome = StreamWelcome {
             role: Role::Customer,
             session: session.session,
@@ -135,14 +142,10 @@ impl StreamSocket {
             max_message_bytes: Some(self.service.settings.cobrowse.part_bytes),
             seat: None,
         };
-        let (actor, outbox) = (context.address(), Arc::clone(&self.lease.outbox));
+        let actor = context.address();
         self.part = StreamPart::Coming;
         self.service.cobrowse.open_page(session, epoch, self.address(), move |opened| {
-            let came = opened.map(|pass| {
-                let welcome = text(&ToStream::Welcome(Box::new(welcome)));
-                let _ = outbox.push(Class::Reliable, welcome);
-                StreamPart::Page(pass)
-            });
+            let came = opened.map(|pass| Arrival::Page(pass, Box::new(welcome)));
             // An actor that is gone drops the pass, which tells the session.
             actor.do_send(Came(came));
         });
@@ -186,7 +189,7 @@ impl StreamSocket {
                 };
                 let _ = outbox.push(Class::Reliable, text(&ToStream::Welcome(Box::new(welcome))));
                 viewer.begin();
-                StreamPart::Viewer(viewer)
+                Arrival::Viewer(viewer)
             });
             // An actor that is gone drops the seat, which tells the session.
             address.do_send(Came(came));
@@ -295,6 +298,15 @@ impl Handler<Came> for StreamSocket {
     type Result = ();
 
     fn handle(&mut self, Came(came): Came, _: &mut Context<Self>) {
+        let came = came.and_then(|arrival| match arrival {
+            Arrival::Page(pass, welcome) => {
+                // Said first: the session may ask for a key frame at once.
+                let welcome = text(&ToStream::Welcome(welcome));
+                let _ = self.lease.outbox.push(Class::Reliable, welcome);
+                pass.begin().map(|()| StreamPart::Page(pass))
+            }
+            Arrival::Viewer(viewer) => Ok(StreamPart::Viewer(viewer)),
+        });
         match came {
             Ok(part) => self.part = part,
             Err(problem) => {

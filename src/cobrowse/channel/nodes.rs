@@ -162,7 +162,7 @@ impl Channel {
         post: &dyn StreamPost,
     ) -> bool {
         let mut state = self.state.lock();
-        let Source::Page(page) = state.source else { return false };
+        let (Source::Page(page) | Source::Expected(page)) = state.source else { return false };
         let (mark, known) = (state.number, state.followers.iter_mut().find(|one| one.node == node));
         let (before, lacks) = match known {
             Some(follower) => {
@@ -197,7 +197,7 @@ impl Channel {
     pub fn turn(&self, now: Timestamp, post: &dyn StreamPost) -> Followed {
         let mut state = self.state.lock();
         state.followers.retain(|follower| now < follower.heard + FOLLOWER_LOST_MS);
-        if matches!(state.source, Source::Page(_)) {
+        if let Source::Page(_) | Source::Expected(_) = state.source {
             if state.lacks_a_picture() {
                 state.ask_key_frame(now, self, post);
             }
@@ -212,7 +212,7 @@ impl Channel {
                 }
                 if now < from.heard + SOURCE_LOST_MS { Followed::Well } else { Followed::Silent }
             }
-            Source::Page(_) | Source::Nowhere => Followed::Well,
+            Source::Page(_) | Source::Expected(_) | Source::Nowhere => Followed::Well,
         }
     }
 

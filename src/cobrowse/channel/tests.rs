@@ -66,6 +66,12 @@ fn channel() -> (Channel, Post) {
     (on_node(1, &Arc::default()), Post::default())
 }
 
+/// The page streams.
+fn opens(channel: &Channel, epoch: u32, post: &Post) {
+    channel.expects(epoch, PAGE, post);
+    channel.page_opens(PAGE).unwrap();
+}
+
 fn on_node(node: u32, between: &Arc<Letters>) -> Channel {
     let session = SessionKey {
         group: "12345".parse().unwrap(),
@@ -102,7 +108,7 @@ fn only_the_page_that_is_to_be_recorded_is_heard() {
     let (channel, post) = channel();
     channel.viewer_opens(SocketId(9), UserId(2), NOW, &post);
     channel.record(1, true, &post);
-    channel.page_opens(1, PAGE, &post);
+    opens(&channel, 1, &post);
     channel.part(PAGE, part(1, true, "K"), NOW, &post).unwrap();
     assert!(channel.part(PAGE, part(2, true, "another page"), NOW, &post).is_err());
     assert!(channel.part(SocketId(7), part(1, true, "another socket"), NOW, &post).is_err());
@@ -115,11 +121,22 @@ fn only_the_page_that_is_to_be_recorded_is_heard() {
 }
 
 #[test]
+fn a_page_that_was_stopped_on_its_way_in_does_not_come_in() {
+    let (channel, post) = channel();
+    channel.expects(1, PAGE, &post);
+    channel.record(1, false, &post);
+    assert_eq!(channel.page_opens(PAGE).unwrap_err().code, ErrorCode::NotFound, "he paused");
+    channel.expects(1, SocketId(2), &post);
+    assert!(channel.page_opens(PAGE).is_err(), "it comes by another socket");
+    assert_eq!(post.heard.into_inner().ended, [PAGE]);
+}
+
+#[test]
 fn of_pages_that_went_without_a_word_nothing_is_kept() {
     let (channel, post) = channel();
     for epoch in 1..=3 {
         channel.record(epoch, true, &post);
-        channel.page_opens(epoch, PAGE, &post);
+        opens(&channel, epoch, &post);
         channel.part(PAGE, part(epoch, true, "K"), NOW, &post).unwrap();
         assert_eq!(channel.bytes().0, 1, "of the one that is shown");
     }
@@ -129,7 +146,7 @@ fn of_pages_that_went_without_a_word_nothing_is_kept() {
 fn who_reads_too_slowly_goes_on_with_the_next_key_frame() {
     let (channel, post) = channel();
     channel.record(1, true, &post);
-    channel.page_opens(1, PAGE, &post);
+    opens(&channel, 1, &post);
     for (socket, user) in [(8, 2), (9, 3)] {
         channel.viewer_opens(SocketId(socket), UserId(user), NOW, &post);
     }
@@ -150,7 +167,7 @@ fn who_reads_too_slowly_goes_on_with_the_next_key_frame() {
 fn whoever_is_not_in_the_session_any_more_gets_nothing() {
     let (channel, post) = channel();
     channel.record(1, true, &post);
-    channel.page_opens(1, PAGE, &post);
+    opens(&channel, 1, &post);
     channel.viewer_opens(SocketId(9), UserId(2), NOW, &post);
     let mark = Mark::Cursor { x: Some(1.0), y: Some(2.0) };
     channel.mark(UserId(2), "Ann", mark.clone(), &post);
@@ -190,7 +207,7 @@ proptest! {
     fn no_viewer_gets_what_builds_on_what_he_lacks(acts in prop::collection::vec(act(), 1..120)) {
         let (channel, post) = channel();
         channel.record(1, true, &post);
-        channel.page_opens(1, PAGE, &post);
+        opens(&channel, 1, &post);
         let (mut sent, mut here) = (Vec::new(), std::collections::BTreeSet::new());
         for (turn, act) in acts.into_iter().enumerate() {
             let now = NOW + turn as u64 * 100;
@@ -212,7 +229,7 @@ proptest! {
                     channel.closes(SocketId(viewer));
                 }
                 Act::IsSlow(viewer) => *post.slow.lock() = Some(SocketId(viewer)),
-                Act::PageAgain => channel.page_opens(1, PAGE, &post),
+                Act::PageAgain => opens(&channel, 1, &post),
             }
             prop_assert_eq!(channel.viewers(), here.len());
             prop_assert!(channel.bytes().0 <= RELAY.page_bytes);
@@ -260,7 +277,7 @@ impl Two {
     fn page(&self, epoch: u32) {
         self.home.record(epoch, true, &self.post.0);
         self.away.record(epoch, true, &self.post.1);
-        self.home.page_opens(epoch, PAGE, &self.post.0);
+        opens(&self.home, epoch, &self.post.0);
         let stream = Stream { epoch, socket: SocketAddress { node: HOME, socket: PAGE } };
         self.away.streams(stream, self.now, &self.post.1);
     }

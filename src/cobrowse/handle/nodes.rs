@@ -78,6 +78,11 @@ impl Colleagues {
         }
     }
 
+    /// Whether there may be other nodes.
+    pub(super) fn are_there(&self) -> bool {
+        self.courier.has_others()
+    }
+
     /// Asks a node. `None`: no answer came.
     async fn ask(
         &self,
@@ -309,7 +314,7 @@ impl Cobrowse {
 
     async fn home(&self, session: &SessionKey) -> Option<Home> {
         let here = || Some(Home::Here(Arc::clone(&*self.shared.channels.get(session)?)));
-        if !self.shared.colleagues.courier.has_others() {
+        if !self.shared.colleagues.are_there() {
             return here();
         }
         let Shown { stream, .. } = self.shown(session.clone()).await?;

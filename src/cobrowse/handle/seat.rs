@@ -73,8 +73,7 @@ impl Cobrowse {
         self.shared.tickets.read(text, self.shared.clock.wall())
     }
 
-    /// A page begins to stream. `answer` gets its way in, before anything is asked of the page; `notfound` when it is not to
-    /// be recorded any more.
+    /// A page comes to stream. `answer` gets its way in; `notfound` when it is not to be recorded any more.
     pub fn open_page(
         &self,
         session: SessionKey,
@@ -88,7 +87,8 @@ impl Cobrowse {
                 return answer(Err(problem));
             }
             let channel = cobrowse.shared.channel(&key);
-            channel.page_opens(epoch, socket.socket, &*cobrowse.shared.post);
+            // Here, in the order of what the session says.
+            channel.expects(epoch, socket.socket, &*cobrowse.shared.post);
             answer(Ok(PagePass { cobrowse, channel, session: key, epoch, socket }));
         });
         let stream = Command::Stream(Stream { epoch, socket });
@@ -179,6 +179,14 @@ impl PagePass {
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// It is ready for what is asked of it.
+    ///
+    /// # Errors
+    /// `notfound`: it is not to be recorded any more.
+    pub fn begin(&self) -> Result<(), Problem> {
+        self.channel.page_opens(self.socket.socket)
     }
 
     /// A message of the stream: checked, masked, and passed on.

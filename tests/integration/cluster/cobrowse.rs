@@ -123,7 +123,7 @@ async fn put(address: &str, ticket: &str, content: &[u8]) -> u16 {
 
 #[tokio::test]
 async fn a_node_that_dies_in_the_middle_of_a_session_costs_no_consent_and_no_picture() {
-    let Some([a, b, c]) = Server::nodes() else { return };
+    let Some([a, mut b, c]) = Server::nodes() else { return };
     let Shown { session, page, mut stream, mut viewer, .. } = shown(&b, &b, &c).await;
     stream.sends(&Part::more(1, "[]")).await;
     viewer.sees().await;
@@ -134,6 +134,7 @@ async fn a_node_that_dies_in_the_middle_of_a_session_costs_no_consent_and_no_pic
     let again = lost.welcome["ticket"].as_str().unwrap().to_owned();
     let killed = std::time::Instant::now();
     b.signal(Stop::Kill);
+    assert!(!b.ended().success());
     drop((page, stream, lost));
     let mut page = a.page("ada", "t").opens().await;
     let entered = page.enters(&session, "cart").await;
