@@ -108,7 +108,8 @@ pub(super) fn compose(
         Arc::clone(&arrivals) as Arc<dyn Tap>,
     ];
     let presence = Presence::new(options(&settings, place.clone(), boot), post, taps);
-    if place.shared.is_some() {
+    if let Some(node) = &place.shared {
+        events.shares(node);
         presence.replicate(settings.groups.iter().map(|group| group.id.clone()));
     }
     let history = Arc::new(History::of(storage));

@@ -97,26 +97,27 @@ impl Stop {
     }
 }
 
-/// Waits for SIGTERM or SIGINT. A second one ends the process at once.
-pub(super) async fn told_to_stop() -> Stop {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    let stop = tokio::select! {
-        _ = terminate.recv() => Stop::Terminate,
-        _ = interrupt.recv() => Stop::Interrupt,
-    };
-    actix_rt::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::warn!("told twice to stop: ends at once");
-        std::process::exit(130);
-    });
-    stop
+/// From now on SIGTERM and SIGINT end the process no more; says which came first. A second one ends it at once.
+pub(super) fn told_to_stop() -> impl Future<Output = Stop> {
+    let heard = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = heard else {
+            return std::future::pending().await;
+        };
+        let stop = tokio::select! {
+            _ = terminate.recv() => Stop::Terminate,
+            _ = interrupt.recv() => Stop::Interrupt,
+        };
+        actix_rt::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::warn!("told twice to stop: ends at once");
+            std::process::exit(130);
+        });
+        stop
+    }
 }
 
 /// Over how many ms so many clients spread their return: only as far as the admission rate needs, and well within the grace.

@@ -98,8 +98,13 @@ pub async fn serve(
     let trusted = Trusted::load(&settings, &storage, &place).await?;
     let (service, desks, writer) = compose(settings, &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    if place.shared.is_none() {
-        take_over_from_the_last_process(&service, &desks, &storage, boot).await?;
+    match place.shared {
+        None => take_over_from_the_last_process(&service, &desks, &storage, boot).await?,
+        // All else is where all nodes have it.
+        Some(_) => {
+            let rules = &service.settings.events;
+            events::saving::load(&service.events, rules, &storage, boot).await?;
+        }
     }
 
     let listing = service.lists.start()?;
@@ -108,6 +113,8 @@ pub async fn serve(
         .map(|options| Tls::open(options, service.clock().clone(), service.metrics.clone()))
         .transpose()?;
     let reloads = background::reloads(&service, tls.as_ref())?;
+    // Before anybody can have told us something that had to be saved.
+    let told_to_stop = drain::told_to_stop();
     let server = listener::start(&service, &desks, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
@@ -116,9 +123,9 @@ pub async fn serve(
 
     let background = Background::start(&service, &desks.bayeux, reloads);
     let stop = match &place.shared {
-        None => drain::told_to_stop().await,
+        None => told_to_stop.await,
         Some(node) => tokio::select! {
-            stop = drain::told_to_stop() => stop,
+            stop = told_to_stop => stop,
             () = cluster::stay(node, &service) => Stop::Ended,
         },
     };

@@ -32,7 +32,7 @@ use crate::{
         takeover::Opened,
         traffic::{Excess, Traffic},
     },
-    telemetry::labels::{Limited, SocketKind},
+    telemetry::labels::{Closing, Limited, SocketKind},
 };
 
 /// Frames of one socket that wait until those before them are carried out.
@@ -84,6 +84,8 @@ struct BayeuxSocket {
     /// What waits until what came before it is carried out.
     pending: VecDeque<Read>,
     is_busy: bool,
+    /// A frame could not be read, and nothing is read any more.
+    is_garbled: bool,
     /// Who speaks here.
     client: Option<ClientId>,
     _line: lines::Entry,
@@ -116,6 +118,7 @@ impl BayeuxSocket {
             traffic: Traffic::default(),
             pending: VecDeque::new(),
             is_busy: false,
+            is_garbled: false,
             client: None,
             _line: own,
             _entry: entry,
@@ -149,15 +152,8 @@ impl BayeuxSocket {
     }
 
     fn count(&mut self, bytes: usize) -> Result<(), Excess> {
-        let limits = &self.service.settings.limits;
-        let excess = self.traffic.take(&limits.agent_messages, bytes, self.service.clock().now());
-        excess.inspect_err(|excess| {
-            let what = match excess {
-                Excess::Refuse(_) => Limited::AgentMessage,
-                Excess::Close(_) => Limited::Flood,
-            };
-            self.service.metrics.limited.of(what).inc();
-        })
+        let rate = &self.service.settings.limits.agent_messages;
+        self.traffic.count(&self.service, rate, bytes, Limited::AgentMessage)
     }
 }
 
@@ -174,6 +170,7 @@ impl Endpoint for BayeuxSocket {
                     self.service.metrics.limited.of(Limited::Depth).inc();
                 }
                 tracing::debug!(%unreadable, "Bayeux frame refused");
+                self.is_garbled = true;
                 // As the official server closes.
                 return ControlFlow::Break(CloseCode::Internal.into());
             }
@@ -204,6 +201,13 @@ impl Endpoint for BayeuxSocket {
         match self.count(0) {
             Err(Excess::Close(close)) => ControlFlow::Break(close),
             _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn closing(&self, code: CloseCode) -> Closing {
+        match code {
+            CloseCode::Internal if self.is_garbled => Closing::Unreadable,
+            _ => code.into(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Codes: short numbers that lead to something for a while, so that people can read them out (design section 7).
 //!
 //! Drawn from the machine's cryptographic random source, unique among the living of a group, not given again within a
-//! day while there is room, and kept through the store seam. Guesses are limited per address and per group.
+//! day while there is room, and kept through the store seam. Wrong guesses are limited per address and per group.
 
 mod guesses;
 mod record;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use rand::RngExt as _;
 
 pub use self::{
-    guesses::{GuessLimits, Guesses},
+    guesses::{Guess, GuessLimits, Guesses},
     record::{CodeCommand, CodeEffect, CodeKey, CodeRecord, CodeReply, CodeRules, Lead},
 };
 use crate::{
@@ -34,17 +34,25 @@ struct Wish {
     life_ms: u64,
 }
 
+/// Where a code leads, and the guess at it.
+pub struct Found {
+    /// Where.
+    pub lead: Lead,
+    /// Wrong, until whoever wanted to be led there says that it was right.
+    pub guess: Guess,
+}
+
 /// Gives out codes and says where they lead.
 #[derive(Clone)]
 pub struct Codes<E> {
     engine: E,
-    guesses: std::sync::Arc<Guesses>,
+    guesses: Guesses,
 }
 
 impl<E: Engine<CodeRecord>> Codes<E> {
     /// Codes that are kept in `engine`.
     pub fn new(engine: E, limits: &GuessLimits) -> Self {
-        Self { engine, guesses: Guesses::new(limits).into() }
+        Self { engine, guesses: Guesses::new(limits) }
     }
 
     /// Who guesses, and how often.
@@ -123,24 +131,25 @@ impl<E: Engine<CodeRecord>> Codes<E> {
         self.engine.submit(CodeKey { group, code }, Expect::Any, command, Box::new(|_| ()));
     }
 
-    /// Says where a code leads, to somebody at `address`. Every question counts as a guess.
+    /// Says where a code leads, to somebody at `address`. Every question is a guess; one that gets no answer is a wrong one.
     ///
-    /// `answer` gets `visitornotpresent` for a code that leads nowhere, `ratelimited` when there were too many guesses.
+    /// `answer` gets `visitornotpresent` for a code that leads nowhere, `ratelimited` when there were too many wrong guesses.
     pub fn resolve(
         &self,
         group: GroupId,
         code: Code,
         address: IpAddr,
         now: Timestamp,
-        answer: impl FnOnce(Result<Lead, Problem>) + Send + 'static,
+        answer: impl FnOnce(Result<Found, Problem>) + Send + 'static,
     ) {
-        if let Err(problem) = self.guesses.admit(address, &group, now) {
-            return answer(Err(problem));
-        }
+        let guess = match self.guesses.admit(address, &group, now) {
+            Ok(guess) => guess,
+            Err(problem) => return answer(Err(problem)),
+        };
         let key = CodeKey { group, code };
         let sink = Box::new(move |result: Result<Applied<CodeReply>, Refusal>| {
             match result.map(|applied| applied.reply) {
-                Ok(CodeReply::LeadsTo { lead }) => answer(Ok(lead)),
+                Ok(CodeReply::LeadsTo { lead }) => answer(Ok(Found { lead, guess })),
                 Ok(CodeReply::Taken | CodeReply::Nowhere) => {
                     let sentence = "the code leads to nobody";
                     answer(Err(Problem::new(ErrorCode::VisitorNotPresent, sentence)));
@@ -221,10 +230,15 @@ mod tests {
         let (sender, receiver) = std::sync::mpsc::channel();
         let address = IpAddr::from([10, 0, 0, from]);
         let now = Timestamp(1_000);
-        codes.resolve(group(), code.clone(), address, now, move |answer| {
-            sender.send(answer).unwrap();
+        codes.resolve(group(), code.clone(), address, now, move |found| {
+            sender.send(found.map(right)).unwrap();
         });
         receiver.recv().unwrap()
+    }
+
+    fn right(Found { lead, guess }: Found) -> Lead {
+        guess.was_right();
+        lead
     }
 
     #[test]
@@ -291,5 +305,61 @@ mod tests {
         assert_eq!(limited(2), 20, "another address has its own");
         let more: usize = (3..=60).map(limited).sum();
         assert!(more <= 600, "the group's limit holds for all together");
+        assert_eq!(limited(61), 0);
+    }
+
+    #[test]
+    fn right_guesses_cost_nothing_and_give_nothing() {
+        let (codes, ..) = bench();
+        let right = claim(&codes, 6).unwrap();
+        let wrong: Code = "0000000".parse().unwrap();
+        let mut answered = 0;
+        // More right ones than the group allows wrong ones; they go on until the wrong ones are used up.
+        while resolve(&codes, &right, 1).is_ok() {
+            answered += 1;
+            if answered % 50 == 0 {
+                let problem = resolve(&codes, &wrong, 1).unwrap_err();
+                assert_eq!(problem.code, ErrorCode::VisitorNotPresent);
+            }
+        }
+        assert_eq!(answered, 20 * 50);
+        assert_eq!(resolve(&codes, &right, 1).unwrap_err().code, ErrorCode::RateLimited);
+        assert_eq!(resolve(&codes, &right, 2), Ok(ada()), "another address has its own");
+    }
+
+    /// What nobody calls right counts, and so does what is still under way: here, because nobody carries it out.
+    #[test]
+    fn what_is_not_known_to_be_right_takes_the_place_of_a_wrong_one() {
+        let (codes, ..) = bench();
+        let right = claim(&codes, 6).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                (0..codes.engine.shards()).for_each(|index| codes.engine.keep(index).adopt());
+            });
+        });
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let ask = |is_right: bool| {
+            let (sender, address) = (sender.clone(), IpAddr::from([10, 0, 0, 1]));
+            codes.resolve(group(), right.clone(), address, Timestamp(1_000), move |found| {
+                sender
+                    .send(found.map(|Found { guess, .. }| {
+                        if is_right {
+                            guess.was_right()
+                        }
+                    }))
+                    .unwrap();
+            });
+        };
+        for is_right in (0..30).map(|at| at % 2 == 0) {
+            ask(is_right);
+        }
+        let refused: Vec<_> = receiver.try_iter().map(|told| told.unwrap_err().code).collect();
+        assert_eq!(refused, [ErrorCode::RateLimited; 10]);
+        codes.engine.settle();
+        assert_eq!(receiver.try_iter().filter(Result::is_ok).count(), 20);
+        // Ten of them were called right; ten are left.
+        (0..30).for_each(|_| ask(false));
+        codes.engine.settle();
+        assert_eq!(receiver.try_iter().filter(Result::is_ok).count(), 10);
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -16,6 +16,7 @@ use super::{
     filter::Filter,
     item::Item,
     log::{Batch, Bounds, Log},
+    sharing::{self, Sharing},
     webhook::endpoint::Endpoint,
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     },
     presence::handle::Tap,
     settings::Settings,
+    store::shared::{SharedNode, post::Courier},
     telemetry::{Metrics, labels::StreamEnd},
 };
 
@@ -38,6 +40,7 @@ pub struct Feed {
     most_streams: usize,
     endpoints: Vec<Arc<Endpoint>>,
     metrics: Metrics,
+    sharing: Sharing,
 }
 
 impl Feed {
@@ -82,10 +85,25 @@ impl Feed {
         &self.log
     }
 
+    pub(super) fn sharing(&self) -> &Sharing {
+        &self.sharing
+    }
+
+    /// What follows is another log: events were missed.
+    pub(super) fn renew(&self) {
+        self.log.lock().renew(rand::random());
+        self.changed.notify_waiters();
+    }
+
+    /// An event came.
+    pub(super) fn append(&self, item: Arc<Item>) {
+        self.log.lock().append(item);
+        self.changed.notify_waiters();
+    }
+
     fn publish(&self, item: &Arc<Item>, clock: &Clock) {
         self.metrics.events_published.inc();
-        self.log.lock().append(Arc::clone(item));
-        self.changed.notify_waiters();
+        self.append(Arc::clone(item));
         for endpoint in &self.endpoints {
             endpoint.offer(item, clock.now());
         }
@@ -115,6 +133,7 @@ pub struct Hub {
     feeds: HashMap<GroupId, Arc<Feed>>,
     clock: Clock,
     draining: watch::Sender<bool>,
+    courier: OnceLock<Courier>,
 }
 
 impl Hub {
@@ -133,10 +152,16 @@ impl Hub {
                 most_streams: events.streams,
                 endpoints: group.webhooks.iter().map(endpoint).collect(),
                 metrics: metrics.clone(),
+                sharing: Sharing::default(),
             };
             (group.id.clone(), Arc::new(feed))
         });
-        Self { feeds: feeds.collect(), clock, draining: watch::Sender::new(false) }
+        Self {
+            feeds: feeds.collect(),
+            clock,
+            draining: watch::Sender::new(false),
+            courier: OnceLock::new(),
+        }
     }
 
     /// The events of a group.
@@ -146,6 +171,32 @@ impl Hub {
     pub fn feed(&self, group: &GroupId) -> Result<&Arc<Feed>, Problem> {
         let off = || Problem::new(ErrorCode::NotFound, "this group's events are switched off");
         self.feeds.get(group).ok_or_else(off)
+    }
+
+    /// Likewise, for one who reads them: from now on this node hears the events of all nodes.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn feed_to_read(&self, group: &GroupId) -> Result<&Arc<Feed>, Problem> {
+        let feed = self.feed(group)?;
+        if let Some(courier) = self.courier.get() {
+            sharing::read(feed, group, courier, self.clock.now());
+        }
+        Ok(feed)
+    }
+
+    /// This node shares its events with the others.
+    pub fn shares(self: &Arc<Self>, node: &SharedNode) {
+        let listener = sharing::Listener(Arc::downgrade(self));
+        let _ = self.courier.set(Courier::new(node, "events", listener));
+    }
+
+    pub(super) fn courier(&self) -> Option<&Courier> {
+        self.courier.get()
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// All groups that have events.
@@ -193,6 +244,9 @@ impl Tap for Hub {
             && let Some(item) = Item::new(&key.group, event)
         {
             feed.publish(&item, &self.clock);
+            if let Some(courier) = self.courier.get() {
+                feed.sharing().tell(&item, courier, self.clock.now());
+            }
         }
     }
 }

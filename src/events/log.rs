@@ -81,6 +81,11 @@ impl Log {
         log
     }
 
+    /// Begins anew, as another log: what comes next does not follow what was there.
+    pub fn renew(&mut self, life: u64) {
+        *self = Self::new(life, self.bounds);
+    }
+
     /// Appends an event.
     pub fn append(&mut self, item: Arc<Item>) {
         self.bytes += item.weight();

@@ -15,4 +15,5 @@ pub mod log;
 #[cfg(test)]
 mod rule_test;
 pub mod saving;
+mod sharing;
 pub mod webhook;

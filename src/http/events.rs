@@ -110,7 +110,7 @@ pub async fn read(
 ) -> Result<HttpResponse, ApiError> {
     let query: EventQuery = read_query(&request)?;
     let filter = Filter::read(query.types.as_deref(), query.visitor.as_deref())?;
-    let feed = state.events.feed(&group)?;
+    let feed = state.events.feed_to_read(&group)?;
     // A client that comes back says where it was, whatever the address says.
     let last = request.headers().get("last-event-id").map(|last| last.to_str().unwrap_or("?"));
     let last = place("Last-Event-ID", last.filter(|last| !last.is_empty()))?;

@@ -271,7 +271,10 @@ pub async fn begin(
 }
 
 /// The session that a code leads to.
-async fn by_code(
+///
+/// # Errors
+/// `notfound` when it leads to none, `ratelimited` after too many wrong guesses.
+pub async fn by_code(
     request: &HttpRequest,
     state: &State,
     group: GroupId,

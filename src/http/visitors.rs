@@ -72,7 +72,7 @@ pub async fn list(
 /// The visitor whom a code leads to, if he is there.
 ///
 /// # Errors
-/// `ratelimited` after too many guesses, `unready` right after a crash.
+/// `ratelimited` after too many wrong guesses, `unready` right after a crash.
 pub async fn by_code(
     request: &HttpRequest,
     state: &State,
@@ -89,7 +89,7 @@ pub async fn by_code(
 /// The visitor whom a code leads to.
 ///
 /// # Errors
-/// `visitornotpresent` when it leads nowhere, `ratelimited` after too many guesses.
+/// `visitornotpresent` when it leads nowhere, `ratelimited` after too many wrong guesses.
 pub async fn resolve(
     request: &HttpRequest,
     state: &State,

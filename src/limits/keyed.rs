@@ -15,20 +15,32 @@ const SHARDS: usize = 16;
 /// When somebody for whom there was no room should come back, in ms.
 const FULL_RETRY_MS: u64 = 1_000;
 
+/// What is remembered of a key. The default is what nothing is remembered of.
+pub trait Meter: Default {
+    /// Whether nothing is owed, so that the key may be forgotten.
+    fn is_rested(&self, now: Timestamp) -> bool;
+}
+
+impl Meter for Pace {
+    fn is_rested(&self, now: Timestamp) -> bool {
+        Pace::is_rested(self, now)
+    }
+}
+
 /// Limits how often each key may act. Remembers only keys that are not rested, and at most so many.
 ///
 /// When there is no room left, keys that have rested meanwhile are forgotten. When all are active, a newcomer is refused
 /// as if it were too fast, and counted: an active key is never forgotten, or a flood of made-up keys would lift the
 /// limit for all.
-pub struct Keyed<K> {
+pub struct Keyed<K, M = Pace> {
     rate: Rate,
     most_per_shard: usize,
     hasher: RandomState,
-    shards: Box<[Mutex<HashMap<K, Pace>>]>,
+    shards: Box<[Mutex<HashMap<K, M>>]>,
     refused_full: AtomicU64,
 }
 
-impl<K: Eq + Hash + Clone> Keyed<K> {
+impl<K: Eq + Hash + Clone, M: Meter> Keyed<K, M> {
     /// A limiter that remembers about `most` keys.
     #[must_use]
     pub fn new(rate: Rate, most: usize) -> Self {
@@ -47,33 +59,29 @@ impl<K: Eq + Hash + Clone> Keyed<K> {
         &self.rate
     }
 
-    /// Takes one of what `key` may do now.
+    /// Does something with what is remembered of `key`.
     ///
     /// # Errors
-    /// In how many milliseconds to try again.
-    pub fn take(&self, key: &K, now: Timestamp) -> Result<(), u64> {
-        let Some(shard) = self.shard(key) else { return Ok(()) };
-        let mut paces = shard.lock();
-        if let Some(pace) = paces.get_mut(key) {
-            return pace.take(&self.rate, 1, now);
+    /// Those of `act`; and in how many milliseconds to try again where nothing is remembered and there is no room for more.
+    pub(super) fn on<T>(
+        &self,
+        key: &K,
+        now: Timestamp,
+        act: impl FnOnce(&mut M, &Rate) -> Result<T, u64>,
+    ) -> Result<T, u64> {
+        let Some(shard) = self.shard(key) else { return Err(FULL_RETRY_MS) };
+        let mut meters = shard.lock();
+        if let Some(meter) = meters.get_mut(key) {
+            return act(meter, &self.rate);
         }
-        if paces.len() >= self.most_per_shard {
-            forget(&mut paces, now);
+        if meters.len() >= self.most_per_shard {
+            forget(&mut meters, now);
         }
-        if paces.len() >= self.most_per_shard {
+        if meters.len() >= self.most_per_shard {
             self.refused_full.fetch_add(1, Ordering::Relaxed);
             return Err(FULL_RETRY_MS);
         }
-        paces.entry(key.clone()).or_default().take(&self.rate, 1, now)
-    }
-
-    /// Whether `key` may act now; takes nothing.
-    ///
-    /// # Errors
-    /// In how many milliseconds to try again.
-    pub fn ask(&self, key: &K, now: Timestamp) -> Result<(), u64> {
-        let mut pace = self.shard(key).and_then(|shard| shard.lock().get(key).copied());
-        pace.as_mut().map_or(Ok(()), |pace| pace.take(&self.rate, 1, now))
+        act(meters.entry(key.clone()).or_default(), &self.rate)
     }
 
     /// Forgets the keys that have rested.
@@ -83,7 +91,7 @@ impl<K: Eq + Hash + Clone> Keyed<K> {
         }
     }
 
-    fn shard(&self, key: &K) -> Option<&Mutex<HashMap<K, Pace>>> {
+    fn shard(&self, key: &K) -> Option<&Mutex<HashMap<K, M>>> {
         let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default();
         self.shards.get(hash % SHARDS)
     }
@@ -107,11 +115,30 @@ impl<K: Eq + Hash + Clone> Keyed<K> {
     }
 }
 
-fn forget<K: Eq + Hash>(paces: &mut HashMap<K, Pace>, now: Timestamp) {
-    paces.retain(|_, pace| !pace.is_rested(now));
-    if paces.capacity() > 256 && paces.len() < paces.capacity() / 4 {
-        let len = paces.len();
-        paces.shrink_to(len * 2);
+impl<K: Eq + Hash + Clone> Keyed<K> {
+    /// Takes one of what `key` may do now.
+    ///
+    /// # Errors
+    /// In how many milliseconds to try again.
+    pub fn take(&self, key: &K, now: Timestamp) -> Result<(), u64> {
+        self.on(key, now, |pace, rate| pace.take(rate, 1, now))
+    }
+
+    /// Whether `key` may act now; takes nothing.
+    ///
+    /// # Errors
+    /// In how many milliseconds to try again.
+    pub fn ask(&self, key: &K, now: Timestamp) -> Result<(), u64> {
+        let pace = self.shard(key).and_then(|shard| shard.lock().get(key).copied());
+        pace.map_or(Ok(()), |pace| pace.fits(&self.rate, 1, now))
+    }
+}
+
+fn forget<K: Eq + Hash, M: Meter>(meters: &mut HashMap<K, M>, now: Timestamp) {
+    meters.retain(|_, meter| !meter.is_rested(now));
+    if meters.capacity() > 256 && meters.len() < meters.capacity() / 4 {
+        let len = meters.len();
+        meters.shrink_to(len * 2);
     }
 }
 

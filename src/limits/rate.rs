@@ -65,15 +65,34 @@ impl Pace {
     /// # Errors
     /// In how many milliseconds there is enough. Nothing is taken then.
     pub fn take(&mut self, rate: &Rate, cost: u32, now: Timestamp) -> Result<(), u64> {
-        let now_ns = now.0.saturating_mul(MS_NS);
         let cost_ns = rate.interval_ns.saturating_mul(cost.into()).min(rate.tolerance_ns);
+        self.paid_ns = self.paid_after(rate, cost_ns, now)?;
+        Ok(())
+    }
+
+    /// Whether `cost` is left; takes nothing. A cost above the burst never is.
+    ///
+    /// # Errors
+    /// In how many milliseconds there is enough.
+    pub fn fits(&self, rate: &Rate, cost: u32, now: Timestamp) -> Result<(), u64> {
+        let cost_ns = rate.interval_ns.saturating_mul(cost.into());
+        self.paid_after(rate, cost_ns, now).map(|_| ())
+    }
+
+    /// Takes one, whether or not it is left.
+    pub fn charge(&mut self, rate: &Rate, now: Timestamp) {
+        let now_ns = now.0.saturating_mul(MS_NS);
+        self.paid_ns = self.paid_ns.max(now_ns).saturating_add(rate.interval_ns);
+    }
+
+    fn paid_after(&self, rate: &Rate, cost_ns: u64, now: Timestamp) -> Result<u64, u64> {
+        let now_ns = now.0.saturating_mul(MS_NS);
         let paid_ns = self.paid_ns.max(now_ns).saturating_add(cost_ns);
         let latest_ns = now_ns.saturating_add(rate.tolerance_ns);
         if paid_ns > latest_ns {
             return Err((paid_ns - latest_ns).div_ceil(MS_NS));
         }
-        self.paid_ns = paid_ns;
-        Ok(())
+        Ok(paid_ns)
     }
 
     /// Whether nothing is owed, so that a new pace would say the same.

@@ -182,9 +182,9 @@ pub struct Limits {
     pub requests_per_second: NonZeroU32,
     /// HTTP requests per second with tokens of one subject.
     pub requests_per_second_per_subject: NonZeroU32,
-    /// Guesses per minute from one address: codes that agents ask for, keys and credentials that are wrong.
+    /// Wrong guesses per minute from one address: codes that lead nowhere, keys and credentials.
     pub guesses_per_minute: NonZeroU32,
-    /// Codes that all agents of a group ask for, per minute.
+    /// Codes that lead nowhere and that all agents of a group ask for, per minute.
     pub guesses_per_minute_total: NonZeroU32,
     /// Addresses, visitors and subjects that each of the limits above remembers.
     pub remembered_keys: usize,

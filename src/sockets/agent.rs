@@ -1,6 +1,10 @@
 //! The actor of an agent's socket. Thin: it checks the token and its scopes, hands requests to presence, and passes
 //! answers back.
 
+/// Whom he means.
+mod addressee;
+/// By whose token he is here.
+mod bearer;
 /// The agent's chats.
 mod chatting;
 
@@ -8,6 +12,7 @@ use std::{net::IpAddr, ops::ControlFlow, rc::Rc, sync::Arc};
 
 use actix::{Actor, Context};
 
+use self::bearer::Watching;
 use super::{
     bearers::Borne,
     lease::Lease,
@@ -23,20 +28,20 @@ use crate::{
     auth::{Agent, Scope},
     chat::handle::Desk,
     limits::Place,
-    lists::{Lists, Reader},
+    lists::Reader,
     model::{
         close::{Close, CloseCode},
-        error::{ErrorCode, Problem},
-        ids::{GroupId, SignalId, SocketId, VisitorId, VisitorKey},
+        error::Problem,
+        ids::{GroupId, SignalId, VisitorKey},
         json::is_too_deep,
         protocol::{
             Numbered,
-            agent::{Addressee, AgentMessage, AgentOk, ListChange, ToAgent},
+            agent::{AgentMessage, AgentOk, ListChange, ToAgent},
         },
         signal::Message,
         topic::Party,
     },
-    presence::{handle::Presence, visitor::command::Submission},
+    presence::visitor::command::Submission,
     telemetry::labels::{Limited, SocketKind},
 };
 
@@ -65,27 +70,6 @@ pub struct Caller {
     pub origin: PageOrigin,
     /// The client's address.
     pub address: IpAddr,
-}
-
-/// Ends all watches and lists of the socket when it is dropped, on whatever path that happens.
-struct Watching {
-    presence: Presence,
-    lists: Arc<Lists>,
-    group: GroupId,
-    socket: SocketId,
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-impl Watching {
-    fn end(&self) {
-        self.presence.watchers().close(self.socket);
-        self.lists.close_all(&self.group, self.socket);
-    }
 }
 
 /// An agent who reads a live list. He gets the next change only when he has read most of what was sent before.
@@ -128,87 +112,9 @@ impl AgentSocket {
         });
     }
 
-    fn hello(&mut self, token: &str) -> ControlFlow<Close> {
-        let agent = match self.verify(token) {
-            Ok(agent) => agent,
-            Err(close) => return ControlFlow::Break(close),
-        };
-        let settings = &self.service.settings;
-        let Some(group) = settings.groups.get(&agent.group) else {
-            return ControlFlow::Break(CloseCode::Group.into());
-        };
-        if self.caller.group.as_ref().is_some_and(|group| *group != agent.group) {
-            return ControlFlow::Break(CloseCode::Authorization.into());
-        }
-        if !self.service.allows_agent(group, &self.caller.origin) {
-            return ControlFlow::Break(CloseCode::Origin.into());
-        }
-        let presence = self.service.presence.clone();
-        let socket = self.entry.id;
-        presence.watchers().open(socket);
-        let (lists, group) = (Arc::clone(&self.service.lists), agent.group.clone());
-        self.watching = Some(Watching { presence, lists, group, socket });
-        let address = self.service.presence.address(socket);
-        let welcome = ToAgent::Welcome {
-            socket: address.to_string(),
-            group: agent.group.to_string(),
-            subject: agent.subject.to_string(),
-            name: agent.name.as_deref().map(str::to_owned),
-            scope: agent.scope.to_string(),
-            expires: agent.expires,
-            now: self.service.clock().wall(),
-        };
-        self.take_on(agent);
-        self.lease.keepalive(super::keepalive::Keepalive::greeted);
-        let _ = self.lease.outbox.push(Class::Reliable, text(&welcome));
-        ControlFlow::Continue(())
-    }
-
-    fn verify(&self, token: &str) -> Result<Agent, Close> {
-        let verified = self.service.tokens.verify(token, self.service.clock().wall());
-        verified.map_err(|error| {
-            self.service.metrics.authorization_failures.of(error).inc();
-            error.close()
-        })
-    }
-
-    /// The socket lives as long as the token, and no longer than it is believed.
-    fn take_on(&mut self, agent: Agent) {
-        let clock = self.service.clock();
-        let expires = clock.now() + agent.expires.since(clock.wall());
-        self.lease.keepalive(|keepalive| keepalive.expire_at(Some(expires)));
-        let agent = Rc::new(agent);
-        self.lease.borne_by(Rc::clone(&agent));
-        let may_have_sessions = agent.require(Scope::SESSION).is_ok();
-        // Chats are one agent's, and need that scope.
-        let is_his = |desk: &Desk| desk.is_of(&agent.subject);
-        if !may_have_sessions || !self.desk.as_ref().is_some_and(is_his) {
-            self.desk = None;
-        }
-        self.borne =
-            may_have_sessions.then(|| self.entry.borne_by(agent.group.clone(), &agent.subject));
-        self.topics.change_rights(agent.topic_rights());
-        self.agent = Some(agent);
-    }
-
-    fn renew(&mut self, token: &str, request: Option<u64>) -> ControlFlow<Close> {
-        let current = self.agent.as_ref().map(|agent| agent.group.clone());
-        match self.verify(token) {
-            Ok(agent) if Some(&agent.group) == current.as_ref() => {
-                let expires = Some(agent.expires);
-                if agent.require(Scope::READ).is_err()
-                    && let Some(watching) = &self.watching
-                {
-                    watching.end();
-                    watching.presence.watchers().open(watching.socket);
-                }
-                self.take_on(agent);
-                answer(&self.lease.outbox, request, |ok| ok.expires = expires);
-                ControlFlow::Continue(())
-            }
-            Ok(_) => ControlFlow::Break(CloseCode::Authorization.into()),
-            Err(close) => ControlFlow::Break(close),
-        }
+    fn count(&mut self, bytes: usize) -> Result<(), Excess> {
+        let rate = &self.service.settings.limits.agent_messages;
+        self.traffic.count(&self.service, rate, bytes, Limited::AgentMessage)
     }
 
     fn after_hello(&mut self, message: AgentMessage, request: Option<u64>) -> ControlFlow<Close> {
@@ -327,75 +233,10 @@ impl AgentSocket {
         }
         ControlFlow::Continue(())
     }
-
-    /// Finds the visitor that an agent means, and goes on with him. A code that leads nowhere is answered.
-    fn address(
-        &self,
-        to: Addressee,
-        request: Option<u64>,
-        go_on: impl FnOnce(VisitorId) + Send + 'static,
-    ) {
-        let outbox = Arc::clone(&self.lease.outbox);
-        self.resolve(to, move |resolved| match resolved {
-            Ok(visitor) => go_on(visitor),
-            Err(problem) => refuse(&outbox, request, problem),
-        });
-    }
-
-    /// Likewise, where a code that leads nowhere is an answer too.
-    fn address_or_nobody(
-        &self,
-        to: Addressee,
-        request: Option<u64>,
-        go_on: impl FnOnce(Option<VisitorId>) + Send + 'static,
-    ) {
-        let outbox = Arc::clone(&self.lease.outbox);
-        self.resolve(to, move |resolved| match resolved {
-            Ok(visitor) => go_on(Some(visitor)),
-            Err(problem) if problem.code == ErrorCode::VisitorNotPresent => go_on(None),
-            Err(problem) => refuse(&outbox, request, problem),
-        });
-    }
-
-    fn resolve(
-        &self,
-        to: Addressee,
-        go_on: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
-    ) {
-        match (to, &self.agent) {
-            (Addressee::Visitor(visitor), _) => go_on(Ok(visitor)),
-            (Addressee::Unique(code), Some(agent)) => {
-                let metrics = self.service.metrics.clone();
-                let counted = move |resolved: Result<VisitorId, Problem>| {
-                    if matches!(&resolved, Err(problem) if problem.code == ErrorCode::RateLimited) {
-                        metrics.limited.of(Limited::Guess).inc();
-                    }
-                    go_on(resolved);
-                };
-                let (group, address) = (agent.group.clone(), self.caller.address);
-                self.service.presence.resolve(group, code, address, counted);
-            }
-            (Addressee::Unique(_), None) => {}
-        }
-    }
 }
 
 impl Actor for AgentSocket {
     type Context = Context<Self>;
-}
-
-impl AgentSocket {
-    fn count(&mut self, bytes: usize) -> Result<(), Excess> {
-        let limits = &self.service.settings.limits;
-        let excess = self.traffic.take(&limits.agent_messages, bytes, self.service.clock().now());
-        excess.inspect_err(|excess| {
-            let what = match excess {
-                Excess::Refuse(_) => Limited::AgentMessage,
-                Excess::Close(_) => Limited::Flood,
-            };
-            self.service.metrics.limited.of(what).inc();
-        })
-    }
 }
 
 impl Endpoint for AgentSocket {

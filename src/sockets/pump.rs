@@ -20,7 +20,10 @@ use super::{
 use crate::{
     clock::Clock,
     model::close::{Close, CloseCode},
-    telemetry::{Metrics, labels::OutboxClass},
+    telemetry::{
+        Metrics,
+        labels::{Closing, OutboxClass},
+    },
 };
 
 /// Bytes that one poll reads at most, so that a busy socket leaves the thread to others.
@@ -47,6 +50,10 @@ pub trait Endpoint: Actor<Context = Context<Self>> {
     }
     /// A ping or pong. Breaking ends the reading.
     fn control(&mut self) -> ControlFlow<Close>;
+    /// What a close by this code is counted as.
+    fn closing(&self, code: CloseCode) -> Closing {
+        code.into()
+    }
     /// Bytes were written to the connection.
     fn written(&mut self) {}
     /// No more messages come: the peer closed, the connection broke, or the server closed.
@@ -188,7 +195,7 @@ impl<T: Connection> Pump<T> {
         }
         match ready!(flushed) {
             Ok(code) => {
-                self.metrics.closes.of(code).inc();
+                self.metrics.closes.of(actor.closing(code)).inc();
                 Poll::Ready(Ok(()))
             }
             Err(_) => Poll::Ready(Err(())),

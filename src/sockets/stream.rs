@@ -248,14 +248,7 @@ impl StreamSocket {
             StreamPart::Page(_) => &settings.cobrowse.stream_messages,
             _ => &settings.limits.agent_messages,
         };
-        let excess = self.traffic.take(rate, bytes, self.service.clock().now());
-        excess.inspect_err(|excess| {
-            let what = match excess {
-                Excess::Refuse(_) => Limited::StreamMessage,
-                Excess::Close(_) => Limited::Flood,
-            };
-            self.service.metrics.limited.of(what).inc();
-        })
+        self.traffic.count(&self.service, rate, bytes, Limited::StreamMessage)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering},
 };
 
 use bytes::Bytes;
@@ -101,6 +101,8 @@ pub type Hear = Arc<dyn Fn(&SessionTold) + Send + Sync>;
 /// The lines to all open sockets. Bounded by the limit on sockets.
 pub struct Sockets {
     lines: DashMap<SocketId, Arc<Line>>,
+    /// How many these are: each handshake and each end asks, and the map would lock all its parts to say so.
+    open: AtomicUsize,
     bearers: Arc<Bearers>,
     next: AtomicU64,
     /// Those who take part in sessions without a socket of ours.
@@ -113,13 +115,21 @@ impl Sockets {
     /// No sockets.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
-        let (lines, bearers, next) = (DashMap::new(), Arc::default(), AtomicU64::new(1));
-        Self { lines, bearers, next, ears: DashMap::new(), metrics, emptied: Notify::new() }
+        Self {
+            lines: DashMap::new(),
+            open: AtomicUsize::new(0),
+            bearers: Arc::default(),
+            next: AtomicU64::new(1),
+            ears: DashMap::new(),
+            metrics,
+            emptied: Notify::new(),
+        }
     }
 
     /// Enters a socket; it is taken out when the entry is dropped.
     pub fn enter(self: &Arc<Self>, line: Arc<Line>, kind: SocketKind) -> Entry {
         let id = SocketId(self.next.fetch_add(1, Ordering::Relaxed));
+        self.open.fetch_add(1, Ordering::SeqCst);
         self.lines.insert(id, line);
         self.metrics.sockets_open.of(kind).inc();
         Entry { sockets: Arc::clone(self), id, kind }
@@ -135,13 +145,13 @@ impl Sockets {
     /// How many sockets are open.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lines.len()
+        self.open.load(Ordering::SeqCst)
     }
 
     /// Whether no socket is open.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+        self.len() == 0
     }
 
     /// Waits until no socket is open.
@@ -202,7 +212,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.sockets.lines.remove(&self.id);
         self.sockets.metrics.sockets_open.of(self.kind).dec();
-        if self.sockets.is_empty() {
+        if self.sockets.open.fetch_sub(1, Ordering::SeqCst) == 1 {
             self.sockets.emptied.notify_waiters();
         }
     }

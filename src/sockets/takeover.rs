@@ -161,7 +161,7 @@ pub async fn take_over<T: Connection>(
         }
         Err(Refused::Close(close)) => {
             service.metrics.handshakes.of(HandshakeResult::Closed).inc();
-            service.metrics.closes.of(close.code).inc();
+            service.metrics.closes.of(close.code.into()).inc();
             let path = SocketPath::of(&service, guests, request.path()).map(SocketPath::text);
             tracing::debug!(?path, code = close.code.as_str(), "socket refused");
             let mut answer = handshake(&request);

@@ -1,5 +1,6 @@
 //! How much one socket may say.
 
+use super::service::SocketService;
 use crate::{
     clock::Timestamp,
     limits::{Pace, Rate},
@@ -7,6 +8,7 @@ use crate::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
     },
+    telemetry::labels::Limited,
 };
 
 /// Bytes of a message that cost as much as a message.
@@ -30,6 +32,26 @@ pub enum Excess {
 }
 
 impl Traffic {
+    /// Counts a message of `bytes` that came now, and in the metrics what is not taken: a refusal as `refused`.
+    ///
+    /// # Errors
+    /// [`Excess`] beyond `rate`.
+    pub fn count(
+        &mut self,
+        service: &SocketService,
+        rate: &Rate,
+        bytes: usize,
+        refused: Limited,
+    ) -> Result<(), Excess> {
+        self.take(rate, bytes, service.clock().now()).inspect_err(|excess| {
+            let what = match excess {
+                Excess::Refuse(_) => refused,
+                Excess::Close(_) => Limited::Flood,
+            };
+            service.metrics.limited.of(what).inc();
+        })
+    }
+
     /// Counts a message of `bytes`.
     ///
     /// # Errors

@@ -105,7 +105,6 @@ impl VisitorSocket {
 
     fn after_hello(&mut self, message: VisitorMessage, request: Option<u64>) -> ControlFlow<Close> {
         let socket = self.address();
-        let presence = self.service.presence.clone();
         let (Some(key), Door::Group(group)) =
             (self.page.as_ref().map(|page| page.key.clone()), &self.door)
         else {
@@ -138,7 +137,7 @@ impl VisitorSocket {
             VisitorMessage::Ack(ids) => Command::Acknowledge { ids },
             VisitorMessage::Failed(id, failure) => Command::Failed { id, failure },
             VisitorMessage::Report(kind) => {
-                presence.report(key, socket, kind, move |result| match result {
+                self.service.presence.report(key, socket, kind, move |result| match result {
                     Ok(()) => voice.done(request),
                     Err(problem) => voice.refuse(request, problem),
                 });
@@ -150,11 +149,11 @@ impl VisitorSocket {
                     CodePurpose::Lookup => UniqueKind::Lookup { address: *self.place.key() },
                     CodePurpose::Contact => UniqueKind::Contact,
                 };
-                presence.unique(key, socket, kind, unique_answer(voice, request));
+                self.service.presence.unique(key, socket, kind, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
             VisitorMessage::ExtendUnique => {
-                presence.extend_unique(key, socket, unique_answer(voice, request));
+                self.service.presence.extend_unique(key, socket, unique_answer(voice, request));
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Identify { known, signature } => {
@@ -190,7 +189,7 @@ impl VisitorSocket {
                 return ControlFlow::Continue(());
             }
             VisitorMessage::AskHelp { text } => {
-                presence.ask_help(key, text, move |asked| match (asked, request) {
+                self.service.presence.ask_help(key, text, move |asked| match (asked, request) {
                     (Ok(told), Some(request)) => {
                         voice.say(&ToVisitor::answer(request, |ok| ok.help = Some(told)));
                     }
@@ -200,7 +199,7 @@ impl VisitorSocket {
                 return ControlFlow::Continue(());
             }
             VisitorMessage::CancelHelp => {
-                presence.cancel_help(key, move |done| match done {
+                self.service.presence.cancel_help(key, move |done| match done {
                     Ok(()) => voice.done(request),
                     Err(problem) => voice.refuse(request, problem),
                 });
@@ -229,7 +228,7 @@ impl VisitorSocket {
                 return ControlFlow::Break(CloseCode::Normal.into());
             }
         };
-        presence.command(key, command, move |result| match result {
+        self.service.presence.command(key, command, move |result| match result {
             Ok(()) => voice.done(request),
             Err(problem) => voice.refuse(request, problem),
         });
@@ -245,15 +244,8 @@ impl VisitorSocket {
         if is_answer {
             return Ok(());
         }
-        let limits = &self.service.settings.limits;
-        let excess = self.traffic.take(&limits.visitor_messages, bytes, self.service.clock().now());
-        excess.inspect_err(|excess| {
-            let what = match excess {
-                Excess::Refuse(_) => Limited::VisitorMessage,
-                Excess::Close(_) => Limited::Flood,
-            };
-            self.service.metrics.limited.of(what).inc();
-        })
+        let rate = &self.service.settings.limits.visitor_messages;
+        self.traffic.count(&self.service, rate, bytes, Limited::VisitorMessage)
     }
 }
 

@@ -359,16 +359,45 @@ impl StatusClass {
     }
 }
 
-impl Label for CloseCode {
+/// Why the server closed a socket: by the code that the peer reads, but for what has one for another reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// For what the code says.
+    For(CloseCode),
+    /// For a frame that cannot be read, by the code that the protocol of others has for it: it is no fault of ours.
+    Unreadable,
+}
+
+impl From<CloseCode> for Closing {
+    fn from(code: CloseCode) -> Self {
+        Self::For(code)
+    }
+}
+
+impl Label for Closing {
     const KEY: &'static str = "code";
-    const ALL: &'static [Self] = CloseCode::ALL;
+    const ALL: &'static [Self] = &{
+        let mut all = [Self::Unreadable; CloseCode::ALL.len() + 1];
+        let (mut places, mut codes) = (&mut all as &mut [Self], CloseCode::ALL);
+        while let ([place, more @ ..], [code, rest @ ..]) = (places, codes) {
+            *place = Self::For(*code);
+            (places, codes) = (more, rest);
+        }
+        all
+    };
 
     fn index(self) -> usize {
-        self as usize
+        match self {
+            Self::For(code) => code as usize,
+            Self::Unreadable => CloseCode::ALL.len(),
+        }
     }
 
     fn text(self) -> &'static str {
-        self.as_str()
+        match self {
+            Self::For(code) => code.as_str(),
+            Self::Unreadable => "unreadable",
+        }
     }
 }
 
@@ -427,7 +456,7 @@ mod tests {
         check::<WebhookEnd>();
         check::<ReloadResult>();
         check::<StatusClass>();
-        check::<CloseCode>();
+        check::<Closing>();
         check::<AuthError>();
         check::<SignatureError>();
     }

@@ -15,14 +15,11 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    BayeuxEnd, ChatEnding, ChatSpeaker, FetchResult, HandshakeResult, HelpState, Label, Limited,
-    Limiter, OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd,
-    TlsHandshake, UpgradeRefusal, WebhookEnd,
+    BayeuxEnd, ChatEnding, ChatSpeaker, Closing, FetchResult, HandshakeResult, HelpState, Label,
+    Limited, Limiter, OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass,
+    StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
 };
-use crate::{
-    auth::{AuthError, SignatureError},
-    model::close::CloseCode,
-};
+use crate::auth::{AuthError, SignatureError};
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -109,7 +106,7 @@ figures! {
     sockets_open: Labelled<SocketKind, Gauge> = "Open sockets";
     handshakes: Labelled<HandshakeResult, Counter> = "Handshakes on socket paths";
     upgrades_refused: Labelled<UpgradeRefusal, Counter> = "Upgrade requests answered with a plain HTTP refusal";
-    closes: Labelled<CloseCode, Counter> = "Sockets closed by the server";
+    closes: Labelled<Closing, Counter> = "Sockets closed by the server";
     connections_lost: Counter = "Sockets whose connection ended without a close";
     frames_in: Counter = "Frames read";
     frames_out: Counter = "Frames written";
@@ -244,6 +241,7 @@ impl std::fmt::Debug for Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::close::CloseCode;
 
     #[test]
     fn clones_count_together_and_labels_apart() {
@@ -251,7 +249,7 @@ mod tests {
         let clone = metrics.clone();
         clone.frames_in.inc_by(3);
         clone.sockets_open.of(SocketKind::Agent).inc();
-        clone.closes.of(CloseCode::UniqueExpired).inc();
+        clone.closes.of(CloseCode::UniqueExpired.into()).inc();
         clone.authorization_failures.of(AuthError::Expired).inc();
         clone.http_duration_seconds.observe(0.003);
         let text = metrics.encode();

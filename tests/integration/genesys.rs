@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use crate::support::{
     Server, Stop,
     bayeux::{Polling, server},
-    server::{DESK, GROUP},
+    server::DESK,
     soon, until,
 };
 
+mod history;
 mod seats;
+mod trust;
 
 const LIVE: &str = "/cobrowse/rest/live";
 
@@ -247,55 +249,6 @@ async fn what_is_wrong_is_acknowledged_so_and_nothing_else_is_said() {
 }
 
 #[tokio::test]
-async fn tokens_are_guessed_at_so_often_only() {
-    let server = server(&[("limits.guesses_per_minute", "5")]);
-    let mut client = Client::new(&server).await;
-    let mut answers = Vec::new();
-    for number in 0..7 {
-        let wish = json!({"sessionToken": format!("10000000{number}"), "role": 3});
-        answers.push(client.ask("join", wish).await.1["error"].as_str().unwrap().to_owned());
-    }
-    assert!(answers[..5].iter().all(|error| error.starts_with("404:")), "{answers:?}");
-    assert!(answers[5..].iter().all(|error| error.starts_with("429:")), "{answers:?}");
-    let path = format!("{LIVE}/sessions/123456789");
-    assert_eq!(call(&server, "GET", &path, &[("origin", DESK)]).await.status, 429);
-    assert!(server.figure("limited_total{what=\"guess\"}") >= 2.0);
-}
-
-#[tokio::test]
-async fn calls_come_from_where_the_group_says() {
-    let trusting = server(&[]);
-    let token = new_session(&trusting).await;
-    let path = format!("{LIVE}/sessions/{token}");
-    let status =
-        async |headers: &[(&str, &str)]| call(&trusting, "GET", &path, headers).await.status;
-    let bearer = format!("Bearer {}", Server::token());
-    assert_eq!(status(&[("origin", DESK)]).await, 200);
-    assert_eq!(status(&[("authorization", &bearer)]).await, 200);
-    assert_eq!(status(&[]).await, 403, "by Origin or Referer it must say where it comes from");
-    assert_eq!(status(&[("origin", "https://shop.example")]).await, 403);
-    assert_eq!(status(&[("referer", "https://evil.example/")]).await, 403);
-    assert_eq!(status(&[("authorization", "Bearer wrong")]).await, 401);
-    let history = "/cobrowse/rest/history/sessions/83d03970-c959-11e2-857d-082e5f12b9a1";
-    assert_eq!(call(&trusting, "GET", history, &[("origin", DESK)]).await.status, 403);
-    assert_eq!(call(&trusting, "GET", history, &[("authorization", &bearer)]).await.status, 404);
-
-    let open = server(&[("groups.0.facades.genesys_origins", "false")]);
-    let token = new_session(&open).await;
-    assert_eq!(call(&open, "GET", &format!("{LIVE}/sessions/{token}"), &[]).await.status, 200);
-
-    let strict = server(&[("groups.0.facades.genesys", "token")]);
-    let sessions = format!("{LIVE}/sessions");
-    assert_eq!(call(&strict, "POST", &sessions, &[("origin", DESK)]).await.status, 403);
-    assert_eq!(call(&strict, "POST", &sessions, &[("authorization", &bearer)]).await.status, 200);
-
-    let off = Server::with(&[("facades.default_group", GROUP)]);
-    assert_eq!(call(&off, "POST", &sessions, &[]).await.status, 403);
-    assert_eq!(call(&off, "POST", &sessions, &[("authorization", &bearer)]).await.status, 403);
-    assert_eq!(call(&off, "GET", "/cobrowse/health", &[]).await.status, 200);
-}
-
-#[tokio::test]
 async fn a_visitors_session_has_no_other_customer() {
     let server = server(&[("cobrowse.code_digits", "9")]);
     let _page = server.page("ada", "t").opens().await;
@@ -396,74 +349,6 @@ async fn who_leaves_while_he_comes_in_leaves_nobody_behind() {
         }
     };
     soon("the others' end", alone).await;
-}
-
-#[tokio::test]
-async fn sessions_are_counted_by_the_token_where_there_is_one() {
-    let server = server(&[("cobrowse.sessions_per_minute", "2")]);
-    let sessions = format!("{LIVE}/sessions");
-    let status =
-        async |headers: &[(&str, &str)]| call(&server, "POST", &sessions, headers).await.status;
-    let bearer = format!("Bearer {}", Server::token());
-    let mut with_token = Vec::new();
-    for _ in 0..3 {
-        with_token.push(status(&[("authorization", &bearer)]).await);
-    }
-    assert_eq!(with_token, [200, 200, 429], "each subject for himself");
-    let mut without = Vec::new();
-    for _ in 0..3 {
-        without.push(status(&[]).await);
-    }
-    assert_eq!(without, [200, 200, 429], "each address for itself");
-    // Visitors have names of their own, whatever these are like.
-    let visitor = "customer~127.0.0.1";
-    let _page = server.page(visitor, "t").opens().await;
-    let (status, answer) =
-        server.rest("POST", "/v1/groups/12345/sessions", Some(json!({"visitorid": visitor}))).await;
-    assert_eq!(status, 201, "{answer}");
-}
-
-#[tokio::test]
-async fn the_history_tells_the_pages_of_a_visitors_session() {
-    let server = server(&[("cobrowse.code_digits", "9")]);
-    let mut page = server.page("ada", "t").opens().await;
-    let begun = server.begins_session("ada").await;
-    page.enters(&begun.session, "cart").await;
-    let _viewer = server.views(&begun.ticket, "w").await;
-    page.agrees().await;
-    let path = format!("/v1/groups/12345/sessions/{}/code", begun.session);
-    let (_, code) = server.rest("POST", &path, None).await;
-    let mut controller = Client::new(&server).await;
-    let seat = controller.join(code["code"].as_str().unwrap(), 3).await;
-    let url = "https://shop.example/pay";
-    page.ok(json!({"type": "navigate", "url": url, "title": "Pay"})).await;
-    // A page change: another page of the same tab.
-    drop(page);
-    let mut page = server.page("ada", "t").opens().await;
-    page.enters(&begun.session, "thanks").await;
-    controller.ask("stop", json!({"userToken": seat["userToken"]})).await;
-    let over = controller.hears("deactivated").await;
-    let bearer = format!("Bearer {}", Server::token());
-    let history = seat["sessionHistoryId"].as_str().unwrap();
-    let path = format!("/cobrowse/rest/history/sessions/{history}");
-    let past = call(&server, "GET", &path, &[("authorization", &bearer)]).await.body;
-    let pages = past["pages"].as_array().unwrap();
-    let urls: Vec<_> = pages.iter().map(|page| page["url"].as_str().unwrap()).collect();
-    assert_eq!(urls, ["cart", "pay", "thanks"].map(|name| format!("https://shop.example/{name}")));
-    let entered: Vec<_> =
-        pages.iter().map(|page| page["enteredTimestamp"].as_u64().unwrap()).collect();
-    assert!(entered.is_sorted(), "{past}");
-    assert!(past["creationTime"].as_u64().unwrap() <= entered[0]);
-    assert!(entered[2] <= over["deactivationTime"].as_u64().unwrap());
-    assert!(
-        pages.iter().all(|page| page["duration"].as_u64().unwrap() <= 10),
-        "in seconds: {past}"
-    );
-    assert_eq!(past["activationTime"], over["activationTime"]);
-    // The same from the store, once the server has forgotten the session.
-    let server = server.restarted(Stop::Terminate);
-    let kept = call(&server, "GET", &path, &[("authorization", &bearer)]).await.body;
-    assert_eq!(kept, past);
 }
 
 #[tokio::test]

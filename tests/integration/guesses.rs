@@ -92,6 +92,28 @@ async fn codes_are_guessed_at_so_often_by_an_address_and_by_a_group() {
     assert!(server.figure(r#"limited_total{what="guess"}"#) >= f64::from(addresses - 1));
 }
 
+/// Many at once are bounded like one after another, and what somebody knows buys him no guesses.
+#[tokio::test]
+async fn guesses_at_once_and_among_right_answers_are_as_few() {
+    let limit = defaults().limits.guesses_per_minute.get();
+    let server = server();
+    let mut page = server.page("ada", "t").opens().await;
+    let unique = page.ok(json!({"type": "unique"})).await;
+    let own: u64 = unique["uniqueid"].as_str().unwrap().parse().unwrap();
+    let attacker = Client { server: &server, address: "198.51.100.1".into() };
+    for _ in 0..3 * limit {
+        assert_eq!(attacker.guesses(own).await, 200);
+    }
+    let started = std::time::Instant::now();
+    let wrong = (0..u64::from(4 * limit)).filter(|code| *code != own);
+    let all = wrong.flat_map(|code| [attacker.guesses(own), attacker.guesses(code)]);
+    let answered = futures_util::future::join_all(all).await;
+    let wrong = answered.iter().skip(1).step_by(2).filter(|status| **status == 200).count();
+    let back = started.elapsed().as_secs() / 3 + 1;
+    let most = u64::from(limit) + back;
+    assert!((1..=most).contains(&(wrong as u64)), "{wrong} of at most {most}");
+}
+
 #[tokio::test]
 async fn wrong_keys_are_counted_by_address_and_right_ones_are_not() {
     let limit = defaults().limits.guesses_per_minute.get();

@@ -21,7 +21,8 @@ class SignIn:
     def get(self, case, context):
         wanted = {name for way in context.operation.definition.raw.get("security", []) for name in way}
         if "token" in wanted:
-            wish = {"group": GROUP, "subject": "the tests of the schema", "scope": EVERY_SCOPE}
+            topics = {"publish": ["#"], "subscribe": ["#"]}
+            wish = {"group": GROUP, "subject": "the tests of the schema", "scope": EVERY_SCOPE, "topics": topics}
             answer = requests.post(f"{ADDRESS}/v1/tokens", json=wish, headers=bearer(API_KEY), timeout=10)
             answer.raise_for_status()
             return answer.json()["token"]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{Answer, Cobrowse, Standing, over};
 use crate::{
     cobrowse::session::command::Command,
-    codes::Lead,
+    codes::{Found, Lead},
     model::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, SessionKey},
@@ -53,7 +53,8 @@ impl Cobrowse {
         });
     }
 
-    /// The session that a code leads to, for somebody at `address`. Every question counts as a guess.
+    /// The session that a code leads to, for somebody at `address`. Every question is a guess, and costs nothing
+    /// where it is right.
     pub fn by_code(
         &self,
         group: GroupId,
@@ -63,19 +64,22 @@ impl Cobrowse {
     ) {
         let now = self.shared.clock.now();
         let (cobrowse, of) = (self.clone(), group.clone());
-        self.shared.presence.codes().resolve(group, code, address, now, move |lead| match lead {
-            Ok(Lead::Session(session)) => {
+        self.shared.presence.codes().resolve(group, code, address, now, move |found| match found {
+            Ok(Found { lead: Lead::Session(session), guess }) => {
                 let session = SessionKey { group: of, session };
                 // A session that just ended is about to give its code back.
                 cobrowse.look_up(session.clone(), move |standing| {
                     answer(match standing {
-                        Ok(Some(Standing::Running(_))) => Ok(session),
+                        Ok(Some(Standing::Running(_))) => {
+                            guess.was_right();
+                            Ok(session)
+                        }
                         Ok(_) => Err(nowhere()),
                         Err(problem) => Err(problem),
                     });
                 });
             }
-            Ok(Lead::Visitor(_)) => {
+            Ok(Found { lead: Lead::Visitor(_), .. }) => {
                 let sentence = "the code leads to a visitor, not to a session";
                 answer(Err(Problem::new(ErrorCode::NotFound, sentence)));
             }

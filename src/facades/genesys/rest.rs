@@ -19,6 +19,7 @@ use crate::{
     http::{
         extract::{client_address, text, verify},
         past_sessions::stored,
+        sessions::by_code,
         state::{State, ask},
     },
     model::{
@@ -110,6 +111,12 @@ impl Asker<'_> {
     }
 }
 
+/// A session's token as a code.
+pub(super) fn code(token: &str) -> Result<Code, Refusal> {
+    let is_token = token.len() == usize::from(DIGITS);
+    token.parse().ok().filter(|_| is_token).ok_or(UNKNOWN)
+}
+
 fn server_name(state: &State) -> String {
     format!("vestibule-{}", state.cobrowse.node().node)
 }
@@ -167,12 +174,9 @@ pub(super) async fn find(
         {
             return Err(FORBIDDEN);
         }
-        let is_token = token.len() == usize::from(DIGITS);
-        let code = token.parse::<Code>().ok().filter(|_| is_token).ok_or(UNKNOWN)?;
-        let (group, address) = (asker.group.id.clone(), client_address(&state, &request));
-        let known = code.clone();
-        ask(|answer| state.cobrowse.by_code(group, code, address, answer)).await??;
-        Ok(found(&state, &known))
+        let code = code(&token)?;
+        by_code(&request, &state, asker.group.id.clone(), code.clone()).await?;
+        Ok(found(&state, &code))
     };
     answer.await.unwrap_or_else(refuse)
 }

@@ -11,27 +11,22 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::{
-    rest::{FORBIDDEN, Refusal, UNKNOWN, UNREADABLE, refuse},
-    types::{DIGITS, GenesysError},
+    rest::{FORBIDDEN, Refusal, UNREADABLE, code, refuse},
+    types::GenesysError,
 };
 use crate::{
     auth::{Agent, Scope, TokenRequest},
     bayeux::server::group_of,
     http::{
-        extract::{check_origin, client_address, query, text, verify},
+        extract::{check_origin, query, text, verify},
         pages::{PAGE_RULES, page_with},
-        state::{State, ask},
+        sessions::by_code,
+        state::State,
         watch,
     },
-    model::{
-        cobrowse::Permissions,
-        error::ErrorCode,
-        ids::{Code, GroupId},
-        topic::Rights,
-    },
+    model::{cobrowse::Permissions, ids::GroupId, topic::Rights},
     settings::{Group, Trust},
     sockets::service::PageOrigin,
-    telemetry::labels::Limited,
 };
 
 /// What the page is told.
@@ -118,15 +113,7 @@ pub(super) async fn seat(
 
 async fn seated(request: &HttpRequest, state: &State, token: &str) -> Result<String, Refusal> {
     let agent = asker(request, state)?;
-    let is_token = token.len() == usize::from(DIGITS);
-    let code = token.parse::<Code>().ok().filter(|_| is_token).ok_or(UNKNOWN)?;
-    let (group, address) = (agent.group.clone(), client_address(state, request));
-    let found = ask(|answer| state.cobrowse.by_code(group, code, address, answer)).await?;
-    let session = found.inspect_err(|problem| {
-        if problem.code == ErrorCode::RateLimited {
-            state.metrics.limited.of(Limited::Guess).inc();
-        }
-    })?;
+    let session = by_code(request, state, agent.group.clone(), code(token)?).await?;
     let control = agent.scope.contains(Scope::CONTROL);
     let permissions = Permissions { control, ..Permissions::ALL };
     Ok(state.cobrowse.seat_ticket(session, agent, permissions))

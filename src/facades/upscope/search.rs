@@ -45,12 +45,12 @@ enum Word {
 }
 
 impl Search {
-    /// Reads a search.
+    /// Reads a search that came as this parameter.
     ///
     /// # Errors
-    /// Names the field: it is too long.
-    pub fn read(text: &str) -> Result<Self, Problem> {
-        let too_long = |rule: String| Problem::field("search", rule);
+    /// Names the parameter: it is too long.
+    pub fn read(parameter: &'static str, text: &str) -> Result<Self, Problem> {
+        let too_long = |rule: String| Problem::field(parameter, rule);
         if text.chars().count() > MAX_VALUE_CHARACTERS {
             let rule = format!("must have at most {MAX_VALUE_CHARACTERS} characters");
             return Err(too_long(rule));
@@ -149,6 +149,10 @@ pub fn is_email(text: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn read(text: &str) -> Result<Search, Problem> {
+        Search::read("search", text)
+    }
+
     fn ada() -> Known {
         let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
         Known {
@@ -162,7 +166,7 @@ mod tests {
 
     #[test]
     fn each_word_has_its_meaning() {
-        let fits = |text: &str| Search::read(text).unwrap().fits(&ada());
+        let fits = |text: &str| read(text).unwrap().fits(&ada());
         for good in [
             "",
             "online",
@@ -192,33 +196,34 @@ mod tests {
         ] {
             assert!(!fits(bad), "{bad}");
         }
-        assert!(Search::read("-online").unwrap().is_hopeless());
-        assert!(!Search::read("online").unwrap().is_hopeless());
+        assert!(read("-online").unwrap().is_hopeless());
+        assert!(!read("online").unwrap().is_hopeless());
     }
 
     #[test]
     fn four_digits_are_a_code_and_other_numbers_are_text() {
-        let code = |text: &str| Search::read(text).unwrap().code.map(|code| code.to_string());
+        let code = |text: &str| read(text).unwrap().code.map(|code| code.to_string());
         assert_eq!(code("0417").as_deref(), Some("0417"));
         assert_eq!(code("online 0417").as_deref(), Some("0417"));
         assert_eq!(code("417"), None);
         assert_eq!(code("12345"), None);
-        assert_eq!(Search::read("1234 5678").unwrap().words, [Word::Text("5678".to_owned())]);
+        assert_eq!(read("1234 5678").unwrap().words, [Word::Text("5678".to_owned())]);
     }
 
     #[test]
     fn searches_are_bounded() {
-        let field = |text: &str| Search::read(text).unwrap_err().field.unwrap();
+        let field = |text: &str| read(text).unwrap_err().field.unwrap();
         assert_eq!(field(&"x".repeat(257)), "search");
         assert_eq!(field(&"x ".repeat(17)), "search");
         assert_eq!(field(&format!("1234 {}", "x ".repeat(16))), "search");
-        assert!(Search::read(&"é ".repeat(16)).unwrap().filter().is_ok());
+        assert_eq!(Search::read("q", &"x".repeat(257)).unwrap_err().field.unwrap(), "q");
+        assert!(read(&"é ".repeat(16)).unwrap().filter().is_ok());
     }
 
     #[test]
     fn words_without_a_value_are_text() {
         for text in ["id:", "#", "ip:", "integration_id:", "@", "a@b", "a@.b", "@b.c"] {
-            assert_eq!(Search::read(text).unwrap().words, [Word::Text(text.to_owned())], "{text}");
+            assert_eq!(read(text).unwrap().words, [Word::Text(text.to_owned())], "{text}");
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct ListQuery {
     /// Words that all must fit; see `docs/compatibility.md`. Everybody when missing.
     #[param(max_length = 256)]
     pub search: Option<String>,
-    /// The same under the name of the on-premise edition.
+    /// The same under the name of the on-premise edition; counts where `search` is missing.
     #[param(max_length = 256)]
     pub q: Option<String>,
     /// At most so many, and never more than 200; 50 when missing.

@@ -49,12 +49,15 @@ pub(super) async fn list(request: HttpRequest, state: State) -> HttpResponse {
     let answer = async {
         let group = caller(&request, &state)?;
         let query: ListQuery = read_query(&request)?;
-        let text = query.search.or(query.q).unwrap_or_default();
+        // Both have to be good, even though only one counts.
+        let search = query.search.map(|text| Search::read("search", &text)).transpose()?;
+        let old = query.q.map(|text| Search::read("q", &text)).transpose()?;
+        let search = search.or(old).unwrap_or_default();
         let most = query.max_results.unwrap_or(USUAL);
         if most == 0 {
             return Err(Problem::field("max_results", "must be at least 1"));
         }
-        find(&request, &state, group, &text, most.min(MOST)).await
+        find(&request, &state, group, &search, most.min(MOST)).await
     };
     answer.await.map_or_else(fail, visitors)
 }
@@ -63,7 +66,7 @@ pub(super) async fn list(request: HttpRequest, state: State) -> HttpResponse {
 pub(super) async fn latest(request: HttpRequest, state: State) -> HttpResponse {
     let answer = async {
         let group = caller(&request, &state)?;
-        find(&request, &state, group, "", USUAL).await
+        find(&request, &state, group, &Search::default(), USUAL).await
     };
     answer.await.map_or_else(fail, visitors)
 }
@@ -76,10 +79,9 @@ async fn find(
     request: &HttpRequest,
     state: &State,
     group: &Group,
-    text: &str,
+    search: &Search,
     most: usize,
 ) -> Result<Vec<UpscopeVisitor>, Problem> {
-    let search = Search::read(text)?;
     if search.is_hopeless() {
         return Ok(Vec::new());
     }

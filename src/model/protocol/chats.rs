@@ -1,15 +1,18 @@
 //! Chats over the native sockets: what visitors and agents ask for, and how an agent's list of chats changes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Fields;
-use crate::model::{
-    chat::{ChatRow, MAX_BUTTONS, check_said},
-    error::Problem,
-    ids::{ButtonId, ChatId, IdempotencyKey, VisitorId},
+use crate::{
+    clock::Timestamp,
+    model::{
+        chat::{ChatRow, ChatView, MAX_BUTTONS, check_said},
+        error::Problem,
+        ids::{ButtonId, ChatId, IdempotencyKey, VisitorId},
+    },
 };
 
 /// What a visitor's page asks for about his chat.
@@ -133,6 +136,37 @@ fn words(fields: &Fields<'_>) -> Result<Box<str>, Problem> {
 
 fn said(fields: &Fields<'_>) -> Result<(Box<str>, IdempotencyKey), Problem> {
     Ok((words(fields)?, Fields::parsed(fields.id.as_ref(), "id")?))
+}
+
+/// What the answer to a message about a chat says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ChatAnswer {
+    /// The chat, with its last messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ChatView, nullable = false, required = false)]
+    pub chat: Option<Arc<ChatView>>,
+    /// The message's number, after `say`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub n: Option<u32>,
+    /// When it was said, in Unix milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u64, nullable = false, required = false)]
+    pub at: Option<Timestamp>,
+}
+
+impl From<Arc<ChatView>> for ChatAnswer {
+    fn from(chat: Arc<ChatView>) -> Self {
+        Self { chat: Some(chat), ..Self::default() }
+    }
+}
+
+impl ChatAnswer {
+    /// Something was said.
+    #[must_use]
+    pub fn said(n: u32, at: Timestamp) -> Self {
+        Self { n: Some(n), at: Some(at), ..Self::default() }
+    }
 }
 
 /// What changed in the chats that wait and in the agent's own.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{Presence, unexpected};
 use crate::{
-    codes::Lead,
+    codes::{Found, Lead},
     model::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, SocketAddress, VisitorId, VisitorKey},
@@ -36,7 +36,7 @@ pub enum UniqueKind {
 type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
 
 impl Presence {
-    /// Says which visitor a code leads to, to somebody at `address`.
+    /// Says which visitor a code leads to, to somebody at `address`. A guess that is right costs nothing.
     pub fn resolve(
         &self,
         group: GroupId,
@@ -44,10 +44,13 @@ impl Presence {
         address: IpAddr,
         answer: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
     ) {
-        self.codes.resolve(group, code, address, self.clock().now(), |lead| {
-            answer(match lead {
-                Ok(Lead::Visitor(visitor)) => Ok(visitor),
-                Ok(Lead::Session(_)) => {
+        self.codes.resolve(group, code, address, self.clock().now(), |found| {
+            answer(match found {
+                Ok(Found { lead: Lead::Visitor(visitor), guess }) => {
+                    guess.was_right();
+                    Ok(visitor)
+                }
+                Ok(Found { lead: Lead::Session(_), .. }) => {
                     let sentence = "the code leads to a session, not to a visitor";
                     Err(Problem::new(ErrorCode::VisitorNotPresent, sentence))
                 }

@@ -55,9 +55,9 @@ sections! {
         requests_per_second: u64 = 100,
         /// HTTP requests per second with tokens of one subject. Default 100.
         requests_per_second_per_subject: u64 = 100,
-        /// Guesses per minute from one address: codes that agents ask for, keys and credentials that are wrong. Default 20.
+        /// Wrong guesses per minute from one address: codes that lead nowhere, keys and credentials. Default 20.
         guesses_per_minute: u64 = 20,
-        /// Codes that all agents of a group ask for, per minute. Default 600.
+        /// Codes that lead nowhere and that all agents of a group ask for, per minute. Default 600.
         guesses_per_minute_total: u64 = 600,
         /// Addresses, visitors and subjects that each of the limits above remembers. Default 100000.
         remembered_keys: u64 = 100_000,

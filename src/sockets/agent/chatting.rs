@@ -16,7 +16,7 @@ use crate::{
         ids::{VisitorId, VisitorKey},
         protocol::{
             agent::ToAgent,
-            chats::{AgentChat, ChatsChange},
+            chats::{AgentChat, ChatAnswer, ChatsChange},
         },
     },
     sockets::{
@@ -70,7 +70,7 @@ impl AgentSocket {
             AgentChat::Read(id) => {
                 chat.read(&group, id, Reader::of(&agent), move |read| match read {
                     Ok((row, view)) => answer(&outbox, request, |ok| {
-                        (ok.visitorid, ok.chat) = (Some(row.visitorid), Some(view.into()));
+                        (ok.visitorid, ok.chat) = (Some(row.visitorid), Arc::from(view).into());
                     }),
                     Err(problem) => refuse(&outbox, request, problem),
                 });
@@ -130,14 +130,14 @@ type Claimed = Result<(VisitorId, Arc<ChatView>), Problem>;
 fn tell_claimed(outbox: &Outbox, request: Option<u64>, claimed: Claimed) {
     match claimed {
         Ok((visitor, view)) => answer(outbox, request, |ok| {
-            (ok.visitorid, ok.chat) = (Some(visitor), Some(view));
+            (ok.visitorid, ok.chat) = (Some(visitor), view.into());
         }),
         Err(problem) => refuse(outbox, request, problem),
     }
 }
 
 fn said_at(outbox: &Outbox, request: Option<u64>, n: u32, at: Timestamp) {
-    answer(outbox, request, |ok| (ok.n, ok.at) = (Some(n), Some(at)));
+    answer(outbox, request, |ok| ok.chat = ChatAnswer::said(n, at));
 }
 
 /// All that an agent sees, in as many messages as it takes; at least one, which says that it is all anew.

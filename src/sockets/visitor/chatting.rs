@@ -4,7 +4,10 @@ use super::{Door, VisitorSocket, done};
 use crate::{
     model::{
         ids::{ButtonId, IdempotencyKey, VisitorKey},
-        protocol::{chats::VisitorChat, visitor::ToVisitor},
+        protocol::{
+            chats::{ChatAnswer, VisitorChat},
+            visitor::ToVisitor,
+        },
     },
     telemetry::labels::Limited,
 };
@@ -52,7 +55,7 @@ impl VisitorSocket {
         self.service.chat.open(visitor, *self.place.key(), button, move |opened| {
             match (opened, request) {
                 (Ok(view), Some(request)) => {
-                    voice.say(&ToVisitor::answer(request, |ok| ok.chat = Some(view)));
+                    voice.say(&ToVisitor::answer(request, |ok| ok.chat = view.into()));
                 }
                 (Ok(_), None) => {}
                 (Err(problem), _) => voice.refuse(request, problem),
@@ -78,7 +81,7 @@ impl VisitorSocket {
         let text = group.cobrowse.masking.text(text).map_or_else(|| text.into(), String::into);
         self.service.chat.visitor_says(visitor, text, id, move |said| match (said, request) {
             (Ok((n, at)), Some(request)) => {
-                voice.say(&ToVisitor::answer(request, |ok| (ok.n, ok.at) = (Some(n), Some(at))));
+                voice.say(&ToVisitor::answer(request, |ok| ok.chat = ChatAnswer::said(n, at)));
             }
             (Ok(_), None) => {}
             (Err(problem), _) => voice.refuse(request, problem),

@@ -257,15 +257,15 @@ impl Link {
         self.wanted.borrow_mut().push_back((channel, false));
     }
 
-    /// Says these to nodes, in this order; at first hears what is said to this one.
+    /// Says these, in this order; at first hears what is said to this one.
     pub(super) async fn publish(
         &self,
         kind: &'static str,
-        letters: &[(NodeId, Bytes)],
+        letters: &[(Target, Bytes)],
     ) -> RedisResult<()> {
         let mut pipe = redis::pipe();
         for (to, letter) in letters {
-            pipe.publish(self.channel(kind, &Target::Node(*to)), &**letter).ignore();
+            pipe.publish(self.channel(kind, to), &**letter).ignore();
         }
         in_time(async {
             self.be_a_member().await?;

@@ -119,8 +119,13 @@ impl SharedNode {
     fn nowhere() -> Self {
         let (spawn, standing) = (mpsc::unbounded_channel().0, watch::channel(Standing::Ended).1);
         let id = NodeId { node: 0, incarnation: 0 };
-        let (clock, traffic) = (Clock::system(), Arc::default());
-        Self(Arc::new(NodeInner { id, clock, spawn, standing, traffic }))
+        Self(Arc::new(NodeInner {
+            id,
+            clock: Clock::system(),
+            spawn,
+            standing,
+            traffic: Arc::default(),
+        }))
     }
 
     async fn on_the_thread<T: Send + 'static>(

@@ -21,6 +21,7 @@ use super::{
     SharedNode,
     ears::{Ears, Heard},
     link::Link,
+    question::Target,
 };
 use crate::model::ids::NodeId;
 
@@ -61,7 +62,7 @@ struct Outgoing {
 
 #[derive(Default)]
 struct Waiting {
-    letters: VecDeque<(NodeId, Bytes)>,
+    letters: VecDeque<(Target, Bytes)>,
     bytes: usize,
 }
 
@@ -96,6 +97,16 @@ impl Courier {
     /// Sends a letter, some time soon. `false`: too many wait, or there is no other node; it is not sent.
     #[must_use]
     pub fn send(&self, to: NodeId, letter: Bytes) -> bool {
+        self.leave(Target::Node(to), letter)
+    }
+
+    /// Likewise, to all other nodes.
+    #[must_use]
+    pub fn send_to_all(&self, letter: Bytes) -> bool {
+        self.leave(Target::Everyone, letter)
+    }
+
+    fn leave(&self, to: Target, letter: Bytes) -> bool {
         let Some(outgoing) = &self.0 else { return false };
         let mut waiting = outgoing.waiting.lock();
         if waiting.bytes + letter.len() > MOST_BYTES {
@@ -127,7 +138,7 @@ impl Courier {
 
 impl Outgoing {
     /// What is sent next.
-    fn take(&self) -> Vec<(NodeId, Bytes)> {
+    fn take(&self) -> Vec<(Target, Bytes)> {
         let mut waiting = self.waiting.lock();
         let (mut taken, mut bytes) = (Vec::new(), 0);
         while let Some((_, letter)) = waiting.letters.front()
@@ -152,7 +163,7 @@ async fn send(link: Rc<Link>, kind: &'static str, courier: Weak<Outgoing>, news:
             let _ = tokio::time::timeout(TURN, news.notified()).await;
             continue;
         }
-        let signed = letters.iter().map(|(to, letter)| (*to, sign(link.node(), letter)));
+        let signed = letters.iter().map(|(to, letter)| (to.clone(), sign(link.node(), letter)));
         let signed: Vec<_> = signed.collect();
         if let Err(error) = link.publish(kind, &signed).await {
             outgoing.lost.fetch_add(letters.len() as u64, Ordering::Relaxed);
@@ -179,7 +190,9 @@ async fn receive(
         while let Some(heard) = ears.take() {
             match heard {
                 Heard::Message(message) => {
-                    if let Some((from, letter)) = signed(message.into()) {
+                    // What this node says to everyone it hears, too.
+                    let letter = signed(message.into()).filter(|(from, _)| *from != link.node());
+                    if let Some((from, letter)) = letter {
                         receiver.receive(from, letter);
                     }
                 }
@@ -187,6 +200,7 @@ async fn receive(
             }
         }
         tokio::select! {
+            biased;
             () = news.notified() => {}
             _ = turns.tick() => receiver.turn(),
         }

@@ -1,11 +1,9 @@
 /** An agent's desktop that shows a visitor's page in a frame of its own, with the snippets of the seed. */
 
-import type { Frame, Page } from "playwright-core";
-import type { Journal } from "./journal";
-import { html } from "./site";
-import type { Stage } from "./stage";
-import { Watching } from "./cobrowse";
+import type { Frame } from "playwright-core";
+import { type Looks, Framing, opened } from "./framing";
 import { GROUP } from "./settings";
+import type { Stage } from "./stage";
 
 /** As printed, with its one comment; the snippet reads the frame, so it runs when the page stands. */
 export const LISTENING = `const upscopeWindow = document.getElementById('upscope-iframe').contentWindow;
@@ -36,26 +34,11 @@ export interface LinkWish {
   readonly parent_origin?: string;
 }
 
-let desktops = 0;
-
-export class Desktop {
-  private constructor(
-    readonly page: Page,
-    readonly journal: Journal,
-    readonly errors: readonly string[],
-  ) {}
-
+export class Desktop extends Framing {
   /** Opens a desktop whose frame shows this address. */
-  static async open(stage: Stage, address: string, options: { readonly dark?: boolean; readonly size?: { width: number; height: number } } = {}): Promise<Desktop> {
-    const name = `desktop-${(desktops += 1)}`;
-    const { context, diary } = await stage.person(name, "elsewhere");
-    const page = await context.newPage();
-    if (options.dark) await page.emulateMedia({ colorScheme: "dark" });
-    await page.setViewportSize(options.size ?? { width: 1200, height: 900 });
-    const style = "<style>body { margin: 0 } iframe { border: 0; width: 100vw; height: 100vh; display: block }</style>";
-    const head = `${style}<script type="module">${LISTENING}</script><script type="module">${NOTING}</script>`;
-    await page.goto(stage.site.page(`/${name}`, html({ head, body: frameTag(address) })));
-    return new Desktop(page, diary.journal("desktop"), diary.errors);
+  static async open(stage: Stage, address: string, options: Pick<Looks, "dark" | "size"> = {}): Promise<Desktop> {
+    const head = `<script type="module">${LISTENING}</script><script type="module">${NOTING}</script>`;
+    return new Desktop(...(await opened(stage, "desktop", { head, body: frameTag(address), ...options })));
   }
 
   /** Opens one on a new link to the visitor's page. */
@@ -77,13 +60,9 @@ export class Desktop {
     await this.page.evaluate(`{ ${instructing(JSON.stringify(message))} }`);
   }
 
-  get frame(): Frame {
-    return this.page.frames().find((frame) => frame.parentFrame() === this.page.mainFrame())!;
-  }
-
   /** What the frame's page shows. */
   sees(selector: string): Promise<Frame> {
-    return new Watching(this.frame as unknown as Page, this.errors).sees(selector);
+    return this.view.sees(selector);
   }
 
   async reload(): Promise<void> {

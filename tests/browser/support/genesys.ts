@@ -1,9 +1,8 @@
 /** A desktop that was made for Genesys Co-browse: the controller kit, and `slave.html` in a frame. */
 
-import type { Frame, Page } from "playwright-core";
-import { Showing, Watching } from "./cobrowse";
-import type { Journal } from "./journal";
-import { html } from "./site";
+import type { Page } from "playwright-core";
+import { Showing } from "./cobrowse";
+import { Framing, opened } from "./framing";
 import type { Stage } from "./stage";
 
 const PAGE = { body: `<h1 id="one">One</h1><p>Kettles are on the second shelf.</p>` };
@@ -32,31 +31,19 @@ export function begins(tab: Page): Promise<string> {
   });
 }
 
-let desktops = 0;
-
-export class GenesysDesktop {
-  private constructor(
-    readonly page: Page,
-    /** What the kit told. */
-    readonly journal: Journal,
-    readonly errors: readonly string[],
-  ) {}
-
-  /** Opens a desktop on the site; `token` is the agent's, where he has one. */
+export class GenesysDesktop extends Framing {
+  /** Opens a desktop on the site; `token` is the agent's, where he has one. The journal has what the kit told. */
   static async open(stage: Stage, { token = "", frame = "", server = stage.server.origin } = {}): Promise<GenesysDesktop> {
-    const name = `genesys-desktop-${(desktops += 1)}`;
-    const { context, diary } = await stage.person(name, "elsewhere");
-    const page = await context.newPage();
-    await page.setViewportSize({ width: 1280, height: 900 });
     const options = JSON.stringify({ root: `${server}/cobrowse`, name: "Desktop", ...(token && { token }) });
     const script = `import { Interaction } from "${stage.server.origin}/sdk/genesys.js";
       window.interaction = new Interaction(${options});
       for (const name of ["attach", "over", "lost"]) interaction.events.on(name, (data) => note("desktop", name, data));
       window.show = (address) => address && (document.querySelector("iframe").src = address);`;
-    const style = "<style>body { margin: 0 } iframe { border: 0; width: 100vw; height: 100vh; display: block }</style>";
-    await page.goto(stage.site.page(`/${name}`, html({ head: `${style}<script type="module">${script}</script>`, body: frame || "<iframe></iframe>" })));
-    await page.waitForFunction(() => "interaction" in window);
-    return new GenesysDesktop(page, diary.journal("desktop"), diary.errors);
+    const head = `<script type="module">${script}</script>`;
+    const looks = { head, body: frame || "<iframe></iframe>", size: { width: 1280, height: 900 } };
+    const desktop = new GenesysDesktop(...(await opened(stage, "genesys-desktop", looks)));
+    await desktop.page.waitForFunction(() => "interaction" in window);
+    return desktop;
   }
 
   /** Joins the session; gives the address that the frame shows, or the word for what is wrong. */
@@ -73,15 +60,5 @@ export class GenesysDesktop {
 
   close(why: string): Promise<any> {
     return this.page.evaluate((why) => (window as any).interaction.close(why), why);
-  }
-
-  /** The frame's document. */
-  get frame(): Frame {
-    return this.page.frames().find((frame) => frame.parentFrame() === this.page.mainFrame())!;
-  }
-
-  /** What the frame shows. */
-  get view(): Watching {
-    return new Watching(this.frame as unknown as Page, this.errors);
   }
 }

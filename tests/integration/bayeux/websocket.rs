@@ -120,6 +120,9 @@ async fn what_is_no_message_closes_as_the_official_server_does() {
         socket.say_text(text).await;
         assert_eq!(socket.closed().await.code, 1011, "{text}");
     }
+    let closes = |code| server.figure(&format!(r#"closes_total{{code="{code}"}}"#));
+    until("counted", || closes("unreadable") == 5.0).await;
+    assert_eq!(closes("internal"), 0.0, "it is no fault of the server");
     let mut silent = socket(&server).await;
     silent.say(json!({"channel": "/meta/connect", "clientId": "x", "id": "1"})).await;
     assert_eq!(silent.hear().await[0]["error"], "402::Unknown client", "a lone object is read");

@@ -67,3 +67,16 @@ async fn rule_4_6_a_second_signal_ends_at_once() {
     assert_eq!(server.ended().code(), Some(130));
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
+
+/// Whoever knows the address may have told the server something that has to be saved.
+#[test]
+fn rule_4_6_signals_are_heard_before_the_address_is_told() {
+    for _ in 0..5 {
+        let server = Server::start();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        // SIGINT is 2 and SIGTERM 15, counted from 1.
+        assert_eq!(caught & (1 << 1 | 1 << 14), 1 << 1 | 1 << 14, "{caught:x}");
+    }
+}

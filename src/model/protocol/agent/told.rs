@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 use crate::{
     clock::Timestamp,
     model::{
-        chat::{ChatMessage, ChatView},
+        chat::ChatMessage,
         cobrowse::SessionOffer,
         ids::{ButtonId, ChatId, SignalId, VisitorId},
         list::Row,
-        protocol::chats::ChatsChange,
+        protocol::chats::{ChatAnswer, ChatsChange},
         signal::{InvokeFailure, Outcome},
         topic::{TopicAnswer, TopicMessage},
         view::VisitorView,
@@ -135,18 +135,10 @@ pub struct AgentOk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub buttons: Option<BTreeSet<ButtonId>>,
-    /// The chat, with its last messages.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = ChatView, nullable = false, required = false)]
-    pub chat: Option<Arc<ChatView>>,
-    /// The message's number, after `say`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub n: Option<u32>,
-    /// When it was said, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = u64, nullable = false, required = false)]
-    pub at: Option<Timestamp>,
+    /// After a message about chats.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub chat: ChatAnswer,
     /// After a message about topics.
     #[serde(flatten)]
     #[schema(inline)]

@@ -14,6 +14,7 @@ use crate::{
         help::HelpTold,
         ids::{ButtonId, ChatId, Code, SessionId, SignalId, VisitorId},
         json::Json,
+        protocol::chats::ChatAnswer,
         topic::{TopicAnswer, TopicMessage},
     },
 };
@@ -186,18 +187,10 @@ pub struct VisitorOk {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enabled: Option<Vec<ButtonId>>,
-    /// The chat, after `openchat`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = ChatView, nullable = false, required = false)]
-    pub chat: Option<Arc<ChatView>>,
-    /// The message's number, after `say`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub n: Option<u32>,
-    /// When it was said, in Unix milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = u64, nullable = false, required = false)]
-    pub at: Option<Timestamp>,
+    /// After a message about his chat.
+    #[serde(flatten)]
+    #[schema(inline)]
+    pub chat: ChatAnswer,
     /// What the page comes into, after `enter`.
     #[serde(flatten)]
     #[schema(inline)]

@@ -1,0 +1,67 @@
+//! Whom an agent means: a visitor by his id, or by a code that leads to him.
+
+use std::sync::Arc;
+
+use super::AgentSocket;
+use crate::{
+    model::{
+        error::{ErrorCode, Problem},
+        ids::VisitorId,
+        protocol::agent::Addressee,
+    },
+    sockets::service::refuse,
+    telemetry::labels::Limited,
+};
+
+impl AgentSocket {
+    /// Finds the visitor that an agent means, and goes on with him. A code that leads nowhere is answered.
+    pub(super) fn address(
+        &self,
+        to: Addressee,
+        request: Option<u64>,
+        go_on: impl FnOnce(VisitorId) + Send + 'static,
+    ) {
+        let outbox = Arc::clone(&self.lease.outbox);
+        self.resolve(to, move |resolved| match resolved {
+            Ok(visitor) => go_on(visitor),
+            Err(problem) => refuse(&outbox, request, problem),
+        });
+    }
+
+    /// Likewise, where a code that leads nowhere is an answer too.
+    pub(super) fn address_or_nobody(
+        &self,
+        to: Addressee,
+        request: Option<u64>,
+        go_on: impl FnOnce(Option<VisitorId>) + Send + 'static,
+    ) {
+        let outbox = Arc::clone(&self.lease.outbox);
+        self.resolve(to, move |resolved| match resolved {
+            Ok(visitor) => go_on(Some(visitor)),
+            Err(problem) if problem.code == ErrorCode::VisitorNotPresent => go_on(None),
+            Err(problem) => refuse(&outbox, request, problem),
+        });
+    }
+
+    fn resolve(
+        &self,
+        to: Addressee,
+        go_on: impl FnOnce(Result<VisitorId, Problem>) + Send + 'static,
+    ) {
+        match (to, &self.agent) {
+            (Addressee::Visitor(visitor), _) => go_on(Ok(visitor)),
+            (Addressee::Unique(code), Some(agent)) => {
+                let metrics = self.service.metrics.clone();
+                let counted = move |resolved: Result<VisitorId, Problem>| {
+                    if matches!(&resolved, Err(problem) if problem.code == ErrorCode::RateLimited) {
+                        metrics.limited.of(Limited::Guess).inc();
+                    }
+                    go_on(resolved);
+                };
+                let (group, address) = (agent.group.clone(), self.caller.address);
+                self.service.presence.resolve(group, code, address, counted);
+            }
+            (Addressee::Unique(_), None) => {}
+        }
+    }
+}
