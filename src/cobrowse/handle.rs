@@ -5,28 +5,33 @@ mod begin;
 mod code;
 mod delivery;
 mod link;
+mod nodes;
 mod seat;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Weak},
+    sync::{Arc, OnceLock},
 };
 
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
-use self::delivery::Delivery;
 pub use self::{
     begin::Start,
     link::NewLink,
     seat::{PagePass, ViewerSeat},
 };
+use self::{
+    delivery::Delivery,
+    nodes::{Colleagues, Incoming},
+};
 use super::{
     assets::AssetLimits,
-    channel::{Channel, StreamPost},
+    channel::{Between, Channel, StreamPost},
     ledger::Ledger,
+    letter,
     link::OpenedLinks,
     relay::RelayLimits,
     session::{
@@ -48,7 +53,7 @@ use crate::{
     settings::GroupCobrowse,
     store::{
         Afterwards, Applied, Engine, Expect, Refusal,
-        place::{Place, Store},
+        place::{Place, Store, WeakStore},
     },
 };
 
@@ -120,10 +125,12 @@ struct Shared {
     tickets: Tickets,
     opened: Mutex<OpenedLinks>,
     ledger: Ledger,
-    /// The streams of the sessions that run. One goes with its session.
+    /// The streams of the sessions that this node has something of. One goes with its session.
     channels: DashMap<SessionKey, Arc<Channel>>,
-    /// Which of them a name of assets belongs to.
-    by_secret: DashMap<Box<str>, Weak<Channel>>,
+    /// The other nodes.
+    colleagues: Arc<Colleagues>,
+    /// Where sessions are; known once it is there.
+    engine: OnceLock<WeakStore<Session>>,
 }
 
 type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;
@@ -147,7 +154,7 @@ impl Cobrowse {
             code_digits,
             groups,
         } = options;
-        let shared = Arc::new(Shared {
+        let shared = Arc::new_cyclic(|shared| Shared {
             node: place.node,
             clock: place.clock.clone(),
             presence,
@@ -161,10 +168,14 @@ impl Cobrowse {
             opened: Mutex::default(),
             ledger,
             channels: DashMap::new(),
-            by_secret: DashMap::new(),
+            colleagues: Arc::new(Colleagues::new(
+                place.courier(letter::KIND, Incoming::new(shared.clone())),
+            )),
+            engine: OnceLock::new(),
         });
         let delivery = Delivery(Arc::clone(&shared));
         let engine = place.keep(most_sessions, (), delivery);
+        let _ = shared.engine.set(engine.downgrade());
         Self { engine, shared }
     }
 
@@ -293,24 +304,35 @@ impl Cobrowse {
     }
 
     /// The sessions of a group that run and that are asked for, the newest first; at most `limit` of those that began
-    /// before `before`. Looks at every session of the service.
-    #[must_use]
+    /// before `before`. Looks at every session of the group, on all nodes.
     pub fn running(
         &self,
-        group: &GroupId,
-        is_asked_for: impl Fn(&SessionView) -> bool,
+        group: GroupId,
+        is_asked_for: impl Fn(&SessionView) -> bool + Send + 'static,
         before: Option<SessionId>,
         limit: usize,
-    ) -> Vec<(SessionId, SessionView)> {
-        let mut found = Vec::new();
-        self.engine.for_each(|key, session| {
-            let is_there = key.group == *group && before.is_none_or(|before| key.session < before);
+        answer: impl FnOnce(Result<Vec<(SessionId, SessionView)>, Problem>) + Send + 'static,
+    ) {
+        let name = group.to_string();
+        let found = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&found);
+        let visit = move |key: &SessionKey, session: &Session| {
+            let is_there = key.group == group && before.is_none_or(|before| key.session < before);
             let view = is_there.then(|| session.view()).flatten();
-            found.extend(view.filter(&is_asked_for).map(|view| (key.session, view)));
-        });
-        found.sort_by_key(|(session, _)| std::cmp::Reverse(*session));
-        found.truncate(limit);
-        found
+            into.lock().extend(view.filter(&is_asked_for).map(|view| (key.session, view)));
+        };
+        let done = move |could: bool| {
+            if !could {
+                return answer(Err(Refusal::Away.into()));
+            }
+            let mut found = std::mem::take(&mut *found.lock());
+            found.sort_by_key(|(session, _)| std::cmp::Reverse(*session));
+            // One that changed meanwhile may have been seen twice.
+            found.dedup_by_key(|(session, _)| *session);
+            found.truncate(limit);
+            answer(Ok(found));
+        };
+        self.engine.list(name, Box::new(visit), Box::new(done));
     }
 
     /// What streams keep in memory: of parts, and of assets, in bytes.
@@ -341,11 +363,8 @@ impl Shared {
     /// A session's stream; made where there is none.
     fn channel(&self, session: &SessionKey) -> Arc<Channel> {
         let make = || {
-            let (relay, assets) = self.limits;
-            let secret: Box<str> = format!("{:032x}", rand::random::<u128>()).into();
-            let channel = Arc::new(Channel::new(relay, assets, secret.clone()));
-            self.by_secret.insert(secret, Arc::downgrade(&channel));
-            channel
+            let between = Arc::clone(&self.colleagues) as Arc<dyn Between>;
+            Arc::new(Channel::new(self.limits, session.clone(), self.node, between))
         };
         Arc::clone(&self.channels.entry(session.clone()).or_insert_with(make))
     }

@@ -4,6 +4,7 @@
 //! * [`envelope`] is the head of what is streamed,
 //! * [`relay`] keeps what an agent who comes late needs, [`assets`] the pictures and style sheets of the pages,
 //! * [`channel`] brings the stream of one session to its viewers,
+//! * [`letter`] is what nodes say to each other about streams,
 //! * [`ticket`] opens a stream, [`link`] a session with a visitor,
 //! * [`ledger`] brings past sessions and consents to the history,
 //! * [`handle`] is what sockets, HTTP and facades call,
@@ -14,6 +15,7 @@ pub mod channel;
 pub mod envelope;
 pub mod handle;
 pub mod ledger;
+pub mod letter;
 pub mod link;
 pub mod relay;
 pub mod saving;

@@ -41,7 +41,7 @@ pub async fn load(
         if let Some(key) = restore(engine, key, row) {
             loaded += 1;
             let command =
-                Command::NodeLost { node: cobrowse.node().node, before: boot.incarnation };
+                Command::Restored { node: cobrowse.node().node, before: boot.incarnation };
             engine.submit(key, Expect::Any, command, Box::new(|_| ()));
         }
     }

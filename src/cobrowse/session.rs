@@ -31,18 +31,17 @@ use serde::{Deserialize, Serialize};
 use self::{
     command::{Command, Effect, Reply},
     open::Open,
-    seats::Member,
 };
 pub use self::{
     policy::Policy,
-    view::{Part, SessionView, Summary},
+    view::{Part, SessionView, Shown, Stream, Summary},
 };
 use crate::{
     clock::Timestamp,
     model::{
         cobrowse::EndReason,
         error::{ErrorCode, Problem},
-        ids::SocketAddress,
+        ids::NodeId,
     },
 };
 
@@ -102,24 +101,30 @@ impl Session {
         Self(State::Vacant)
     }
 
-    /// The sockets of the visitor's pages and of those who are seated.
-    pub(crate) fn sockets(&self) -> Vec<SocketAddress> {
+    /// The nodes of the visitor's pages, of his stream, and of those who are seated; each once.
+    pub(crate) fn nodes(&self) -> Vec<NodeId> {
         match &self.0 {
-            State::Open(open) => {
-                let pages = open.pages.iter().map(|page| page.socket);
-                pages.chain(open.members.iter().filter_map(Member::socket)).collect()
-            }
+            State::Open(open) => open.nodes(),
             State::Vacant | State::Ended { .. } => Vec::new(),
         }
     }
 
+    /// What is shown; `None` when the session does not run.
+    #[must_use]
+    pub fn shown(&self) -> Option<Shown> {
+        match &self.0 {
+            State::Open(open) => Some(open.what_is_shown()),
+            State::Vacant | State::Ended { .. } => None,
+        }
+    }
+
     /// Applies a command at `now`, which must not be earlier than in the call before. What was due by then happens
-    /// first, in its order and as of its time, so that late timers change nothing but the moment of telling. Only a
-    /// node's loss goes before it: time stood still for those who come back from it.
+    /// first, in its order and as of its time, so that late timers change nothing but the moment of telling. Only that
+    /// the session was away goes before it: time stood still for those who come back.
     pub fn apply(&mut self, command: Command, now: Timestamp, effects: &mut Vec<Effect>) -> Reply {
         let mut step = Step { now, effects };
-        if let (State::Open(open), Command::NodeLost { node, before }) = (&mut self.0, &command) {
-            open.node_lost(*node, *before, &mut step);
+        if let (State::Open(open), Command::Restored { node, before }) = (&mut self.0, &command) {
+            open.restored(*node, *before, &mut step);
         }
         self.let_time_pass(&mut step);
         let open = match (&mut self.0, command) {
@@ -127,15 +132,19 @@ impl Session {
                 self.0 = State::Open(Box::new(Open::new(*create, &mut step)));
                 return Reply::Done;
             }
-            (_, Command::Tick | Command::NodeLost { .. }) => return Reply::Done,
+            (_, Command::Tick | Command::Restored { .. }) => return Reply::Done,
             (State::Open(_), Command::Create(_)) => {
                 return refused(ErrorCode::TooMany, "the session is there already");
             }
             (State::Open(open), command) => open.apply(command, &mut step),
             // Whoever leaves what is over has what he wants.
-            (_, Command::Leave { .. } | Command::Gone { .. } | Command::End { .. }) => {
-                return Reply::Done;
-            }
+            (
+                _,
+                Command::Leave { .. }
+                | Command::Gone { .. }
+                | Command::NodeLost { .. }
+                | Command::End { .. },
+            ) => return Reply::Done,
             (State::Vacant, _) => return refused(ErrorCode::NotFound, "there is no such session"),
             (State::Ended { .. }, _) => return refused(ErrorCode::NotFound, "the session is over"),
         };
@@ -187,8 +196,10 @@ impl Session {
 
     fn end(&mut self, end: End, step: &mut Step<'_>) {
         if let State::Open(open) = std::mem::replace(&mut self.0, State::Vacant) {
+            let nodes = open.nodes();
             let summary = Box::new(open.end(end, step));
             step.effects.push(Effect::Ended(summary.clone()));
+            step.effects.push(Effect::Over { nodes });
             self.0 = State::Ended { summary, until: step.now + ENDED_MEMORY_MS };
         }
     }

@@ -22,6 +22,10 @@ use crate::{
 /// How long a link to a session's view can be opened, in milliseconds.
 pub const LINK_LIFE_MS: u64 = 300_000;
 
+/// What is sealed, so that none of it passes for another.
+const TICKET: &[u8] = b"vestibule stream ticket ";
+const ASSETS: &[u8] = b"vestibule stream assets ";
+
 /// What somebody may do with a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ticket {
@@ -113,11 +117,35 @@ impl Tickets {
         Ok((ticket, until))
     }
 
+    /// Names the assets of a session to those who may see them, as long as it runs. On every node, so that any can show
+    /// them; only who was told knows it.
+    #[must_use]
+    pub fn assets(&self, SessionKey { group, session }: &SessionKey) -> String {
+        let text = URL_SAFE_NO_PAD.encode(format!("{group}/{session}"));
+        let seal = self.mac_of(ASSETS, &text).finalize().into_bytes();
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(seal))
+    }
+
+    /// The session whose assets have this name.
+    #[must_use]
+    pub fn session_of(&self, assets: &str) -> Option<SessionKey> {
+        let (text, seal) = assets.split_once('.')?;
+        let seal = URL_SAFE_NO_PAD.decode(seal).ok()?;
+        self.mac_of(ASSETS, text).verify_slice(&seal).ok()?;
+        let named = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (group, session) = named.rsplit_once('/')?;
+        Some(SessionKey { group: group.parse().ok()?, session: session.parse().ok()? })
+    }
+
     fn mac(&self, text: &str) -> Hmac<Sha256> {
+        self.mac_of(TICKET, text)
+    }
+
+    fn mac_of(&self, what: &[u8], text: &str) -> Hmac<Sha256> {
         let mac = Hmac::<Sha256>::new_from_slice(self.0.expose_bytes());
         // HMAC takes keys of any length (RFC 2104, section 2).
         let mut mac = mac.unwrap_or_else(|_| unreachable!("a key of any length"));
-        mac.update(b"vestibule stream ticket ");
+        mac.update(what);
         mac.update(text.as_bytes());
         mac
     }
@@ -143,6 +171,24 @@ mod tests {
         assert_eq!(tickets.read(&text, NOW + 999), Ok((ticket(), NOW + 1_000)));
         assert_eq!(tickets.read_late(&text), Ok((ticket(), NOW + 1_000)));
         assert_eq!(tickets.read(&text, NOW + 1_000).unwrap_err().code, ErrorCode::Authorization);
+    }
+
+    #[test]
+    fn a_name_of_assets_leads_to_its_session_and_is_not_guessed() {
+        let tickets = Tickets::new(Secret::generate());
+        let Ticket::Page { session, .. } = ticket() else { unreachable!() };
+        let name = tickets.assets(&session);
+        assert_eq!(tickets.session_of(&name), Some(session.clone()));
+        assert_eq!(Tickets::new(Secret::generate()).session_of(&name), None, "another key");
+        assert!(tickets.read(&name, NOW).is_err(), "it is no ticket");
+        let text = tickets.write(ticket(), NOW + 1_000);
+        let other = SessionKey { session: SessionId::from_u128(8), ..session };
+        let (_, seal) = name.split_once('.').unwrap();
+        let forged =
+            format!("{}.{seal}", URL_SAFE_NO_PAD.encode(format!("12345/{}", other.session)));
+        for bad in ["", ".", &*text, &*forged, name.get(1..).unwrap()] {
+            assert_eq!(tickets.session_of(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The pictures, fonts and style sheets of visitors' pages: pages put them, the watch page shows them.
 
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, get, http::header, put, web};
 use bytes::Bytes;
 
@@ -21,8 +19,6 @@ use crate::{
     },
 };
 
-/// How long the watch page waits for an asset that may yet come.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// What stands before an asset's number in a style sheet of a visitor's page.
 const SCHEME: &str = "vestibule-asset:";
 /// An SVG may hold scripts, and any of these may be opened by itself.
@@ -57,14 +53,12 @@ pub async fn put_asset(
     }
     let rule = "must be 64 lower-case hexadecimal digits";
     let sha256 = sha256_of(&sha256).ok_or_else(|| Problem::field("sha256", rule))?;
-    let over = || Problem::new(ErrorCode::NotFound, "the session is over");
-    let stream = state.cobrowse.stream(&session).ok_or_else(over)?;
     let most = usize::try_from(state.settings.cobrowse.asset_bytes).unwrap_or(usize::MAX);
     let content = payload.to_bytes_limited(most).await;
     let content = content
         .map_err(|_| Problem::new(ErrorCode::TooLarge, "the asset is over the limit"))?
         .map_err(|_| Problem::field("body", "could not be read"))?;
-    stream.put(sha256, content)?;
+    state.cobrowse.put_asset(&session, sha256, content).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -84,9 +78,8 @@ pub async fn read_asset(
     let (Ok(epoch), Ok(asset)) = (epoch.parse(), asset.parse()) else {
         return Err(missing().into());
     };
-    let stream = state.cobrowse.assets(&secret).ok_or_else(missing)?;
-    let found = tokio::time::timeout(PATIENCE, stream.asset(epoch, asset)).await;
-    let Ok(Found::Here(Stored { content_type, bytes })) = found else {
+    let found = state.cobrowse.asset(&secret, epoch, asset).await;
+    let Found::Here(Stored { content_type, bytes }) = found else {
         return Err(missing().into());
     };
     Ok(HttpResponse::Ok()

@@ -246,9 +246,10 @@ pub async fn begin(
             )));
         }
         (None, None, None, Some(reference)) => {
-            let is_called = |view: &SessionView| view.reference.as_ref() == Some(&reference);
-            let found = state.cobrowse.running(&group, is_called, None, 1).pop();
-            let (session, _) = found.ok_or_else(unknown)?;
+            let is_called = move |view: &SessionView| view.reference.as_ref() == Some(&reference);
+            let of = group.clone();
+            let found = ask(|answer| state.cobrowse.running(of, is_called, None, 1, answer));
+            let (session, _) = found.await??.pop().ok_or_else(unknown)?;
             let session = SessionKey { group, session };
             return Ok(HttpResponse::Created().json(ticket(
                 &state,
@@ -324,12 +325,14 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let RunningParams { limit, cursor, visitorid, reference, offered } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
-    let is_asked_for = |view: &SessionView| {
+    let subject = bearer.0.subject.clone();
+    let is_asked_for = move |view: &SessionView| {
         visitorid.as_ref().is_none_or(|visitor| view.visitorid == *visitor)
             && (reference.is_none() || view.reference == reference)
-            && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *bearer.0.subject))
+            && (!offered || view.transfer.as_ref().is_some_and(|to| *to.to == *subject))
     };
-    let found = state.cobrowse.running(&group, is_asked_for, cursor, limit);
+    let found = ask(|answer| state.cobrowse.running(group, is_asked_for, cursor, limit, answer));
+    let found = found.await??;
     let sessions: Vec<_> =
         found.into_iter().map(|(session, view)| RunningSession { session, view }).collect();
     let next = paging::next(&sessions, limit, |last| last.session);

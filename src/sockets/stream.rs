@@ -54,14 +54,22 @@ enum StreamPart {
     Nobody,
     /// A page that shows.
     Page(PagePass),
-    /// An agent who is taking his seat; what he says meanwhile is too early.
+    /// A page or an agent on the way in; what is said meanwhile is too early.
     Coming,
     /// An agent who views.
     Viewer(ViewerSeat),
 }
 
-/// An agent has taken his seat, or may not. Comes once in the life of a socket.
-struct Came(Result<ViewerSeat, Problem>);
+/// A page or an agent is in, or may not. Comes once in the life of a socket.
+struct Came(Result<Arrival, Problem>);
+
+/// Who is in.
+enum Arrival {
+    /// A page, and what it is told before it begins.
+    Page(PagePass, Box<StreamWelcome>),
+    /// An agent, who was told already.
+    Viewer(ViewerSeat),
+}
 
 impl actix::Message for Came {
     type Result = ();
@@ -89,7 +97,7 @@ impl StreamSocket {
 
     fn hello(&mut self, ticket: &str, tab: TabId, context: &Context<Self>) -> ControlFlow<Close> {
         let opened = match self.service.cobrowse.ticket(ticket) {
-            Ok((Ticket::Page { session, epoch }, _)) => self.open_page(session, epoch),
+            Ok((Ticket::Page { session, epoch }, _)) => self.open_page(session, epoch, context),
             Ok((Ticket::Seat(ticket), _)) => {
                 let bearer = ticket.agent.clone();
                 self.admit(bearer).map(|()| {
@@ -115,14 +123,18 @@ impl StreamSocket {
         }
     }
 
-    fn open_page(&mut self, session: SessionKey, epoch: u32) -> Result<(), Problem> {
+    fn open_page(
+        &mut self,
+        session: SessionKey,
+        epoch: u32,
+        context: &Context<Self>,
+    ) -> Result<(), Problem> {
         let groups = &self.service.settings.groups;
         let group = groups.get(&session.group).ok_or_else(|| Problem::from(NoGroup))?;
         if !self.service.allows_visitor(group, &self.origin) {
             let sentence = "the page's origin is not in the group's visitor_origins";
             return Err(Problem::new(ErrorCode::Origin, sentence));
         }
-        // Said first: the session may ask for a key frame at once.
         let welcome = StreamWelcome {
             role: Role::Customer,
             session: session.session,
@@ -130,9 +142,13 @@ impl StreamSocket {
             max_message_bytes: Some(self.service.settings.cobrowse.part_bytes),
             seat: None,
         };
-        let pass = self.service.cobrowse.open_page(session, epoch, self.entry.id)?;
-        self.say(&ToStream::Welcome(Box::new(welcome)));
-        self.part = StreamPart::Page(pass);
+        let actor = context.address();
+        self.part = StreamPart::Coming;
+        self.service.cobrowse.open_page(session, epoch, self.address(), move |opened| {
+            let came = opened.map(|pass| Arrival::Page(pass, Box::new(welcome)));
+            // An actor that is gone drops the pass, which tells the session.
+            actor.do_send(Came(came));
+        });
         Ok(())
     }
 
@@ -173,7 +189,7 @@ impl StreamSocket {
                 };
                 let _ = outbox.push(Class::Reliable, text(&ToStream::Welcome(Box::new(welcome))));
                 viewer.begin();
-                viewer
+                Arrival::Viewer(viewer)
             });
             // An actor that is gone drops the seat, which tells the session.
             address.do_send(Came(came));
@@ -226,10 +242,6 @@ impl StreamSocket {
         ControlFlow::Break(close)
     }
 
-    fn say(&self, message: &ToStream) {
-        let _ = self.lease.outbox.push(Class::Reliable, text(message));
-    }
-
     fn count(&mut self, bytes: usize) -> Result<(), Excess> {
         let settings = &self.service.settings;
         let rate = match &self.part {
@@ -279,8 +291,17 @@ impl Handler<Came> for StreamSocket {
     type Result = ();
 
     fn handle(&mut self, Came(came): Came, _: &mut Context<Self>) {
+        let came = came.and_then(|arrival| match arrival {
+            Arrival::Page(pass, welcome) => {
+                // Said first: the session may ask for a key frame at once.
+                let welcome = text(&ToStream::Welcome(welcome));
+                let _ = self.lease.outbox.push(Class::Reliable, welcome);
+                pass.begin().map(|()| StreamPart::Page(pass))
+            }
+            Arrival::Viewer(viewer) => Ok(StreamPart::Viewer(viewer)),
+        });
         match came {
-            Ok(viewer) => self.part = StreamPart::Viewer(viewer),
+            Ok(part) => self.part = part,
             Err(problem) => {
                 if let ControlFlow::Break(close) = self.refuse_first(problem) {
                     self.lease.outbox.close(close);

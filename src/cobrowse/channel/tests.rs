@@ -1,8 +1,12 @@
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::{cobrowse::session::Stream, model::ids::SocketAddress};
 
 const PAGE: SocketId = SocketId(1);
 const RELAY: RelayLimits = RelayLimits { page_bytes: 60, pages: 4 };
@@ -59,7 +63,40 @@ impl StreamPost for Post {
 }
 
 fn channel() -> (Channel, Post) {
-    (Channel::new(RELAY, ASSETS, "secret".into()), Post::default())
+    (on_node(1, &Arc::default()), Post::default())
+}
+
+/// The page streams.
+fn opens(channel: &Channel, epoch: u32, post: &Post) {
+    channel.expects(epoch, PAGE, post);
+    channel.page_opens(PAGE).unwrap();
+}
+
+fn on_node(node: u32, between: &Arc<Letters>) -> Channel {
+    let session = SessionKey {
+        group: "12345".parse().unwrap(),
+        session: crate::model::ids::SessionId::from_u128(7),
+    };
+    let between = Arc::clone(between) as Arc<dyn Between>;
+    Channel::new((RELAY, ASSETS), session, NodeId { node, incarnation: 1 }, between)
+}
+
+/// What one node said to others and nobody brought yet.
+#[derive(Debug, Default)]
+struct Letters {
+    waiting: Mutex<VecDeque<(What, Bytes)>>,
+    /// Whether there is no room for more.
+    is_full: AtomicBool,
+}
+
+impl Between for Letters {
+    fn send(&self, to: &[NodeId], _: &SessionKey, what: What, body: &[u8]) -> Vec<NodeId> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return to.to_vec();
+        }
+        self.waiting.lock().push_back((what, Bytes::copy_from_slice(body)));
+        Vec::new()
+    }
 }
 
 fn part(epoch: u32, key_frame: bool, text: &str) -> Part {
@@ -69,16 +106,14 @@ fn part(epoch: u32, key_frame: bool, text: &str) -> Part {
 #[test]
 fn only_the_page_that_is_to_be_recorded_is_heard() {
     let (channel, post) = channel();
-    assert!(channel.page_opens(1, PAGE, &post).is_err(), "nobody agreed");
     channel.viewer_opens(SocketId(9), UserId(2), NOW, &post);
     channel.record(1, true, &post);
-    channel.page_opens(1, PAGE, &post).unwrap();
+    opens(&channel, 1, &post);
     channel.part(PAGE, part(1, true, "K"), NOW, &post).unwrap();
     assert!(channel.part(PAGE, part(2, true, "another page"), NOW, &post).is_err());
     assert!(channel.part(SocketId(7), part(1, true, "another socket"), NOW, &post).is_err());
     channel.record(1, false, &post);
     assert!(channel.part(PAGE, part(1, false, "too late"), NOW, &post).is_err());
-    assert!(channel.page_opens(1, PAGE, &post).is_err(), "he paused");
     let heard = post.heard.into_inner();
     assert_eq!(heard.parts[&SocketId(9)], ["K"]);
     assert_eq!(heard.ended, [PAGE]);
@@ -86,11 +121,22 @@ fn only_the_page_that_is_to_be_recorded_is_heard() {
 }
 
 #[test]
+fn a_page_that_was_stopped_on_its_way_in_does_not_come_in() {
+    let (channel, post) = channel();
+    channel.expects(1, PAGE, &post);
+    channel.record(1, false, &post);
+    assert_eq!(channel.page_opens(PAGE).unwrap_err().code, ErrorCode::NotFound, "he paused");
+    channel.expects(1, SocketId(2), &post);
+    assert!(channel.page_opens(PAGE).is_err(), "it comes by another socket");
+    assert_eq!(post.heard.into_inner().ended, [PAGE]);
+}
+
+#[test]
 fn of_pages_that_went_without_a_word_nothing_is_kept() {
     let (channel, post) = channel();
     for epoch in 1..=3 {
         channel.record(epoch, true, &post);
-        channel.page_opens(epoch, PAGE, &post).unwrap();
+        opens(&channel, epoch, &post);
         channel.part(PAGE, part(epoch, true, "K"), NOW, &post).unwrap();
         assert_eq!(channel.bytes().0, 1, "of the one that is shown");
     }
@@ -100,7 +146,7 @@ fn of_pages_that_went_without_a_word_nothing_is_kept() {
 fn who_reads_too_slowly_goes_on_with_the_next_key_frame() {
     let (channel, post) = channel();
     channel.record(1, true, &post);
-    channel.page_opens(1, PAGE, &post).unwrap();
+    opens(&channel, 1, &post);
     for (socket, user) in [(8, 2), (9, 3)] {
         channel.viewer_opens(SocketId(socket), UserId(user), NOW, &post);
     }
@@ -121,7 +167,7 @@ fn who_reads_too_slowly_goes_on_with_the_next_key_frame() {
 fn whoever_is_not_in_the_session_any_more_gets_nothing() {
     let (channel, post) = channel();
     channel.record(1, true, &post);
-    channel.page_opens(1, PAGE, &post).unwrap();
+    opens(&channel, 1, &post);
     channel.viewer_opens(SocketId(9), UserId(2), NOW, &post);
     let mark = Mark::Cursor { x: Some(1.0), y: Some(2.0) };
     channel.mark(UserId(2), "Ann", mark.clone(), &post);
@@ -161,7 +207,7 @@ proptest! {
     fn no_viewer_gets_what_builds_on_what_he_lacks(acts in prop::collection::vec(act(), 1..120)) {
         let (channel, post) = channel();
         channel.record(1, true, &post);
-        channel.page_opens(1, PAGE, &post).unwrap();
+        opens(&channel, 1, &post);
         let (mut sent, mut here) = (Vec::new(), std::collections::BTreeSet::new());
         for (turn, act) in acts.into_iter().enumerate() {
             let now = NOW + turn as u64 * 100;
@@ -183,7 +229,7 @@ proptest! {
                     channel.closes(SocketId(viewer));
                 }
                 Act::IsSlow(viewer) => *post.slow.lock() = Some(SocketId(viewer)),
-                Act::PageAgain => channel.page_opens(1, PAGE, &post).unwrap(),
+                Act::PageAgain => opens(&channel, 1, &post),
             }
             prop_assert_eq!(channel.viewers(), here.len());
             prop_assert!(channel.bytes().0 <= RELAY.page_bytes);
@@ -197,6 +243,189 @@ proptest! {
                 prop_assert!(text.starts_with('K') || follows, "{:?} got {} after {:?}", viewer, at, last);
                 last = Some(at);
             }
+        }
+    }
+}
+
+/// A page on one node, a viewer there, and one on another node.
+struct Two {
+    home: Channel,
+    away: Channel,
+    post: (Post, Post),
+    letters: (Arc<Letters>, Arc<Letters>),
+    now: Timestamp,
+    sent: usize,
+}
+
+const HOME: NodeId = NodeId { node: 1, incarnation: 1 };
+const AWAY: NodeId = NodeId { node: 2, incarnation: 1 };
+const VIEWER: SocketId = SocketId(9);
+
+impl Two {
+    fn new() -> Self {
+        let letters = (Arc::default(), Arc::default());
+        let (home, away) = (on_node(1, &letters.0), on_node(2, &letters.1));
+        let post = (Post::default(), Post::default());
+        let two = Self { home, away, post, letters, now: NOW, sent: 0 };
+        two.home.viewer_opens(VIEWER, UserId(2), NOW, &two.post.0);
+        two.away.viewer_opens(VIEWER, UserId(3), NOW, &two.post.1);
+        two.page(1);
+        two
+    }
+
+    /// The page is shown, and streams to the one node.
+    fn page(&self, epoch: u32) {
+        self.home.record(epoch, true, &self.post.0);
+        self.away.record(epoch, true, &self.post.1);
+        opens(&self.home, epoch, &self.post.0);
+        let stream = Stream { epoch, socket: SocketAddress { node: HOME, socket: PAGE } };
+        self.away.streams(stream, self.now, &self.post.1);
+    }
+
+    fn part(&mut self, epoch: u32, key_frame: bool) {
+        self.sent += 1;
+        let text = format!("{}{}", if key_frame { 'K' } else { 'p' }, self.sent);
+        let _ = self.home.part(PAGE, part(epoch, key_frame, &text), self.now, &self.post.0);
+    }
+
+    /// Brings letters, but those that `is_lost`; `false` when there are none.
+    fn bring(&self, is_lost: bool) -> bool {
+        let to_away = self.letters.0.waiting.lock().pop_front();
+        let to_home = self.letters.1.waiting.lock().pop_front();
+        let is_any = to_away.is_some() || to_home.is_some();
+        for (what, message) in to_away.into_iter().filter(|_| !is_lost) {
+            match what {
+                What::Part { run, number, epoch, key_frame } => {
+                    let part = Part { epoch, key_frame, message };
+                    self.away.part_from(HOME, (run, number), part, self.now, &self.post.1);
+                }
+                What::Here => self.away.here(HOME, self.now),
+                other => panic!("{other:?}"),
+            }
+        }
+        for (what, _) in to_home.into_iter().filter(|_| !is_lost) {
+            match what {
+                What::Follow { run, next, is_behind } => {
+                    let lacks = (run, next, is_behind);
+                    assert!(self.home.follow(AWAY, lacks, self.now, &self.post.0));
+                    self.letters.0.send(&[AWAY], &self.home.session, What::Here, &[]);
+                }
+                What::Leave => self.home.leave(AWAY),
+                What::KeyFrame => self.home.key_frame(self.now, &self.post.0),
+                What::Mark(mark) => self.home.show_mark(mark, &self.post.0),
+                other => panic!("{other:?}"),
+            }
+        }
+        is_any
+    }
+
+    /// Time passes, nothing is lost, and the page does as it is asked.
+    fn settle(&mut self, epoch: u32) {
+        for _ in 0..4 {
+            self.now = self.now + 1_000;
+            let asked = std::mem::take(&mut self.post.0.heard.lock().asked);
+            if asked > 0 {
+                self.part(epoch, true);
+            }
+            self.home.turn(self.now, &self.post.0);
+            self.away.turn(self.now, &self.post.1);
+            while self.bring(false) {}
+        }
+    }
+
+    /// What a viewer's picture is built of.
+    fn picture(post: &Post) -> Vec<String> {
+        let parts = post.heard.lock().parts.get(&VIEWER).cloned().unwrap_or_default();
+        let key = parts.iter().rposition(|part| part.starts_with('K')).unwrap_or_default();
+        parts[key..].to_vec()
+    }
+}
+
+#[test]
+fn a_viewer_on_another_node_gets_what_one_on_the_pages_node_gets() {
+    let mut two = Two::new();
+    while two.bring(false) {}
+    for key_frame in [true, false, false] {
+        two.part(1, key_frame);
+    }
+    while two.bring(false) {}
+    assert_eq!(Two::picture(&two.post.1), ["K1", "p2", "p3"]);
+    // A late one begins with what is there, without a word to the page.
+    let asked = two.post.0.heard.lock().asked;
+    two.away.viewer_opens(SocketId(10), UserId(4), two.now, &two.post.1);
+    assert_eq!(two.post.1.heard.lock().parts[&SocketId(10)], ["K1", "p2", "p3"]);
+    two.away.mark(UserId(3), "Ann", Mark::Cursor { x: Some(1.0), y: None }, &two.post.1);
+    while two.bring(false) {}
+    let heard = two.post.0.heard.lock();
+    assert_eq!((heard.asked, heard.marks.len()), (asked, 1));
+}
+
+#[test]
+fn what_is_not_to_be_seen_any_more_is_kept_on_no_node() {
+    let mut two = Two::new();
+    while two.bring(false) {}
+    two.part(1, true);
+    while two.bring(false) {}
+    two.away.record(1, false, &two.post.1);
+    assert_eq!(two.away.bytes().0, 0);
+    two.away.viewer_opens(SocketId(10), UserId(4), two.now, &two.post.1);
+    assert!(!two.post.1.heard.lock().parts.contains_key(&SocketId(10)));
+}
+
+#[test]
+fn a_node_without_viewers_gets_nothing() {
+    let mut two = Two::new();
+    while two.bring(false) {}
+    two.away.closes(VIEWER);
+    while two.bring(false) {}
+    two.part(1, true);
+    assert!(!two.bring(false), "nothing is sent");
+    assert_eq!(two.away.turn(two.now, &two.post.1), Followed::Idle);
+}
+
+#[test]
+fn a_node_that_is_not_heard_of_is_sent_nothing_and_asked_for_anew() {
+    let mut two = Two::new();
+    while two.bring(false) {}
+    two.now = two.now + 60_000;
+    two.home.turn(two.now, &two.post.0);
+    two.part(1, true);
+    assert!(two.letters.0.waiting.lock().is_empty());
+    assert_eq!(two.away.turn(two.now, &two.post.1), Followed::Silent);
+}
+
+proptest! {
+    /// Whatever is lost on the way, in the end both viewers have the same picture, and it is the page's.
+    #[test]
+    fn nobody_keeps_a_wrong_picture(
+        acts in prop::collection::vec((0_u8..12, any::<bool>()), 1..150),
+    ) {
+        let (mut two, mut epoch) = (Two::new(), 1);
+        for (act, either) in acts {
+            two.now = two.now + 50;
+            match act {
+                0..4 => two.part(epoch, act == 0),
+                4..9 => { two.bring(either && act == 4); }
+                9 => two.letters.0.is_full.store(either, Ordering::Relaxed),
+                10 => { two.away.turn(two.now, &two.post.1); }
+                _ if either => { epoch += 1; two.page(epoch); }
+                _ => two.page(epoch),
+            }
+        }
+        two.letters.0.is_full.store(false, Ordering::Relaxed);
+        two.settle(epoch);
+        two.part(epoch, true);
+        two.part(epoch, false);
+        two.settle(epoch);
+        let last = |post| Two::picture(post).pop();
+        prop_assert_eq!(last(&two.post.0), Some(format!("p{}", two.sent)));
+        prop_assert_eq!(last(&two.post.1), last(&two.post.0));
+        // And each part follows the one before.
+        let parts = two.post.1.heard.lock().parts[&VIEWER].clone();
+        for pair in parts.windows(2) {
+            let number = |part: &str| part[1..].parse::<usize>().unwrap();
+            let follows = number(&pair[1]) == number(&pair[0]) + 1;
+            prop_assert!(pair[1].starts_with('K') || follows, "{:?}", parts);
         }
     }
 }

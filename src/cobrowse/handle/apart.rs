@@ -77,7 +77,7 @@ impl Cobrowse {
         answer: impl FnOnce(Result<(UserId, SessionView), Problem>) + Send + 'static,
     ) {
         let sink = Box::new(move |result| match plain(result) {
-            Ok(Reply::Joined { user, view }) => answer(Ok((user, *view))),
+            Ok(Reply::Joined { user, view, .. }) => answer(Ok((user, *view))),
             Ok(_) => answer(Err(unexpected())),
             Err(problem) => answer(Err(problem)),
         });

@@ -44,9 +44,11 @@ impl<E: Engine<Session>> Deliver<Session, E> for Delivery {
                         channel.leaves(user, &*shared.post);
                     }
                 }
-                Effect::Record { socket, epoch, on } => {
+                Effect::Record { socket, epoch, on, .. } => {
                     // First of all the old page must not be heard any more.
-                    shared.channel(key).record(epoch, on, &*shared.post);
+                    if let Some(channel) = shared.channels.get(key) {
+                        channel.record(epoch, on, &*shared.post);
+                    }
                     if let Some(socket) = here(socket) {
                         let ticket = on.then(|| {
                             let until = shared.clock.wall() + LINK_LIFE_MS;
@@ -55,6 +57,11 @@ impl<E: Engine<Session>> Deliver<Session, E> for Delivery {
                                 .write(Ticket::Page { session: key.clone(), epoch }, until)
                         });
                         shared.post.record(socket, epoch, ticket);
+                    }
+                }
+                Effect::Streams { stream, .. } => {
+                    if let Some(channel) = shared.channels.get(key) {
+                        channel.streams(stream, shared.clock.now(), &*shared.post);
                     }
                 }
                 Effect::Ask { socket, to, agent } => {
@@ -69,8 +76,13 @@ impl<E: Engine<Session>> Deliver<Session, E> for Delivery {
                 Effect::Consent(entry) => self.consent(key, entry),
                 Effect::Ended(summary) => self.ended(key, &summary),
                 Effect::Lost { visitor } => self.over(key, visitor, SessionEndReason::Error),
+                Effect::Over { .. } => shared.end_stream(key),
             }
         }
+    }
+
+    fn missed(&self, _: &E) {
+        self.0.look_at_all();
     }
 }
 
@@ -115,12 +127,7 @@ impl Delivery {
     }
 
     fn over(&self, key: &SessionKey, visitor: VisitorId, reason: SessionEndReason) {
-        let shared = &*self.0;
-        if let Some((_, channel)) = shared.channels.remove(key) {
-            shared.by_secret.remove(channel.secret());
-            channel.end(&*shared.post);
-        }
         let visitor = VisitorKey { group: key.group.clone(), visitor };
-        shared.presence.end_session(visitor, key.session, reason);
+        self.0.presence.end_session(visitor, key.session, reason);
     }
 }

@@ -1,6 +1,6 @@
 //! Links that begin a session when they are opened.
 
-use super::{Cobrowse, Start, ViewerSeat};
+use super::{Cobrowse, Shared, Start, ViewerSeat};
 use crate::{
     auth::Agent,
     clock::Timestamp,
@@ -42,7 +42,7 @@ impl Cobrowse {
     /// `toolarge`: what it carries is too much for an address.
     pub fn link(&self, new: NewLink) -> Result<String, Problem> {
         let NewLink { visitor, agent, permissions, terms, metadata } = new;
-        let (number, incarnation) = (rand::random(), self.shared.node.incarnation);
+        let (number, incarnation) = (rand::random(), self.shared.start_of_links());
         let ticket =
             LinkTicket { visitor, agent, permissions, terms, metadata, number, incarnation };
         let until = self.shared.clock.wall() + LINK_LIFE_MS;
@@ -75,7 +75,7 @@ impl Cobrowse {
         answer: impl FnOnce(Result<(Seat, ViewerSeat), Problem>) + Send + 'static,
     ) {
         let now = self.shared.clock.wall();
-        if link.incarnation != self.shared.node.incarnation {
+        if link.incarnation != self.shared.start_of_links() {
             let sentence = "the link was made before the service started anew";
             return answer(Err(Problem::new(ErrorCode::Authorization, sentence)));
         }
@@ -85,7 +85,7 @@ impl Cobrowse {
         };
         if let Some(session) = known {
             let session = SessionKey { group: link.visitor.group.clone(), session };
-            return self.open_seat(seat(link, session, tab.clone()), tab, socket, answer);
+            return self.open_seat(seat(link, session), tab, socket, answer);
         }
         let (cobrowse, answer) = (self.clone(), Box::new(answer));
         let start = Start::by_agent(self.policy());
@@ -111,18 +111,25 @@ impl Cobrowse {
     ) {
         let metadata = std::mem::take(&mut link.metadata);
         if metadata.is_empty() {
-            return self.open_seat(seat(link, session, tab.clone()), tab, socket, answer);
+            return self.open_seat(seat(link, session), tab, socket, answer);
         }
         let (cobrowse, of) = (self.clone(), session.clone());
         self.command(of, Command::Describe(metadata), move |described| match described {
-            Ok(()) => cobrowse.open_seat(seat(link, session, tab.clone()), tab, socket, answer),
+            Ok(()) => cobrowse.open_seat(seat(link, session), tab, socket, answer),
             Err(problem) => answer(Err(problem)),
         });
     }
 }
 
-/// The seat that a link gives to the tab that opened it.
-fn seat(link: LinkTicket, session: SessionKey, tab: TabId) -> SeatTicket {
-    let LinkTicket { agent, permissions, .. } = link;
-    SeatTicket { session, agent, permissions, holder: Holder::Tab(tab) }
+impl Shared {
+    /// Which start of the service links are of. Where there are several nodes the session remembers who came by which.
+    fn start_of_links(&self) -> u64 {
+        if self.colleagues.are_there() { 0 } else { self.node.incarnation }
+    }
+}
+
+/// The seat that a link gives to the tab that opened it first: the session knows which that was, on whatever node.
+fn seat(link: LinkTicket, session: SessionKey) -> SeatTicket {
+    let LinkTicket { agent, permissions, number, .. } = link;
+    SeatTicket { session, agent, permissions, holder: Holder::Link(number) }
 }

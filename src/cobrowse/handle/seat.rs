@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Cobrowse, Shared, over, plain, unexpected};
+use super::{Cobrowse, Shared, plain, unexpected};
 use crate::{
     auth::Agent,
     clock::Timestamp,
@@ -12,7 +12,7 @@ use crate::{
         channel::{Channel, Part},
         envelope::Envelope,
         session::{
-            SessionView,
+            SessionView, Stream,
             command::{Command, Join, Reply, Seated as Role},
         },
         ticket::{Holder, LINK_LIFE_MS, SeatTicket, Ticket},
@@ -20,7 +20,7 @@ use crate::{
     model::{
         cobrowse::{Permissions, UserId},
         error::{ErrorCode, Problem},
-        ids::{SessionKey, SocketAddress, SocketId, TabId},
+        ids::{SessionKey, SocketAddress, TabId},
         protocol::stream::{Content, Mark, Seat},
     },
     store::{Engine, Expect},
@@ -32,11 +32,11 @@ const SEAT_LIFE_MS: u64 = 24 * 3_600_000;
 
 /// A page's way into the stream. Dropping it ends that.
 pub struct PagePass {
-    shared: Arc<Shared>,
+    cobrowse: Cobrowse,
     channel: Arc<Channel>,
     session: SessionKey,
     epoch: u32,
-    socket: SocketId,
+    socket: SocketAddress,
 }
 
 /// An agent's seat at a session, from his socket's side. Dropping it says that his connection is lost.
@@ -73,20 +73,26 @@ impl Cobrowse {
         self.shared.tickets.read(text, self.shared.clock.wall())
     }
 
-    /// A page begins to stream.
-    ///
-    /// # Errors
-    /// `notfound` when it is not to be recorded any more.
+    /// A page comes to stream. `answer` gets its way in; `notfound` when it is not to be recorded any more.
     pub fn open_page(
         &self,
         session: SessionKey,
         epoch: u32,
-        socket: SocketId,
-    ) -> Result<PagePass, Problem> {
-        let channel = self.shared.channels.get(&session).ok_or_else(over)?;
-        let channel = Arc::clone(&channel);
-        channel.page_opens(epoch, socket, &*self.shared.post)?;
-        Ok(PagePass { shared: Arc::clone(&self.shared), channel, session, epoch, socket })
+        socket: SocketAddress,
+        answer: impl FnOnce(Result<PagePass, Problem>) + Send + 'static,
+    ) {
+        let (cobrowse, key) = (self.clone(), session.clone());
+        let sink = Box::new(move |result| {
+            if let Err(problem) = plain(result) {
+                return answer(Err(problem));
+            }
+            let channel = cobrowse.shared.channel(&key);
+            // Here, in the order of what the session says.
+            channel.expects(epoch, socket.socket, &*cobrowse.shared.post);
+            answer(Ok(PagePass { cobrowse, channel, session: key, epoch, socket }));
+        });
+        let stream = Command::Stream(Stream { epoch, socket });
+        self.engine.submit(session, Expect::Any, stream, sink);
     }
 
     /// An agent takes his seat by a ticket. `answer` gets what he comes into, and then the stream; it is called before
@@ -120,35 +126,25 @@ impl Cobrowse {
         };
         let (cobrowse, key) = (self.clone(), session.clone());
         let sink = Box::new(move |result| {
-            let (user, view) = match plain(result) {
-                Ok(Reply::Joined { user, view }) => (user, *view),
+            let (user, view, shown) = match plain(result) {
+                Ok(Reply::Joined { user, view, shown }) => (user, *view, shown),
                 Ok(_) => return answer(Err(unexpected())),
                 Err(problem) => return answer(Err(problem)),
             };
             let shared = Arc::clone(&cobrowse.shared);
             let channel = shared.channel(&key);
+            channel.shown(shown, shared.clock.now(), &*shared.post);
             let again =
                 SeatTicket { session: key.clone(), agent, permissions, holder: Holder::Tab(tab) };
             let until = shared.clock.wall() + SEAT_LIFE_MS;
             let ticket = shared.tickets.write(Ticket::Seat(Box::new(again)), until);
-            let seat = seat(view, user, permissions, ticket, channel.secret());
+            let assets = shared.tickets.assets(&key);
+            let seat = seat(view, user, permissions, ticket, assets);
             let session = key;
             let viewer = ViewerSeat { cobrowse, channel, session, user, name, permissions, socket };
             answer(Ok((seat, viewer)));
         });
         self.engine.submit(session, Expect::Any, Command::Join(Box::new(join)), sink);
-    }
-
-    /// The stream whose assets have this name.
-    #[must_use]
-    pub fn assets(&self, secret: &str) -> Option<Arc<Channel>> {
-        self.shared.by_secret.get(secret)?.upgrade()
-    }
-
-    /// The stream of a session that runs.
-    #[must_use]
-    pub fn stream(&self, session: &SessionKey) -> Option<Arc<Channel>> {
-        self.shared.channels.get(session).map(|channel| Arc::clone(&channel))
     }
 }
 
@@ -157,7 +153,7 @@ fn seat(
     user: UserId,
     permissions: Permissions,
     ticket: String,
-    assets: &str,
+    assets: String,
 ) -> Seat {
     Seat {
         user,
@@ -168,7 +164,7 @@ fn seat(
         members: view.members,
         permissions,
         ticket,
-        assets: assets.to_owned(),
+        assets,
     }
 }
 
@@ -185,18 +181,27 @@ impl PagePass {
         self.epoch
     }
 
+    /// It is ready for what is asked of it.
+    ///
+    /// # Errors
+    /// `notfound`: it is not to be recorded any more.
+    pub fn begin(&self) -> Result<(), Problem> {
+        self.channel.page_opens(self.socket.socket)
+    }
+
     /// A message of the stream: checked, masked, and passed on.
     ///
     /// # Errors
     /// `badrequest` or `toolarge`: it is no message of a stream. `notfound`: the page is not to be recorded any more.
     pub fn part(&self, message: &[u8]) -> Result<(), Problem> {
-        let envelope = Envelope::read(message, self.shared.part_bytes)?;
+        let shared = &self.cobrowse.shared;
+        let envelope = Envelope::read(message, shared.part_bytes)?;
         if envelope.epoch != self.epoch {
             return Err(Problem::field("epoch", "must be that of the ticket"));
         }
         let text = std::str::from_utf8(&envelope.payload)
             .map_err(|_| Problem::field("payload", "must be UTF-8"))?;
-        let masked = match self.shared.groups.get(&self.session.group) {
+        let masked = match shared.groups.get(&self.session.group) {
             Some(group) => group.masking.json(text),
             None => text.into(),
         };
@@ -208,7 +213,7 @@ impl PagePass {
             }
         };
         let part = Part { epoch, key_frame, message };
-        self.channel.part(self.socket, part, self.shared.clock.now(), &*self.shared.post)
+        self.channel.part(self.socket.socket, part, shared.clock.now(), &*shared.post)
     }
 
     /// An asset of the page has this content.
@@ -216,7 +221,8 @@ impl PagePass {
     /// # Errors
     /// See [`Channel::announce`].
     pub fn announce(&self, asset: u32, content: Content) -> Result<(), Problem> {
-        self.channel.announce(self.socket, self.epoch, asset, content, &*self.shared.post)
+        let post = &*self.cobrowse.shared.post;
+        self.channel.announce(self.socket.socket, self.epoch, asset, content, post)
     }
 
     /// An asset of the page cannot be had.
@@ -227,7 +233,8 @@ impl PagePass {
 
 impl Drop for PagePass {
     fn drop(&mut self) {
-        self.channel.closes(self.socket);
+        self.channel.closes(self.socket.socket);
+        self.cobrowse.gone(self.session.clone(), self.socket);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Policy, SessionView, Summary};
+use super::{Policy, SessionView, Shown, Stream, Summary};
 use crate::{
     clock::Timestamp,
     model::{
@@ -11,7 +11,7 @@ use crate::{
             UserId, ViewState,
         },
         error::Problem,
-        ids::{Code, Reference, SocketAddress, TabId, VisitorId},
+        ids::{Code, NodeId, Reference, SocketAddress, TabId, VisitorId},
         json::Json,
         watch::Metadata,
     },
@@ -138,6 +138,8 @@ pub enum Command {
         /// Whether he agrees.
         given: bool,
     },
+    /// A page that is to be recorded begins to stream.
+    Stream(Stream),
     /// The visitor pauses, or goes on.
     Pause {
         /// Which of the two.
@@ -167,7 +169,7 @@ pub enum Command {
         /// The subject of the agent who is to come.
         to: Box<str>,
     },
-    /// A socket ended: the visitor's page's, or a member's.
+    /// A socket ended: the visitor's page's or its stream's, or a member's.
     Gone {
         /// Which.
         socket: SocketAddress,
@@ -179,8 +181,15 @@ pub enum Command {
         /// Words for people.
         text: Option<Box<str>>,
     },
-    /// All sockets of a node's earlier incarnations are lost.
+    /// All sockets of a node's earlier incarnations are lost. The others are as they were.
     NodeLost {
+        /// Which node.
+        node: u32,
+        /// Sockets of incarnations before this one are lost.
+        before: u64,
+    },
+    /// Likewise, and nobody could come back until now: the session itself was away.
+    Restored {
         /// Which node.
         node: u32,
         /// Sockets of incarnations before this one are lost.
@@ -203,6 +212,8 @@ pub enum Reply {
         user: UserId,
         /// What he comes into; what his coming changes is told afterwards.
         view: Box<SessionView>,
+        /// What of it is shown.
+        shown: Shown,
     },
     /// Refused; nothing changed.
     Refused(Problem),
@@ -245,6 +256,15 @@ pub enum Effect {
         epoch: u32,
         /// Which of the two.
         on: bool,
+        /// The nodes of the session.
+        nodes: Vec<NodeId>,
+    },
+    /// What is shown comes in here from now on.
+    Streams {
+        /// Where.
+        stream: Stream,
+        /// The nodes of the session.
+        nodes: Vec<NodeId>,
     },
     /// The visitor is to be asked, on this page.
     Ask {
@@ -274,6 +294,11 @@ pub enum Effect {
     Lost {
         /// Whose it was.
         visitor: VisitorId,
+    },
+    /// Nothing of the session is shown any more, whatever it ended by.
+    Over {
+        /// The nodes of the session.
+        nodes: Vec<NodeId>,
     },
 }
 

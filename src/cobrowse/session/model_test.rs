@@ -166,6 +166,7 @@ struct Life {
     recording: BTreeMap<SocketAddress, u32>,
     agreed: bool,
     ends: u32,
+    overs: u32,
     pages: BTreeMap<u8, SocketAddress>,
     agents: BTreeMap<u8, SocketAddress>,
     sockets: u64,
@@ -184,6 +185,7 @@ impl Life {
             recording: BTreeMap::new(),
             agreed: false,
             ends: 0,
+            overs: 0,
             pages: BTreeMap::new(),
             agents: BTreeMap::new(),
             sockets: 0,
@@ -311,7 +313,7 @@ impl Life {
         self.pages.clear();
         self.agents.clear();
         let (now, mut effects) = (Timestamp(self.now), Vec::new());
-        self.session.apply(Command::NodeLost { node, before }, now, &mut effects);
+        self.session.apply(Command::Restored { node, before }, now, &mut effects);
         assert!(effects.iter().all(|effect| !matches!(effect, Effect::Tell { .. })), "to nobody");
         self.is_back = true;
         self.watch(&effects);
@@ -353,7 +355,7 @@ impl Life {
                         self.heard.hear(event);
                     }
                 }
-                Effect::Record { socket, epoch, on: true } => {
+                Effect::Record { socket, epoch, on: true, .. } => {
                     assert!(self.agreed, "recorded without consent");
                     assert!(self.recording.insert(*socket, *epoch).is_none());
                 }
@@ -367,7 +369,8 @@ impl Life {
                 Effect::Consent(entry) if entry.to == ConsentTo::View => {
                     self.agreed = entry.state == ConsentState::Given;
                 }
-                Effect::Consent(_) | Effect::Offer { .. } => {}
+                Effect::Consent(_) | Effect::Offer { .. } | Effect::Streams { .. } => {}
+                Effect::Over { .. } => self.overs += 1,
                 Effect::Lost { .. } => unreachable!("nothing panics here"),
                 Effect::Ended(summary) => {
                     self.ends += 1;
@@ -390,10 +393,10 @@ impl Life {
                 let expected = (view.view == ViewState::On).then_some(shown).flatten();
                 let recorded: Vec<_> = self.recording.values().copied().collect();
                 assert_eq!(recorded, Vec::from_iter(expected), "what agents see is recorded");
-                assert_eq!(self.ends, 0);
+                assert_eq!((self.ends, self.overs), (0, 0));
             }
             None => {
-                assert_eq!(self.ends, 1, "one end, one history");
+                assert_eq!((self.ends, self.overs), (1, 1), "one end, one history");
                 assert!(self.recording.is_empty());
             }
         }

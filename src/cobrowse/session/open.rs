@@ -9,7 +9,7 @@ use super::{
     command::{Command, Create, Effect, Reply, SessionEvent},
     refused,
     seats::Member,
-    view::{Part, Summary},
+    view::{Part, Stream, Summary},
     visitor::{Control, Page},
 };
 use crate::{
@@ -50,6 +50,9 @@ pub(super) struct Open {
     pub(super) away: Option<Timestamp>,
     /// When the visitor last did something.
     pub(super) active: Timestamp,
+    /// Where the stream of the page that is recorded comes in, once it does.
+    #[serde(default)]
+    pub(super) stream: Option<Stream>,
     pub(super) epochs: u32,
     pub(super) activities: u64,
     pub(super) visits: Vec<Visit>,
@@ -113,6 +116,7 @@ impl Open {
             pages: Vec::new(),
             away: None,
             active: now,
+            stream: None,
             epochs: 0,
             activities: 0,
             visits: Vec::new(),
@@ -178,6 +182,7 @@ impl Open {
                 self.active = step.now;
                 Reply::Done
             }
+            Command::Stream(stream) => self.streams(stream, step),
             Command::Join(join) => self.join(*join, step),
             Command::Leave { user } if self.customer == Some(user) => {
                 return Err(EndReason::Visitor.into());
@@ -191,7 +196,13 @@ impl Open {
                 let text = text.map(|text| text.chars().take(MAX_TEXT).collect());
                 return Err(End { reason, text });
             }
-            Command::Create(_) | Command::NodeLost { .. } | Command::Tick => Reply::Done,
+            Command::NodeLost { node, before } => {
+                let is_lost = |address: SocketAddress| {
+                    address.node.node == node && address.node.incarnation < before
+                };
+                self.gone(&is_lost, step)
+            }
+            Command::Create(_) | Command::Restored { .. } | Command::Tick => Reply::Done,
         };
         self.settle_down(step);
         Ok(reply)
@@ -260,7 +271,8 @@ impl Open {
         }
     }
 
-    pub(super) fn node_lost(&mut self, node: u32, before: u64, step: &mut Step<'_>) {
+    /// All sockets of the process before are gone, and nobody could come back until now.
+    pub(super) fn restored(&mut self, node: u32, before: u64, step: &mut Step<'_>) {
         let is_lost =
             |address: SocketAddress| address.node.node == node && address.node.incarnation < before;
         self.gone(&is_lost, step);

@@ -62,23 +62,33 @@ impl Record for Session {
                 socket,
                 epoch,
                 on: false,
+                nodes: open.nodes(),
             }));
             effects.push(Effect::Lost { visitor: open.visitor.clone() });
+            effects.push(Effect::Over { nodes: open.nodes() });
         }
     }
 
     fn holders(&self) -> Vec<NodeId> {
-        self.sockets().into_iter().map(|socket| socket.node).collect()
+        self.nodes()
     }
 
     fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
+    /// Those that run, with the others of their group.
+    fn listed(&self, key: &SessionKey) -> Option<String> {
+        matches!(self.0, State::Open(_)).then(|| key.group.to_string())
+    }
+
     fn route(_: &SessionKey, effect: &Effect) -> Route {
         match effect {
             Effect::Tell { to, .. } => Route::nodes(to),
-            Effect::Record { socket, .. } | Effect::Ask { socket, .. } => Route::Node(socket.node),
+            Effect::Ask { socket, .. } => Route::Node(socket.node),
+            Effect::Record { nodes, .. }
+            | Effect::Streams { nodes, .. }
+            | Effect::Over { nodes } => Route::Nodes(nodes.clone()),
             // The agent's sockets are anywhere.
             Effect::Offer { .. } => Route::Everyone,
             Effect::Consent(_) | Effect::Ended(_) | Effect::Lost { .. } => Route::Here,
@@ -96,6 +106,7 @@ impl Record for Session {
                 | Command::End { .. }
                 | Command::Leave { .. }
                 | Command::NodeLost { .. }
+                | Command::Restored { .. }
                 // To stop being seen must always work.
                 | Command::Pause { paused: true }
                 | Command::Consent { given: false, .. }

@@ -176,7 +176,7 @@ impl Scene {
         let saved = serde_json::to_string(&self.session).unwrap();
         self.session = serde_json::from_str(&saved).unwrap();
         self.now = self.now + milliseconds;
-        self.apply(Command::NodeLost { node: 1, before: 2 });
+        self.apply(Command::Restored { node: 1, before: 2 });
     }
 
     pub fn summary(&self) -> &Summary {
@@ -238,7 +238,11 @@ impl Scene {
                 format!("{}: ask {to:?}", name(socket)).to_lowercase()
             }
             Effect::Offer { to, .. } => format!("{to}: offer"),
-            Effect::Consent(_) | Effect::Ended(_) | Effect::Lost { .. } => return None,
+            Effect::Streams { .. }
+            | Effect::Over { .. }
+            | Effect::Consent(_)
+            | Effect::Ended(_)
+            | Effect::Lost { .. } => return None,
         })
     }
 }

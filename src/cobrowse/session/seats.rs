@@ -146,7 +146,8 @@ impl Open {
     }
 
     fn joined(&self, user: UserId) -> Reply {
-        Reply::Joined { user, view: Box::new(self.view()) }
+        let shown = self.what_is_shown();
+        Reply::Joined { user, view: Box::new(self.view()), shown }
     }
 
     pub(super) fn leave(&mut self, user: UserId, step: &mut Step<'_>) -> Result<Reply, End> {
@@ -189,6 +190,7 @@ impl Open {
         is_gone: &dyn Fn(SocketAddress) -> bool,
         step: &mut Step<'_>,
     ) -> Reply {
+        self.stream.take_if(|stream| is_gone(stream.socket));
         let mut lost = Vec::from_iter(self.pages_gone(is_gone, step));
         let until = step.now + self.policy.agent_grace_ms;
         for member in &mut self.members {

@@ -11,7 +11,7 @@ use crate::{
             ConsentEntry, ConsentState, EndReason, HandedOver, MemberView, PageView, Permissions,
             Role, UserId, ViewState, Visit,
         },
-        ids::{Code, Reference, VisitorId},
+        ids::{Code, Reference, SocketAddress, VisitorId},
         watch::Metadata,
     },
 };
@@ -54,6 +54,24 @@ pub struct SessionView {
     pub members: Vec<MemberView>,
     /// The visitor's pages.
     pub pages: Vec<PageView>,
+}
+
+/// Where the stream of a page comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stream {
+    /// The page's number.
+    pub epoch: u32,
+    /// The stream's socket.
+    pub socket: SocketAddress,
+}
+
+/// What of a session is shown to those who view it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The page that is recorded.
+    pub recorded: Option<u32>,
+    /// Where its stream comes in, once it does.
+    pub stream: Option<Stream>,
 }
 
 /// Somebody who took part.

@@ -1,12 +1,15 @@
 //! The visitor's part of a session: his pages, which of them is shown, and what he agrees to.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     End, MAX_PAGES, MAX_QUESTIONS, MAX_VISITS, Open, Step,
     command::{Effect, Enter, Entrance, Reply, Way},
     refused,
-    view::Part,
+    seats::Member,
+    view::{Part, Shown, Stream},
 };
 use crate::{
     clock::Timestamp,
@@ -16,7 +19,7 @@ use crate::{
             ViewState, Visit,
         },
         error::ErrorCode,
-        ids::{SocketAddress, TabId},
+        ids::{NodeId, SocketAddress, TabId},
         json::Json,
     },
 };
@@ -203,7 +206,10 @@ impl Open {
             // Its stream may outlive it; no late viewer is to get the picture of a page that is gone.
             if page.recording {
                 let (epoch, on) = (page.epoch, false);
-                step.effects.push(Effect::Record { socket, epoch, on });
+                let mut nodes = self.nodes();
+                nodes.extend((!nodes.contains(&socket.node)).then_some(socket.node));
+                step.effects.push(Effect::Record { socket, epoch, on, nodes });
+                self.stream.take_if(|stream| stream.epoch == epoch);
             }
         }
         // Whoever was asked there has not answered; he is asked again where he is.
@@ -237,11 +243,14 @@ impl Open {
     /// Has the shown page record, if `on`, and no other; tells of pages that changed.
     pub(super) fn show(&mut self, on: bool, step: &mut Step<'_>) {
         let shown = self.shown().map(|page| page.epoch);
+        let nodes = self.nodes();
         for page in &mut self.pages {
             let (socket, epoch) = (page.socket, page.epoch);
             let on = on && shown == Some(epoch);
             if std::mem::replace(&mut page.recording, on) != on {
-                step.effects.push(Effect::Record { socket, epoch, on });
+                let nodes = nodes.clone();
+                step.effects.push(Effect::Record { socket, epoch, on, nodes });
+                self.stream.take_if(|stream| stream.epoch == epoch && !on);
             }
         }
         if std::mem::take(&mut self.stale) || shown != self.told_shown {
@@ -249,6 +258,37 @@ impl Open {
             let pages = self.page_views();
             self.tell(SessionEventKind::Pages { pages }, step);
         }
+    }
+
+    /// A page's stream is there; it comes by a socket of its own, to any node.
+    pub(super) fn streams(&mut self, stream: Stream, step: &mut Step<'_>) -> Reply {
+        if self.recorded() != Some(stream.epoch) {
+            return refused(ErrorCode::NotFound, "this page is not to be recorded any more");
+        }
+        // Those of the stream before have to hear of it, too.
+        let mut nodes = self.nodes();
+        nodes.extend((!nodes.contains(&stream.socket.node)).then_some(stream.socket.node));
+        self.stream = Some(stream);
+        step.effects.push(Effect::Streams { stream, nodes });
+        Reply::Done
+    }
+
+    fn recorded(&self) -> Option<u32> {
+        self.pages.iter().find(|page| page.recording).map(|page| page.epoch)
+    }
+
+    pub(super) fn what_is_shown(&self) -> Shown {
+        Shown { recorded: self.recorded(), stream: self.stream }
+    }
+
+    /// Where its sockets are.
+    pub(super) fn nodes(&self) -> Vec<NodeId> {
+        let pages = self.pages.iter().map(|page| page.socket);
+        let members = self.members.iter().filter_map(Member::socket);
+        let stream = self.stream.map(|stream| stream.socket);
+        let sockets = pages.chain(members).chain(stream);
+        let nodes: BTreeSet<NodeId> = sockets.map(|socket| socket.node).collect();
+        nodes.into_iter().collect()
     }
 
     pub(super) fn consent_to_view(

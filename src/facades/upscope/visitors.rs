@@ -85,7 +85,7 @@ async fn find(
     if search.is_hopeless() {
         return Ok(Vec::new());
     }
-    let sessions = in_session(state, &group.id);
+    let sessions = in_session(state, &group.id).await?;
     let fits = |view: &VisitorView| search.fits(&translate::known(view));
     let told =
         |view: &VisitorView| translate::visitor(view, sessions.contains(&view.row.visitorid));
@@ -114,9 +114,12 @@ async fn find(
 }
 
 /// Which visitors of the group have a session.
-fn in_session(state: &State, group: &GroupId) -> HashSet<VisitorId> {
-    let running = state.cobrowse.running(group, |_| true, None, usize::MAX);
-    running.into_iter().map(|(_, view)| view.visitorid).collect()
+async fn in_session(state: &State, group: &GroupId) -> Result<HashSet<VisitorId>, Problem> {
+    let (group, all) = (group.clone(), usize::MAX);
+    let running =
+        ask(|answer| state.cobrowse.running(group, |_| true, None, all, answer)).await??;
+    let visitors = running.into_iter().map(|(_, view)| view.visitorid);
+    Ok(visitors.collect())
 }
 
 /// Reads one visitor who is there, with his past sessions.

@@ -1,6 +1,6 @@
 //! Text messages of `/v1/stream`. What is streamed itself is binary, see `cobrowse::envelope`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Fields, Numbered, Unreadable, read};
@@ -53,7 +53,7 @@ pub const MAX_END_BYTES: usize = 800;
 pub type Point = [f32; 2];
 
 /// Something that the agent shows the visitor.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Mark {
     /// His cursor, in the layout viewport; gone without a place.
@@ -280,7 +280,7 @@ pub enum ToStream {
 }
 
 /// What an agent shows, as the visitor's page gets it.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MarkOf {
     /// Who.
     pub user: UserId,
