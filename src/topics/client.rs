@@ -252,7 +252,8 @@ impl Client {
         subscriptions.last += 1;
         let id = subscriptions.last;
         let subscription =
-            Arc::new(Subscription::new(id, of, wish, Arc::downgrade(&self.catching_up)));
+            Subscription::new(id, of, wish).reading_in(Arc::downgrade(&self.catching_up));
+        let subscription = Arc::new(subscription);
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }

@@ -42,12 +42,7 @@ pub struct Subscription {
 impl Subscription {
     /// One that is not in force yet.
     #[must_use]
-    pub(super) fn new(
-        id: u32,
-        of: Subscriber,
-        wish: &SubscribeWish,
-        catching_up: Weak<CatchingUp>,
-    ) -> Self {
+    pub fn new(id: u32, of: Subscriber, wish: &SubscribeWish) -> Self {
         Self {
             id,
             of,
@@ -56,11 +51,16 @@ impl Subscription {
             latest: wish.latest,
             live_after: AtomicU64::new(CATCHING_UP),
             row: AtomicU64::new(ANY_ROW.0),
-            catching_up,
+            catching_up: Weak::new(),
             waiting: Mutex::new(None),
             ended: AtomicBool::new(false),
             place: Mutex::new(None),
         }
+    }
+
+    /// The same, which reads what is kept there.
+    pub(super) fn reading_in(self, catching_up: Weak<CatchingUp>) -> Self {
+        Self { catching_up, ..self }
     }
 
     /// Whether it gets this message, which `from` has just published.

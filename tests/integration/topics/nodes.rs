@@ -9,10 +9,10 @@ use crate::support::{Server, nodes::cluster_url, soon};
 pub fn nodes<const N: usize>(of_group: &str, of_all: &str) -> Option<[Server; N]> {
     let url = cluster_url()?;
     Some(std::array::from_fn(|number| {
-        let settings = settings(of_group, of_all);
+        let name = format!("n{number}");
         let cluster =
-            format!("[cluster]\nengine = \"redis\"\nurl = \"{url}\"\nnode_name = \"n{number}\"\n");
-        Server::of(&format!("{settings}\n{cluster}"), &[])
+            [("cluster.engine", "redis"), ("cluster.url", &*url), ("cluster.node_name", &*name)];
+        Server::of_with(&settings(of_group, of_all), &[], &cluster)
     }))
 }
 
