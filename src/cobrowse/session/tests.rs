@@ -1,13 +1,14 @@
 //! The rules of design section 7, one test a rule.
 
 use super::{
-    ENDED_MEMORY_MS, MAX_PAGES, MAX_PARTS, MAX_QUESTIONS, MAX_VISITS, Policy,
+    ENDED_MEMORY_MS, MAX_PAGES, MAX_PARTS, MAX_QUESTIONS, MAX_VISITS, Policy, Shown, Stream,
     command::{Command, Effect, Reply, Seated, Way},
     scene::{START, Scene},
 };
 use crate::model::{
     cobrowse::{ConsentState, ConsentTo, EndReason, ViewState},
     error::ErrorCode,
+    ids::{NodeId, SocketAddress, SocketId},
 };
 
 const NOTHING: [&str; 0] = [];
@@ -375,4 +376,51 @@ fn a_link_is_good_for_the_tab_that_opens_it_first() {
         assert!(opens(link, "w", "bob").is_ok());
     }
     assert_eq!(opens(299, "x", "bob"), Err(ErrorCode::Authorization));
+}
+
+#[test]
+fn a_lost_node_changes_nothing_for_those_who_were_at_others() {
+    let mut scene = Scene::shared(Policy::NATIVE);
+    scene.loses("ann");
+    scene.advance(20_000);
+    scene.told();
+    scene.apply(Command::NodeLost { node: 2, before: 9 });
+    assert!(scene.told().is_empty());
+    scene.advance(10_000);
+    assert_eq!(scene.told()[0], "a1: left ann lost", "she was waited for as long as ever");
+    // His own sockets it takes along.
+    scene.apply(Command::NodeLost { node: 1, before: 2 });
+    assert!(scene.session.nodes().is_empty());
+    scene.advance(60_000);
+    assert_eq!(scene.has_ended(), Some(EndReason::NetworkTimeout));
+}
+
+#[test]
+fn a_page_streams_while_it_is_recorded_from_wherever_it_likes() {
+    let mut scene = Scene::shared(Policy::NATIVE);
+    let elsewhere = NodeId { node: 7, incarnation: 3 };
+    let stream = |epoch| {
+        let socket = SocketAddress { node: elsewhere, socket: SocketId(1) };
+        Stream { epoch, socket }
+    };
+    assert_eq!(refused(scene.apply(Command::Stream(stream(2)))), ErrorCode::NotFound);
+    assert_eq!(scene.apply(Command::Stream(stream(1))), Reply::Done);
+    let Some(Effect::Streams { nodes, .. }) = scene.effects.last() else { panic!("nobody knows") };
+    assert!(nodes.contains(&elsewhere) && nodes.len() == 2, "the viewers' node and its own");
+    let shown = Shown { recorded: Some(1), stream: Some(stream(1)) };
+    assert_eq!(scene.session.shown(), Some(shown));
+    assert!(scene.session.nodes().contains(&elsewhere));
+    scene.effects.clear();
+    scene.apply(Command::Pause { paused: true });
+    let stop = scene.effects.iter().find_map(|effect| match effect {
+        Effect::Record { on: false, nodes, .. } => Some(nodes.clone()),
+        _ => None,
+    });
+    assert!(stop.is_some_and(|nodes| nodes.contains(&elsewhere)), "it hears that it is to stop");
+    assert_eq!(scene.session.shown(), Some(Shown { recorded: None, stream: None }));
+    assert_eq!(refused(scene.apply(Command::Stream(stream(1)))), ErrorCode::NotFound);
+    scene.apply(Command::Pause { paused: false });
+    scene.apply(Command::Stream(stream(1)));
+    scene.apply(Command::NodeLost { node: 7, before: 4 });
+    assert_eq!(scene.session.shown(), Some(Shown { recorded: Some(1), stream: None }));
 }

@@ -154,7 +154,7 @@ async fn a_node_that_dies_in_the_middle_of_a_session_costs_no_consent_and_no_pic
 #[tokio::test]
 async fn a_stream_that_moves_to_another_node_goes_on_for_all_who_view_it() {
     let Some([a, b, c]) = Server::nodes() else { return };
-    let Shown { session, record, stream, mut viewer, .. } = shown(&a, &b, &c).await;
+    let Shown { session, page: _page, record, stream, mut viewer } = shown(&a, &b, &c).await;
     let ticket = c.ticket(&session, json!({})).await;
     let mut near = b.views(&ticket, "x").await;
     near.sees().await;
