@@ -297,6 +297,10 @@ impl Visitor {
                 self.unique_expired(&code, &mut step);
                 Reply::Done
             }
+            Command::Missed { node } => {
+                self.tell_again(node, &mut step);
+                Reply::Done
+            }
             Command::NodeLost { .. } | Command::Tick => Reply::Done,
             #[cfg(test)]
             Command::Panic => {

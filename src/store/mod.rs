@@ -101,6 +101,12 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// The command that says that a node is gone, with all that it held. `None` for records that no node holds anything of.
     fn lost(node: NodeId) -> Option<Self::Command>;
 
+    /// The command that says that a node may have missed what was said to what it holds, so that this is said once more.
+    /// Essential. `None` where nobody waits for that.
+    fn missed(_node: NodeId) -> Option<Self::Command> {
+        None
+    }
+
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;

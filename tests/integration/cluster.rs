@@ -2,6 +2,7 @@
 
 mod cobrowse;
 mod events;
+mod failures;
 mod loss;
 mod presence;
 mod revocations;

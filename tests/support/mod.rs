@@ -10,6 +10,7 @@ pub mod nodes;
 pub mod postgres;
 pub mod raw;
 pub mod receiver;
+pub mod redis;
 pub mod routes;
 pub mod server;
 pub mod sse;

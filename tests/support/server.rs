@@ -195,8 +195,17 @@ impl Server {
             Stop::Interrupt => "-INT",
             Stop::Kill => "-KILL",
         };
-        let sent = Command::new("kill").arg(name).arg(self.pid().to_string()).status();
-        assert!(sent.unwrap().success());
+        send(self.pid(), name);
+    }
+
+    /// Stops the process where it stands.
+    pub fn pause(&self) {
+        send(self.pid(), "-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        send(self.pid(), "-CONT");
     }
 
     /// Writes a file into its folder, in one step.
@@ -209,8 +218,7 @@ impl Server {
     /// Has the settings read again, and waits for the outcome: whether they were taken.
     pub async fn hang_up(&self) -> bool {
         let before = self.reloads();
-        let sent = Command::new("kill").arg("-HUP").arg(self.pid().to_string()).status();
-        assert!(sent.unwrap().success());
+        send(self.pid(), "-HUP");
         super::until("the reading", || self.reloads() != before).await;
         self.reloads().0 > before.0
     }
@@ -272,7 +280,7 @@ impl Server {
         self.try_get(path).unwrap_or_else(|error| panic!("{path}: {error}\n{}", self.log()))
     }
 
-    fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
+    pub fn try_get(&self, path: &str) -> std::io::Result<(u16, String)> {
         let answer =
             self.exchange(&format!("GET {path} HTTP/1.1\r\nhost: {}\r\n", self.address))?;
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
@@ -384,6 +392,12 @@ impl Server {
         let left: Vec<_> = left.collect();
         (!left.is_empty()).then(|| left.join(", "))
     }
+}
+
+/// Sends a signal to a process.
+pub fn send(pid: u32, signal: &str) {
+    let sent = Command::new("kill").arg(signal).arg(pid.to_string()).status();
+    assert!(sent.unwrap().success(), "{signal}");
 }
 
 fn converse(

@@ -19,8 +19,8 @@ use crate::{
         event::{Event, EventKind, Position, SessionEndReason, TermsStatus},
         help::HelpTold,
         ids::{
-            ChatId, Code, HelpId, IdempotencyKey, PageId, SessionId, SignalId, SocketAddress,
-            TabId, VisitorId,
+            ChatId, Code, HelpId, IdempotencyKey, NodeId, PageId, SessionId, SignalId,
+            SocketAddress, TabId, VisitorId,
         },
         list::Row,
         presence::PresenceUpdate,
@@ -260,6 +260,11 @@ pub enum Command {
         node: u32,
         /// Sockets of incarnations before this one are lost.
         before: u64,
+    },
+    /// A node may have missed what was said to its sockets: it is said once more.
+    Missed {
+        /// Which.
+        node: NodeId,
     },
     /// Time passed.
     Tick,

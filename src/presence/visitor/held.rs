@@ -13,7 +13,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         explain::WaitingView,
-        ids::{IdempotencyKey, SignalId, SocketAddress, TabId, VisitorId},
+        ids::{IdempotencyKey, NodeId, SignalId, SocketAddress, TabId, VisitorId},
         signal::{InvokeFailure, Message, Outcome, Target},
         timeline::{Note, SettleCause, WaitCause},
     },
@@ -35,6 +35,17 @@ struct Held {
     /// Set while it waits: when it expires.
     deadline: Timestamp,
     state: State,
+}
+
+impl Held {
+    fn to_page(&self, step: &Step<'_>) -> ToPage {
+        ToPage::Signal {
+            id: self.submission.id,
+            // A little earlier than ours, so that the acknowledgement of a page that took it arrives in time.
+            deadline: self.deadline - step.rules.ack_ms / 10,
+            message: self.submission.message.clone(),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,6 +261,20 @@ impl Signals {
         }
     }
 
+    /// A node may have missed what was sent to its sockets: they get it once more, and as much time for it.
+    pub(super) fn send_again(&mut self, node: NodeId, step: &mut Step<'_>) {
+        for held in &mut self.held {
+            let State::Sent { sockets } = &held.state else { continue };
+            let here = sockets.iter().filter(|socket| socket.node == node);
+            for (nth, to) in here.enumerate() {
+                if nth == 0 {
+                    held.deadline = step.now + step.rules.ack_ms;
+                }
+                step.effects.push(Effect::Page { to: *to, message: held.to_page(step) });
+            }
+        }
+    }
+
     /// The records were away: what waits gets its time again.
     pub(super) fn extend(&mut self, deadline: Timestamp) {
         for held in &mut self.held {
@@ -354,12 +379,7 @@ impl Visitor {
             }
             held.deadline = step.now + step.rules.ack_ms;
             for to in &to {
-                let message = ToPage::Signal {
-                    id: held.submission.id,
-                    // A little earlier than ours, so that the acknowledgement of a page that took it arrives in time.
-                    deadline: held.deadline - step.rules.ack_ms / 10,
-                    message: held.submission.message.clone(),
-                };
+                let message = held.to_page(step);
                 step.effects.push(Effect::Page { to: *to, message });
                 step.note(Note::SignalSent { signal: held.submission.id, socket: *to });
             }

@@ -11,7 +11,7 @@ use crate::{
         error::{ErrorCode, Problem},
         event::{EventKind, Visibility},
         help::HelpStatus,
-        ids::SocketAddress,
+        ids::{NodeId, SocketAddress},
         presence::PresenceData,
         timeline::{LeaveCause, Note, PageEnd},
     },
@@ -195,6 +195,22 @@ impl Visitor {
             self.signals.extend(step.now + step.rules.signal_window_ms);
         }
         self.signals.forget_senders(is_lost);
+    }
+
+    /// A node may have missed what was said to its sockets. Pages know a signal that they have seen by its id, and all else
+    /// that they are told is how things stand.
+    pub(super) fn tell_again(&mut self, node: NodeId, step: &mut Step<'_>) {
+        for socket in self.sockets.iter().filter(|socket| socket.address.node == node) {
+            let is_focus = self.focus == Some(socket.address);
+            let focus = if is_focus { ToPage::Focus } else { ToPage::Blur };
+            let help = self.help_told().map(ToPage::Help);
+            let chat = self.chat.clone().map(ToPage::Chat);
+            let told = [socket.listening.then_some(focus), help, chat];
+            let told = told.into_iter().flatten().chain([ToPage::Session(self.session())]);
+            let to = socket.address;
+            step.effects.extend(told.map(|message| Effect::Page { to, message }));
+        }
+        self.signals.send_again(node, step);
     }
 
     /// Brings visibility, focus and waiting signals in line with the sockets. `newcomer` learns of its focus by the

@@ -104,6 +104,10 @@ impl Record for Visitor {
         Some(Command::NodeLost { node, before: incarnation + 1 })
     }
 
+    fn missed(node: NodeId) -> Option<Command> {
+        Some(Command::Missed { node })
+    }
+
     fn listed(&self, key: &VisitorKey) -> Option<String> {
         self.is_connected().then(|| key.group.to_string())
     }
@@ -148,6 +152,7 @@ impl Record for Visitor {
             command,
             Command::Close { .. }
                 | Command::NodeLost { .. }
+                | Command::Missed { .. }
                 | Command::UniqueExpired { .. }
                 | Command::SessionOver { .. }
                 | Command::Chat { .. }

@@ -94,7 +94,10 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             worker.hear(&engine, heard);
         }
         if std::mem::take(&mut worker.was_cut) {
-            worker.with(&engine, |core, _, work| core.deaf(work));
+            worker.with(&engine, |core, now, work| {
+                core.deaf(work);
+                core.missed(now, work);
+            });
             engine.0.deliver.missed(&engine);
         }
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {

@@ -4,6 +4,7 @@ use super::scene::{Scene, agent, signal};
 use crate::{
     model::{
         error::ErrorCode,
+        ids::NodeId,
         json::Json,
         signal::{Message, Outcome, Target},
     },
@@ -370,4 +371,24 @@ fn rule_3_4_a_sender_that_was_lost_with_its_node_is_told_nothing() {
     scene.told();
     scene.page("a1").acknowledges(1);
     assert_eq!((scene.told().len(), scene.outcome(1)), (0, Some(Outcome::Delivered)));
+}
+
+#[test]
+fn what_a_node_may_have_missed_is_said_to_its_sockets_again() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.signal().unwrap();
+    scene.signal().unwrap();
+    scene.page("a1").acknowledges(1);
+    scene.advance(4_000);
+    scene.told();
+    let node = |node| Command::Missed { node: NodeId { node, incarnation: 1 } };
+    scene.apply(node(2));
+    assert_eq!(scene.told().len(), 0, "of another node");
+    scene.apply(node(1));
+    assert_eq!(scene.told(), ["a1: focus", "a1: no session", "a1: signal 2"]);
+    // The page has as much time for it as if it had been sent now.
+    scene.advance(4_999);
+    assert_eq!(scene.outcome(2), Some(Outcome::Held));
+    scene.advance(1);
+    assert_eq!(scene.outcome(2), Some(Outcome::Expired));
 }

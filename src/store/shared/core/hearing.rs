@@ -1,13 +1,15 @@
 //! What a node makes of the messages on its channels, its own and others'.
 
+use std::mem::discriminant;
+
 use super::{
     Action, Core, Ticket, Work,
-    lane::{Flight, Listed},
+    lane::{Flight, Job, Listed},
 };
 use crate::{
     clock::Timestamp,
     store::{
-        Origin, Record,
+        Expect, Origin, Record,
         shared::{message::Message, question::Ask},
     },
 };
@@ -86,6 +88,27 @@ impl<R: Record> Core<R> {
         // all that is left of the record.
         for lane in self.lanes.values_mut().filter(|lane| lane.flight.is_none()) {
             lane.listed = Listed::Unknown;
+        }
+    }
+
+    /// Words of others for what this node holds were lost, too: the records say them once more.
+    pub(in crate::store::shared) fn missed(&mut self, now: Timestamp, work: &mut Work<'_, R>) {
+        let held = self.lanes.iter().filter(|(_, lane)| lane.is_held);
+        let mut keys: Vec<R::Key> = held.map(|(key, _)| key.clone()).collect();
+        keys.sort_unstable();
+        for key in keys {
+            let Some(command) = R::missed(self.node) else { return };
+            let waits = |job: &Job<R>| {
+                matches!(job, Job::Submit { command: other, .. }
+                    if discriminant(other) == discriminant(&command))
+            };
+            // After a cut that was followed by another one.
+            if self.lanes.get(&key).is_some_and(|lane| lane.waiting.iter().any(waits)) {
+                continue;
+            }
+            let sink = Box::new(|_| ());
+            let job = Job::Submit { expect: Expect::Any, command, sink, since: now };
+            self.enqueue(key, job, true, now, work);
         }
     }
 

@@ -1,0 +1,101 @@
+//! A Redis server of a test's own, which may fail.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use super::{SOON, server::send, until};
+
+/// The server; ends with the test.
+pub struct Redis {
+    process: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Redis {
+    /// An empty one. `None`, with a word about it, where tests with several nodes are not asked for.
+    pub async fn start() -> Option<Self> {
+        if std::env::var_os("VESTIBULE_TEST_REDIS").is_none() {
+            eprintln!("VESTIBULE_TEST_REDIS is not set: not tried with several nodes");
+            return None;
+        }
+        let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+        let redis = Self { process: launch(port, &folder), port, folder };
+        redis.is_there().await;
+        Some(redis)
+    }
+
+    /// Where it is, for the settings.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// The first line of its answer to a command; none when it does not take connections.
+    pub fn say(&self, command: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        stream.write_all(format!("{command}\r\n").as_bytes()).ok()?;
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).ok()?;
+        Some(answer.trim_end().to_owned())
+    }
+
+    /// Has it do something that it does at once.
+    pub fn does(&self, command: &str) {
+        assert_eq!(self.say(command).as_deref(), Some("+OK"), "{command}");
+    }
+
+    /// Stops its process where it stands. Connections stay.
+    pub fn pause(&self) {
+        send(self.process.id(), "-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        send(self.process.id(), "-CONT");
+    }
+
+    /// Ends it without a word.
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts it again at the same place, after it was killed: with nothing in it.
+    pub async fn start_again(&mut self) {
+        self.process = launch(self.port, &self.folder);
+        self.is_there().await;
+    }
+
+    async fn is_there(&self) {
+        until("the Redis server", || self.say("PING").as_deref() == Some("+PONG")).await;
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        // It may have been ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A port that nobody listens on now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn launch(port: u16, folder: &TempDir) -> Child {
+    let start = |program: &str| {
+        let mut command = Command::new(program);
+        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]);
+        command.arg(folder.path()).args(["--save", "", "--appendonly", "no"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()
+    };
+    start("valkey-server").or_else(|_| start("redis-server")).expect("Redis or Valkey")
+}
