@@ -136,6 +136,11 @@ impl<R: Record> Core<R> {
             && self.lanes.values().all(Lane::is_idle)
     }
 
+    /// Whether the server may lack what some node has not said again yet.
+    pub(super) fn is_mending(&self) -> bool {
+        self.is_mending
+    }
+
     /// Jobs that wait, and what is in flight.
     pub(super) fn under_way(&self) -> usize {
         self.waiting + self.flights.len()

@@ -233,6 +233,15 @@ impl Link {
         format!("{}{{nodes}}:{what}", self.server.prefix())
     }
 
+    /// Whether the server's data still have this mark.
+    pub(super) async fn has_mark(&self, mark: Option<Mark>) -> bool {
+        let mut get = redis::cmd("GET");
+        get.arg(self.mark_key());
+        let asked = async |to: &mut Counted| get.query_async::<Option<String>>(to).await;
+        let found = self.patiently(asked).await;
+        found.is_ok_and(|found| found.as_deref() == mark.as_deref())
+    }
+
     pub(super) fn mark_key(&self) -> String {
         self.of_nodes("mark")
     }

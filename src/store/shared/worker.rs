@@ -4,7 +4,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -36,6 +36,8 @@ pub(super) const OVERDUE_MS: u64 = 1_500;
 const SWEPT_AT_ONCE: usize = 256;
 /// Questions for many records that are under way. Beyond, they are answered with none.
 const MOST_READING: usize = 1_024;
+/// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
+const POSTPONED_FOR: Duration = Duration::from_secs(3);
 /// Longest sleep while no timer is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -68,6 +70,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         actions: Vec::new(),
         sweeping: Rc::default(),
         reading: Rc::default(),
+        postponed: Vec::new(),
         settling: Vec::new(),
         ears: Arc::clone(&ears),
         was_cut: false,
@@ -116,6 +119,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             let no_hope = worker.link.standing() == Standing::Ended;
             worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
         }
+        worker.list_what_may_be(&engine);
         worker.tell_figures(&engine);
         if !worker.settling.is_empty()
             && worker.core.is_idle()
@@ -172,6 +176,14 @@ impl Drop for Listed {
     }
 }
 
+/// A look at all records of a list, before it has begun.
+struct Postponed<R: Record> {
+    name: String,
+    visit: Visit<R>,
+    done: Listed,
+    too_late: Instant,
+}
+
 struct Worker<R: Record> {
     core: Core<R>,
     link: Rc<Link>,
@@ -183,6 +195,8 @@ struct Worker<R: Record> {
     sweeping: Rc<()>,
     /// Likewise by each who reads many.
     reading: Rc<()>,
+    /// Looks at lists that wait until the server has again what it lost.
+    postponed: Vec<Postponed<R>>,
     /// To be told when nothing is under way.
     settling: Vec<Box<dyn FnOnce() + Send>>,
     ears: Arc<Ears>,
@@ -234,7 +248,10 @@ impl<R: Record> Worker<R> {
                 self.read_all(engine, keys, visit, Done(Some(done)));
             }
             Job::List { name, visit, done } => {
-                self.list(engine, name, visit, Listed(Some(done)));
+                let done = Listed(Some(done));
+                let too_late = Instant::now() + POSTPONED_FOR;
+                self.postponed.push(Postponed { name, visit, done, too_late });
+                self.list_what_may_be(engine);
             }
             Job::Settle(settled) => self.settling.push(settled),
             Job::Listen(name) => self.link.listen_to(R::KIND, name, &self.ears),
@@ -353,14 +370,30 @@ impl<R: Record> Worker<R> {
         });
     }
 
+    /// Begins what was postponed, unless the nodes are about to say again what the server lost.
+    fn list_what_may_be(&mut self, engine: &SharedEngine<R>) {
+        if self.core.is_mending() {
+            let now = Instant::now();
+            // Whoever is dropped is told that he saw nothing.
+            self.postponed.retain(|postponed| now < postponed.too_late);
+            return self.postponed.truncate(MOST_READING);
+        }
+        for postponed in std::mem::take(&mut self.postponed) {
+            self.list(engine, postponed);
+        }
+    }
+
     /// Each record that is listed there, as it is when the server looks.
-    fn list(&self, engine: &SharedEngine<R>, name: String, visit: Visit<R>, mut done: Listed) {
+    fn list(&self, engine: &SharedEngine<R>, postponed: Postponed<R>) {
         if Rc::strong_count(&self.reading) > MOST_READING {
             return Stats::count(&engine.0.stats.refused);
         }
+        let Postponed { name, visit, mut done, .. } = postponed;
         let (link, reading) = (Rc::clone(&self.link), Rc::clone(&self.reading));
+        let mark = self.marked.as_ref().map(|marked| Arc::clone(&marked.mark));
         tokio::task::spawn_local(async move {
-            let is_seen = link.visit_listed::<R>(&name, visit).await;
+            // What was lost meanwhile was not seen.
+            let is_seen = link.visit_listed::<R>(&name, visit).await && link.has_mark(mark).await;
             done.say(is_seen);
             drop(reading);
         });
