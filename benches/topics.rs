@@ -168,7 +168,7 @@ fn record(kept: u64) -> GroupTopics {
     let groups = [(group.clone(), wishes.clone())].into();
     let (rules, now) = (Rules { groups, limits, nothing: wishes }, Timestamp(1_000));
     let mut record = GroupTopics::vacant(&rules, now);
-    let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1 };
+    let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1, number: 0 };
     for number in 0..kept {
         let topic = format!("truck/{number}/temperature").parse().unwrap();
         let (data, expiry_ms) = (Json::of(&number), None);

@@ -54,7 +54,7 @@ use crate::{
 /// Whose tokens are believed, who calls them back, and what signs tickets.
 pub(super) struct Trusted {
     tokens: Arc<TokenService>,
-    revoker: Arc<Revoker>,
+    pub(super) revoker: Arc<Revoker>,
     tickets: Tickets,
     frames: FrameTickets,
 }

@@ -96,6 +96,9 @@ pub async fn serve(
         cluster::join(node).await;
     }
     let trusted = Trusted::load(&settings, &storage, &place).await?;
+    if place.shared.is_some() {
+        trusted.revoker.share(&place).await;
+    }
     let (service, desks, writer) = compose(settings, &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
     match place.shared {

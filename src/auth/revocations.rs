@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
 
 use super::{Agent, Changes, MAX_MINUTES, SKEW_SECONDS};
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 pub const MAX_REVOCATIONS: usize = 10_000;
 
 /// Which tokens of a group are revoked.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Target {
     /// The one with this name (`jti`).
     Token(Arc<str>),
@@ -28,7 +29,7 @@ pub enum Target {
 }
 
 /// One revocation. Times are of the wall clock, as tokens' are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
     /// Its name.
     pub id: Arc<str>,
@@ -102,6 +103,27 @@ impl Revocations {
         drop(by_group);
         self.changes.tell();
         Ok(needless)
+    }
+
+    /// Puts one in force of which another node tells, unless what is in force here makes it needless.
+    pub fn hear_of(&self, revocation: Revocation) {
+        let is_needless = {
+            let by_group = self.by_group.read();
+            let of_group = by_group.get(&revocation.group);
+            let same = of_group.and_then(|group| group.get(&revocation.target));
+            let whole = of_group.and_then(|group| group.get(&Target::Group));
+            same.is_some_and(|same| same.made >= revocation.made)
+                || whole.is_some_and(|whole| whole.covers(&revocation))
+        };
+        if !is_needless && let Err(problem) = self.put(revocation) {
+            tracing::warn!(%problem, "another node's revocation is not in force here");
+        }
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> Vec<Revocation> {
+        self.by_group.read().values().flat_map(HashMap::values).cloned().collect()
     }
 
     /// Takes one back; its tokens are believed again.

@@ -1,7 +1,7 @@
 //! What the agents of one group look at: the chats that wait, and those that each of them has.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
 };
 
@@ -60,8 +60,12 @@ struct State {
     visitors: HashMap<ChatId, VisitorId>,
     /// The subject of each socket. Bounded by the limits on sockets and on agents who chat.
     watchers: HashMap<SocketId, Box<str>>,
-    /// Held by chats that wait for the first time.
+    /// Held by chats that wait for the first time, and began on this node.
     places: HashMap<ChatId, WaitingPlace>,
+    /// How often all rows were read anew, where several nodes share the chats; and the chats that were told of since the
+    /// last such reading began, as long as it goes on.
+    readings: u64,
+    told: Option<HashSet<ChatId>>,
 }
 
 /// What one agent's sockets are told of a row.
@@ -113,32 +117,59 @@ impl Board {
     }
 
     /// A chat stands so. `tell` gets whoever is to be told, and what; a chat that ended is told to those who saw it, and
-    /// forgotten.
-    pub(super) fn stands(&self, row: &ChatRow, tell: impl FnOnce(&[SocketId], &[SocketId])) {
+    /// forgotten. Gives whose it was before.
+    pub(super) fn stands(
+        &self,
+        row: &ChatRow,
+        tell: impl FnOnce(&[SocketId], &[SocketId]),
+    ) -> Option<VisitorId> {
         let mut state = self.0.lock();
-        let is_over = row.status == ChatStatus::Ended;
-        if row.status != ChatStatus::Waiting {
-            state.places.remove(&row.chat);
+        if let Some(told) = &mut state.told {
+            told.insert(row.chat);
         }
-        let before = if is_over {
-            state.visitors.remove(&row.chat);
-            state.rows.remove(&row.chat)
-        } else {
-            state.visitors.insert(row.chat, row.visitorid.clone());
-            state.rows.insert(row.chat, row.clone())
-        };
-        let (mut put, mut remove) = (Vec::new(), Vec::new());
-        for (socket, subject) in &state.watchers {
-            let saw = before.as_ref().is_some_and(|before| sees(before, subject));
-            // His own chat is shown to him once more, with the reason.
-            match told(row, saw, subject) {
-                Some(Told::Put) => put.push(*socket),
-                Some(Told::Remove) => remove.push(*socket),
-                None => {}
-            }
+        state.stands(row, tell)
+    }
+
+    /// All rows are read anew from now on. Gives the number of the reading.
+    pub(super) fn reads(&self) -> u64 {
+        let mut state = self.0.lock();
+        state.readings += 1;
+        state.told = Some(HashSet::new());
+        state.readings
+    }
+
+    /// Whether no later reading has begun.
+    pub(super) fn is_last(&self, reading: u64) -> bool {
+        self.0.lock().readings == reading
+    }
+
+    /// These are all chats that were found by the reading of this number. What was told meanwhile is newer, or the same.
+    /// `tell` gets whoever is to be told of a row, and what; `has_chat` who has a chat, and who has none. A later reading
+    /// leaves nothing to do.
+    pub(super) fn was_read(
+        &self,
+        reading: u64,
+        rows: &[ChatRow],
+        mut tell: impl FnMut(&ChatRow, &[SocketId], &[SocketId]),
+        mut has_chat: impl FnMut(&VisitorId, bool),
+    ) {
+        let mut state = self.0.lock();
+        if state.readings != reading {
+            return;
         }
-        if !put.is_empty() || !remove.is_empty() {
-            tell(&put, &remove);
+        let told = state.told.take().unwrap_or_default();
+        let found: HashSet<ChatId> = rows.iter().map(|row| row.chat).collect();
+        let is_gone = |chat: &ChatId| !found.contains(chat) && !told.contains(chat);
+        let over: Vec<ChatRow> =
+            state.rows.values().filter(|row| is_gone(&row.chat)).cloned().collect();
+        for mut row in over {
+            (row.status, row.agent) = (ChatStatus::Ended, None);
+            has_chat(&row.visitorid, false);
+            state.stands(&row, |put, remove| tell(&row, put, remove));
+        }
+        for row in rows.iter().filter(|row| !told.contains(&row.chat)) {
+            has_chat(&row.visitorid, true);
+            state.stands(row, |put, remove| tell(row, put, remove));
         }
     }
 
@@ -156,6 +187,9 @@ impl Board {
         state.visitors.insert(chat, visitor.clone());
         if let Some(place) = place {
             state.places.insert(chat, place);
+        }
+        if let Some(told) = &mut state.told {
+            told.insert(chat);
         }
     }
 
@@ -207,6 +241,39 @@ impl Board {
     }
 }
 
+impl State {
+    fn stands(
+        &mut self,
+        row: &ChatRow,
+        tell: impl FnOnce(&[SocketId], &[SocketId]),
+    ) -> Option<VisitorId> {
+        let is_over = row.status == ChatStatus::Ended;
+        if row.status != ChatStatus::Waiting {
+            self.places.remove(&row.chat);
+        }
+        let (whose, before) = if is_over {
+            (self.visitors.remove(&row.chat), self.rows.remove(&row.chat))
+        } else {
+            let whose = self.visitors.insert(row.chat, row.visitorid.clone());
+            (whose, self.rows.insert(row.chat, row.clone()))
+        };
+        let (mut put, mut remove) = (Vec::new(), Vec::new());
+        for (socket, subject) in &self.watchers {
+            let saw = before.as_ref().is_some_and(|before| sees(before, subject));
+            // His own chat is shown to him once more, with the reason.
+            match told(row, saw, subject) {
+                Some(Told::Put) => put.push(*socket),
+                Some(Told::Remove) => remove.push(*socket),
+                None => {}
+            }
+        }
+        if !put.is_empty() || !remove.is_empty() {
+            tell(&put, &remove);
+        }
+        whose
+    }
+}
+
 fn told(row: &ChatRow, saw: bool, subject: &str) -> Option<Told> {
     let is_his = row.agent.as_ref().is_some_and(|agent| *agent.subject == *subject);
     match row.status {
@@ -248,6 +315,39 @@ mod tests {
         told.0.sort_unstable();
         told.1.sort_unstable();
         told
+    }
+
+    #[test]
+    fn what_is_read_anew_counts_but_for_what_was_told_meanwhile() {
+        use ChatStatus::{Ended, Open, Waiting};
+        let board = Board::default();
+        let ann = SocketId(1);
+        board.watch((ann, "ann"), || true, |_| ());
+        for chat in 1..=3 {
+            stands(&board, &row(chat, Waiting, None));
+        }
+        let late = board.reads();
+        let reading = board.reads();
+        stands(&board, &row(2, Open, Some("ann")));
+        stands(&board, &row(3, Ended, None));
+        let found = [row(2, Waiting, None), row(3, Waiting, None), row(4, Waiting, None)];
+        let (mut told, mut has) = (Vec::new(), Vec::new());
+        let mut read = |reading| {
+            board.was_read(
+                reading,
+                &found,
+                |row, put, remove| told.push((row.chat, put.len(), remove.len())),
+                |_, has_chat| has.push(has_chat),
+            );
+        };
+        read(late);
+        read(reading);
+        let id = ChatId::from_u128;
+        assert_eq!(told, [(id(1), 0, 1), (id(4), 1, 0)]);
+        assert_eq!(has, [false, true]);
+        let rows = board.rows(|_| true, None, 10);
+        let rows: Vec<_> = rows.iter().map(|row| (row.chat, row.status)).collect();
+        assert_eq!(rows, [(id(4), Waiting), (id(2), Open)]);
     }
 
     #[test]

@@ -54,6 +54,20 @@ impl Buttons {
         }
     }
 
+    /// These are enabled, and no others: `tell` gets what is news of each, with the pages.
+    pub(super) fn are(
+        &self,
+        enabled: BTreeSet<ButtonId>,
+        mut tell: impl FnMut(&ButtonId, bool, &mut dyn Iterator<Item = SocketId>),
+    ) {
+        let mut panel = self.0.lock();
+        let before = std::mem::replace(&mut panel.enabled, enabled);
+        for button in before.symmetric_difference(&panel.enabled) {
+            let is_enabled = panel.enabled.contains(button);
+            tell(button, is_enabled, &mut panel.pages.iter().copied());
+        }
+    }
+
     /// How many pages want to know.
     pub(super) fn pages(&self) -> usize {
         self.0.lock().pages.len()

@@ -140,7 +140,7 @@ impl Conversation {
                 self.inherit(running, &mut step);
                 Reply::Done
             }
-            Command::Strand(running) => {
+            Command::Strand(mut running) => {
                 running.tell_end(ChatEnd::Error, Tell::News, step.effects);
                 Reply::Done
             }
@@ -196,7 +196,7 @@ impl Conversation {
         }
     }
 
-    fn begin(&mut self, running: Running, step: &mut Step<'_>) -> Reply {
+    fn begin(&mut self, mut running: Running, step: &mut Step<'_>) -> Reply {
         running.tell(Tell::News, step.effects);
         let view = running.shared();
         self.0 = State::Running(Box::new(running));
@@ -217,8 +217,9 @@ impl Conversation {
         let mut running = Running::invited(chat, button, by, step);
         let message = running.adds(Speaker::Agent, name, text, step.now);
         let (view, row) = (running.shared(), Box::new(running.row()));
+        let turn = running.next_turn();
         let reply = self.begin(running, step);
-        step.effects.push(Effect::Said { message, view, row, quiet: true });
+        step.effects.push(Effect::Said { message, view, row, turn, quiet: true });
         reply
     }
 
@@ -256,7 +257,7 @@ impl Conversation {
 
     /// It is over; everybody is told once.
     fn over(&mut self, reason: ChatEnd, step: &mut Step<'_>) {
-        if let State::Running(running) = std::mem::take(&mut self.0) {
+        if let State::Running(mut running) = std::mem::take(&mut self.0) {
             running.tell_end(reason, Tell::News, step.effects);
         }
     }
@@ -287,7 +288,7 @@ impl Conversation {
     /// What everybody is told last of a chat that cannot go on.
     fn broken(&self, effects: &mut Vec<Effect>) {
         if let State::Running(running) = &self.0 {
-            running.tell_end(ChatEnd::Error, Tell::News, effects);
+            running.clone().tell_end(ChatEnd::Error, Tell::News, effects);
         }
     }
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod arrivals;
 mod delivery;
+mod replica;
 #[cfg(test)]
 mod tests;
 mod visitors;
@@ -39,7 +40,7 @@ use crate::{
     },
     presence::handle::Presence,
     store::{
-        Applied, Engine, Expect, Refusal,
+        Afterwards, Applied, Engine, Expect, Refusal,
         place::{Place, Store},
     },
     telemetry::Metrics,
@@ -143,11 +144,15 @@ impl Chat {
         let delivery = ChatDelivery(Arc::clone(&shared));
         let conversations = place.keep(most_chats, chats, delivery);
         let delivery = StaffDelivery(Arc::clone(&shared), conversations.clone());
+        let is_alone = place.shared.is_none();
         // One record a group; all of them may fall to one shard.
         let most_groups = shared.floors.len().saturating_mul(place.shards);
         let staff = place.keep(most_groups, staff, delivery);
         let chat = Self(Arc::new(Parts { conversations, staff, shared }));
         arrivals.begin(&chat);
+        if !is_alone {
+            chat.replicate();
+        }
         chat
     }
 
@@ -201,12 +206,33 @@ impl Chat {
             .ok_or_else(|| Problem::new(ErrorCode::Group, "there is no such group"))
     }
 
-    /// The visitor of a chat that is not over.
+    /// The visitor of a chat that is not over, as far as this node has heard.
     fn visitor_of(&self, group: &GroupId, chat: ChatId) -> Result<VisitorKey, Problem> {
         let visitor = self.floor(group)?.board.visitor_of(chat);
         let visitor =
             visitor.ok_or_else(|| Problem::new(ErrorCode::NotFound, "there is no such chat"))?;
         Ok(VisitorKey { group: group.clone(), visitor })
+    }
+
+    /// The visitor of a chat that is not over.
+    fn find(
+        &self,
+        group: &GroupId,
+        chat: ChatId,
+        then: impl FnOnce(Result<VisitorKey, Problem>) + Send + 'static,
+    ) {
+        let found = self.visitor_of(group, chat);
+        let (Err(_), Store::Shared(engine)) = (&found, &self.0.conversations) else {
+            return then(found);
+        };
+        // One that began on another node a moment ago: behind any look at the records all that was said before is heard.
+        let (here, group) = (self.clone(), group.clone());
+        let Ok(visitor) = chat.to_string().parse() else { return then(found) };
+        let key = VisitorKey { group: group.clone(), visitor };
+        let look = move |_: Result<Option<&Conversation>, Refusal>| -> Afterwards {
+            Box::new(move || then(here.visitor_of(&group, chat)))
+        };
+        engine.read(key, Box::new(look));
     }
 
     /// A chat begins, if it is the new one: it is found at once, and follows its visitor from now on. What he did while it

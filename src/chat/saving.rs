@@ -48,6 +48,8 @@ pub async fn load(chat: &Chat, storage: &SavedState, boot: Boot) -> Result<u64, 
         let key: Option<GroupId> = restore(chat.staff(), key, row);
         let Some(key) = key else { continue };
         loaded += 1;
+        let resume = staff::Command::Resume;
+        chat.staff().submit(key.clone(), Expect::Any, resume, Box::new(|_| ()));
         let lost = staff::Command::NodeLost { node: chat.node().node, before: boot.incarnation };
         chat.staff().submit(key, Expect::Any, lost, Box::new(|_| ()));
     }

@@ -76,13 +76,15 @@ pub enum Command {
         /// Whether he left, or is trusted no longer: then he is not waited for.
         at_once: bool,
     },
-    /// All sockets of a node's earlier incarnations are lost. Who depends on the record knows nothing of it.
+    /// All sockets of a node's earlier incarnations are lost. Whoever had only those is waited for.
     NodeLost {
         /// Which node.
         node: u32,
         /// Sockets of incarnations before this one are lost.
         before: u64,
     },
+    /// The record was away, as over a restart: time stood still, and who depends on it knows nothing of it.
+    Resume,
     /// Time passed.
     Tick,
 }
@@ -138,7 +140,9 @@ impl Staff {
         enabled
     }
 
-    fn available(&self) -> usize {
+    /// How many agents are available for something.
+    #[must_use]
+    pub fn available(&self) -> usize {
         self.agents.values().filter(|agent| !agent.buttons.is_empty()).count()
     }
 
@@ -206,13 +210,18 @@ impl Staff {
                 }
             }
             Command::NodeLost { node, before } => {
-                for agent in self.agents.values_mut() {
+                for agent in self.agents.values_mut().filter(|agent| agent.until.is_none()) {
                     agent.sockets.retain(|socket| {
                         socket.node.node != node || socket.node.incarnation >= before
                     });
                     if agent.sockets.is_empty() {
                         agent.until = Some(now + rules.grace_ms);
                     }
+                }
+            }
+            Command::Resume => {
+                for until in self.agents.values_mut().filter_map(|agent| agent.until.as_mut()) {
+                    *until = now + rules.grace_ms;
                 }
             }
             Command::Tick => {}
@@ -254,7 +263,7 @@ impl Record for Staff {
         effects: &mut Vec<Effect>,
     ) -> Reply {
         // Over a restart time stood still, and whatever was told is forgotten.
-        let (before, available) = if matches!(command, Command::NodeLost { .. }) {
+        let (before, available) = if command == Command::Resume {
             Default::default()
         } else {
             let before = (self.enabled(), self.available());
@@ -315,9 +324,9 @@ impl Record for Staff {
 
     fn route(_: &GroupId, effect: &Effect) -> Route {
         match effect {
-            Effect::Button { .. } => Route::Everyone,
+            Effect::Button { .. } | Effect::Counted { .. } => Route::Everyone,
             Effect::Told { to, .. } => Route::nodes(to),
-            Effect::Lost { .. } | Effect::Counted { .. } => Route::Here,
+            Effect::Lost { .. } => Route::Here,
         }
     }
 

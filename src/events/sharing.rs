@@ -29,7 +29,7 @@ const WANTED_MS: u64 = 60_000;
 /// How often it says so again, in milliseconds.
 const AGAIN_MS: u64 = 20_000;
 /// How long a node goes on hearing events after its last reader asked, in milliseconds.
-const READ_MS: u64 = 10 * 60_000;
+const READ_MS: u64 = 24 * 60 * 60_000;
 
 /// The first byte of a letter: this node wants the events of the group that follows.
 const WANTS: u8 = b'w';

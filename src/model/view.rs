@@ -46,3 +46,31 @@ pub struct TabView {
     /// Whether it wants signals at all.
     pub listening: bool,
 }
+
+#[cfg(test)]
+impl VisitorView {
+    /// One who came at a known time, told this of himself, and has no page open.
+    pub(crate) fn example(visitorid: &str, told: serde_json::Value) -> Self {
+        use super::presence::{PresenceData, PresenceUpdate};
+        use crate::clock::Timestamp;
+
+        let visitorid: super::ids::VisitorId = visitorid.parse().unwrap();
+        let mut data = PresenceData::EMPTY;
+        data.merge(&PresenceUpdate::from_json(told, "data").unwrap()).unwrap();
+        let row = Row {
+            anonymous: visitorid.is_anonymous(),
+            visitorid,
+            epoch: 1,
+            sequence: 1,
+            since: Timestamp(1_583_953_702_049),
+            updated: Timestamp(1_583_953_703_900),
+            sockets: 1,
+            visibility: None,
+            terms: None,
+            help: None,
+            data,
+        };
+        let (group, tabs) = ("12345".parse().unwrap(), Vec::new());
+        Self { row, group, connected: true, tabs, held: 0, address: None, uniqueid: None }
+    }
+}

@@ -45,7 +45,7 @@ use crate::{
         chat::ChatView,
         error::{ErrorCode, Problem},
         event::{Event, EventKind, TermsStatus, Visibility},
-        ids::{PageId, SocketAddress, TabId, VisitorId},
+        ids::{ChatId, PageId, SocketAddress, TabId, VisitorId},
         presence::{PresenceData, PresenceUpdate},
         timeline::{Entry, LeaveCause, Note},
     },
@@ -135,9 +135,12 @@ pub struct Visitor {
     /// His wish for help.
     #[serde(default)]
     help: Option<Box<Help>>,
-    /// His chat, as its own record says, which tells it anew after a restart.
-    #[serde(skip)]
+    /// His chat, as its own record said last.
+    #[serde(default)]
     chat: Option<Arc<ChatView>>,
+    /// The last turn of a chat that was told here, and of which. Nodes tell side by side: what is older comes too late.
+    #[serde(default)]
+    chat_turn: Option<(ChatId, u64)>,
     /// A watcher waits for the state that is unknown yet.
     awaited: bool,
     signals: Signals,
@@ -192,6 +195,7 @@ impl Visitor {
             sharing: None,
             help: None,
             chat: None,
+            chat_turn: None,
             awaited: false,
             signals: Signals::default(),
         }
@@ -271,7 +275,9 @@ impl Visitor {
             Command::CancelHelp => self.cancel_help(&mut step),
             Command::ClaimHelp { id, helper } => self.claim_help(id, helper, &mut step),
             Command::DeclineHelp { id } => self.decline_help(id, &mut step),
-            Command::Chat { view, said, news } => self.chat_stands(view, said, news, &mut step),
+            Command::Chat { view, said, news, turn } => {
+                self.chat_stands(view, said, (news, turn), &mut step)
+            }
             Command::ChatTyping { name } => self.chat_typing(name, &mut step),
             Command::AskChat { socket } => {
                 self.ask_chat(socket, &mut step);

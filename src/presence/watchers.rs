@@ -36,9 +36,12 @@ pub struct Watchers {
     limits: WatchLimits,
 }
 
+/// Told of a visitor, and whether he is of interest now.
+type Tell = dyn Fn(&VisitorKey, bool) + Send + Sync;
+
 struct Interest {
     counts: DashMap<VisitorKey, usize>,
-    tell: Box<dyn Fn(&VisitorKey, bool) + Send + Sync>,
+    tell: Box<Tell>,
 }
 
 impl Interest {

@@ -50,7 +50,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// Settings that the machine works by.
     type Rules: Send + Sync;
     /// What brings a record back to where it was before a command.
-    type Checkpoint;
+    type Checkpoint: Send;
 
     /// The record of a key that nobody wrote yet.
     fn vacant(rules: &Self::Rules, now: Timestamp) -> Self;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use super::{
     catching_up::CatchingUp,
     handle::{Seat, Topics},
-    hub::Subscriber,
+    hub::{GroupHub, Subscriber},
     record::{Command, GroupTopics, Most, Publication, Reply, Sender},
     subscription::Subscription,
 };
@@ -61,7 +61,7 @@ impl Client {
         (party, rights): (Party, Rights),
     ) -> Self {
         let number = topics.shared.next.fetch_add(1, Ordering::Relaxed);
-        let seat = Arc::new(Seat { subscriber, under_way: 0.into(), answers: Mutex::default() });
+        let seat = Arc::new(Seat::new(subscriber));
         topics.shared.seats.insert(number, Arc::clone(&seat));
         let (subscriptions, catching_up) = (Arc::default(), Arc::default());
         Self { topics, group, number, seat, party, rights, subscriptions, catching_up }
@@ -109,10 +109,11 @@ impl Client {
             };
         let PublishWish { topic, data, retain, expiry_ms } = wish;
         let is_kept = retain || group.rules.history > 0;
-        // What is not kept goes its own way, unless it would overtake what is.
+        // What is not kept goes its own way, unless it would overtake what is, or other nodes are to hear it.
         let is_listener = matches!(self.seat.subscriber, Some(Subscriber::Listener(_)));
-        if !is_kept && self.seat.under_way.load(Ordering::Acquire) == 0 {
+        if !is_kept && !self.topics.is_shared() && self.seat.is_idle() {
             let message = Message { topic, data, at: now, position: None };
+            hub.metrics.topic_messages.inc();
             let answer = move || answer(Ok(None));
             if is_listener {
                 hub.publish(group, &message, self.seat.subscriber, Some(Box::new(answer)));
@@ -122,8 +123,8 @@ impl Client {
             }
             return Ok(());
         }
-        self.seat.under_way.fetch_add(1, Ordering::Release);
-        let from = Sender { node: self.topics.shared.node, client: self.number };
+        let number = self.seat.begins();
+        let from = Sender { node: self.topics.shared.node, client: self.number, number };
         let is_visitor = self.party.is_visitor();
         let publication = Publication { topic, data, retain, expiry_ms, from, is_visitor };
         let (seat, metrics) = (Arc::clone(&self.seat), hub.metrics.clone());
@@ -131,7 +132,7 @@ impl Client {
             let reply = applied.map_err(Problem::from).and_then(|applied| applied.reply);
             if let Err(problem) = &reply {
                 // Nothing of it will be delivered.
-                seat.under_way.fetch_sub(1, Ordering::Release);
+                seat.ends(number);
                 if problem.code == ErrorCode::TooMany {
                     let visitors = is_visitor.then_some(Limited::VisitorRetained);
                     metrics.limited.of(visitors.unwrap_or(Limited::Retained)).inc();
@@ -140,7 +141,7 @@ impl Client {
             let is_taken = reply.is_ok();
             let answer = move || answer(reply.map(|position| is_kept.then_some(position)));
             if is_listener && is_taken {
-                seat.answers.lock().push_back(Box::new(answer));
+                seat.waits(number, Box::new(answer));
             } else {
                 answer();
             }
@@ -177,7 +178,8 @@ impl Client {
             Err(problem) => return answer(Err(problem)),
         };
         let hub = &self.topics.shared.hub;
-        let keeps = hub.group(&self.group).is_ok_and(|group| group.rules.history > 0);
+        let keeps = hub.group(&self.group).is_ok_and(GroupHub::keeps);
+        let gaps = hub.group(&self.group).map_or(0, GroupHub::gaps);
         let SubscribeWish { resume, retained, .. } = wish;
         // A first page, if others of this socket leave room for one; else only whether there is something to read.
         let turn = hub.has_room(subscription.of).then(|| self.catching_up.begin()).flatten();
@@ -194,7 +196,7 @@ impl Client {
             if !keeps {
                 // What is published from now on could not be read later.
                 reading = record.until_now(reading);
-                reader.go_live(record.position().offset);
+                reader.go_live(record.position());
             }
             (record.start_of(reading), anew, record.page(&reader.filter, reading, most))
         };
@@ -210,7 +212,7 @@ impl Client {
                     let subscribed = Subscribed { id: subscription.id, position, missed };
                     let begin = || {
                         topics.begun(&of, &subscription, resume.map(|_| missed));
-                        topics.give(&of, &subscription, page, &catching_up);
+                        topics.give(&of, &subscription, page, (&catching_up, gaps));
                     };
                     match subscription.of {
                         Subscriber::Socket(_) => {
@@ -246,10 +248,12 @@ impl Client {
             let sentence = format!("a socket may have {most} subscriptions");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
-        hub.reserve(hub.group(&self.group)?, self.party)?;
+        hub.reserve(hub.group(&self.group)?, self.party, || self.topics.listen(&self.group))?;
         subscriptions.last += 1;
         let id = subscriptions.last;
-        let subscription = Arc::new(Subscription::new(id, of, wish));
+        let subscription =
+            Subscription::new(id, of, wish).reading_in(Arc::downgrade(&self.catching_up));
+        let subscription = Arc::new(subscription);
         subscriptions.by_id.insert(id, Arc::clone(&subscription));
         Ok(subscription)
     }
@@ -269,8 +273,8 @@ impl Client {
 
 fn end(topics: &Topics, group: &GroupId, all: &Mutex<Subscriptions>, id: u32) {
     let subscription = all.lock().by_id.remove(&id);
-    if let (Some(subscription), Ok(group)) = (subscription, topics.shared.hub.group(group)) {
-        topics.shared.hub.leave(group, &subscription);
+    if let (Some(subscription), Ok(of)) = (subscription, topics.shared.hub.group(group)) {
+        topics.shared.hub.leave(of, &subscription, || topics.unlisten(group));
     }
 }
 
@@ -279,7 +283,9 @@ impl Drop for Client {
         let subscriptions = std::mem::take(&mut self.subscriptions.lock().by_id);
         if let Ok(group) = self.topics.shared.hub.group(&self.group) {
             for subscription in subscriptions.values() {
-                self.topics.shared.hub.leave(group, subscription);
+                self.topics.shared.hub.leave(group, subscription, || {
+                    self.topics.unlisten(&self.group);
+                });
             }
         }
         self.topics.shared.seats.remove(&self.number);

@@ -2,10 +2,8 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock, atomic::AtomicU64},
+    time::Duration,
 };
 
 use dashmap::DashMap;
@@ -14,22 +12,23 @@ use parking_lot::Mutex;
 use super::{
     catching_up::CatchingUp,
     client::Client,
-    hub::{Hub, HubLimits, ListenerId, Listeners, Post, Subscriber, Then},
+    hub::{GroupHub, Hub, HubLimits, ListenerId, Listeners, Post, Subscriber, Then},
     record::{
-        Command, Effect, GroupRules, GroupTopics, KeepLimits, Most, Page, RetainedPage, Rules,
+        Command, Effect, GroupRules, GroupTopics, KeepLimits, Most, Page, Reading, RetainedPage,
+        Rules,
     },
     subscription::Subscription,
 };
 use crate::{
     clock::Clock,
     model::{
-        error::Problem,
+        error::{ErrorCode, Problem},
         ids::{GroupId, NodeId, SocketId},
         topic::{Party, Position, Rights, Topic, TopicFilter},
     },
     store::{
         Afterwards, Deliver, Engine, Expect, Origin, Reader, Refusal,
-        place::{Place, Store},
+        place::{Place, Store, WeakStore},
     },
     telemetry::Metrics,
 };
@@ -63,17 +62,69 @@ pub(super) struct Shared {
     /// Those who publish now, by number.
     pub(super) seats: DashMap<u64, Arc<Seat>>,
     pub(super) next: AtomicU64,
+    /// Told once, when it is there.
+    engine: OnceLock<WeakStore<GroupTopics>>,
 }
 
 /// One who publishes.
 pub(super) struct Seat {
     /// What his messages come to, if he can subscribe.
     pub(super) subscriber: Option<Subscriber>,
-    /// Messages of his that the engine has and that are not delivered yet.
-    pub(super) under_way: AtomicUsize,
-    /// What waits for their delivery, in their order: a listener is answered then.
-    pub(super) answers: Mutex<VecDeque<Then>>,
+    under_way: Mutex<UnderWay>,
 }
+
+/// Messages of one publisher that the engine has and that are not delivered yet.
+#[derive(Default)]
+struct UnderWay {
+    last: u64,
+    /// By number, with what waits for the delivery: a listener is answered then.
+    messages: VecDeque<(u64, Option<Then>)>,
+}
+
+impl Seat {
+    pub(super) fn new(subscriber: Option<Subscriber>) -> Self {
+        Self { subscriber, under_way: Mutex::default() }
+    }
+
+    /// Whether all that he published is delivered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.lock().messages.is_empty()
+    }
+
+    /// A message goes to the engine; gives its number.
+    pub(super) fn begins(&self) -> u64 {
+        let mut under_way = self.under_way.lock();
+        under_way.last += 1;
+        let number = under_way.last;
+        under_way.messages.push_back((number, None));
+        number
+    }
+
+    /// `then` waits for the delivery of this message.
+    pub(super) fn waits(&self, number: u64, then: Then) {
+        let mut under_way = self.under_way.lock();
+        match under_way.messages.iter_mut().find(|(other, _)| *other == number) {
+            Some((_, waiting)) => *waiting = Some(then),
+            None => {
+                drop(under_way);
+                then();
+            }
+        }
+    }
+
+    fn delivers(&self, number: u64) -> Option<Then> {
+        let mut under_way = self.under_way.lock();
+        under_way.messages.iter_mut().find(|(other, _)| *other == number)?.1.take()
+    }
+
+    /// Nobody waits for this message any more. One whose answer was lost may be delivered later all the same.
+    pub(super) fn ends(&self, number: u64) {
+        self.under_way.lock().messages.retain(|(other, _)| *other != number);
+    }
+}
+
+/// How long a subscription waits before it tries to read again, while the engine's server is away.
+const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// What one reads of what is kept.
 #[derive(Clone, Debug)]
@@ -99,11 +150,19 @@ impl Topics {
             clock: place.clock.clone(),
             seats: DashMap::new(),
             next: AtomicU64::new(1),
+            engine: OnceLock::new(),
         });
         let deliver = TopicDelivery(Arc::clone(&shared));
         // One record a group: however they fall, a shard has room for all.
         let most = most.max(1) * place.shards.max(1);
-        Self { engine: place.keep(most, rules, deliver), shared }
+        let engine = place.keep(most, rules, deliver);
+        let _ = shared.engine.set(engine.downgrade());
+        Self { engine, shared }
+    }
+
+    /// Whether other nodes have subscribers of their own.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self.engine, Store::Shared(_))
     }
 
     /// The engine, for those who keep it going.
@@ -155,7 +214,7 @@ impl Topics {
         wish: HistoryWish,
         answer: impl FnOnce(Result<Page, Problem>) + Send + 'static,
     ) {
-        let keeps = self.shared.hub.group(&group).is_ok_and(|group| group.rules.history > 0);
+        let keeps = self.shared.hub.group(&group).is_ok_and(GroupHub::keeps);
         let (topics, of, after) = (self.clone(), group.clone(), wish.after);
         let look = move |record: &GroupTopics| {
             let place = after.unwrap_or(Position { offset: 0, ..record.position() });
@@ -273,6 +332,7 @@ impl Topics {
             return;
         }
         let Some((turn, subscription, reading)) = catching_up.next() else { return };
+        let gaps = hub.group(group).map_or(0, GroupHub::gaps);
         let (most, reader) = (hub.page(of), Arc::clone(&subscription));
         let look = move |record: &GroupTopics| record.page(&reader.filter, reading, most);
         let (topics, group, catching_up) = (self.clone(), group.clone(), Arc::clone(catching_up));
@@ -280,12 +340,46 @@ impl Topics {
         self.read_later(group.clone(), look, move |page| {
             drop(turn);
             match page {
-                Ok(page) => topics.give(&group, &subscription, page, &catching_up),
+                Ok(page) => topics.give(&group, &subscription, page, (&catching_up, gaps)),
+                Err(problem) if problem.code == ErrorCode::Unready && topics.is_shared() => {
+                    catching_up.wait(&subscription, reading);
+                    return topics.go_on_later(group, of, catching_up);
+                }
                 Err(_) => topics.shared.hub.fail(of),
             }
             // What was handed over may have left already: then nobody else calls.
             topics.go_on(&group, of, &catching_up);
         });
+    }
+
+    /// The same, when the engine's server may be back.
+    fn go_on_later(&self, group: GroupId, of: Subscriber, catching_up: Arc<CatchingUp>) {
+        let topics = self.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(READ_AGAIN).await;
+            topics.go_on(&group, of, &catching_up);
+        });
+    }
+
+    /// These subscriptions read on from where they are.
+    fn read_on(&self, group: &GroupId, behind: Vec<(Arc<Subscription>, Reading)>) {
+        for (subscription, reading) in behind {
+            // One whose holder is gone ends soon.
+            if let Some(catching_up) = subscription.catching_up.upgrade() {
+                catching_up.wait(&subscription, reading);
+                self.go_on(group, subscription.of, &catching_up);
+            }
+        }
+    }
+
+    /// From now on this node hears of the group, until [`Topics::unlisten`].
+    pub(super) fn listen(&self, group: &GroupId) {
+        self.engine.listen(group.to_string());
+    }
+
+    /// It has no subscription of the group any more.
+    pub(super) fn unlisten(&self, group: &GroupId) {
+        self.engine.unlisten(group.to_string());
     }
 
     /// A subscription is in force from now on; of one who came back, with whether he missed something.
@@ -302,14 +396,14 @@ impl Topics {
         }
     }
 
-    /// Hands a page over, and tells what is missing before it; with the last one the subscription is live. Called before
-    /// anything is published behind the page.
+    /// Hands a page over, and tells what is missing before it; with the last one the subscription is live, unless this
+    /// node may have heard nothing since there were so many `gaps`. Called before anything is published behind the page.
     pub(super) fn give(
         &self,
         group: &GroupId,
         subscription: &Arc<Subscription>,
         page: Page,
-        catching_up: &CatchingUp,
+        (catching_up, gaps): (&CatchingUp, u64),
     ) {
         let hub = &self.shared.hub;
         let Ok(of) = hub.group(group) else { return };
@@ -324,7 +418,10 @@ impl Topics {
         }
         match page.more {
             Some(reading) => catching_up.wait(subscription, reading),
-            None => subscription.go_live(page.position.offset),
+            None if of.keeps() && of.gaps() != gaps => {
+                catching_up.wait(subscription, Reading::behind(page.position));
+            }
+            None => subscription.go_live(page.position),
         }
     }
 }
@@ -332,35 +429,54 @@ impl Topics {
 /// Hands on what was published.
 struct TopicDelivery(Arc<Shared>);
 
+impl Shared {
+    fn topics(self: &Arc<Self>) -> Option<Topics> {
+        let engine = self.engine.get()?.upgrade()?;
+        Some(Topics { engine, shared: Arc::clone(self) })
+    }
+}
+
 /// The message of this seat is delivered, however that ended.
-struct Delivered(Option<Arc<Seat>>);
+struct Delivered(Arc<Seat>, u64);
 
 impl Drop for Delivered {
     fn drop(&mut self) {
-        if let Some(seat) = &self.0 {
-            seat.under_way.fetch_sub(1, Ordering::Release);
-        }
+        self.0.ends(self.1);
     }
 }
 
 impl<E: Engine<GroupTopics>> Deliver<GroupTopics, E> for TopicDelivery {
-    fn deliver(&self, _: &E, key: &GroupId, effects: &mut Vec<Effect>, _: Origin) {
+    fn deliver(&self, _: &E, key: &GroupId, effects: &mut Vec<Effect>, origin: Origin) {
         let Shared { node, hub, seats, .. } = &*self.0;
         let Ok(group) = hub.group(key) else { return };
         for effect in effects.drain(..) {
             match effect {
                 Effect::Published { message, from } => {
+                    if origin == Origin::Here {
+                        hub.metrics.topic_messages.inc();
+                    }
+                    let behind = message.position.map(|position| hub.hear(group, position));
+                    if let (Some(behind), Some(topics)) =
+                        (behind.filter(|behind| !behind.is_empty()), self.0.topics())
+                    {
+                        topics.read_on(key, behind);
+                    }
                     let is_ours = from.node == *node;
-                    let seat =
-                        is_ours.then(|| seats.get(&from.client).map(|seat| Arc::clone(&seat)));
-                    let delivered = Delivered(seat.flatten());
-                    let from = delivered.0.as_ref().and_then(|seat| seat.subscriber);
-                    let then =
-                        delivered.0.as_ref().and_then(|seat| seat.answers.lock().pop_front());
+                    let seat = is_ours.then(|| seats.get(&from.client)).flatten();
+                    let delivered = seat.map(|seat| Delivered(Arc::clone(&seat), from.number));
+                    let then = delivered.as_ref().and_then(|seat| seat.0.delivers(from.number));
+                    let from = delivered.as_ref().and_then(|seat| seat.0.subscriber);
                     hub.publish(group, &message, from, then);
                 }
                 Effect::Lost => hub.lost(group),
             }
+        }
+    }
+
+    fn missed(&self, _: &E) {
+        let Some(topics) = self.0.topics() else { return };
+        for (of, group) in self.0.hub.heard_groups() {
+            topics.read_on(of, self.0.hub.gap(group));
         }
     }
 }

@@ -5,14 +5,14 @@ use std::{
     hash::{BuildHasher as _, RandomState},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
 use parking_lot::{Mutex, RwLock};
 
 use super::{
-    record::{GroupRules, Most},
+    record::{GroupRules, Most, Reading},
     subscription::Subscription,
     trie::Trie,
 };
@@ -23,7 +23,7 @@ use crate::{
         close::CloseCode,
         error::{ErrorCode, Problem},
         ids::{GroupId, SocketId},
-        topic::{Message, Party},
+        topic::{Message, Party, Position},
     },
     telemetry::{
         Metrics,
@@ -111,8 +111,24 @@ pub struct GroupHub {
     pub rules: GroupRules,
     trie: RwLock<Trie<Arc<Subscription>>>,
     /// Those that are in force, and those that will be.
-    reserved: AtomicUsize,
+    reserved: Mutex<usize>,
     paces: Mutex<Paces>,
+    /// The last kept message that this node heard of.
+    heard: Mutex<Option<Position>>,
+    /// How often this node may have heard nothing for a while.
+    gaps: AtomicU64,
+}
+
+impl GroupHub {
+    /// How often this node may have heard nothing for a while.
+    pub(super) fn gaps(&self) -> u64 {
+        self.gaps.load(Ordering::Acquire)
+    }
+
+    /// Whether all of its messages are kept for a time.
+    pub(super) fn keeps(&self) -> bool {
+        self.rules.history > 0
+    }
 }
 
 #[derive(Default)]
@@ -142,9 +158,9 @@ impl Hub {
         metrics: Metrics,
     ) -> Self {
         let group = |(id, rules)| {
-            let (trie, reserved, paces) =
-                (RwLock::default(), AtomicUsize::new(0), Mutex::default());
-            (id, GroupHub { rules, trie, reserved, paces })
+            let (trie, reserved, paces) = Default::default();
+            let (heard, gaps) = Default::default();
+            (id, GroupHub { rules, trie, reserved, paces, heard, gaps })
         };
         let groups = groups.into_iter().map(group).collect();
         let (listeners, hasher) = (OnceLock::new(), RandomState::new());
@@ -171,7 +187,12 @@ impl Hub {
     /// How many subscriptions there are.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
-        self.groups.values().map(|group| group.reserved.load(Ordering::Relaxed)).sum()
+        self.groups.values().map(|group| *group.reserved.lock()).sum()
+    }
+
+    /// The groups of which somebody here hears.
+    pub(super) fn heard_groups(&self) -> impl Iterator<Item = (&GroupId, &GroupHub)> {
+        self.groups.iter().filter(|(_, group)| *group.reserved.lock() > 0)
     }
 
     /// Counts one message of the group, unless it is one too many.
@@ -201,24 +222,32 @@ impl Hub {
         taken.map_err(too_fast(Limited::Publish, "the group publishes"))
     }
 
-    /// Counts one subscription more, unless it is one too many. The last tenth is not for visitors.
+    /// Counts one subscription more, unless it is one too many. The last tenth is not for visitors. Before the first one
+    /// `begins` is called.
     ///
     /// # Errors
     /// `toomany`.
-    pub(super) fn reserve(&self, group: &GroupHub, party: Party) -> Result<(), Problem> {
+    pub(super) fn reserve(
+        &self,
+        group: &GroupHub,
+        party: Party,
+        begins: impl FnOnce(),
+    ) -> Result<(), Problem> {
         let all = self.limits.per_group;
         let (most, whose) = match party {
             Party::Visitor { .. } => (all - all / 10, "the visitors of a group"),
             Party::Agent => (all, "a group"),
         };
-        let taken = group.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |reserved| {
-            (reserved < most).then_some(reserved + 1)
-        });
-        if taken.is_err() {
+        let mut reserved = group.reserved.lock();
+        if *reserved >= most {
             self.metrics.limited.of(Limited::Subscription).inc();
             let sentence = format!("{whose} may have {most} subscriptions");
             return Err(Problem::new(ErrorCode::TooMany, sentence));
         }
+        if *reserved == 0 {
+            begins();
+        }
+        *reserved += 1;
         Ok(())
     }
 
@@ -228,12 +257,61 @@ impl Hub {
             .enter(|| group.trie.write().insert(&subscription.filter, Arc::clone(subscription)));
     }
 
-    /// Ends a subscription, and its reservation.
-    pub(super) fn leave(&self, group: &GroupHub, subscription: &Subscription) {
+    /// Ends a subscription, and its reservation. After the last one `ends` is called.
+    pub(super) fn leave(&self, group: &GroupHub, subscription: &Subscription, ends: impl FnOnce()) {
         if let Some(place) = subscription.end() {
             group.trie.write().remove(place);
         }
-        group.reserved.fetch_sub(1, Ordering::Relaxed);
+        let mut reserved = group.reserved.lock();
+        *reserved = reserved.saturating_sub(1);
+        if *reserved == 0 {
+            ends();
+        }
+    }
+
+    /// A message that is kept was heard of. Where those before it were not, whoever waits for them reads them first: gives
+    /// the subscriptions that are to read, and from where.
+    pub(super) fn hear(
+        &self,
+        group: &GroupHub,
+        position: Position,
+    ) -> Vec<(Arc<Subscription>, Reading)> {
+        let before = Position { offset: position.offset.saturating_sub(1), ..position };
+        let heard = group.heard.lock().replace(position);
+        if heard == Some(before) {
+            return Vec::new();
+        }
+        let is_another_row = heard.is_some_and(|heard| heard.epoch != position.epoch);
+        let mut behind = Vec::new();
+        for subscription in group.trie.read().values() {
+            let Some(reach) = subscription.reach(heard) else { continue };
+            if subscription.has_come_to(before, heard) {
+                continue;
+            }
+            if group.keeps() {
+                behind.push((Arc::clone(subscription), subscription.fall_behind(reach)));
+            } else if is_another_row {
+                subscription.go_live(before);
+                self.missed(subscription);
+            }
+        }
+        behind
+    }
+
+    /// This node may have heard nothing of a group for a while: the subscriptions that are to read what is kept, and from
+    /// where. Where nothing is, they are told.
+    pub(super) fn gap(&self, group: &GroupHub) -> Vec<(Arc<Subscription>, Reading)> {
+        group.gaps.fetch_add(1, Ordering::AcqRel);
+        let heard = *group.heard.lock();
+        let mut behind = Vec::new();
+        for subscription in group.trie.read().values() {
+            if !group.keeps() {
+                self.missed(subscription);
+            } else if let Some(reach) = subscription.reach(heard) {
+                behind.push((Arc::clone(subscription), subscription.fall_behind(reach)));
+            }
+        }
+        behind
     }
 
     /// Hands a message that was just published to all who subscribed: once for each subscription, encoded once for each
@@ -246,7 +324,6 @@ impl Hub {
         from: Option<Subscriber>,
         then: Option<Then>,
     ) {
-        self.metrics.topic_messages.inc();
         let latest = group.rules.is_latest(&message.topic);
         let mut targets: Vec<(u32, Target)> = Vec::new();
         let mut listening = Vec::new();
@@ -296,9 +373,10 @@ impl Hub {
 
     /// A group's row of offsets was lost: all who subscribed may have missed something, and go on with the new one.
     pub(super) fn lost(&self, group: &GroupHub) {
+        *group.heard.lock() = None;
         for subscription in group.trie.read().values() {
             subscription.take_waiting();
-            subscription.go_live(0);
+            subscription.go_live_anew();
             self.missed(subscription);
         }
     }

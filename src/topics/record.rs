@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::{
     read::{Most, Page, Reading, RetainedPage},
@@ -60,6 +60,8 @@ pub struct Sender {
     pub node: NodeId,
     /// The number there.
     pub client: u64,
+    /// Which of his messages it is.
+    pub number: u64,
 }
 
 /// What can happen to a group's messages.
@@ -91,8 +93,8 @@ pub enum Effect {
 }
 
 /// What is kept of a group's messages.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(from = "Saved", into = "Saved")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Saved")]
 pub struct GroupTopics {
     epoch: Epoch,
     last: u64,
@@ -143,7 +145,7 @@ struct Standing {
     dropped: u64,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Saved {
     epoch: Epoch,
     last: u64,
@@ -152,16 +154,27 @@ struct Saved {
     dropped: BTreeMap<Topic, u64>,
 }
 
-impl From<GroupTopics> for Saved {
-    fn from(topics: GroupTopics) -> Self {
-        let dropped = topics.topics.into_iter().map(|(topic, standing)| (topic, standing.dropped));
-        Self {
-            epoch: topics.epoch,
-            last: topics.last,
-            forgotten: topics.forgotten,
-            row: topics.row.into_values().collect(),
+/// The same as it is written, without copies: the shared engine writes it after every command.
+#[derive(Serialize)]
+struct Saving<'a> {
+    epoch: Epoch,
+    last: u64,
+    forgotten: u64,
+    row: Vec<&'a Kept>,
+    dropped: BTreeMap<&'a Topic, u64>,
+}
+
+impl Serialize for GroupTopics {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let dropped = self.topics.iter().map(|(topic, standing)| (topic, standing.dropped));
+        let saving = Saving {
+            epoch: self.epoch,
+            last: self.last,
+            forgotten: self.forgotten,
+            row: self.row.values().collect(),
             dropped: dropped.filter(|(_, dropped)| *dropped > 0).collect(),
-        }
+        };
+        saving.serialize(serializer)
     }
 }
 
@@ -395,10 +408,8 @@ impl Record for GroupTopics {
         None
     }
 
-    fn route(_: &GroupId, effect: &Effect) -> Route {
-        match effect {
-            Effect::Published { .. } | Effect::Lost => Route::Everyone,
-        }
+    fn route(group: &GroupId, _: &Effect) -> Route {
+        Route::Listeners(group.to_string())
     }
 
     fn makes_a_record(command: &Command) -> bool {

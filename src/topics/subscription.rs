@@ -1,14 +1,19 @@
 //! One subscription of one socket, and how far it is with what was published before.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Weak,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use parking_lot::Mutex;
 
-use super::{hub::Subscriber, record::Reading, trie::Place};
-use crate::model::topic::{Message, SubscribeWish, TopicFilter};
+use super::{catching_up::CatchingUp, hub::Subscriber, record::Reading, trie::Place};
+use crate::model::topic::{Epoch, Message, Position, SubscribeWish, TopicFilter};
 
 /// Not live yet: what is kept is read page by page, and what is published meanwhile is read there too.
 const CATCHING_UP: u64 = u64::MAX;
+/// Whichever row begins next.
+const ANY_ROW: Epoch = Epoch(0);
 
 /// What one socket or listener subscribed to.
 #[derive(Debug)]
@@ -25,6 +30,10 @@ pub struct Subscription {
     pub latest: bool,
     /// Kept messages up to this offset do not come live.
     live_after: AtomicU64,
+    /// In the row that began with this. Changes together with it, between two messages of the group.
+    row: AtomicU64,
+    /// Where it reads what is kept, by turns with others of its holder.
+    pub(super) catching_up: Weak<CatchingUp>,
     waiting: Mutex<Option<Reading>>,
     ended: AtomicBool,
     place: Mutex<Option<Place>>,
@@ -41,10 +50,17 @@ impl Subscription {
             no_local: wish.no_local,
             latest: wish.latest,
             live_after: AtomicU64::new(CATCHING_UP),
+            row: AtomicU64::new(ANY_ROW.0),
+            catching_up: Weak::new(),
             waiting: Mutex::new(None),
             ended: AtomicBool::new(false),
             place: Mutex::new(None),
         }
+    }
+
+    /// The same, which reads what is kept there.
+    pub(super) fn reading_in(self, catching_up: Weak<CatchingUp>) -> Self {
+        Self { catching_up, ..self }
     }
 
     /// Whether it gets this message, which `from` has just published.
@@ -57,9 +73,39 @@ impl Subscription {
         is_news && !is_own
     }
 
-    /// From now on what is published behind `offset` comes live.
-    pub(super) fn go_live(&self, offset: u64) {
+    /// From now on what is published behind this place comes live.
+    pub(super) fn go_live(&self, Position { epoch, offset }: Position) {
+        self.row.store(epoch.0, Ordering::Release);
         self.live_after.store(offset, Ordering::Release);
+    }
+
+    /// Likewise what is published in a row that has not begun yet.
+    pub(super) fn go_live_anew(&self) {
+        self.go_live(Position { epoch: ANY_ROW, offset: 0 });
+    }
+
+    /// How far it is, if it is live: all messages up to there were given to it. `heard` is what this node heard of without
+    /// a gap.
+    pub(super) fn reach(&self, heard: Option<Position>) -> Option<Position> {
+        let offset = self.live_after.load(Ordering::Acquire);
+        let epoch = Epoch(self.row.load(Ordering::Acquire));
+        let own = (offset != CATCHING_UP).then_some(Position { epoch, offset })?;
+        let heard = heard.filter(|heard| heard.epoch == epoch && heard.offset > offset);
+        Some(heard.unwrap_or(own))
+    }
+
+    /// It reads what is kept behind this place before more comes live.
+    pub(super) fn fall_behind(&self, place: Position) -> Reading {
+        self.live_after.store(CATCHING_UP, Ordering::Release);
+        Reading::behind(place)
+    }
+
+    /// Whether nothing is missing between how far it is and this place.
+    pub(super) fn has_come_to(&self, place: Position, heard: Option<Position>) -> bool {
+        self.reach(heard).is_none_or(|reach| {
+            let is_same = reach.epoch == place.epoch && reach.offset >= place.offset;
+            is_same || reach.epoch == ANY_ROW && place.offset == 0
+        })
     }
 
     /// A part is read; the next waits until the subscriber has room.

@@ -4,3 +4,4 @@
 pub mod issuers;
 pub mod keys;
 pub mod revoker;
+mod shared;

@@ -1,11 +1,16 @@
 //! Revokes tokens: at once for all threads, and kept for the next process.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{Mutex as Turn, oneshot};
 use uuid::Uuid;
 
+use super::shared::{self, RevokedByAll};
 use crate::{
     auth::{MAX_MINUTES, Revocation, Revocations, Target},
     clock::Timestamp,
@@ -13,8 +18,11 @@ use crate::{
         error::{ErrorCode, Problem},
         ids::GroupId,
     },
-    store::{revoked::RevokedStore, saved::StorageError},
+    store::{place::Place, revoked::RevokedStore, saved::StorageError},
 };
+
+/// How long to wait before what other nodes know is read again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Who asks for a revocation, and why.
 #[derive(Clone, Debug)]
@@ -33,6 +41,8 @@ pub struct Revoker {
     /// for writing it.
     unwritten: Mutex<VecDeque<Unwritten>>,
     writing: Turn<()>,
+    /// What all nodes know of, where there are several.
+    shared: OnceLock<RevokedByAll>,
 }
 
 struct Unwritten {
@@ -60,7 +70,25 @@ impl Revoker {
             // They were within the bound when they were made.
             let _ = in_force.put(revocation);
         }
-        Ok(Self { in_force, kept, unwritten: Mutex::default(), writing: Turn::default() })
+        Ok(Self {
+            in_force,
+            kept,
+            unwritten: Mutex::default(),
+            writing: Turn::default(),
+            shared: OnceLock::new(),
+        })
+    }
+
+    /// Shares them with all nodes, from now on, and puts in force what these know of.
+    pub async fn share(&self, place: &Place) {
+        let delivery = shared::Delivery(Arc::clone(&self.in_force));
+        let store = self.shared.get_or_init(|| place.keep(shared::MOST, (), delivery));
+        for revocation in self.in_force.all() {
+            shared::put(store, revocation);
+        }
+        while !shared::read(store, shared::Delivery(Arc::clone(&self.in_force))).await {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Those in force.
@@ -96,6 +124,9 @@ impl Revoker {
             let sentence = "the tokens are revoked, but only until a restart: ask again";
             Problem::new(ErrorCode::Internal, sentence)
         })?;
+        if let Some(shared) = self.shared.get() {
+            shared::put(shared, revocation.clone());
+        }
         tracing::info!(group = %revocation.group, id = %revocation.id, "tokens are revoked");
         Ok(revocation)
     }
@@ -117,6 +148,9 @@ impl Revoker {
             let sentence = "the revocation is taken back, but only until a restart";
             Problem::new(ErrorCode::Internal, sentence)
         })?;
+        if let Some(shared) = self.shared.get() {
+            shared::take_back(shared, group, id);
+        }
         tracing::info!(%group, id, "a revocation is taken back");
         Ok(revocation)
     }

@@ -2,6 +2,7 @@
 
 mod back_ends;
 mod limits;
+mod nodes;
 mod sight;
 mod staff;
 

@@ -1,5 +1,6 @@
 //! Topics over the real server: who may publish and subscribe, what is kept, and what a cut or a slow reader costs.
 
+mod nodes;
 mod permissions;
 mod resume;
 mod slow;

@@ -99,11 +99,16 @@ impl Server {
 
     /// With other settings than [`SETTINGS`], and files beside them.
     pub fn of(settings: &str, files: &[(&str, &str)]) -> Self {
+        Self::of_with(settings, files, &[])
+    }
+
+    /// Likewise, with some of them changed.
+    pub fn of_with(settings: &str, files: &[(&str, &str)], changed: &[(&str, &str)]) -> Self {
         let folder = new_folder();
         for (name, text) in files.iter().chain(&[("vestibule.toml", settings)]) {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
-        Self::launch(folder, Vec::new(), None, None)
+        Self::launch(folder, changed.iter().map(owned).collect(), None, None)
     }
 
     fn launch(

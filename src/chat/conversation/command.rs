@@ -209,6 +209,8 @@ pub enum Effect {
         row: Box<ChatRow>,
         /// Who is told.
         tell: Tell,
+        /// Greater than that of all that this chat told before.
+        turn: u64,
     },
     /// Something was said.
     Said {
@@ -218,6 +220,8 @@ pub enum Effect {
         view: Arc<ChatView>,
         /// Likewise for agents.
         row: Box<ChatRow>,
+        /// Greater than that of all that this chat told before.
+        turn: u64,
         /// Whether it is only to be kept: the visitor has it from the view.
         quiet: bool,
     },

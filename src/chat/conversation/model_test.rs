@@ -262,7 +262,7 @@ struct Page {
 impl Page {
     fn hears(&mut self, effect: Effect) {
         match effect {
-            Effect::Stands { view, row, tell } => {
+            Effect::Stands { view, row, tell, .. } => {
                 assert_ne!(tell, Tell::Agents, "this visitor has one name only");
                 assert_eq!((row.status, row.reason), (view.status, view.reason));
                 if let Some(reason) = view.reason {

@@ -62,12 +62,17 @@ impl Record for Conversation {
         Vec::new()
     }
 
+    /// Among the chats of its group that are not over.
+    fn listed(&self, key: &VisitorKey) -> Option<String> {
+        self.running().map(|_| key.group.to_string())
+    }
+
     fn lost(_: NodeId) -> Option<Command> {
         None
     }
 
     fn route(_: &VisitorKey, effect: &Effect) -> Route {
-        // Agents who look at the group's chats are anywhere.
+        // Agents who look at the group's chats are anywhere, and any node may be asked for any of them.
         match effect {
             Effect::Stands { .. } | Effect::Said { .. } | Effect::Typing { .. } => Route::Everyone,
         }

@@ -59,6 +59,9 @@ pub struct Running {
     messages: VecDeque<Arc<ChatMessage>>,
     /// How many there were.
     count: u32,
+    /// How often somebody was told how it stands: what is told later has the greater number.
+    #[serde(default)]
+    turn: u64,
     /// Names of the last sayings, and what became of them.
     said: VecDeque<Said>,
     /// When the visitor, and the agent, last were told to be typing.
@@ -111,6 +114,7 @@ impl Running {
             away: None,
             messages: VecDeque::new(),
             count: 0,
+            turn: 0,
             said: VecDeque::new(),
             typed: [Timestamp(0); 2],
         }
@@ -123,6 +127,12 @@ impl Running {
             Some(gone) if gone <= self.due => (gone, ChatEnd::Left),
             _ => (self.due, reason),
         }
+    }
+
+    /// Whether the agent with this subject has it, or invited to it.
+    #[must_use]
+    pub fn has_agent(&self, subject: &str) -> bool {
+        self.agent.as_ref().is_some_and(|agent| *agent.subject == *subject)
     }
 
     /// Whether this agent has it.
@@ -171,7 +181,7 @@ impl Running {
     }
 
     pub(super) fn agent_lost(&mut self, subject: &str, step: &mut Step<'_>) {
-        if self.agent.as_ref().is_some_and(|agent| *agent.subject == *subject) {
+        if self.has_agent(subject) {
             if self.stage == Stage::Open {
                 self.waits_again(step);
             } else {
@@ -242,7 +252,8 @@ impl Running {
             self.due = step.now + step.rules.idle_ms;
         }
         let (view, row) = (self.shared(), Box::new(self.row()));
-        step.effects.push(Effect::Said { message, view, row, quiet: false });
+        let turn = self.next_turn();
+        step.effects.push(Effect::Said { message, view, row, turn, quiet: false });
         Reply::Said { n, at }
     }
 
@@ -319,15 +330,21 @@ impl Running {
         }
     }
 
-    pub(super) fn tell(&self, tell: Tell, effects: &mut Vec<Effect>) {
+    pub(super) fn tell(&mut self, tell: Tell, effects: &mut Vec<Effect>) {
         let (view, row) = (self.shared(), Box::new(self.row()));
-        effects.push(Effect::Stands { view, row, tell });
+        effects.push(Effect::Stands { view, row, tell, turn: self.next_turn() });
     }
 
-    pub(super) fn tell_end(&self, reason: ChatEnd, tell: Tell, effects: &mut Vec<Effect>) {
+    pub(super) fn next_turn(&mut self) -> u64 {
+        self.turn += 1;
+        self.turn
+    }
+
+    pub(super) fn tell_end(&mut self, reason: ChatEnd, tell: Tell, effects: &mut Vec<Effect>) {
         let (mut view, mut row) = (self.view(), self.row());
         (view.status, view.reason) = (ChatStatus::Ended, Some(reason));
         (row.status, row.reason) = (ChatStatus::Ended, Some(reason));
-        effects.push(Effect::Stands { view: Arc::new(view), row: Box::new(row), tell });
+        let turn = self.next_turn();
+        effects.push(Effect::Stands { view: Arc::new(view), row: Box::new(row), tell, turn });
     }
 }

@@ -80,7 +80,7 @@ fn a_chat_goes_along_to_a_known_id() {
     };
     let mut ada = Scene::of("ada");
     ada.apply(Command::Inherit(running.clone()));
-    let [Effect::Stands { view, row, tell: Tell::Again }] = &*ada.effects else {
+    let [Effect::Stands { view, row, tell: Tell::Again, .. }] = &*ada.effects else {
         panic!("{:?}", ada.effects)
     };
     assert_eq!((view.messages.len(), row.visitorid.as_str()), (1, "ada"));

@@ -180,10 +180,20 @@ impl Chat {
         by: Reader,
         answer: impl FnOnce(Result<(ChatRow, ChatView), Problem>) + Send + 'static,
     ) {
-        let key = match self.visitor_of(group, chat) {
-            Ok(key) => key,
-            Err(problem) => return answer(Err(problem)),
-        };
+        let here = self.clone();
+        self.find(group, chat, move |key| match key {
+            Ok(key) => here.read_of(key, chat, by, answer),
+            Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    fn read_of(
+        &self,
+        key: VisitorKey,
+        chat: ChatId,
+        by: Reader,
+        answer: impl FnOnce(Result<(ChatRow, ChatView), Problem>) + Send + 'static,
+    ) {
         let reader = move |found: Result<Option<&Conversation>, Refusal>| -> Afterwards {
             let found = found.map(|conversation| {
                 let running = conversation.and_then(Conversation::running);
@@ -233,21 +243,25 @@ impl Chat {
         by: Person,
         answer: impl FnOnce(Result<(VisitorId, Arc<ChatView>), Problem>) + Send + 'static,
     ) {
-        let key = self.floor(group).and_then(|floor| {
-            let his = floor.board.of_agent(&by.subject);
-            if his.len() >= self.0.shared.most_of_agent && his.iter().all(|row| row.chat != chat) {
+        let his = self.floor(group).map(|floor| floor.board.of_agent(&by.subject));
+        let most = self.0.shared.most_of_agent;
+        match his {
+            Ok(his) if his.len() >= most && his.iter().all(|row| row.chat != chat) => {
                 let sentence = "the agent has as many chats as he may";
-                return Err(Problem::new(ErrorCode::TooMany, sentence));
+                return answer(Err(Problem::new(ErrorCode::TooMany, sentence)));
             }
-            self.visitor_of(group, chat)
-        });
-        let key = match key {
-            Ok(key) => key,
+            Ok(_) => {}
             Err(problem) => return answer(Err(problem)),
-        };
-        let visitor = key.visitor.clone();
-        self.submit(key, Command::Claim { chat, by }, |reply| {
-            answer(view_of(reply).map(|view| (visitor, view)));
+        }
+        let here = self.clone();
+        self.find(group, chat, move |key| match key {
+            Ok(key) => {
+                let visitor = key.visitor.clone();
+                here.submit(key, Command::Claim { chat, by }, |reply| {
+                    answer(view_of(reply).map(|view| (visitor, view)));
+                });
+            }
+            Err(problem) => answer(Err(problem)),
         });
     }
 
@@ -281,10 +295,11 @@ impl Chat {
         (by, text, id): (Voice, Box<str>, Option<IdempotencyKey>),
         answer: impl FnOnce(Result<(u32, Timestamp), Problem>) + Send + 'static,
     ) {
-        match self.visitor_of(group, chat) {
-            Ok(key) => self.say(key, Saying { chat: Some(chat), by, text, id }, answer),
+        let here = self.clone();
+        self.find(group, chat, move |key| match key {
+            Ok(key) => here.say(key, Saying { chat: Some(chat), by, text, id }, answer),
             Err(problem) => answer(Err(problem)),
-        }
+        });
     }
 
     /// An agent is typing.
@@ -333,9 +348,10 @@ impl Chat {
         command: Command,
         answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
-        match self.visitor_of(group, chat) {
-            Ok(key) => self.submit(key, command, |reply| answer(done(reply))),
+        let here = self.clone();
+        self.find(group, chat, move |key| match key {
+            Ok(key) => here.submit(key, command, |reply| answer(done(reply))),
             Err(problem) => answer(Err(problem)),
-        }
+        });
     }
 }

@@ -2,23 +2,23 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{ChatEngine, Shared};
+use super::{ChatEngine, Shared, replica};
 use crate::{
     chat::{
         conversation::{
             Conversation,
-            command::{Command, Effect, Tell},
+            command::{Effect, Tell},
         },
         staff::{self, Staff},
     },
     model::{
         chat::{ChatMessage, ChatRow, ChatStatus},
-        ids::{ChatId, GroupId, VisitorKey},
+        ids::{ChatId, GroupId, SocketId, VisitorKey},
         protocol::{agent::ToAgent, chats::ChatsChange},
     },
     presence::visitor::command::Command as InPresence,
     store::{
-        Deliver, Engine, Expect, Origin,
+        Deliver, Engine, Origin,
         history::{Line, PastChat, SaidLine},
     },
     telemetry::labels::{ChatEnding, ChatSpeaker},
@@ -28,31 +28,42 @@ use crate::{
 pub(super) struct ChatDelivery(pub Arc<Shared>);
 
 impl<E: Engine<Conversation>> Deliver<Conversation, E> for ChatDelivery {
-    fn deliver(&self, _: &E, key: &VisitorKey, effects: &mut Vec<Effect>, _: Origin) {
+    fn deliver(&self, _: &E, key: &VisitorKey, effects: &mut Vec<Effect>, origin: Origin) {
         let Shared { presence, metrics, arrivals, ledger, .. } = &*self.0;
+        // What is done once is done where the transition was made.
+        let is_ours = origin == Origin::Here;
         for effect in effects.drain(..) {
             match effect {
-                Effect::Stands { view, row, tell } => {
-                    if let Some(reason) = row.reason {
-                        metrics.chats_ended.of(ChatEnding::from(reason)).inc();
-                    }
-                    ledger.write(Line::Chat(self.past(key, &row)));
+                Effect::Stands { view, row, tell, turn } => {
                     if tell != Tell::Agents {
                         arrivals.has_chat(key, row.status != ChatStatus::Ended);
+                    }
+                    if is_ours {
+                        if let Some(reason) = row.reason {
+                            metrics.chats_ended.of(ChatEnding::from(reason)).inc();
+                        }
+                        ledger.write(Line::Chat(self.past(key, &row)));
+                    }
+                    if is_ours && tell != Tell::Agents {
                         let news = tell == Tell::News;
-                        presence
-                            .tell_chat(key.clone(), InPresence::Chat { view, said: None, news });
+                        let told = InPresence::Chat { view, said: None, news, turn };
+                        presence.tell_chat(key.clone(), told);
                     }
                     self.show(key, &row);
                 }
-                Effect::Said { message, view, row, quiet } => {
-                    metrics.chat_messages.of(ChatSpeaker::from(message.from)).inc();
-                    ledger.write(Line::Said(said(key, row.chat, &message)));
+                Effect::Said { message, view, row, turn, quiet } => {
+                    if is_ours {
+                        metrics.chat_messages.of(ChatSpeaker::from(message.from)).inc();
+                        ledger.write(Line::Said(said(key, row.chat, &message)));
+                    }
                     if quiet {
                         continue;
                     }
-                    let said = Some(Arc::clone(&message));
-                    presence.tell_chat(key.clone(), InPresence::Chat { view, said, news: false });
+                    if is_ours {
+                        let said = Some(Arc::clone(&message));
+                        let told = InPresence::Chat { view, said, news: false, turn };
+                        presence.tell_chat(key.clone(), told);
+                    }
                     self.show(key, &row);
                     if let Some(agent) = &row.agent {
                         let visitorid = key.visitor.clone();
@@ -64,12 +75,17 @@ impl<E: Engine<Conversation>> Deliver<Conversation, E> for ChatDelivery {
                     let told = ToAgent::Typing { chat, visitorid: key.visitor.clone() };
                     self.to_agent(&key.group, &agent.subject, &told);
                 }
+                Effect::Typing { .. } if !is_ours => {}
                 Effect::Typing { agent, .. } => {
                     let typing = InPresence::ChatTyping { name: agent.name };
                     presence.tell_chat(key.clone(), typing);
                 }
             }
         }
+    }
+
+    fn missed(&self, engine: &E) {
+        replica::read_boards(&self.0, engine);
     }
 }
 
@@ -88,22 +104,31 @@ impl ChatDelivery {
     }
 
     fn show(&self, key: &VisitorKey, row: &ChatRow) {
-        let Shared { floors, post, .. } = &*self.0;
+        let Shared { floors, arrivals, .. } = &*self.0;
         let Some(floor) = floors.get(&key.group) else { return };
-        floor.board.stands(row, |put, remove| {
-            if !put.is_empty() {
-                post.agents(put, &ToAgent::Chats(ChatsChange::put(vec![row.clone()])));
-            }
-            if !remove.is_empty() {
-                post.agents(remove, &ToAgent::Chats(ChatsChange::remove(vec![row.chat])));
-            }
-        });
+        let before = floor.board.stands(row, |put, remove| self.0.shows(row, put, remove));
+        // It went along with a visitor who became known.
+        if let Some(visitor) = before.filter(|before| *before != row.visitorid) {
+            arrivals.has_chat(&VisitorKey { group: key.group.clone(), visitor }, false);
+        }
     }
 
     fn to_agent(&self, group: &GroupId, subject: &str, message: &ToAgent) {
         let Shared { floors, post, .. } = &*self.0;
         if let Some(floor) = floors.get(group) {
             post.agents(&floor.board.sockets_of(subject), message);
+        }
+    }
+}
+
+impl Shared {
+    /// Shows agents how a chat stands, or that they see it no more.
+    pub(super) fn shows(&self, row: &ChatRow, put: &[SocketId], remove: &[SocketId]) {
+        if !put.is_empty() {
+            self.post.agents(put, &ToAgent::Chats(ChatsChange::put(vec![row.clone()])));
+        }
+        if !remove.is_empty() {
+            self.post.agents(remove, &ToAgent::Chats(ChatsChange::remove(vec![row.chat])));
         }
     }
 }
@@ -138,16 +163,16 @@ impl<E: Engine<Staff>> Deliver<Staff, E> for StaffDelivery {
                     post.agents(&here, &ToAgent::Available { buttons });
                 }
                 staff::Effect::Lost { subject } => {
-                    for row in floor.board.of_agent(&subject) {
-                        let key = VisitorKey { group: group.clone(), visitor: row.visitorid };
-                        let lost = Command::AgentLost { subject: subject.clone() };
-                        self.1.submit(key, Expect::Any, lost, Box::new(|_| ()));
-                    }
+                    replica::lose(&self.1, group.clone(), &floor.board, subject);
                 }
                 staff::Effect::Counted { available } => {
                     floor.available.store(available, Ordering::Relaxed);
                 }
             }
         }
+    }
+
+    fn missed(&self, engine: &E) {
+        replica::read_panels(&self.0, engine);
     }
 }

@@ -190,9 +190,36 @@ fn after_a_restart_all_is_told_anew_and_everybody_is_waited_for() {
     let saved = serde_json::to_string(&staff).unwrap();
     let mut staff: Staff = serde_json::from_str(&saved).unwrap();
     effects.clear();
-    let lost = Command::NodeLost { node: 0, before: 2 };
-    staff.apply(&group, lost, Timestamp(90_000), &RULES, &mut effects);
+    for command in [Command::Resume, Command::NodeLost { node: 0, before: 2 }] {
+        staff.apply(&group, command, Timestamp(90_000), &RULES, &mut effects);
+    }
     let enabled = Effect::Button { button: button(1), enabled: true };
     assert_eq!(effects, [enabled, Effect::Counted { available: 1 }]);
     assert_eq!(staff.deadline(&RULES), Some(Timestamp(90_000 + GRACE)));
+}
+
+#[test]
+fn of_a_node_that_is_lost_only_its_own_agents_are_waited_for() {
+    let group: GroupId = "1".parse().unwrap();
+    let (mut staff, mut effects) = (Staff::default(), Vec::new());
+    let mut apply = |command, at| staff.apply(&group, command, Timestamp(at), &RULES, &mut effects);
+    let elsewhere = |agent| {
+        let node = NodeId { node: 7, incarnation: 1 };
+        SocketAddress { node, ..address(agent, 9) }
+    };
+    // One is there alone, one on another node, too, and one is waited for already.
+    for (agent, socket) in
+        [(1, address(1, 1)), (2, address(2, 1)), (2, elsewhere(2)), (3, address(3, 1))]
+    {
+        apply(Command::Arrive { subject: subject(agent), socket }, 1);
+    }
+    let gone = Command::Gone { subject: subject(3), socket: address(3, 1), at_once: false };
+    apply(gone, 100);
+    apply(Command::NodeLost { node: 0, before: 2 }, 500);
+    apply(Command::Tick, 100 + GRACE);
+    apply(Command::Tick, 500 + GRACE - 1);
+    assert_eq!(effects, [Effect::Lost { subject: subject(3) }]);
+    staff.apply(&group, Command::Tick, Timestamp(500 + GRACE), &RULES, &mut effects);
+    assert_eq!(effects.pop(), Some(Effect::Lost { subject: subject(1) }));
+    assert_eq!((effects.len(), staff.deadline(&RULES)), (1, None));
 }

@@ -137,35 +137,9 @@ pub fn long_time(time: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{list::Row, presence::PresenceData};
 
     fn view(data: serde_json::Value) -> VisitorView {
-        let update = crate::model::presence::PresenceUpdate::from_json(data, "data").unwrap();
-        let mut data = PresenceData::EMPTY;
-        data.merge(&update).unwrap();
-        let row = Row {
-            visitorid: "example".parse().unwrap(),
-            anonymous: false,
-            epoch: 1,
-            sequence: 1,
-            since: Timestamp(1_583_953_702_049),
-            updated: Timestamp(1_583_953_703_900),
-            sockets: 1,
-            visibility: None,
-            terms: None,
-            help: None,
-            data,
-        };
-        let group = "12345".parse().unwrap();
-        VisitorView {
-            row,
-            group,
-            connected: true,
-            tabs: Vec::new(),
-            held: 0,
-            address: None,
-            uniqueid: None,
-        }
+        VisitorView::example("example", data)
     }
 
     /// The example of the interface's documentation (`glance.md` 4.2).

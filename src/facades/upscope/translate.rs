@@ -158,41 +158,9 @@ pub fn permissions(body: PermissionsBody) -> Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        clock::Timestamp,
-        model::{
-            list::Row,
-            presence::{PresenceData, PresenceUpdate},
-        },
-    };
 
     fn view(data: Value) -> VisitorView {
-        let update = PresenceUpdate::from_json(data, "data").unwrap();
-        let mut data = PresenceData::EMPTY;
-        data.merge(&update).unwrap();
-        let row = Row {
-            visitorid: "~0123456789abcdef0123456789abcdef".parse().unwrap(),
-            anonymous: true,
-            epoch: 1,
-            sequence: 1,
-            since: Timestamp(1_583_953_702_049),
-            updated: Timestamp(1_583_953_703_900),
-            sockets: 1,
-            visibility: None,
-            terms: None,
-            help: None,
-            data,
-        };
-        let group = "12345".parse().unwrap();
-        VisitorView {
-            row,
-            group,
-            connected: true,
-            tabs: Vec::new(),
-            held: 0,
-            address: None,
-            uniqueid: None,
-        }
+        VisitorView::example("~0123456789abcdef0123456789abcdef", data)
     }
 
     #[test]

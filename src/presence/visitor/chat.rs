@@ -19,17 +19,25 @@ impl Visitor {
         &mut self,
         view: Arc<ChatView>,
         said: Option<Arc<ChatMessage>>,
-        news: bool,
+        (news, turn): (bool, u64),
         step: &mut Step<'_>,
     ) -> Reply {
         if let Phase::Joined { to, .. } = &self.phase {
             return Reply::Elsewhere { known: to.clone() };
+        }
+        let is_late = self.chat_turn.is_some_and(|(of, last)| of == view.chat && turn <= last);
+        if is_late && said.is_none() {
+            return Reply::Done;
         }
         let told = match said {
             Some(message) => ToPage::ChatMessage { chat: view.chat, message },
             None => ToPage::Chat(Arc::clone(&view)),
         };
         self.tell_all(&told, step);
+        if is_late {
+            return Reply::Done;
+        }
+        self.chat_turn = Some((view.chat, turn));
         if news {
             self.publish(EventKind::ChatStatus(view.news()), step);
         }

@@ -205,6 +205,8 @@ pub enum Command {
         said: Option<Arc<ChatMessage>>,
         /// Whether watchers are told.
         news: bool,
+        /// Greater than that of all that this chat told before.
+        turn: u64,
     },
     /// The agent of his chat is typing.
     ChatTyping {

@@ -1,5 +1,6 @@
 //! The rules of design sections 2 and 3, one test a rule; the names say which.
 
+mod chat;
 mod help;
 mod presence;
 mod scene;

@@ -9,22 +9,24 @@
 //! messages of other nodes: so each node acts on a record's effects in the order of its versions, whoever made them. Answers
 //! come by another way than messages, sooner or later than these.
 
+mod answers;
 mod hearing;
 mod lane;
+mod mending;
 mod outage;
 mod transition;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::RandomState,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
-use self::lane::{Asked, Flight, Job, Lane, Listed, Write};
+use self::lane::{Asked, Flight, Job, Lane, Listed};
 use super::{
-    figures::{self, Counts},
-    question::{Answer, Ask, Ticket},
+    figures::Counts,
+    question::{Ask, Mark, Ticket},
 };
 use crate::{
     clock::Timestamp,
@@ -53,6 +55,8 @@ pub(super) enum Action<R: Record> {
     Go(Afterwards),
     /// Deliver what follows here, from a transition made here or elsewhere.
     Deliver(R::Key, Vec<R::Effect>, Origin),
+    /// Say that this node has restated what it knows, in its so manieth era, and wait for the others.
+    Restated(u64),
 }
 
 /// A node's part in the records of one kind.
@@ -73,6 +77,22 @@ pub(super) struct Core<R: Record> {
     is_away: bool,
     /// Lanes whose first job waits until the server is back.
     parked: VecDeque<R::Key>,
+    /// What the server's data were marked with last.
+    mark: Mark,
+    /// How often the mark was new. Before the first one nothing is asked.
+    era: u64,
+    /// Whether commands wait until everybody has restated what he knows.
+    is_mending: bool,
+    /// Whether this node has.
+    is_restated: bool,
+    /// Lanes whose record the server may have lost.
+    unverified: HashSet<R::Key>,
+    /// Those of them whose turn it is not yet.
+    to_restate: VecDeque<R::Key>,
+    /// How many are on their way.
+    restating: usize,
+    /// Records that this node ended lately, when, and under which version.
+    ended: VecDeque<(Timestamp, R::Key, u64)>,
     /// Asked for since the channel was cut.
     probe: Option<Ticket>,
     /// Whether it should be asked for once more.
@@ -94,6 +114,14 @@ impl<R: Record> Core<R> {
             tickets: 0,
             is_away: false,
             parked: VecDeque::new(),
+            mark: "".into(),
+            era: 0,
+            is_mending: true,
+            is_restated: false,
+            unverified: HashSet::new(),
+            to_restate: VecDeque::new(),
+            restating: 0,
+            ended: VecDeque::new(),
             probe: None,
             is_deaf: false,
             hasher: RandomState::new(),
@@ -197,92 +225,6 @@ impl<R: Record> Core<R> {
         }
     }
 
-    /// The server's answer to what was asked under `ticket`.
-    pub(super) fn answered(
-        &mut self,
-        ticket: Ticket,
-        answer: Answer,
-        now: Timestamp,
-        work: &mut Work<'_, R>,
-    ) {
-        if self.probe == Some(ticket) && answer == Answer::Away {
-            (self.probe, self.is_deaf) = (None, true);
-            return;
-        }
-        let Some(key) = self.flights.get(&ticket).cloned() else { return };
-        let Some(mut lane) = self.take_out(&key) else { return };
-        self.is_away = answer == Answer::Away;
-        if self.is_away {
-            figures::add(&work.counts.away, 1);
-        }
-        match (lane.flight.take(), answer) {
-            (
-                Some(Flight::Look { ticket, heard, reader, later, .. }),
-                Answer::Found { version, row },
-            ) => match self.read_row(&key, version, &row) {
-                Ok(known) => {
-                    lane.known = known;
-                    lane.flight = Some(Flight::Look { ticket, found: true, heard, reader, later });
-                }
-                Err(refusal) => {
-                    self.flights.remove(&ticket);
-                    lane.known = None;
-                    let reader = reader.map(|(reader, since)| Job::Read { reader, since });
-                    let job = reader.or_else(|| lane.waiting.pop_front());
-                    job.into_iter().for_each(|job| job.refuse(refusal, work.out));
-                    self.deliver(&key, later, work);
-                }
-            },
-            (Some(Flight::Look { ticket, reader, later, .. }), _) => {
-                self.flights.remove(&ticket);
-                let reader = reader.map(|(reader, since)| Job::Read { reader, since });
-                let job = reader.or_else(|| lane.waiting.pop_front());
-                job.into_iter().for_each(|job| self.keep_or_refuse(&mut lane, job, work));
-                self.deliver(&key, later, work);
-            }
-            (Some(Flight::Write(mut write)), Answer::Replaced { version }) => {
-                write.version = Some(version);
-                lane.flight = Some(Flight::Write(write));
-            }
-            (Some(Flight::Write(write)), Answer::Conflict { version, row }) => {
-                self.flights.remove(&ticket);
-                figures::add(&work.counts.conflicts, 1);
-                lane.listed = Listed::Unknown;
-                match self.read_row(&key, version, &row) {
-                    Ok(known) => {
-                        lane.known = known;
-                        self.once_more(&key, &mut lane, *write, version, now, work);
-                    }
-                    Err(refusal) => {
-                        lane.known = None;
-                        let tell = write.sink.map(|sink| Action::Tell(sink, Err(refusal)));
-                        work.out.extend(tell);
-                    }
-                }
-            }
-            (Some(Flight::Write(write)), _) => {
-                self.flights.remove(&ticket);
-                lane.known = None;
-                lane.listed = Listed::Unknown;
-                if !write.effects.is_empty() {
-                    self.doubtful.push_back((ticket, key.clone(), write.effects));
-                    if self.doubtful.len() > MOST_DOUBTFUL {
-                        self.doubtful.pop_front();
-                    }
-                }
-                // Time that could not pass passes by the server's list.
-                if let Some(sink) = write.sink {
-                    let Write { expect, command, since, .. } = *write;
-                    let job = Job::Submit { expect, command, sink, since };
-                    self.keep_or_refuse(&mut lane, job, work);
-                }
-            }
-            (None, _) => {}
-        }
-        self.go_on(key, lane, now, work);
-        self.resume(now, work);
-    }
-
     fn enqueue(
         &mut self,
         key: R::Key,
@@ -306,10 +248,14 @@ impl<R: Record> Core<R> {
     /// Ends what is complete, begins what comes next, and puts the lane back.
     fn go_on(&mut self, key: R::Key, mut lane: Lane<R>, now: Timestamp, work: &mut Work<'_, R>) {
         loop {
-            if lane.flight.is_some() && !self.land(&key, &mut lane, work) {
+            if lane.flight.is_some() && !self.land(&key, &mut lane, now, work) {
                 break;
             }
-            if self.is_away && lane.waiting.front().is_some_and(|job| job.outlasts().is_some()) {
+            if self.restates(&key, &mut lane, work) {
+                break;
+            }
+            let waits = |job: &Job<R>| self.is_mending || self.is_away && job.outlasts().is_some();
+            if lane.waiting.front().is_some_and(waits) {
                 if !std::mem::replace(&mut lane.is_parked, true) {
                     self.parked.push_back(key.clone());
                 }
@@ -320,7 +266,7 @@ impl<R: Record> Core<R> {
                 Job::Read { reader, since } => {
                     self.look(&key, &mut lane, Some((reader, since)), work);
                 }
-                job if lane.known.is_none() && !lane.is_fresh => {
+                job if (lane.known.is_none() || lane.is_stale) && !lane.is_fresh => {
                     lane.waiting.push_front(job);
                     self.look(&key, &mut lane, None, work);
                 }
@@ -347,7 +293,12 @@ impl<R: Record> Core<R> {
 
     /// Puts a lane back, unless nothing is lost with it.
     fn put_back(&mut self, key: R::Key, lane: Lane<R>) {
+        if lane.flight.is_none() && (lane.verified == self.era || !lane.may_be_lost()) {
+            self.unverified.remove(&key);
+        }
         let keeps = !lane.is_idle()
+            || lane.is_held
+            || lane.ended.is_some()
             || lane.scheduled.is_some()
             || lane.faults > 0
             || (lane.known.is_some() && self.lanes.len() < self.most);
@@ -367,11 +318,19 @@ impl<R: Record> Core<R> {
         let ticket = self.ticket(key);
         let later = Vec::new();
         lane.flight = Some(Flight::Look { ticket, found: false, heard: false, reader, later });
-        work.out.push(Action::Ask(Ask::Look { ticket, key: key.clone() }));
+        lane.asked_in = self.era;
+        let (key, mark) = (key.clone(), self.mark.clone());
+        work.out.push(Action::Ask(Ask::Look { ticket, key, mark }));
     }
 
     /// Whether what is in flight has landed: the answer is there, and so is the word on the channel.
-    fn land(&mut self, key: &R::Key, lane: &mut Lane<R>, work: &mut Work<'_, R>) -> bool {
+    fn land(
+        &mut self,
+        key: &R::Key,
+        lane: &mut Lane<R>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) -> bool {
         match lane.flight.take() {
             Some(Flight::Look { ticket, found: true, heard: true, reader, later }) => {
                 self.flights.remove(&ticket);
@@ -391,12 +350,14 @@ impl<R: Record> Core<R> {
             Some(Flight::Write(write)) if write.version.is_some() && write.heard => {
                 self.flights.remove(&write.ticket);
                 let version = write.version.unwrap_or_default();
-                match &mut lane.known {
-                    known if write.is_gone => *known = None,
-                    Some(known) => (known.version, known.hash) = (version, write.hash),
-                    None => {}
+                if write.is_gone {
+                    self.remember_end(key, lane, version, now);
+                } else if let Some(known) = &mut lane.known {
+                    (known.version, known.hash) = (version, write.hash);
+                    lane.is_held = known.record.holders().contains(&self.node);
+                    lane.ended = None;
                 }
-                lane.is_fresh = false;
+                (lane.is_fresh, lane.verified) = (false, lane.asked_in);
                 if write.is_gone {
                     lane.faults = 0;
                 }
@@ -433,4 +394,25 @@ pub(super) struct Work<'a, R: Record> {
     pub(super) out: &'a mut Vec<Action<R>>,
     pub(super) stats: &'a Stats,
     pub(super) counts: &'a Counts,
+}
+
+#[cfg(test)]
+impl Core<super::testing::Journal> {
+    /// What it knows of a record, if anything, and under which version; or will know when its flight lands.
+    pub(super) fn knows(&self, key: u32) -> Option<(u64, super::testing::Journal)> {
+        let lane = self.lanes.get(&key)?;
+        let known = lane.known.as_ref().map(|known| (known.version, known.record.clone()));
+        let ended = lane.ended.map(|version| (version, super::testing::Journal::default()));
+        let flying = match &lane.flight {
+            Some(Flight::Write(write)) => Some((write.version, write.is_gone, &write.before)),
+            _ => None,
+        };
+        let known = match (flying, known) {
+            (Some((Some(version), true, _)), _) => Some((version, Default::default())),
+            (Some((Some(version), false, _)), Some((_, record))) => Some((version, record)),
+            (Some((None, _, Some(before))), Some((version, _))) => Some((version, before.clone())),
+            (_, known) => known,
+        };
+        known.into_iter().chain(ended).max_by_key(|(version, _)| *version)
+    }
 }

@@ -42,9 +42,10 @@ impl Lease {
         self.length
     }
 
-    /// How long after a renewal the next one is due.
+    /// How long after a renewal the next one is due. Short beside the lease, because with it a node finds out whether the
+    /// server has lost something.
     pub(super) fn renews_every(&self) -> Duration {
-        self.length / 4
+        self.length / 20
     }
 
     pub(super) fn standing(&self, now: Instant) -> Standing {

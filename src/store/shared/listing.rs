@@ -5,8 +5,9 @@
 //! there, and who strikes out looks at the record behind that: whichever comes last, the set is right.
 
 use super::{
-    link::{Counted, Link, member},
+    link::{Link, member},
     question::Lists,
+    way::Counted,
     worker::guarded,
 };
 use crate::store::{Record, Visit};
@@ -22,13 +23,13 @@ impl Link {
             let mut add = redis::cmd("SADD");
             add.arg(self.listed_under::<R>(name)).arg(&member);
             let asked = async |to: &mut Counted| add.query_async::<()>(to).await;
-            self.patiently::<R, _>(asked).await
+            self.patiently(asked).await
         };
         let strike = async |name: &str| {
             let mut strike = redis::pipe();
             strike.srem(self.listed_under::<R>(name), &member).ignore().hget(&row, "r");
             let asked = async |to: &mut Counted| strike.query_async::<(Option<Vec<u8>>,)>(to).await;
-            let (row,) = self.patiently::<R, _>(asked).await?;
+            let (row,) = self.patiently(asked).await?;
             let record = row.and_then(|row| serde_json::from_slice::<R>(&row).ok());
             match record.and_then(|record| record.listed(key)) {
                 Some(now) if now == name => add(name).await,
@@ -59,7 +60,7 @@ impl Link {
             let asked = async |connection: &mut Counted| {
                 scan.query_async::<(u64, Vec<String>)>(connection).await
             };
-            let Ok((next, members)) = self.patiently::<R, _>(asked).await else { return false };
+            let Ok((next, members)) = self.patiently(asked).await else { return false };
             let keys: Vec<R::Key> =
                 members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
             let Some(rows) = self.found::<R>(keys.clone()).await else { return false };

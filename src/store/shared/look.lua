@@ -1,7 +1,10 @@
 -- Reads a record, and sends a word after all that was published of it before.
--- KEYS[1]: the record. ARGV: a channel, and the word.
--- Returns its version, 0 for none, and its row.
+-- KEYS[1]: the record. KEYS[2]: the mark of all data. ARGV: the mark that the node knows; a channel, and the word.
+-- Returns the record's version, 0 for none, and its row; or -1 when the mark is another one.
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
+  return {'-1', ''}
+end
 local found = redis.call('HMGET', KEYS[1], 'v', 'r')
-local version = found[1] or '0'
-redis.call('PUBLISH', ARGV[1], version .. ':' .. ARGV[2])
+local version = found[2] and found[1] or '0'
+redis.call('PUBLISH', ARGV[2], version .. ':' .. ARGV[3])
 return {version, found[2] or ''}

@@ -13,6 +13,7 @@ mod figures;
 mod lease;
 mod link;
 mod listing;
+mod member;
 mod message;
 pub mod post;
 mod question;
@@ -22,6 +23,8 @@ mod simulation;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod url;
+mod way;
 mod worker;
 
 use std::{
@@ -42,7 +45,7 @@ use self::{
 pub use self::{
     figures::{NodeFigures, SharedFigures},
     lease::Standing,
-    link::{InvalidServerUrl, ServerUrl},
+    url::{InvalidServerUrl, ServerUrl},
 };
 use super::{
     Deliver, Engine, Expect, INBOX_LIMIT, Reader, Record, Refusal, Sink, Stats, Visit,

@@ -1,9 +1,14 @@
 //! What a node asks of the server, and what that answers.
 
+use std::sync::Arc;
+
 use crate::{clock::Timestamp, model::ids::NodeId};
 
 /// Tells apart what a node asked for; never used twice in one incarnation.
 pub(super) type Ticket = u64;
+
+/// What the server's data are marked with, as long as nothing of them was lost.
+pub(super) type Mark = Arc<str>;
 
 /// What a record is to be replaced by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,16 +27,27 @@ pub(super) enum Ask<K> {
     /// A word on this node's channel, after all that was said before.
     Probe { ticket: Ticket },
     /// The record, and a word on this node's channel after all that was said of the record before.
-    Look { ticket: Ticket, key: K },
+    Look { ticket: Ticket, key: K, mark: Mark },
     /// A new version in place of `expected`, and only of that; then the messages go out.
     Replace {
         ticket: Ticket,
         key: K,
+        mark: Mark,
         expected: u64,
         row: Row,
         lists: Lists,
         /// To whom what is said. Among them this node, when something follows here.
         tell: Tell,
+    },
+    /// This version in place of a lower one, or none; nothing where there is a higher one.
+    Restate {
+        ticket: Ticket,
+        key: K,
+        mark: Mark,
+        version: u64,
+        /// None when the record was ended under this version.
+        row: Option<Vec<u8>>,
+        lists: Lists,
     },
 }
 
@@ -39,9 +55,10 @@ pub(super) enum Ask<K> {
 impl<K> Ask<K> {
     pub(super) fn ticket(&self) -> Ticket {
         match self {
-            Ask::Probe { ticket } | Ask::Look { ticket, .. } | Ask::Replace { ticket, .. } => {
-                *ticket
-            }
+            Ask::Probe { ticket }
+            | Ask::Look { ticket, .. }
+            | Ask::Replace { ticket, .. }
+            | Ask::Restate { ticket, .. } => *ticket,
         }
     }
 }
@@ -86,6 +103,10 @@ pub(super) enum Answer {
     Said,
     /// It was another one: this.
     Conflict { version: u64, row: Vec<u8> },
+    /// The server's data have another mark: nothing was done.
+    Lost,
+    /// The server has this version now; whether the record is there.
+    Restated { version: u64, is_there: bool },
     /// No answer, so nobody knows whether it was done.
     Away,
 }

@@ -8,6 +8,8 @@
 //!   the record sees what he was told before, and is told what came later;
 //! * a node whose connection was never cut misses nothing that concerns it;
 //! * every command of a node that lives is answered;
+//! * when the server loses all, or the last transitions with every connection, each record is again what the node had that
+//!   knew most of it, and nothing is lost that was answered as done, unless only those knew of it who are gone;
 //! * a command that may be repeated has the effect of once, in its order, and one that ends something is never lost;
 //! * what is due happens, even when the node that knew of it is gone; and what a node held that is gone is let go.
 
@@ -22,7 +24,7 @@ use super::{
     core::{Action, Core, MOST_IN_ALL, Work},
     figures::Counts,
     message,
-    question::{Answer, Ask, Row, Target, Ticket},
+    question::{Answer, Ask, Lists, Row, Target, Ticket},
     testing::{Command, Effect, Hearers, Journal, Reply},
 };
 use crate::{
@@ -33,15 +35,30 @@ use crate::{
 
 const NODES: usize = 4;
 const KEYS: u32 = 3;
+/// So many transitions, at most, does a server lose that fails.
+const MOST_LOST: usize = 4;
 
 /// What the server has: records by key with their versions, and the list of times.
 #[derive(Default)]
 struct Server {
-    rows: BTreeMap<u32, (u64, Vec<u8>)>,
+    data: Data,
+    /// As they were before the last transitions.
+    before: VecDeque<Data>,
+    /// Its clock, by which it gives versions.
+    versions: u64,
+    mark: u64,
+}
+
+#[derive(Clone, Default)]
+struct Data {
+    /// Without a row the record was ended under that version, as somebody said after a loss.
+    rows: BTreeMap<u32, (u64, Option<Written>)>,
     due: BTreeMap<u32, Timestamp>,
     held: BTreeSet<(NodeId, u32)>,
-    versions: u64,
 }
+
+/// A row as the server has it.
+type Written = Arc<[u8]>;
 
 /// Who is told what, with the version that the server puts in front.
 type Told = Vec<(Target, u64, Vec<u8>)>;
@@ -74,24 +91,44 @@ struct Node {
     messages: VecDeque<Vec<u8>>,
     log: Log,
     was_cut: bool,
+    /// The mark of the server's data, as far as it knows.
+    mark: u64,
+    /// Its so manieth mark, when it has restated what it knows.
+    restated: Option<u64>,
     stats: Stats,
     counts: Counts,
 }
 
 impl Node {
-    fn new(node: u32, incarnation: u64) -> Self {
+    fn new(node: u32, incarnation: u64, most: usize, mark: u64) -> Self {
         let id = NodeId { node, incarnation };
-        Self {
+        let mut node = Self {
             id,
-            core: Core::new(id, Arc::new(()), 2),
+            core: Core::new(id, Arc::new(()), most),
             up: VecDeque::new(),
             answers: VecDeque::new(),
             messages: VecDeque::new(),
             log: Log::default(),
             was_cut: false,
+            mark: u64::MAX,
+            restated: None,
             stats: Stats::default(),
             counts: Counts::default(),
+        };
+        node.renew(mark, Timestamp(0));
+        node
+    }
+
+    /// It learns what the server's data are marked with.
+    fn renew(&mut self, mark: u64, now: Timestamp) {
+        if std::mem::replace(&mut self.mark, mark) != mark {
+            self.restated = None;
+            self.with(|core, work| core.mend(mark.to_string().into(), now, work));
         }
+    }
+
+    fn has_restated(&self, mark: u64) -> bool {
+        self.mark == mark && self.restated.is_some()
     }
 
     fn with(&mut self, act: impl FnOnce(&mut Core<Journal>, &mut Work<'_, Journal>)) {
@@ -100,6 +137,7 @@ impl Node {
         act(&mut self.core, work);
         for action in out {
             match action {
+                Action::Restated(era) => self.restated = Some(era),
                 Action::Ask(ask) => self.up.push_back(ask),
                 Action::Tell(sink, result) => sink(result),
                 Action::Go(then) => then(),
@@ -123,6 +161,12 @@ struct World {
     /// Incarnations that are gone, with what they did until then.
     gone: Vec<Node>,
     answers: Answers,
+    /// How many records a node remembers.
+    most: usize,
+    /// Whether the server loses anything.
+    loses: bool,
+    /// Entries that only those knew of who are gone, when the server lost them.
+    lost: BTreeSet<u64>,
     /// Of each entry: the record, who wrote it, and who should hear of it.
     written: BTreeMap<u64, (u32, NodeId, Hearers)>,
     held: Arc<Mutex<Held>>,
@@ -131,9 +175,16 @@ struct World {
 
 impl World {
     fn new(seed: u64) -> Self {
-        let nodes = (0..NODES).map(|node| Node::new(u32::try_from(node).unwrap(), 1)).collect();
+        let mut random = SmallRng::seed_from_u64(seed);
+        // Who forgets cannot repair.
+        let (most, loses) = if random.random() { (2, false) } else { (100, true) };
+        let node = |node| Node::new(u32::try_from(node).unwrap(), 1, most, 0);
+        let nodes = (0..NODES).map(node).collect();
         Self {
-            random: SmallRng::seed_from_u64(seed),
+            random,
+            most,
+            loses,
+            lost: BTreeSet::new(),
             now: Timestamp(1_000),
             server: Server::default(),
             nodes,
@@ -160,7 +211,101 @@ impl World {
             95..97 => self.sweep(at),
             97 => self.try_again(at),
             98 => self.cut(at),
-            _ => self.crash(at),
+            _ => match self.random.random_range(0..6) {
+                0 if self.loses => self.flush(),
+                1 if self.loses => self.fail_over(),
+                2 => self.pause(at),
+                _ => self.crash(at),
+            },
+        }
+        if self.random.random_range(0..4) == 0 {
+            self.renew(at);
+            self.conclude(at);
+        }
+    }
+
+    /// The node renews its lease, and learns what the mark is.
+    fn renew(&mut self, at: usize) {
+        let (mark, now) = (self.server.mark, self.now);
+        self.nodes[at].renew(mark, now);
+    }
+
+    /// When all nodes have restated what they know, it goes on.
+    fn conclude(&mut self, at: usize) {
+        let mark = self.server.mark;
+        if let Some(era) = self.nodes[at].restated
+            && self.nodes.iter().all(|node| node.has_restated(mark))
+        {
+            let now = self.now;
+            self.nodes[at].with(|core, work| core.mended(era, now, work));
+        }
+    }
+
+    /// The server loses all.
+    fn flush(&mut self) {
+        self.lose(Data::default());
+    }
+
+    /// The server loses the last transitions, and everybody the connection to it. Another one goes on, whose clock is behind.
+    fn fail_over(&mut self) {
+        let number = self.random.random_range(0..=MOST_LOST);
+        let mut left = self.server.data.clone();
+        for _ in 0..number {
+            left = self.server.before.pop_back().unwrap_or(left);
+        }
+        self.server.versions = left.rows.values().map(|(version, _)| *version).max().unwrap_or(0);
+        for at in 0..NODES {
+            self.break_off(at);
+        }
+        self.lose(left);
+        for at in 0..NODES {
+            // Before it asks anything it renews its lease.
+            self.renew(at);
+            self.nodes[at].with(|core, work| core.deaf(work));
+        }
+    }
+
+    /// The server has this left.
+    fn lose(&mut self, left: Data) {
+        self.server.data = left;
+        self.server.before.clear();
+        self.server.mark += 1;
+        self.note_what_is_lost();
+    }
+
+    /// Notes what nobody who is left knows, nor the server.
+    fn note_what_is_lost(&mut self) {
+        for key in 0..KEYS {
+            let row = self.server.data.rows.get(&key);
+            let row = row.and_then(|(version, row)| Some((*version, row.clone()?)));
+            let row = row.map(|(version, row)| (version, serde_json::from_slice(&row).unwrap()));
+            let mut best: (u64, Journal) = row.unwrap_or_default();
+            for node in &self.nodes {
+                if let Some((version, journal)) = node.core.knows(key)
+                    && best.0 < version
+                {
+                    best = (version, journal);
+                }
+            }
+            let of_key = self.written.iter().filter(|(_, (of, ..))| *of == key);
+            let lost = of_key.filter(|(entry, _)| !best.1.entries.contains(entry));
+            let lost: Vec<u64> = lost.map(|(entry, _)| *entry).collect();
+            self.lost.extend(lost);
+        }
+    }
+
+    /// A node sleeps beyond its lease. What it asked last comes through later; then it must begin anew.
+    fn pause(&mut self, at: usize) {
+        self.replace(at);
+    }
+
+    /// The server does the next thing that one asked for who is gone.
+    fn serve_the_gone(&mut self) {
+        for at in 0..self.gone.len() {
+            while let Some(ask) = self.gone[at].up.pop_front() {
+                let (_, tell) = self.server.answer(ask, self.gone[at].id);
+                self.tell(tell);
+            }
         }
     }
 
@@ -228,12 +373,12 @@ impl World {
     /// A survivor looks for what ended nodes hold.
     fn let_go(&mut self, at: usize) {
         let ended: BTreeSet<NodeId> = self.gone.iter().map(|node| node.id).collect();
-        let orphans = self.server.held.iter().filter(|(node, _)| ended.contains(node));
+        let orphans = self.server.data.held.iter().filter(|(node, _)| ended.contains(node));
         let orphans: Vec<(NodeId, u32)> = orphans.copied().collect();
         let now = self.now;
         for (node, key) in orphans {
             if !self.journal(key).holders.contains(&node) {
-                self.server.held.remove(&(node, key));
+                self.server.data.held.remove(&(node, key));
             } else if let Some(lost) = Journal::lost(node) {
                 let sink = Box::new(|_| ());
                 self.nodes[at]
@@ -255,6 +400,11 @@ impl World {
     fn serve(&mut self, at: usize) {
         let Some(ask) = self.nodes[at].up.pop_front() else { return };
         let (answer, tell) = self.server.answer(ask, self.nodes[at].id);
+        self.tell(tell);
+        self.nodes[at].answers.push_back(answer);
+    }
+
+    fn tell(&mut self, tell: Told) {
         for (target, version, message) in tell {
             let message = [version.to_string().as_bytes(), b":", &message].concat();
             for node in &mut self.nodes {
@@ -263,13 +413,15 @@ impl World {
                 }
             }
         }
-        self.nodes[at].answers.push_back(answer);
     }
 
     /// The next answer reaches a node.
     fn be_answered(&mut self, at: usize) {
         let (now, node) = (self.now, &mut self.nodes[at]);
         if let Some((ticket, answer)) = node.answers.pop_front() {
+            if answer == Answer::Lost {
+                node.renew(self.server.mark, now);
+            }
             node.with(|core, work| core.answered(ticket, answer, now, work));
         }
     }
@@ -292,7 +444,7 @@ impl World {
     }
 
     fn sweep(&mut self, at: usize) {
-        let (now, due) = (self.now, &self.server.due);
+        let (now, due) = (self.now, &self.server.data.due);
         let due: Vec<u32> =
             due.iter().filter(|(_, due)| **due <= now).map(|(key, _)| *key).collect();
         for key in due {
@@ -303,6 +455,13 @@ impl World {
     /// The connection breaks: some of what was asked is done all the same, no answer comes, and nothing is heard until the
     /// node has its channel again.
     fn cut(&mut self, at: usize) {
+        self.break_off(at);
+        self.renew(at);
+        // What it asks for since then goes over the new connection.
+        self.nodes[at].with(|core, work| core.deaf(work));
+    }
+
+    fn break_off(&mut self, at: usize) {
         for _ in 0..self.random.random_range(0..3) {
             self.serve(at);
         }
@@ -315,8 +474,6 @@ impl World {
         for ticket in lost {
             node.with(|core, work| core.answered(ticket, Answer::Away, now, work));
         }
-        // What it asks for since then goes over the new connection.
-        node.with(|core, work| core.deaf(work));
     }
 
     /// The node finds out whether the server is back.
@@ -330,10 +487,20 @@ impl World {
         for _ in 0..self.random.random_range(0..3) {
             self.serve(at);
         }
+        self.nodes[at].up.clear();
+        self.replace(at);
+    }
+
+    fn replace(&mut self, at: usize) {
         self.incarnations += 1;
         let node = u32::try_from(at).unwrap();
-        let new = Node::new(node, self.incarnations);
+        let new = Node::new(node, self.incarnations, self.most, self.server.mark);
+        let is_repaired = self.nodes.iter().all(|node| node.has_restated(self.server.mark));
         self.gone.push(std::mem::replace(&mut self.nodes[at], new));
+        if !is_repaired {
+            // It may have been the only one who knew.
+            self.note_what_is_lost();
+        }
     }
 
     /// Nothing breaks any more, and all that is under way comes to its end.
@@ -341,6 +508,8 @@ impl World {
         for _ in 0..10_000 {
             for at in 0..NODES {
                 let now = self.now;
+                self.renew(at);
+                self.conclude(at);
                 self.nodes[at].with(|core, work| core.listen(work));
                 self.nodes[at].with(|core, work| core.try_again(false, now, work));
                 self.serve(at);
@@ -361,10 +530,10 @@ impl World {
     }
 
     fn journal(&self, key: u32) -> Journal {
-        let row = self.server.rows.get(&key);
-        row.map_or_else(
+        let row = self.server.data.rows.get(&key);
+        row.and_then(|(_, row)| row.as_ref()).map_or_else(
             || Journal::vacant(&(), self.now),
-            |(_, row)| serde_json::from_slice(row).unwrap(),
+            |row| serde_json::from_slice(row).unwrap(),
         )
     }
 
@@ -376,6 +545,9 @@ impl World {
             let places: Vec<usize> =
                 (1..).zip(entries).filter(|(_, other)| *other == entry).map(|(at, _)| at).collect();
             let answer = answers.get(entry);
+            if self.lost.contains(entry) && places.is_empty() {
+                continue;
+            }
             match answer {
                 Some(Ok(Applied { reply: Reply::Place(place), .. })) => {
                     assert_eq!(places, [*place], "{entry} was answered as done");
@@ -413,6 +585,9 @@ impl World {
                 let entries = &journals[usize::try_from(*key).unwrap()].entries;
                 let newest = newest.entry(*key).or_insert(0);
                 match *learnt {
+                    // What was lost since then has no place.
+                    Learnt::Told(entry, _) if self.lost.contains(&entry) => {}
+                    Learnt::Found(_) if !self.lost.is_empty() => {}
                     Learnt::Told(entry, place) => {
                         assert!(*newest < place, "{:?} heard of {entry} late or twice", node.id);
                         assert_eq!(entries[place - 1], entry);
@@ -434,7 +609,10 @@ impl World {
         for key in 0..KEYS {
             for holder in self.journal(key).holders {
                 assert!(self.nodes.iter().any(|node| node.id == holder), "{holder:?} is gone");
-                assert!(self.server.held.contains(&(holder, key)), "{holder:?} is not on the list");
+                assert!(
+                    self.server.data.held.contains(&(holder, key)),
+                    "{holder:?} is not on the list"
+                );
             }
         }
     }
@@ -447,7 +625,7 @@ impl World {
             self.settle();
         }
         for key in 0..KEYS {
-            let is_known = self.server.due.contains_key(&key);
+            let is_known = self.server.data.due.contains_key(&key);
             assert!(!is_known, "record {key} is due and nobody cares");
             assert_eq!(self.journal(key).deadline(&()), None, "no list knows of record {key}");
         }
@@ -462,40 +640,74 @@ impl Server {
                 let word = message::encode::<Journal>(from, ticket, None, &[]);
                 ((ticket, Answer::Said), vec![(Target::Node(from), 0, word)])
             }
-            Ask::Look { ticket, key } => {
-                let (version, row) = self.rows.get(&key).cloned().unwrap_or_default();
+            Ask::Look { ticket, mark, .. }
+            | Ask::Replace { ticket, mark, .. }
+            | Ask::Restate { ticket, mark, .. }
+                if *mark != *self.mark.to_string() =>
+            {
+                ((ticket, Answer::Lost), Vec::new())
+            }
+            Ask::Look { ticket, key, .. } => {
+                let (version, row) = self.row(key);
                 let word = message::encode::<Journal>(from, ticket, Some(&key), &[]);
                 let tell = vec![(Target::Node(from), version, word)];
                 ((ticket, Answer::Found { version, row }), tell)
             }
-            Ask::Replace { ticket, key, expected, row, lists, tell } => {
-                if let Some(Some(at)) = lists.due {
-                    self.due.insert(key, at);
-                }
-                self.held.extend(lists.holds.iter().map(|node| (*node, key)));
-                let (mut version, old) = self.rows.get(&key).cloned().unwrap_or_default();
+            Ask::Replace { ticket, key, expected, row, lists, tell, .. } => {
+                self.enlist(key, &lists);
+                let (mut version, old) = self.row(key);
                 if version != expected {
                     return ((ticket, Answer::Conflict { version, row: old }), Vec::new());
                 }
                 if row != Row::Same {
-                    self.versions += 1;
+                    self.before.push_back(self.data.clone());
+                    if self.before.len() > MOST_LOST {
+                        self.before.pop_front();
+                    }
+                    let floor = self.data.rows.get(&key).map_or(0, |(version, _)| *version);
+                    self.versions = floor.max(self.versions) + 1;
                     version = self.versions;
                 }
                 match row {
                     Row::Same => {}
-                    Row::Gone => drop(self.rows.remove(&key)),
-                    Row::New(row) => drop(self.rows.insert(key, (version, row))),
+                    Row::Gone => drop(self.data.rows.remove(&key)),
+                    Row::New(row) => {
+                        self.data.rows.insert(key, (version, Some(row.into())));
+                    }
                 }
                 if lists.due == Some(None) {
-                    self.due.remove(&key);
+                    self.data.due.remove(&key);
                 }
                 for node in lists.frees {
-                    self.held.remove(&(node, key));
+                    self.data.held.remove(&(node, key));
                 }
                 let tell = tell.into_iter().map(|(target, message)| (target, version, message));
                 ((ticket, Answer::Replaced { version }), tell.collect())
             }
+            Ask::Restate { ticket, key, version, row, lists, .. } => {
+                self.enlist(key, &lists);
+                let there = self.data.rows.entry(key).or_default();
+                if there.0 < version {
+                    *there = (version, row.map(Into::into));
+                }
+                let (version, is_there) = (there.0, there.1.is_some());
+                ((ticket, Answer::Restated { version, is_there }), Vec::new())
+            }
         }
+    }
+
+    fn row(&self, key: u32) -> (u64, Vec<u8>) {
+        match self.data.rows.get(&key) {
+            Some((version, Some(row))) => (*version, row.to_vec()),
+            _ => (0, Vec::new()),
+        }
+    }
+
+    fn enlist(&mut self, key: u32, lists: &Lists) {
+        if let Some(Some(at)) = lists.due {
+            self.data.due.insert(key, at);
+        }
+        self.data.held.extend(lists.holds.iter().map(|node| (*node, key)));
     }
 }
 
@@ -505,6 +717,7 @@ fn run(seed: u64) {
     for _ in 0..steps {
         world.step();
     }
+    world.serve_the_gone();
     world.settle();
     world.check();
     world.check_that_they_let_go();
@@ -530,7 +743,8 @@ fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
 
 #[test]
 fn what_waits_for_all_records_together_is_bounded() {
-    let mut node = Node::new(1, 1);
+    let mut node = Node::new(1, 1, 2, 0);
+    node.with(|core, work| core.mended(1, Timestamp(0), work));
     let answers = Answers::default();
     let submit = |node: &mut Node, key: u32, command| {
         let answers = Arc::clone(&answers);

@@ -1,5 +1,7 @@
 //! The engine against a real server, which `VESTIBULE_TEST_REDIS` names (`tests/with-redis` starts one and names it).
 
+mod failover;
+
 use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::atomic::{AtomicBool, Ordering},
@@ -389,4 +391,52 @@ fn an_end_outlasts_an_outage_and_keeps_its_place() {
     let journal = one.read(1).unwrap().unwrap();
     assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1][..], vec![]));
     assert!(one.engine.shared_figures().away > 0);
+}
+
+/// Loses all that the nodes have there, as when somebody empties the server.
+fn flush(server: &ServerUrl) {
+    let mut connection = server.client().unwrap().get_connection().unwrap();
+    let lose =
+        "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do redis.call('DEL', key) end";
+    redis::Script::new(lose).arg(server.prefix()).invoke::<()>(&mut connection).unwrap();
+}
+
+#[test]
+fn what_the_server_loses_the_nodes_say_again() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let [one, two] = [1, 2].map(|node| Member::new(&server, node, &clock));
+    let late = Timestamp(50_000);
+    for key in 0..50 {
+        one.write(key, 1, Hearers::Everyone).unwrap();
+        two.notes.wait_for(key, 1);
+        two.submit(key, Command::Hold(two.id)).unwrap();
+        two.write(key, 2, Hearers::Nodes(vec![one.id])).unwrap();
+        one.notes.wait_for(key, 2);
+    }
+    two.submit(7, Command::CloseAt(late)).unwrap();
+    // Ended for good: a node that knew it before does not bring it back.
+    one.submit(90, Command::Hold(one.id)).unwrap();
+    assert_eq!(two.read(90).unwrap().unwrap().holders(), [one.id]);
+    one.submit(90, Command::LetGo(one.id)).unwrap();
+    flush(&server);
+    let lost = std::time::Instant::now();
+    // Whoever asks first finds it out.
+    assert_eq!(one.write(8, 3, Hearers::Here).unwrap().reply, Reply::Place(3));
+    assert_eq!(two.submit(9, Command::LetGo(two.id)).unwrap().reply, Reply::Done);
+    println!("repaired in {:?}", lost.elapsed());
+    for key in (0..50).filter(|key| ![8, 9].contains(key)) {
+        let journal = one.read(key).unwrap().unwrap();
+        assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1, 2][..], vec![two.id]));
+    }
+    assert_eq!(one.read(8).unwrap().unwrap().entries, [1, 2, 3]);
+    assert_eq!(one.read(9).unwrap().unwrap().holders(), []);
+    assert_eq!(one.read(90).unwrap().map(|journal| journal.entries), None);
+    // The lists are there, too: what was due is cared for, and what a node held is let go when it is gone.
+    drop(two);
+    clock.advance(60_000);
+    let mut heard = one.notes.wait_for(7, 4);
+    heard.sort_unstable();
+    assert_eq!(heard, [1, 2, LET_GO + 2, CLOSED]);
+    assert_eq!(one.notes.wait_for(30, 3), [1, 2, LET_GO + 2]);
 }

@@ -16,6 +16,7 @@ use super::{
     figures,
     lease::Standing,
     link::Link,
+    member::Marked,
     message,
     question::{Answer, Ask, Ticket},
 };
@@ -43,6 +44,8 @@ enum News<R: Record> {
     Answer(Ticket, Answer),
     Overdue(Vec<R::Key>),
     Orphans(Vec<(R::Key, NodeId)>),
+    /// All nodes have restated what they know since the mark was new for the so manieth time.
+    Restated(u64),
 }
 
 /// The life of an engine: takes jobs, answers and messages to the core, and does what it says, until nobody holds the engine.
@@ -68,15 +71,25 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         settling: Vec::new(),
         ears: Arc::clone(&ears),
         was_cut: false,
+        marked: None,
     };
     let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut retry = tokio::time::interval(RETRY_EVERY);
     retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let (mut sweeps, mut tries) = (false, false);
+    let mut marks = worker.link.marks();
+    marks.mark_changed();
     let mut first_answered = None;
     loop {
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
+        if let Ok(true) = marks.has_changed() {
+            worker.marked = marks.borrow_and_update().clone();
+            if let Some(marked) = &worker.marked {
+                let mark = Arc::clone(&marked.mark);
+                worker.with(&engine, |core, now, work| core.mend(mark, now, work));
+            }
+        }
         while let Some(heard) = ears.take() {
             worker.hear(&engine, heard);
         }
@@ -115,6 +128,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             biased;
             news = answered.recv() => first_answered = news,
             () = news.notified() => {}
+            Ok(()) = marks.changed() => marks.mark_changed(),
             _ = sweep.tick() => sweeps = true,
             _ = retry.tick() => tries = true,
             () = tokio::time::sleep(nap) => {}
@@ -170,6 +184,8 @@ struct Worker<R: Record> {
     settling: Vec<Box<dyn FnOnce() + Send>>,
     ears: Arc<Ears>,
     was_cut: bool,
+    /// What the server's data are marked with.
+    marked: Option<Marked>,
 }
 
 impl<R: Record> Drop for Worker<R> {
@@ -180,7 +196,7 @@ impl<R: Record> Drop for Worker<R> {
             match action {
                 Action::Tell(sink, result) => guarded(|| sink(result)),
                 Action::Go(then) => guarded(then),
-                Action::Ask(_) | Action::Deliver(..) => true,
+                Action::Ask(_) | Action::Deliver(..) | Action::Restated(_) => true,
             };
         }
     }
@@ -233,6 +249,9 @@ impl<R: Record> Worker<R> {
                     self.with(engine, |core, now, work| core.due(key, now, work));
                 }
             }
+            News::Restated(era) => {
+                self.with(engine, |core, now, work| core.mended(era, now, work));
+            }
             News::Orphans(orphans) => {
                 for (key, node) in orphans {
                     let Some(command) = R::lost(node) else { continue };
@@ -270,6 +289,7 @@ impl<R: Record> Worker<R> {
     fn perform(&self, engine: &SharedEngine<R>, action: Action<R>) {
         let done = match action {
             Action::Ask(ask) => return self.ask(ask),
+            Action::Restated(era) => return self.tell_the_others(era),
             Action::Tell(sink, result) => guarded(|| sink(result)),
             Action::Go(then) => guarded(then),
             Action::Deliver(key, mut effects, origin) => {
@@ -287,6 +307,16 @@ impl<R: Record> Worker<R> {
             let (ticket, answer) = link.ask::<R>(ask).await;
             // When the engine is gone nobody waits.
             let _ = answers.send(News::Answer(ticket, answer));
+        });
+    }
+
+    /// Says that this node has restated what it knows, and waits for the others.
+    fn tell_the_others(&self, era: u64) {
+        let Some(marked) = self.marked.clone() else { return };
+        let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
+        tokio::task::spawn_local(async move {
+            link.restated(R::KIND, &marked).await;
+            let _ = answers.send(News::Restated(era));
         });
     }
 

@@ -6,7 +6,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Bound, sync::Arc};
 
 use super::{GroupTopics, Kept, MESSAGE_COST, Standing};
-use crate::model::topic::{Message, Position, Resume, Topic, TopicFilter};
+use crate::model::topic::{Epoch, Message, Position, Resume, Topic, TopicFilter};
 
 /// Most places of the row that are looked at for one page. So few in tests that they come there.
 const PLACES: usize = if cfg!(test) { 4 } else { 4_096 };
@@ -18,6 +18,8 @@ const MARKS: usize = if cfg!(test) { 32 } else { 16_384 };
 /// How far a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
+    /// In the row that began with this.
+    epoch: Epoch,
     /// Offsets up to this one are read.
     after: u64,
     /// Of messages up to this offset only retained values are wanted.
@@ -26,6 +28,14 @@ pub struct Reading {
     until: u64,
     /// He was told that he missed something, when this was the last offset.
     told: u64,
+}
+
+impl Reading {
+    /// All behind a place.
+    #[must_use]
+    pub fn behind(Position { epoch, offset }: Position) -> Self {
+        Self { epoch, after: offset, retained_to: offset, until: u64::MAX, told: 0 }
+    }
 }
 
 /// The most that a page may hold.
@@ -69,7 +79,7 @@ impl GroupTopics {
     #[must_use]
     pub fn begin(&self, retained: bool) -> Reading {
         let after = if retained { 0 } else { self.last };
-        Reading { after, retained_to: self.last, until: u64::MAX, told: 0 }
+        Reading { after, retained_to: self.last, ..Reading::behind(self.position()) }
     }
 
     /// Where a reader goes on. Whether he has missed something for certain, because the row is another one: then he begins
@@ -81,7 +91,7 @@ impl GroupTopics {
             return (self.begin(true), true);
         }
         let after = retained.unwrap_or(offset).min(offset);
-        (Reading { after, retained_to: offset, until: u64::MAX, told: 0 }, false)
+        (Reading { after, ..Reading::behind(Position { epoch, offset }) }, false)
     }
 
     /// The same reader, to whom all that is published from now on comes without his reading it here.
@@ -90,10 +100,13 @@ impl GroupTopics {
         Reading { until: self.last, ..reading }
     }
 
-    /// Reads on.
+    /// Reads on. Whoever read in another row, which was lost, begins with this one.
     #[must_use]
     pub fn page(&self, filter: &TopicFilter, reading: Reading, most: Most) -> Page {
-        let missed = self.misses(filter, reading);
+        let is_lost = reading.epoch != self.epoch || reading.retained_to > self.last;
+        let start = Position { offset: 0, ..self.position() };
+        let reading = if is_lost { Reading::behind(start) } else { reading };
+        let missed = is_lost || self.misses(filter, reading);
         let mut page = Page { messages: Vec::new(), missed, more: None, position: self.position() };
         let (mut bytes, mut places, mut read) = (0, 0, reading.after);
         for (offset, kept) in self.places(filter, reading) {

@@ -26,7 +26,7 @@ fn rules(history: usize) -> Rules {
 }
 
 fn publication(topic: &str, data: u64, retain: bool, expiry_ms: Option<u64>) -> Publication {
-    let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1 };
+    let from = Sender { node: NodeId { node: 0, incarnation: 1 }, client: 1, number: 0 };
     let data = if data == 0 { Json::null() } else { Json::of(&data) };
     Publication { topic: topic.parse().unwrap(), data, retain, expiry_ms, from, is_visitor: false }
 }

@@ -6,16 +6,20 @@ use super::{agent, gets, publish, rest, server, settings, subscribe, token};
 use crate::support::{Server, Socket, soon};
 
 /// Everything that one gets who is cut off again and again while others publish, and comes back each time.
-struct Follower {
+pub struct Follower {
     position: Value,
     /// The last number of each publisher.
-    last: [u64; 2],
-    heard: u64,
+    pub last: [u64; 2],
+    pub heard: u64,
 }
 
 impl Follower {
+    pub fn new(position: Value) -> Self {
+        Self { position, last: [0, 0], heard: 0 }
+    }
+
     /// Reads on until `enough` messages have been heard, or the socket is ended because this test reads too slowly.
-    async fn read(&mut self, socket: &mut Socket, enough: u64) {
+    pub async fn read(&mut self, socket: &mut Socket, enough: u64) {
         while self.heard < enough {
             let message = match socket.next_or_close().await {
                 Ok(message) => message,
@@ -35,7 +39,7 @@ impl Follower {
         }
     }
 
-    async fn comes_back(&self, server: &Server) -> Socket {
+    pub async fn comes_back(&self, server: &Server) -> Socket {
         let mut socket = agent(server).await;
         let again = json!({"type": "subscribe", "filter": "+/x", "resume": self.position});
         let resumed = socket.ok(again).await;
@@ -52,7 +56,7 @@ async fn ten_thousand_messages_over_many_cuts_none_lost_none_repeated() {
     let server = Server::of(&settings("history = 10000", of_all), &[]);
     let mut socket = agent(&server).await;
     let position = subscribe(&mut socket, "+/x").await["position"].clone();
-    let mut follower = Follower { position, last: [0, 0], heard: 0 };
+    let mut follower = Follower::new(position);
     let mut publishers = Vec::new();
     for topic in ["a/x", "b/x"] {
         let mut publisher = agent(&server).await;

@@ -61,8 +61,8 @@ impl<R: Record> Core<R> {
                 Some(Flight::Write(write)) if write.version.is_some_and(|own| own < version) => {
                     is_overtaken = Some(write.ticket);
                 }
-                None if lane.known.is_some() && known < version => {
-                    (lane.known, lane.listed) = (None, Listed::Unknown);
+                None | Some(Flight::Restate { .. }) if known < version => {
+                    (lane.is_stale, lane.listed) = (lane.known.is_some(), Listed::Unknown);
                 }
                 _ => {}
             }
@@ -82,9 +82,10 @@ impl<R: Record> Core<R> {
         self.tickets += 1;
         self.probe = Some(self.tickets);
         work.out.push(Action::Ask(Ask::Probe { ticket: self.tickets }));
-        // Others may have written what this node did not hear of.
+        // Others may have written what this node did not hear of. That shows when it writes; what it knows may still be
+        // all that is left of the record.
         for lane in self.lanes.values_mut().filter(|lane| lane.flight.is_none()) {
-            (lane.known, lane.listed) = (None, Listed::Unknown);
+            lane.listed = Listed::Unknown;
         }
     }
 
@@ -101,7 +102,7 @@ impl<R: Record> Core<R> {
         let is_answered = |key: &R::Key| match &self.lanes.get(key)?.flight {
             Some(Flight::Look { found, .. }) => found.then_some(()),
             Some(Flight::Write(write)) => write.version.map(drop),
-            None => None,
+            Some(Flight::Restate { .. }) | None => None,
         };
         let lost = self
             .flights
@@ -129,7 +130,7 @@ impl<R: Record> Core<R> {
                 write.heard = true;
                 write.version = write.version.or(version);
             }
-            None => {}
+            Some(Flight::Restate { .. }) | None => {}
         }
         self.go_on(key, lane, now, work);
     }

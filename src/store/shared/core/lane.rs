@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::{Action, Ticket};
 use crate::{
     clock::Timestamp,
+    model::ids::NodeId,
     store::{Expect, Reader, Record, Refusal, Sink},
 };
 
@@ -72,6 +73,8 @@ pub(super) enum Flight<R: Record> {
     },
     /// A transition.
     Write(Box<Write<R>>),
+    /// The server is told what it may have lost.
+    Restate { ticket: Ticket },
 }
 
 pub(super) struct Write<R: Record> {
@@ -85,6 +88,8 @@ pub(super) struct Write<R: Record> {
     pub(super) since: Timestamp,
     /// What follows here.
     pub(super) effects: Vec<R::Effect>,
+    /// What was known before it. None when nothing changed.
+    pub(super) before: Option<R::Checkpoint>,
     pub(super) version: Option<u64>,
     pub(super) heard: bool,
     pub(super) is_gone: bool,
@@ -94,6 +99,16 @@ pub(super) struct Write<R: Record> {
 
 pub(super) struct Lane<R: Record> {
     pub(super) known: Option<Known<R>>,
+    /// Whether the server may have a newer one than what is known.
+    pub(super) is_stale: bool,
+    /// Whether this node holds something of what is known.
+    pub(super) is_held: bool,
+    /// The version under which this node ended the record lately.
+    pub(super) ended: Option<u64>,
+    /// The era in which the server had what is known.
+    pub(super) verified: u64,
+    /// The era of what is in flight.
+    pub(super) asked_in: u64,
     pub(super) waiting: VecDeque<Job<R>>,
     pub(super) flight: Option<Flight<R>>,
     /// Whether what is known was read for the first of those who wait.
@@ -120,6 +135,11 @@ impl<R: Record> Default for Lane<R> {
     fn default() -> Self {
         Self {
             known: None,
+            is_stale: false,
+            is_held: false,
+            ended: None,
+            verified: 0,
+            asked_in: 0,
             waiting: VecDeque::new(),
             flight: None,
             is_fresh: false,
@@ -135,6 +155,35 @@ impl<R: Record> Lane<R> {
     /// Whether nothing is lost when the lane is forgotten.
     pub(super) fn is_idle(&self) -> bool {
         self.flight.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether the server could lose something that this lane knows, or will know when its flight lands.
+    pub(super) fn may_be_lost(&self) -> bool {
+        self.known.is_some() || self.ended.is_some() || self.flight.is_some()
+    }
+
+    /// Knows nothing of the record any more.
+    pub(super) fn forget(&mut self) {
+        (self.known, self.is_stale, self.is_held) = (None, false, false);
+        self.listed = Listed::Unknown;
+    }
+
+    /// The server has this, or had it when it was asked.
+    pub(super) fn learn(&mut self, known: Option<Known<R>>, node: NodeId) {
+        self.is_held = known.as_ref().is_some_and(|known| known.record.holders().contains(&node));
+        (self.known, self.is_stale, self.verified) = (known, false, self.asked_in);
+    }
+
+    /// The transition that was in flight is not to count.
+    pub(super) fn take_back(&mut self, before: Option<R::Checkpoint>) {
+        let Some(known) = &mut self.known else { return };
+        if let Some(before) = before {
+            known.record.roll_back(before);
+            known.hash = 0;
+        }
+        if known.version == 0 {
+            self.forget();
+        }
     }
 }
 

@@ -21,6 +21,7 @@ impl<R: Record> Core<R> {
     /// Goes on with the lanes that waited, when the server is back.
     pub(super) fn resume(&mut self, now: Timestamp, work: &mut Work<'_, R>) {
         while !self.is_away
+            && !self.is_mending
             && let Some((key, lane)) = self.unpark()
         {
             self.go_on(key, lane, now, work);
@@ -47,7 +48,11 @@ impl<R: Record> Core<R> {
             }
             self.go_on(key, lane, now, work);
         }
-        if let Some((key, lane)) = self.unpark() {
+        self.forget_ends(now);
+        if self.is_mending {
+            self.is_away = false;
+            self.restate_more(now, work);
+        } else if let Some((key, lane)) = self.unpark() {
             self.is_away = false;
             self.go_on(key, lane, now, work);
             self.is_away = !self.parked.is_empty();

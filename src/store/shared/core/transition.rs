@@ -83,7 +83,7 @@ impl<R: Record> Core<R> {
         });
         Stats::count(&work.stats.commands);
         let (record, rules) = (&mut known.record, &self.rules);
-        let checkpoint = record.checkpoint();
+        let before = record.checkpoint();
         let held: BTreeSet<NodeId> = record.holders().into_iter().collect();
         let was_listed = record.listed(key);
         let mut effects = Vec::new();
@@ -91,9 +91,10 @@ impl<R: Record> Core<R> {
         let applied = catch_unwind(AssertUnwindSafe(|| {
             record.apply(key, command.clone(), now, rules, &mut effects)
         }));
+        let mut before = Some(before);
         let outcome = applied.map_err(|_| {
             effects.clear();
-            record.roll_back(checkpoint);
+            before.take().into_iter().for_each(|before| record.roll_back(before));
             lane.faults = lane.faults.saturating_add(1);
             Stats::count(&work.stats.panics);
             tracing::error!(kind = R::KIND, ?key, faults = lane.faults, "a command panicked");
@@ -117,7 +118,7 @@ impl<R: Record> Core<R> {
                 }
                 Err(error) => {
                     tracing::error!(kind = R::KIND, ?key, %error, "a record cannot be written");
-                    lane.known = None;
+                    lane.take_back(before);
                     let refusal = Err(Refusal::Fault);
                     work.out.extend(sink.map(|sink| Action::Tell(sink, refusal)));
                     return;
@@ -156,14 +157,16 @@ impl<R: Record> Core<R> {
             sink,
             since,
             effects: here,
+            before,
             version,
             heard,
             is_gone,
             hash,
             tries,
         })));
-        let key = key.clone();
-        work.out.push(Action::Ask(Ask::Replace { ticket, key, expected, row, lists, tell }));
+        lane.asked_in = self.era;
+        let (key, mark) = (key.clone(), self.mark.clone());
+        work.out.push(Action::Ask(Ask::Replace { ticket, key, mark, expected, row, lists, tell }));
     }
 
     /// What follows on this node, and what others are to be told.

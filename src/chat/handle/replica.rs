@@ -1,0 +1,158 @@
+//! A node's own picture of chats and buttons, where several nodes share them.
+//!
+//! Every node hears of every change, since any may be asked for any chat. What it did not hear, because it was not there or
+//! was cut off, it reads: a group's chats from the list beside their records, its buttons from its one record of agents.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+
+use super::{Chat, ChatEngine, Shared};
+use crate::{
+    chat::{
+        board::Board,
+        conversation::{Conversation, command::Command},
+        staff::Staff,
+    },
+    model::{
+        chat::ChatRow,
+        ids::{GroupId, VisitorId, VisitorKey},
+    },
+    store::{Afterwards, Engine, Expect, Refusal, place::Store},
+};
+
+/// How long to wait before what could not be read is read again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+impl Chat {
+    /// This node shows chats and buttons that other nodes change.
+    pub(super) fn replicate(&self) {
+        read_boards(&self.0.shared, &self.0.conversations);
+        read_panels(&self.0.shared, &self.0.staff);
+    }
+}
+
+/// Reads the chats of all groups.
+pub(super) fn read_boards<E: Engine<Conversation>>(shared: &Arc<Shared>, engine: &E) {
+    for group in shared.floors.keys() {
+        read_board(shared, engine, group);
+    }
+}
+
+/// Reads a group's chats, until it succeeds or a later reading begins.
+fn read_board<E: Engine<Conversation>>(shared: &Arc<Shared>, engine: &E, group: &GroupId) {
+    let Some(floor) = shared.floors.get(group) else { return };
+    let reading = floor.board.reads();
+    let rows = Arc::new(Mutex::new(Vec::<ChatRow>::new()));
+    let found = Arc::clone(&rows);
+    let visit = Box::new(move |_: &VisitorKey, conversation: &Conversation| {
+        found.lock().extend(conversation.running().map(|running| running.row()));
+    });
+    let (shared, again, of) = (Arc::clone(shared), engine.clone(), group.clone());
+    let done = Box::new(move |is_read: bool| {
+        if is_read {
+            return shared.was_read(&of, reading, &rows.lock());
+        }
+        // On the thread of the engine, which has a runtime.
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(PAUSE).await;
+            let board = shared.floors.get(&of).map(|floor| &floor.board);
+            if board.is_some_and(|board| board.is_last(reading)) {
+                read_board(&shared, &again, &of);
+            }
+        });
+    });
+    engine.list(group.to_string(), visit, done);
+}
+
+impl Shared {
+    fn was_read(&self, group: &GroupId, reading: u64, rows: &[ChatRow]) {
+        let Some(floor) = self.floors.get(group) else { return };
+        let key =
+            |visitor: &VisitorId| VisitorKey { group: group.clone(), visitor: visitor.clone() };
+        let has_chat = |visitor: &VisitorId, has| self.arrivals.has_chat(&key(visitor), has);
+        floor.board.was_read(
+            reading,
+            rows,
+            |row, put, remove| self.shows(row, put, remove),
+            has_chat,
+        );
+    }
+}
+
+/// Reads which buttons are enabled in all groups.
+pub(super) fn read_panels<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E) {
+    for group in shared.floors.keys() {
+        read_panel(shared, engine, group);
+    }
+}
+
+fn read_panel<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E, group: &GroupId) {
+    let (shared, again, of) = (Arc::clone(shared), engine.clone(), group.clone());
+    let reader = move |found: Result<Option<&Staff>, Refusal>| -> Afterwards {
+        let found = found.map(|staff| {
+            staff.map(|staff| (staff.enabled(), staff.available())).unwrap_or_default()
+        });
+        Box::new(move || match (found, shared.floors.get(&of)) {
+            (Ok((enabled, available)), Some(floor)) => {
+                let enabled: BTreeSet<_> = enabled.into_keys().collect();
+                floor.available.store(available, Ordering::Relaxed);
+                floor.buttons.are(enabled, |button, is_enabled, pages| {
+                    shared.post.button(pages, button, is_enabled);
+                });
+            }
+            (Err(_), Some(_)) => {
+                tokio::task::spawn_local(async move {
+                    tokio::time::sleep(PAUSE).await;
+                    read_panel(&shared, &again, &of);
+                });
+            }
+            (_, None) => {}
+        })
+    };
+    engine.read(group.clone(), Box::new(reader));
+}
+
+/// An agent is lost: the chats that he has go back to wait. Where several nodes share the chats, the records themselves
+/// are asked which those are.
+pub(super) fn lose(engine: &ChatEngine, group: GroupId, board: &Board, subject: Box<str>) {
+    let lose = |engine: &ChatEngine, key, subject: &str| {
+        let lost = Command::AgentLost { subject: subject.into() };
+        engine.submit(key, Expect::Any, lost, Box::new(|_| ()));
+    };
+    if let Store::Memory(_) = engine {
+        for row in board.of_agent(&subject) {
+            lose(engine, VisitorKey { group: group.clone(), visitor: row.visitorid }, &subject);
+        }
+        return;
+    }
+    lose_listed(engine.clone(), group, subject, lose);
+}
+
+fn lose_listed(
+    engine: ChatEngine,
+    group: GroupId,
+    subject: Box<str>,
+    lose: impl Fn(&ChatEngine, VisitorKey, &str) + Copy + Send + 'static,
+) {
+    let (chats, of) = (engine.clone(), subject.clone());
+    let visit = Box::new(move |key: &VisitorKey, conversation: &Conversation| {
+        if conversation.running().is_some_and(|running| running.has_agent(&of)) {
+            lose(&chats, key.clone(), &of);
+        }
+    });
+    let (again, listed) = (engine.clone(), group.to_string());
+    let done = Box::new(move |is_read: bool| {
+        if !is_read {
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(PAUSE).await;
+                lose_listed(again, group, subject, lose);
+            });
+        }
+    });
+    engine.list(listed, visit, done);
+}

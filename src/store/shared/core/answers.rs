@@ -1,0 +1,128 @@
+//! What a node makes of the server's answers.
+
+use super::{
+    Action, Core, MOST_DOUBTFUL, Ticket, Work,
+    lane::{Flight, Job, Listed, Write},
+};
+use crate::{
+    clock::Timestamp,
+    store::{
+        Record,
+        shared::{figures, question::Answer},
+    },
+};
+
+impl<R: Record> Core<R> {
+    /// The server's answer to what was asked under `ticket`.
+    pub(in crate::store::shared) fn answered(
+        &mut self,
+        ticket: Ticket,
+        answer: Answer,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        if self.probe == Some(ticket) && answer == Answer::Away {
+            (self.probe, self.is_deaf) = (None, true);
+            return;
+        }
+        let Some(key) = self.flights.get(&ticket).cloned() else { return };
+        let Some(mut lane) = self.take_out(&key) else { return };
+        self.is_away = answer == Answer::Away;
+        if self.is_away {
+            figures::add(&work.counts.away, 1);
+        }
+        match (lane.flight.take(), answer) {
+            (
+                Some(Flight::Look { ticket, heard, reader, later, .. }),
+                Answer::Found { version, row },
+            ) => match self.read_row(&key, version, &row) {
+                Ok(known) => {
+                    lane.learn(known, self.node);
+                    lane.flight = Some(Flight::Look { ticket, found: true, heard, reader, later });
+                }
+                Err(refusal) => {
+                    self.flights.remove(&ticket);
+                    lane.forget();
+                    let reader = reader.map(|(reader, since)| Job::Read { reader, since });
+                    let job = reader.or_else(|| lane.waiting.pop_front());
+                    job.into_iter().for_each(|job| job.refuse(refusal, work.out));
+                    self.deliver(&key, later, work);
+                }
+            },
+            (Some(Flight::Look { ticket, reader, later, .. }), answer) => {
+                self.flights.remove(&ticket);
+                let reader = reader.map(|(reader, since)| Job::Read { reader, since });
+                let job = reader.or_else(|| lane.waiting.pop_front());
+                if answer == Answer::Lost {
+                    self.is_mending = true;
+                    job.into_iter().for_each(|job| lane.waiting.push_front(job));
+                } else {
+                    job.into_iter().for_each(|job| self.keep_or_refuse(&mut lane, job, work));
+                }
+                self.deliver(&key, later, work);
+            }
+            (Some(Flight::Write(mut write)), Answer::Replaced { version }) => {
+                write.version = Some(version);
+                lane.flight = Some(Flight::Write(write));
+            }
+            (Some(Flight::Write(write)), Answer::Conflict { version, row }) => {
+                self.flights.remove(&ticket);
+                figures::add(&work.counts.conflicts, 1);
+                lane.listed = Listed::Unknown;
+                match self.read_row(&key, version, &row) {
+                    Ok(known) => {
+                        lane.learn(known, self.node);
+                        if self.is_mending {
+                            let Write { expect, command, sink, since, .. } = *write;
+                            let job = sink.map(|sink| Job::Submit { expect, command, sink, since });
+                            job.into_iter().for_each(|job| lane.waiting.push_front(job));
+                        } else {
+                            self.once_more(&key, &mut lane, *write, version, now, work);
+                        }
+                    }
+                    Err(refusal) => {
+                        lane.forget();
+                        let tell = write.sink.map(|sink| Action::Tell(sink, Err(refusal)));
+                        work.out.extend(tell);
+                    }
+                }
+            }
+            (Some(Flight::Write(write)), answer) => {
+                self.flights.remove(&ticket);
+                let Write { before, effects, expect, command, sink, since, .. } = *write;
+                lane.take_back(before);
+                lane.listed = Listed::Unknown;
+                // Time that could not pass passes by the server's list.
+                let job = sink.map(|sink| Job::Submit { expect, command, sink, since });
+                if answer == Answer::Lost {
+                    self.is_mending = true;
+                    job.into_iter().for_each(|job| lane.waiting.push_front(job));
+                } else {
+                    lane.is_stale = lane.known.is_some();
+                    if !effects.is_empty() {
+                        self.doubtful.push_back((ticket, key.clone(), effects));
+                        if self.doubtful.len() > MOST_DOUBTFUL {
+                            self.doubtful.pop_front();
+                        }
+                    }
+                    job.into_iter().for_each(|job| self.keep_or_refuse(&mut lane, job, work));
+                }
+            }
+            (Some(Flight::Restate { ticket }), answer) => {
+                self.flights.remove(&ticket);
+                self.restating -= 1;
+                if let Answer::Restated { version, is_there } = answer {
+                    self.restated(&mut lane, version, is_there);
+                } else {
+                    // Once more, when the server is back.
+                    self.to_restate.push_back(key.clone());
+                    return self.put_back(key, lane);
+                }
+            }
+            (None, _) => {}
+        }
+        self.go_on(key, lane, now, work);
+        self.restate_more(now, work);
+        self.resume(now, work);
+    }
+}

@@ -1,0 +1,154 @@
+//! Repair: what the server lost, those who know of it say once more.
+//!
+//! The server's data have a *mark*. Every question carries the mark that the node knows, and the server does nothing
+//! under another one; so no transition is built on what was lost. When the mark is new, the node holds all commands
+//! back and *restates* what it remembers: each record goes to the server under the version that it had, and replaces
+//! lower versions only. So the highest version that a survivor knows wins, in whatever order they come. What a node ended
+//! lately it restates, too, as an end of that version.
+//!
+//! Commands go on when the other nodes have restated what they know; see [`Core::mended`].
+
+use super::{
+    Action, Core, Work,
+    lane::{Flight, Lane, Listed},
+};
+use crate::{
+    clock::Timestamp,
+    store::{
+        Record,
+        shared::question::{Ask, Lists, Mark},
+    },
+};
+
+/// Restatements that are under way at once.
+const MOST_RESTATED: usize = 256;
+/// How long a node remembers what it ended, in milliseconds. Longer than a server lags behind the one that it follows.
+const REMEMBERED_MS: u64 = 15_000;
+
+impl<R: Record> Core<R> {
+    /// The server's data have this mark now: what was there before may be lost.
+    pub(in crate::store::shared) fn mend(
+        &mut self,
+        mark: Mark,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        self.mark = mark;
+        self.era += 1;
+        (self.is_mending, self.is_restated) = (true, false);
+        let lanes = self.lanes.iter().filter(|(_, lane)| lane.may_be_lost());
+        let mut keys: Vec<R::Key> = lanes.map(|(key, _)| key.clone()).collect();
+        keys.sort_unstable();
+        self.unverified = keys.iter().cloned().collect();
+        self.to_restate = keys.into();
+        self.restate_more(now, work);
+    }
+
+    /// Everybody has restated what he knows, or had time enough for it: commands go on. Of an `era` that is over nothing
+    /// comes any more.
+    pub(in crate::store::shared) fn mended(
+        &mut self,
+        era: u64,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        if era == self.era && self.is_restated {
+            self.is_mending = false;
+            self.resume(now, work);
+        }
+    }
+
+    /// Begins as many restatements as may be under way, and says when the last one is done.
+    pub(super) fn restate_more(&mut self, now: Timestamp, work: &mut Work<'_, R>) {
+        while self.restating < MOST_RESTATED
+            && let Some(key) = self.to_restate.pop_front()
+        {
+            // What is in flight is restated when it lands.
+            let Some(lane) = self.take_out(&key) else {
+                self.unverified.remove(&key);
+                continue;
+            };
+            self.go_on(key, lane, now, work);
+        }
+        if self.is_mending && !self.is_restated && self.unverified.is_empty() {
+            self.is_restated = true;
+            work.out.push(Action::Restated(self.era));
+        }
+    }
+
+    /// Restates a record, if that is to be done. Whether it is.
+    pub(super) fn restates(
+        &mut self,
+        key: &R::Key,
+        lane: &mut Lane<R>,
+        work: &mut Work<'_, R>,
+    ) -> bool {
+        if lane.verified == self.era {
+            return false;
+        }
+        let (version, row, lists) = match (&lane.known, lane.ended) {
+            (Some(known), _) if known.version != 0 => {
+                let Ok(row) = serde_json::to_vec(&known.record) else { return false };
+                let due = known.record.deadline(&self.rules);
+                lane.listed = Listed::At(due);
+                let holds = known.record.holders();
+                let joins = known.record.listed(key);
+                let lists = Lists { due: Some(due), holds, joins, ..Lists::default() };
+                (known.version, Some(row), lists)
+            }
+            (_, Some(version)) => (version, None, Lists::default()),
+            _ => return false,
+        };
+        let ticket = self.ticket(key);
+        lane.flight = Some(Flight::Restate { ticket });
+        lane.asked_in = self.era;
+        self.restating += 1;
+        let (key, mark) = (key.clone(), self.mark.clone());
+        work.out.push(Action::Ask(Ask::Restate { ticket, key, mark, version, row, lists }));
+        true
+    }
+
+    /// The server has this version now, of a record that `is_there`.
+    pub(super) fn restated(&mut self, lane: &mut Lane<R>, version: u64, is_there: bool) {
+        lane.verified = lane.asked_in;
+        match &lane.known {
+            Some(known) if known.version == version => lane.is_stale = false,
+            // It was ended, and whoever did that knew more.
+            Some(_) if !is_there => lane.forget(),
+            Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
+            None => {}
+        }
+    }
+
+    /// Remembers for a while that a record was ended under this version.
+    pub(super) fn remember_end(
+        &mut self,
+        key: &R::Key,
+        lane: &mut Lane<R>,
+        version: u64,
+        now: Timestamp,
+    ) {
+        lane.forget();
+        lane.ended = Some(version);
+        self.ended.push_back((now, key.clone(), version));
+        while self.ended.len() > self.most {
+            self.forget_end();
+        }
+    }
+
+    /// Forgets the ends that are long past. To be called now and then.
+    pub(super) fn forget_ends(&mut self, now: Timestamp) {
+        while self.ended.front().is_some_and(|(at, ..)| *at + REMEMBERED_MS <= now) {
+            self.forget_end();
+        }
+    }
+
+    fn forget_end(&mut self) {
+        let Some((_, key, version)) = self.ended.pop_front() else { return };
+        let Some(mut lane) = self.take_out(&key) else { return };
+        if lane.ended == Some(version) {
+            lane.ended = None;
+        }
+        self.put_back(key, lane);
+    }
+}

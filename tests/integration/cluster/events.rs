@@ -1,0 +1,42 @@
+//! A group's events for back ends, whichever node they read on.
+
+use serde_json::json;
+
+use crate::support::Server;
+
+#[tokio::test]
+async fn a_reader_on_any_node_hears_the_events_of_all() {
+    let Some([first, second]) = Server::nodes() else { return };
+    let mut streams = [first.stream("", None).await, second.stream("", None).await];
+    // Each of them has been heard of when it hears of the other's visitor.
+    let mut ada = first.page("ada", "t").opens().await;
+    let mut bob = second.page("bob", "t").opens().await;
+    for number in 0.. {
+        let data = json!({"sync": number});
+        ada.ok(json!({"type": "presence", "data": data})).await;
+        bob.ok(json!({"type": "presence", "data": data})).await;
+        let path = "/v1/groups/12345/events?after=start&limit=1000";
+        let hear = async |node: &Server, visitor: &str| {
+            let (_, page) = node.rest("GET", path, None).await;
+            page["events"].as_array().unwrap().iter().any(|event| event["visitorid"] == visitor)
+        };
+        if hear(&first, "bob").await && hear(&second, "ada").await {
+            break;
+        }
+        assert!(number < 500, "the nodes do not hear of each other's readers");
+    }
+    for number in 0..50 {
+        ada.ok(json!({"type": "presence", "data": {"ada": number}})).await;
+        bob.ok(json!({"type": "presence", "data": {"bob": number}})).await;
+    }
+    for stream in &mut streams {
+        let told = stream.until(json!({"bob": 49})).await;
+        let of = |visitor: &str| {
+            let all = told.iter().filter(|told| told.data["data"][visitor].is_u64());
+            all.map(|told| told.data["data"][visitor].as_u64().unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("bob"), (0..50).collect::<Vec<_>>(), "each once, in order");
+        let ada = of("ada");
+        assert!(ada.is_sorted() && ada.len() >= 49, "{ada:?}");
+    }
+}
