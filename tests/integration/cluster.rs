@@ -2,6 +2,7 @@
 
 mod cobrowse;
 mod events;
+mod latency;
 mod loss;
 mod presence;
 mod revocations;
