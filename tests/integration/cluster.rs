@@ -3,6 +3,7 @@
 mod cobrowse;
 mod events;
 mod failures;
+mod latency;
 mod loss;
 mod presence;
 mod revocations;
