@@ -18,8 +18,8 @@ use crate::support::{
 const EACH: usize = 20;
 /// How many of them an agent on the other node watches.
 const WATCHED: usize = 5;
-/// How long after the server's return all is to be right again (design section 5).
-const REPAIR: Duration = Duration::from_secs(2);
+/// How long after the server's return all is to be right again: 2 s, and as much for a machine that is busy with other tests.
+const REPAIR: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn a_server_that_comes_back_empty_after_3_s_has_lost_nothing() {
@@ -251,7 +251,7 @@ impl Scene {
         }
         let repaired = back.elapsed();
         println!("{what}: all visitors are there {repaired:?} after the server's return");
-        assert!(repaired < REPAIR * 2, "{repaired:?}");
+        assert!(repaired < REPAIR, "{repaired:?}");
         for number in 0..2 * EACH {
             let data = json!({"type": "presence", "data": {"cart": 7}});
             self.pages[number].ok(data).await;
