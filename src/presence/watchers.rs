@@ -36,12 +36,12 @@ pub struct Watchers {
     limits: WatchLimits,
 }
 
-/// Told of a visitor, and whether he is of interest now.
-type Tell = dyn Fn(&VisitorKey, bool) + Send + Sync;
+/// Told of a visitor whose first watch begins, and whose last one ends.
+type Tell = Box<dyn Fn(&VisitorKey, bool) + Send + Sync>;
 
 struct Interest {
     counts: DashMap<VisitorKey, usize>,
-    tell: Box<Tell>,
+    tell: Tell,
 }
 
 impl Interest {

@@ -128,6 +128,21 @@ impl Record for Visitor {
         matches!(command, Command::Connect(_))
     }
 
+    /// All but what tells watchers something once more.
+    fn is_repeatable(command: &Command) -> bool {
+        let is_of_a_page = matches!(
+            command,
+            Command::Connect(_)
+                | Command::Listen { .. }
+                | Command::Visibility { .. }
+                | Command::Activity { .. }
+                | Command::Acknowledge { .. }
+                | Command::Failed { .. }
+        );
+        let is_of_others = matches!(command, Command::Signal(_) | Command::Attach { .. });
+        is_of_a_page || is_of_others || Self::is_essential(command)
+    }
+
     fn is_essential(command: &Command) -> bool {
         matches!(
             command,

@@ -1,8 +1,9 @@
 //! The engine of several nodes, which keep their records on one server that they share.
 //!
-//! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, and [`link`]
-//! the way there, to Redis or what speaks its protocol; [`message`] is what nodes hear of each other, and [`lease`] says
-//! which of them are there; [`post`] carries what no record says. [`worker`] brings them together, on one thread.
+//! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, [`link`] how
+//! that is said to Redis or what speaks its protocol, and [`way`] how it gets there, to where [`url`] says; [`message`] is
+//! what nodes hear of each other, with their [`ears`], and [`lease`] says which of them are there, which [`member`] sees to;
+//! [`post`] carries what no record says. [`worker`] brings them together, on one thread.
 //!
 //! A transition is one script on one key: is the version still the expected one, then put the new row in its place and
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
