@@ -68,7 +68,7 @@ impl Hearing {
     }
 
     /// There is room for more of what is kept.
-    fn taken(&self) {
+    pub(super) fn taken(&self) {
         self.given.store(0, Ordering::Release);
         self.client.written();
     }

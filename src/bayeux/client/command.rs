@@ -10,7 +10,7 @@ use crate::{
         fault::Fault,
         message::MessageId,
     },
-    model::ids::{GroupId, SocketAddress},
+    model::ids::{GroupId, NodeId, SocketAddress},
 };
 
 /// Whom a client session belongs to.
@@ -74,6 +74,8 @@ pub enum Command {
         socket: Option<SocketAddress>,
         /// Whether it acknowledges.
         acks: bool,
+        /// Its home.
+        home: NodeId,
     },
     /// The client connects.
     Connect(Box<Connect>),
@@ -98,8 +100,13 @@ pub enum Command {
     Forget,
     /// The server wants it to go.
     Dismiss,
-    /// The node that holds its connect goes away: it is to come back after so many milliseconds.
-    SendAway(u64),
+    /// The node that holds its connect goes away.
+    SendAway {
+        /// Where it is held; one that is held elsewhere stays.
+        at: SocketAddress,
+        /// After how many milliseconds the client is to come back.
+        interval_ms: u64,
+    },
     /// A socket, or a request that waited, is gone.
     Lost(SocketAddress),
     /// All sockets of a node's earlier incarnations are lost.
@@ -118,8 +125,13 @@ pub enum Command {
 pub enum Reply {
     /// Done, or nothing to do.
     Done,
-    /// The client is known: whose it is.
-    Known(Box<Member>),
+    /// The client is known.
+    Known {
+        /// Whose it is.
+        member: Box<Member>,
+        /// Which node has what stands behind it.
+        home: NodeId,
+    },
     /// The connect is held.
     Held,
     /// These go to the client, in this order.
@@ -142,6 +154,16 @@ pub enum Effect {
     Overtaken {
         /// Where it waits.
         at: SocketAddress,
+    },
+    /// What waited was taken by the client on another node than its home.
+    Taken {
+        /// Its home.
+        home: NodeId,
+    },
+    /// Another node is its home from now on.
+    Adopt {
+        /// Which.
+        home: NodeId,
     },
     /// The client is gone.
     Ended {

@@ -17,7 +17,7 @@ use crate::{
         message::MessageId,
     },
     clock::Timestamp,
-    model::ids::SocketAddress,
+    model::ids::{NodeId, SocketAddress},
 };
 
 /// One that is open.
@@ -27,6 +27,9 @@ pub(super) struct Open {
     browser: Option<Box<str>>,
     /// The socket that it was last heard on, unless a request was heard since.
     socket: Option<SocketAddress>,
+    /// The node that has what stands behind it, until that is lost.
+    #[serde(default)]
+    pub(super) home: Option<NodeId>,
     connected: bool,
     pub(super) held: Option<Held>,
     /// Requests whose messages are being carried out.
@@ -61,16 +64,36 @@ pub(super) struct Step<'a> {
 }
 
 impl Open {
-    /// Where it is heard.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = SocketAddress> {
-        self.socket.into_iter().chain(self.held.as_ref().map(|held| held.at))
+    /// The nodes that have something of it.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let sockets = self.socket.into_iter().chain(self.held.as_ref().map(|held| held.at));
+        sockets.map(|socket| socket.node).chain(self.home)
+    }
+
+    /// A node that is not its home carried something to it: who hears for it may go on then.
+    pub(super) fn tell_home(&self, connects: Option<NodeId>, effects: &mut Vec<Effect>) {
+        let Some(home) = self.home else { return };
+        let is_elsewhere =
+            |effect: &Effect| matches!(effect, Effect::Write { to, .. } if to.node != home);
+        let is_taken = match self.queue.is_acknowledged() {
+            true => connects.is_some_and(|at| at != home),
+            false => effects.iter().any(is_elsewhere),
+        };
+        if is_taken {
+            effects.push(Effect::Taken { home });
+        }
+    }
+
+    /// It is heard on this node, which is its home if there is none.
+    fn settle(&mut self, node: NodeId) -> NodeId {
+        *self.home.get_or_insert(node)
     }
 
     /// One that has not connected yet.
     pub(super) fn new(
         member: Member,
         browser: Option<Box<str>>,
-        socket: Option<SocketAddress>,
+        (socket, home): (Option<SocketAddress>, NodeId),
         acks: bool,
         until: Timestamp,
     ) -> Self {
@@ -78,6 +101,7 @@ impl Open {
             member,
             browser,
             socket,
+            home: Some(home),
             connected: false,
             held: None,
             busy: 0,
@@ -98,7 +122,8 @@ impl Open {
                 self.bind(&from);
                 self.busy += 1;
                 self.until = self.until.max(step.now + CARRY_OUT_MS);
-                return Ok(Reply::Known(Box::new(self.member.clone())));
+                let home = self.settle(from.at.node);
+                return Ok(Reply::Known { member: Box::new(self.member.clone()), home });
             }
             Command::Subscribe(channel) => {
                 let is_full = self.channels.len() >= step.rules.subscriptions;
@@ -136,10 +161,12 @@ impl Open {
                 }
                 return Err(Ended::Dismissed);
             }
-            Command::SendAway(interval) => {
-                let advice = Advice { interval, ..step.rules.retry() };
-                self.let_go(advice, None, step);
-                self.wait(step.now + interval, step.rules);
+            Command::SendAway { at, interval_ms: interval } => {
+                if self.held.as_ref().is_some_and(|held| held.at == at) {
+                    let advice = Advice { interval, ..step.rules.retry() };
+                    self.let_go(advice, None, step);
+                    self.wait(step.now + interval, step.rules);
+                }
             }
             Command::Lost(socket) => self.lost(&|address| address == socket, step),
             Command::NodeLost { node, before } => {
@@ -149,6 +176,14 @@ impl Open {
                     address.node.node == node && address.node.incarnation < before
                 };
                 self.lost(&is_lost, step);
+                let is_homeless =
+                    self.home.take_if(|home| home.node == node && home.incarnation < before);
+                // Who still holds it is its home from now on.
+                let next = is_homeless.and_then(|_| self.nodes().next());
+                if let Some(home) = next {
+                    self.home = Some(home);
+                    step.effects.push(Effect::Adopt { home });
+                }
             }
             Command::Open { .. } | Command::Tick => {}
         }
@@ -178,6 +213,9 @@ impl Open {
             step.effects.push(Effect::Overtaken { at: old.at });
         }
         self.bind(&from);
+        if self.home.is_none() {
+            step.effects.push(Effect::Adopt { home: self.settle(from.at.node) });
+        }
         if let Some(batch) = ack {
             self.queue.acknowledged(batch);
         }
