@@ -28,7 +28,7 @@ use self::{
 use super::{channel::Channel, fault::Fault};
 use crate::{
     clock::Timestamp,
-    model::ids::NodeId,
+    model::{ids::NodeId, topic::Position},
     store::{Record, Route},
 };
 
@@ -92,6 +92,12 @@ impl Client {
     /// What it hears.
     pub fn channels(&self) -> impl Iterator<Item = &Channel> {
         self.0.iter().flat_map(|open| open.channels.iter())
+    }
+
+    /// The place among its group's messages up to which it has all of a channel.
+    #[must_use]
+    pub fn heard(&self, channel: &Channel) -> Option<Position> {
+        self.0.as_ref().and_then(|open| open.heard(channel))
     }
 
     /// Whether a connect of its is held.

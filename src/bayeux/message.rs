@@ -388,6 +388,18 @@ mod tests {
         assert_eq!(several.channels, [Some("/a".parse().unwrap()), None]);
     }
 
+    #[test]
+    fn what_another_node_carries_out_is_what_came() {
+        for text in [
+            r#"{"channel":"/a","id":7,"clientId":"c","data":{"n":[1,null]},"ext":{"retain":true}}"#,
+            r#"{"channel":"/a","clientId":"c","data":null}"#,
+            r#"{"channel":"/meta/subscribe","id":"1","clientId":"c","subscription":["/a","b"]}"#,
+        ] {
+            let message = one(text).unwrap();
+            assert_eq!(one(&message.text()), Ok(message));
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

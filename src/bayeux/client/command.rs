@@ -10,7 +10,10 @@ use crate::{
         fault::Fault,
         message::MessageId,
     },
-    model::ids::{GroupId, NodeId, SocketAddress},
+    model::{
+        ids::{GroupId, NodeId, SocketAddress},
+        topic::Position,
+    },
 };
 
 /// Whom a client session belongs to.
@@ -96,6 +99,20 @@ pub enum Command {
     },
     /// A message for it.
     Deliver(Text),
+    /// It hears a channel, of which it has all up to this place.
+    Hears {
+        /// Which.
+        channel: Channel,
+        /// The place among the group's messages.
+        position: Position,
+    },
+    /// A message of a topic for it.
+    Hear {
+        /// The message.
+        message: Text,
+        /// Its place: the client has all up to there.
+        position: Position,
+    },
     /// Messages for it are lost: it has to begin anew.
     Forget,
     /// The server wants it to go.

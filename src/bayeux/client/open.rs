@@ -1,6 +1,6 @@
 //! A client session that is open: what it knows, and what each command leads to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,10 @@ use crate::{
         message::MessageId,
     },
     clock::Timestamp,
-    model::ids::{NodeId, SocketAddress},
+    model::{
+        ids::{NodeId, SocketAddress},
+        topic::Position,
+    },
 };
 
 /// One that is open.
@@ -35,6 +38,12 @@ pub(super) struct Open {
     /// Requests whose messages are being carried out.
     busy: u32,
     pub(super) channels: BTreeSet<Channel>,
+    /// Where it began to hear each of them.
+    #[serde(default)]
+    begun: BTreeMap<Channel, Position>,
+    /// The place of the last message that it heard of any.
+    #[serde(default)]
+    heard: Option<Position>,
     pub(super) queue: Queue,
     /// When it is forgotten; not while a connect is held.
     pub(super) until: Timestamp,
@@ -106,6 +115,8 @@ impl Open {
             held: None,
             busy: 0,
             channels: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            heard: None,
             queue: Queue::new(acks),
             until,
             left: false,
@@ -134,16 +145,23 @@ impl Open {
             }
             Command::Unsubscribe(channel) => {
                 self.channels.remove(&channel);
+                self.begun.remove(&channel);
             }
             Command::Disconnect => self.left = true,
             Command::Finish { to, answers } => return self.finish(to, answers, step),
-            Command::Deliver(message) => {
-                if !self.queue.push(message, step.rules.queue, step.rules.queue_bytes) {
-                    return Err(self.forget(step));
+            Command::Hears { channel, position } => {
+                if self.channels.contains(&channel) {
+                    self.begun.insert(channel, position);
                 }
-                if self.busy == 0 {
-                    self.flush(step);
-                }
+            }
+            Command::Deliver(message) => return self.take(message, step),
+            Command::Hear { message, position } => {
+                // Those of one subscription may be read later than those of another.
+                let is_behind = |heard: &Position| {
+                    heard.epoch == position.epoch && heard.offset > position.offset
+                };
+                self.heard = self.heard.filter(is_behind).or(Some(position));
+                return self.take(message, step);
             }
             Command::Forget => return Err(self.forget(step)),
             Command::Dismiss => {
@@ -186,6 +204,23 @@ impl Open {
                 }
             }
             Command::Open { .. } | Command::Tick => {}
+        }
+        Ok(Reply::Done)
+    }
+
+    /// The place up to which it has all of a channel.
+    pub(super) fn heard(&self, channel: &Channel) -> Option<Position> {
+        let begun = *self.begun.get(channel)?;
+        let later = |heard: &Position| heard.epoch != begun.epoch || heard.offset > begun.offset;
+        Some(self.heard.filter(later).unwrap_or(begun))
+    }
+
+    fn take(&mut self, message: Text, step: &mut Step<'_>) -> Result<Reply, Ended> {
+        if !self.queue.push(message, step.rules.queue, step.rules.queue_bytes) {
+            return Err(self.forget(step));
+        }
+        if self.busy == 0 {
+            self.flush(step);
         }
         Ok(Reply::Done)
     }

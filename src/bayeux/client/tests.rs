@@ -3,7 +3,10 @@ use serde_json::{Value, json};
 use super::{command::*, *};
 use crate::{
     bayeux::answer::{Answer, Text, Time},
-    model::ids::{NodeId, SocketAddress, SocketId},
+    model::{
+        ids::{NodeId, SocketAddress, SocketId},
+        topic::Epoch,
+    },
     settings::Errors,
 };
 
@@ -459,4 +462,29 @@ fn a_node_that_goes_away_sends_only_those_away_whom_it_holds() {
     let send_away = |at| Command::SendAway { at, interval_ms: 0 };
     assert_eq!(bench.apply(send_away(at(2))).1, []);
     assert_eq!(bench.write(send_away(away(2))).1[0]["advice"]["reconnect"], "retry");
+}
+
+#[test]
+fn a_client_knows_how_far_it_is_with_each_channel() {
+    let mut bench = Bench::open(false);
+    let place = |epoch, offset| Position { epoch: Epoch(epoch), offset };
+    let channel = |name: &str| name.parse::<Channel>().unwrap();
+    let (a, b) = (channel("/a"), channel("/b"));
+    for (channel, begun) in [(&a, 3), (&b, 7)] {
+        bench.apply(Command::Subscribe(channel.clone()));
+        let position = place(1, begun);
+        bench.apply(Command::Hears { channel: channel.clone(), position });
+    }
+    let mut hear = |epoch, offset| {
+        bench.apply(Command::Hear { message: message(offset), position: place(epoch, offset) });
+        (bench.client.heard(&a).unwrap(), bench.client.heard(&b).unwrap())
+    };
+    assert_eq!(hear(1, 5), (place(1, 5), place(1, 7)), "not back behind where it began");
+    assert_eq!(hear(1, 9), (place(1, 9), place(1, 9)));
+    assert_eq!(hear(1, 8), (place(1, 9), place(1, 9)), "read later");
+    assert_eq!(hear(2, 1), (place(2, 1), place(2, 1)), "another row");
+    bench.apply(Command::Unsubscribe(a.clone()));
+    assert_eq!(bench.client.heard(&a), None);
+    bench.apply(Command::Hears { channel: a.clone(), position: place(2, 1) });
+    assert_eq!(bench.client.heard(&a), None, "it hears it no more");
 }

@@ -8,11 +8,12 @@ use crate::{
         channel::{Channel, Kind},
         client::{Client, ClientId, command::Command},
         fault::Fault,
-        hearing::Hearing,
+        hearing::{Hearing, Start},
         message::Message,
     },
     model::json::Json,
     store::{Afterwards, Engine as _, Refusal},
+    topics::client::Subscribed,
 };
 
 impl Bayeux {
@@ -45,9 +46,10 @@ impl Bayeux {
             return Ok(());
         }
         self.ask(client, Command::Subscribe(channel.clone())).await?;
-        match hearing.hear(channel, true).await {
-            Ok(subscription) => {
-                subscribed.insert(channel.clone(), subscription);
+        match hearing.hear(channel, Start::Retained).await {
+            Ok(Subscribed { id, position, .. }) => {
+                subscribed.insert(channel.clone(), id);
+                self.tell(client, Command::Hears { channel: channel.clone(), position });
                 Ok(())
             }
             Err(fault) => {
@@ -88,7 +90,7 @@ impl Bayeux {
     }
 
     /// Makes this node the home of a client that lost the one it had, with its node or the process that saved it: it hears
-    /// what it heard, as far as its token still allows that. What its topics retain it has.
+    /// what it heard, from where it was, as far as its token still allows that. What its topics retain it has.
     pub(in crate::bayeux) async fn adopt(&self, client: ClientId) {
         let Some(service) = self.0.local.service.get() else { return };
         let Some(saved) = self.look(client).await else { return };
@@ -107,11 +109,12 @@ impl Bayeux {
             return;
         }
         for channel in saved.channels() {
+            let start = saved.heard(channel).map_or(Start::Now, Start::Behind);
             let heard = match (&hearing, &mut subscribed) {
                 (Some(hearing), Some(subscribed)) => {
-                    let heard = hearing.hear(channel, false).await;
+                    let heard = hearing.hear(channel, start).await;
                     heard.map(|subscription| {
-                        subscribed.insert(channel.clone(), subscription);
+                        subscribed.insert(channel.clone(), subscription.id);
                     })
                 }
                 _ => Err(Fault::SubscribeDenied),
