@@ -119,9 +119,17 @@ impl Bayeux {
                 }
                 _ => Err(Fault::SubscribeDenied),
             };
-            if let Err(fault) = heard {
-                tracing::warn!(?client, %channel, ?fault, "a subscription is lost with the client's home");
-                self.tell(client, Command::Unsubscribe(channel.clone()));
+            match heard {
+                Ok(()) => {}
+                Err(Fault::Unready) => {
+                    // Whether it still may hear that is not known; a new handshake finds out.
+                    self.tell(client, Command::Forget);
+                    return;
+                }
+                Err(fault) => {
+                    tracing::warn!(?client, %channel, ?fault, "a subscription is lost with the client's home");
+                    self.tell(client, Command::Unsubscribe(channel.clone()));
+                }
             }
         }
         drop(subscribed);
