@@ -1,6 +1,6 @@
 # The commands of this project. `make test` is what a change must pass, on a fresh clone too.
 
-.PHONY: run test install format check rust schema schema-long clients sdk browser simulation soak bench fuzz fuzz-look documents
+.PHONY: run test install format check rust rust-on-redis latency schema schema-long clients sdk browser simulation soak bench fuzz fuzz-look documents
 .NOTPARALLEL:
 
 SCHEMA = target/schema/bin/python tests/schema/run.py target/debug/vestibule
@@ -22,10 +22,19 @@ check:
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 
-# Unit and integration tests, the short soak, and whether the generated documents are up to date.
+# Unit and integration tests, some of them once more with several nodes' engine, the short soak, and whether the generated documents are up to date.
 rust:
 	@echo "== Rust tests"
 	tests/with-postgres tests/with-redis cargo test
+	tests/on-redis presence:: signals:: lists:: agents:: help:: cobrowse::
+
+# All that holds with several nodes' engine.
+rust-on-redis:
+	tests/on-redis
+
+# Signals from node to node, against one node; wants a quiet machine.
+latency:
+	tests/with-redis cargo test --release --test integration cluster::latency -- --ignored --nocapture
 
 # Calls the server as its own OpenAPI document allows and forbids, for about a minute, each time the same.
 schema:

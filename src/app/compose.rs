@@ -157,6 +157,7 @@ pub(super) fn compose(
         )),
         metrics,
         lifecycle: Lifecycle::default(),
+        node: place.shared.clone(),
         started: clock.now(),
         others: OnceLock::new(),
         settings,

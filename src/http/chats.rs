@@ -76,7 +76,9 @@ pub struct NewChat {
     /// The visitor.
     visitorid: VisitorId,
     /// The first words: at most 4,000 bytes.
-    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
+    #[schema(
+        pattern = r"^[\t\n\r ]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{0,3999}$"
+    )]
     text: String,
     /// The button that the chat counts for.
     #[schema(nullable = false)]
@@ -124,7 +126,9 @@ pub struct MessageParams {
 #[serde(deny_unknown_fields)]
 pub struct NewMessage {
     /// What: at most 4,000 bytes.
-    #[schema(pattern = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{1,4000}$")]
+    #[schema(
+        pattern = r"^[\t\n\r ]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]{0,3999}$"
+    )]
     text: String,
     /// Whether the site itself says it, in whosever chat; that needs the scope `operate` too.
     #[serde(default)]

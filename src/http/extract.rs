@@ -73,6 +73,10 @@ pub fn parse<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<T, Pro
 /// `badrequest` that names the field.
 pub fn json<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Problem> {
     check_depth(body, "body")?;
+    // A list would be read as an object's fields in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::field("body", "must be one JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();

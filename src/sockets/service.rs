@@ -36,7 +36,7 @@ use crate::{
     },
     presence::{handle::Presence, visitor::command::Share},
     settings::{Group, Settings},
-    store::{dead_letters::DeadLetters, memory::EngineFigures},
+    store::{dead_letters::DeadLetters, memory::EngineFigures, shared::SharedNode},
     telemetry::{Metrics, labels::SocketKind},
     topics::handle::Topics,
     trust::revoker::Revoker,
@@ -148,6 +148,8 @@ pub struct Parts {
     pub dialects: Arc<[&'static Dialect]>,
     /// How far the process is.
     pub lifecycle: Lifecycle,
+    /// This process as one of several nodes, if it is that.
+    pub node: Option<SharedNode>,
     /// When the process started.
     pub started: Timestamp,
     /// What has figures besides all this: told once.
@@ -256,6 +258,10 @@ impl SocketService {
             others,
         ];
         let sum: EngineFigures = engines.into_iter().sum();
+        let node = self.node.as_ref().map(SharedNode::figures).unwrap_or_default();
+        let (letter_bytes, letters_lost) = self.cobrowse.letters();
+        self.metrics.letter_bytes.set(gauge(letter_bytes));
+        self.metrics.degraded.set(i64::from(self.lifecycle.is_degraded()));
         self.metrics.inbox_depth.set(i64::try_from(sum.waiting).unwrap_or(i64::MAX));
         for (counter, count) in [
             (&self.metrics.commands, sum.commands),
@@ -263,6 +269,15 @@ impl SocketService {
             (&self.metrics.records_full, sum.full),
             (&self.metrics.record_panics, sum.panics),
             (&self.metrics.records_set_aside, sum.set_aside),
+            (&self.metrics.cluster_conflicts, sum.conflicts),
+            (&self.metrics.cluster_away, sum.away),
+            (&self.metrics.cluster_missed, sum.missed),
+            (&self.metrics.cluster_commands, node.commands),
+            (&self.metrics.cluster_sent_bytes, node.bytes_sent),
+            (&self.metrics.cluster_messages, node.messages),
+            (&self.metrics.cluster_heard_bytes, node.bytes_heard),
+            (&self.metrics.cluster_cuts, node.cuts),
+            (&self.metrics.letters_lost, letters_lost),
         ] {
             counter.inner().store(count, Ordering::Relaxed);
         }

@@ -36,6 +36,12 @@ pub struct EngineFigures {
     pub refused: u64,
     /// See [`Stats::full`].
     pub full: u64,
+    /// Transitions made anew, because another node was faster.
+    pub conflicts: u64,
+    /// Questions that the nodes' server did not answer in time.
+    pub away: u64,
+    /// Messages of other nodes that were dropped because the engine was too far behind.
+    pub missed: u64,
 }
 
 impl EngineFigures {
@@ -49,6 +55,7 @@ impl EngineFigures {
             set_aside: read(set_aside),
             refused: read(refused),
             full: read(full),
+            ..Self::default()
         }
     }
 }
@@ -62,6 +69,9 @@ impl std::iter::Sum for EngineFigures {
             set_aside: sum.set_aside + one.set_aside,
             refused: sum.refused + one.refused,
             full: sum.full + one.full,
+            conflicts: sum.conflicts + one.conflicts,
+            away: sum.away + one.away,
+            missed: sum.missed + one.missed,
         })
     }
 }

@@ -179,6 +179,17 @@ figures! {
     inbox_full: Counter = "Commands refused because an inbox was full";
     record_panics: Counter = "Commands that panicked";
     records_set_aside: Counter = "Records set aside after a second panic";
+    degraded: Gauge = "1 while the server that the nodes share is away";
+    cluster_conflicts: Counter = "Transitions made anew, because another node was faster";
+    cluster_away: Counter = "Questions that the nodes' server did not answer in time";
+    cluster_missed: Counter = "Messages of other nodes dropped because this one was too far behind";
+    cluster_commands: Counter = "Commands sent to the nodes' server; a script counts as one";
+    cluster_sent_bytes: Counter = "Bytes of these";
+    cluster_messages: Counter = "Messages that came from the nodes' server unasked";
+    cluster_heard_bytes: Counter = "Bytes of these";
+    cluster_cuts: Counter = "How often the way to the nodes' server was there again after a cut";
+    letter_bytes: Gauge = "Bytes of letters to other nodes that wait";
+    letters_lost: Counter = "Letters to other nodes that were refused or lost on the way out";
     actor_restarts: Counter = "Actors replaced after a panic";
     timers: Gauge = "Timers that wait";
     http_requests: Labelled<StatusClass, Counter> = "HTTP requests answered";

@@ -3,6 +3,7 @@
 mod bayeux;
 mod cobrowse;
 mod events;
+mod latency;
 mod loss;
 mod presence;
 mod revocations;

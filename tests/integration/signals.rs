@@ -193,3 +193,11 @@ async fn any_json_travels_as_it_is() {
         agent.hear_a("signaloutcome").await;
     }
 }
+
+#[tokio::test]
+async fn a_list_is_no_signal() {
+    let server = Server::start();
+    let path = "/v1/groups/12345/visitors/ada/signals";
+    let (status, problem) = server.rest("POST", path, Some(json!([null]))).await;
+    assert_eq!((status, &problem["field"]), (400, &json!("body")), "{problem}");
+}

@@ -70,7 +70,6 @@ impl Ears {
         match waiting.heard.pop_front() {
             Some(Heard::Message(bytes)) => {
                 waiting.bytes -= bytes.len();
-                figures::add(&self.counts.heard, 1);
                 Some(Heard::Message(bytes))
             }
             None if std::mem::take(&mut waiting.is_overrun) => Some(Heard::Again),

@@ -2,27 +2,6 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::store::memory::EngineFigures;
-
-/// What an engine of several nodes counted on this node, and what it has at the moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SharedFigures {
-    /// What every engine counts. Those that wait do so in the inbox, for a record, or for the server's answer.
-    pub engine: EngineFigures,
-    /// Records that this node remembers.
-    pub records: u64,
-    /// Timers that wait.
-    pub timers: u64,
-    /// Transitions made anew, because another node was faster.
-    pub conflicts: u64,
-    /// Questions that the server did not answer in time.
-    pub away: u64,
-    /// Messages of this node and others that were heard.
-    pub heard: u64,
-    /// Messages that were dropped because the engine was too far behind.
-    pub missed: u64,
-}
-
 /// What a node's connection to the server carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeFigures {
@@ -43,7 +22,6 @@ pub struct NodeFigures {
 pub(super) struct Counts {
     pub(super) conflicts: AtomicU64,
     pub(super) away: AtomicU64,
-    pub(super) heard: AtomicU64,
     pub(super) missed: AtomicU64,
     pub(super) under_way: AtomicU64,
     pub(super) records: AtomicU64,

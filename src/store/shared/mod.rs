@@ -44,7 +44,7 @@ use self::{
     link::Link,
 };
 pub use self::{
-    figures::{NodeFigures, SharedFigures},
+    figures::NodeFigures,
     lease::Standing,
     url::{InvalidServerUrl, ServerUrl},
 };
@@ -283,7 +283,14 @@ impl<R: Record> SharedEngine<R> {
     pub fn figures(&self) -> EngineFigures {
         let under_way = figures::read(&self.0.counts.under_way);
         let under_way = usize::try_from(under_way).unwrap_or(usize::MAX);
-        EngineFigures::of(self.stats(), self.0.inbox.lock().jobs.len().saturating_add(under_way))
+        let waiting = self.0.inbox.lock().jobs.len().saturating_add(under_way);
+        let counts = &self.0.counts;
+        EngineFigures {
+            conflicts: figures::read(&counts.conflicts),
+            away: figures::read(&counts.away),
+            missed: figures::read(&counts.missed),
+            ..EngineFigures::of(self.stats(), waiting)
+        }
     }
 
     /// How many records this node remembers.
@@ -333,21 +340,6 @@ impl<R: Record> SharedEngine<R> {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.0.stats
-    }
-
-    /// All its figures now.
-    #[must_use]
-    pub fn shared_figures(&self) -> SharedFigures {
-        let counts = &self.0.counts;
-        SharedFigures {
-            engine: self.figures(),
-            records: figures::read(&counts.records),
-            timers: figures::read(&counts.timers),
-            conflicts: figures::read(&counts.conflicts),
-            away: figures::read(&counts.away),
-            heard: figures::read(&counts.heard),
-            missed: figures::read(&counts.missed),
-        }
     }
 
     fn leave(&self, job: Job<R>, is_essential: bool) {

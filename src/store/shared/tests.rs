@@ -361,9 +361,9 @@ fn what_is_refused_and_what_is_made_anew_is_counted() {
     two.notes.wait_for(1, 1);
     two.write(1, 2, Hearers::Here).unwrap();
     one.write(1, 3, Hearers::Here).unwrap();
-    let figures = one.engine.shared_figures();
+    let figures = one.engine.figures();
     assert_eq!((figures.conflicts, figures.away, figures.missed), (1, 0, 0));
-    assert!(figures.records >= 1 && figures.heard >= 3, "{figures:?}");
+    assert!(one.engine.records() >= 1);
     let sent = one.node.figures();
     assert!(sent.commands >= 5 && sent.bytes_sent > 40 * sent.commands, "{sent:?}");
     assert!(sent.messages >= 3 && sent.bytes_heard > 20 * sent.messages, "{sent:?}");
@@ -390,7 +390,7 @@ fn an_end_outlasts_an_outage_and_keeps_its_place() {
     ended.recv_timeout(Duration::from_secs(20)).expect("an answer").unwrap();
     let journal = one.read(1).unwrap().unwrap();
     assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1][..], vec![]));
-    assert!(one.engine.shared_figures().away > 0);
+    assert!(one.engine.figures().away > 0);
 }
 
 /// Loses all that the nodes have there, as when somebody empties the server.
