@@ -58,7 +58,7 @@ pub async fn load(
 }
 
 /// Whether a client would be let in under the settings and revocations that hold now.
-fn is_trusted(service: &SocketService, member: &Member) -> bool {
+pub(super) fn is_trusted(service: &SocketService, member: &Member) -> bool {
     let Some(group) = service.settings.groups.get(&member.group) else { return false };
     match (&member.agent, group.bayeux) {
         (_, Trust::Off) | (None, Trust::Token) => false,

@@ -10,6 +10,7 @@ use crate::{
         fault::Fault,
         hearing::{Hearing, Start},
         message::Message,
+        saving::is_trusted,
     },
     model::json::Json,
     store::{Afterwards, Engine as _, Refusal},
@@ -98,6 +99,9 @@ impl Bayeux {
             return;
         }
         let Some(member) = saved.member() else { return };
+        if !is_trusted(service, member) {
+            return self.dismiss(client);
+        }
         let known = self.known(service, member, saved.acknowledges());
         let hearing = known.hearing.clone();
         // Whoever changes what it hears waits until that is there.
@@ -140,7 +144,7 @@ impl Bayeux {
     }
 
     /// What the record says now, if there is one.
-    async fn look(&self, client: ClientId) -> Option<Client> {
+    pub(super) async fn look(&self, client: ClientId) -> Option<Client> {
         let (sender, looked) = oneshot::channel();
         let reader = move |record: Result<Option<&Client>, Refusal>| -> Afterwards {
             let _ = sender.send(record.map(Option::<&Client>::cloned));
