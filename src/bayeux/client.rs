@@ -28,7 +28,7 @@ use self::{
 use super::{channel::Channel, fault::Fault};
 use crate::{
     clock::Timestamp,
-    model::ids::NodeId,
+    model::{ids::NodeId, topic::Position},
     store::{Record, Route},
 };
 
@@ -94,10 +94,23 @@ impl Client {
         self.0.iter().flat_map(|open| open.channels.iter())
     }
 
+    /// The place among its group's messages up to which it has all of a channel.
+    #[must_use]
+    pub fn heard(&self, channel: &Channel) -> Option<Position> {
+        self.0.as_ref().and_then(|open| open.heard(channel))
+    }
+
     /// Whether a connect of its is held.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.0.as_ref().is_some_and(|open| open.held.is_some())
+    }
+
+    /// The node that has what stands behind it: what it hears of topics, and what the application has of it. `None` after
+    /// that node was lost, until another one hears of the client.
+    #[must_use]
+    pub fn home(&self) -> Option<NodeId> {
+        self.0.as_ref().and_then(|open| open.home)
     }
 
     /// Whether it acknowledges.
@@ -150,9 +163,9 @@ impl Record for Client {
                 _ => {}
             }
         }
-        if let (None, Command::Open { member, browser, socket, acks }) = (&self.0, &command) {
+        if let (None, Command::Open { member, browser, socket, acks, home }) = (&self.0, &command) {
             let (member, until) = ((**member).clone(), now + rules.max_interval_ms);
-            let open = Open::new(member, browser.clone(), *socket, *acks, until);
+            let open = Open::new(member, browser.clone(), (*socket, *home), *acks, until);
             self.0 = Some(Box::new(open));
             return Reply::Done;
         }
@@ -163,8 +176,15 @@ impl Record for Client {
             }
             return Reply::Refused(Fault::Unknown);
         };
+        let connects = match &command {
+            Command::Connect(connect) => Some(connect.from.at.node),
+            _ => None,
+        };
         match open.apply(command, &mut step) {
-            Ok(reply) => reply,
+            Ok(reply) => {
+                open.tell_home(connects, step.effects);
+                reply
+            }
             Err(why) => {
                 self.end(why, step.effects);
                 Reply::Done
@@ -199,7 +219,7 @@ impl Record for Client {
     }
 
     fn holders(&self) -> Vec<NodeId> {
-        self.0.iter().flat_map(|open| open.sockets()).map(|socket| socket.node).collect()
+        self.0.iter().flat_map(|open| open.nodes()).collect()
     }
 
     fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {
@@ -210,7 +230,8 @@ impl Record for Client {
         match effect {
             Effect::Write { to, .. } => Route::Node(to.node),
             Effect::Overtaken { at } => Route::Node(at.node),
-            // Any node may hear for it.
+            Effect::Taken { home } | Effect::Adopt { home } => Route::Node(*home),
+            // Any node may have something of it.
             Effect::Ended { .. } => Route::Everyone,
         }
     }

@@ -1,8 +1,8 @@
 //! Where the effects of clients' records become messages, and the ends of clients become known.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry};
 
 use super::{
     application::Application,
@@ -12,6 +12,7 @@ use super::{
     },
     hearing::Hearing,
     lines::{Answered, Lines},
+    server::{Bayeux, Shared},
 };
 use crate::{
     auth::Agent,
@@ -25,8 +26,10 @@ use crate::{
 /// What this node has of its clients besides their records.
 pub(super) struct Local {
     pub(super) node: NodeId,
+    /// The handle, which keeps this.
+    pub(super) bayeux: Weak<Shared>,
     pub(super) lines: Arc<Lines>,
-    /// Everybody who shook hands and has not ended. Bounded as the records are.
+    /// Those who are at home here. Bounded as the records are.
     pub(super) known: DashMap<ClientId, Known>,
     /// Who hears topics, by the number under which he does.
     pub(super) listeners: DashMap<ListenerId, ClientId>,
@@ -45,12 +48,14 @@ pub(super) struct Known {
 }
 
 impl Local {
-    /// A client shakes hands, or is taken over.
-    pub(super) fn enter(&self, client: ClientId, known: Known) {
+    /// A client is at home here from now on; `false` where it was already.
+    pub(super) fn enter(&self, client: ClientId, known: Known) -> bool {
+        let Entry::Vacant(place) = self.known.entry(client) else { return false };
         if let Some(hearing) = &known.hearing {
             self.listeners.insert(hearing.id, client);
         }
-        self.known.insert(client, known);
+        place.insert(known);
+        true
     }
 
     /// Takes a client out. Its subscriptions end with it.
@@ -74,6 +79,13 @@ impl Local {
 
 pub(super) struct Delivery(pub(super) Arc<Local>);
 
+impl Delivery {
+    /// What this node has, if it is that one.
+    fn at(&self, node: NodeId) -> Option<&Local> {
+        (self.0.node == node).then_some(&*self.0)
+    }
+}
+
 impl<E: Engine<Client>> Deliver<Client, E> for Delivery {
     fn deliver(&self, _: &E, key: &ClientId, effects: &mut Vec<Effect>, _: Origin) {
         let local = &*self.0;
@@ -90,6 +102,18 @@ impl<E: Engine<Client>> Deliver<Client, E> for Delivery {
                 Effect::Overtaken { at } => {
                     if let Some(at) = here(at) {
                         local.lines.answer(at, Answered::Overtaken);
+                    }
+                }
+                Effect::Taken { home } => {
+                    if let Some(hearing) = self.at(home).and_then(|local| local.hearing(*key)) {
+                        hearing.taken();
+                    }
+                }
+                Effect::Adopt { home } => {
+                    let bayeux = self.at(home).and_then(|local| local.bayeux.upgrade());
+                    if let Some(bayeux) = bayeux.map(Bayeux) {
+                        let client = *key;
+                        tokio::spawn(async move { bayeux.adopt(client).await });
                     }
                 }
                 Effect::Ended { why } => {

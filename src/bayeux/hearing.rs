@@ -25,10 +25,10 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         json::Json,
-        topic::{Message, PublishWish, SubscribeWish},
+        topic::{Message, Position, PublishWish, SubscribeWish},
     },
     topics::{
-        client::Client,
+        client::{Client, Subscribed},
         hub::{ListenerId, Listeners, Then},
         record::Most,
     },
@@ -45,6 +45,17 @@ pub(super) struct Hearing {
     given: AtomicUsize,
     /// Whether it takes messages only by acknowledging them.
     acks: bool,
+}
+
+/// What a subscription begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The values that its topics have.
+    Retained,
+    /// What is published behind this place, as far as that is kept.
+    Behind(Position),
+    /// What is published from now on.
+    Now,
 }
 
 impl Hearing {
@@ -68,7 +79,7 @@ impl Hearing {
     }
 
     /// There is room for more of what is kept.
-    fn taken(&self) {
+    pub(super) fn taken(&self) {
         self.given.store(0, Ordering::Release);
         self.client.written();
     }
@@ -91,18 +102,21 @@ impl Hearing {
         done.map(|_| ()).map_err(|problem| refused(problem, Fault::PublishDenied))
     }
 
-    /// Hears a channel from now on; gives the number of the subscription. With `retained` the values that its topics have
-    /// come first.
-    pub(super) async fn hear(&self, channel: &Channel, retained: bool) -> Result<u32, Fault> {
+    /// Hears a channel from now on.
+    pub(super) async fn hear(&self, channel: &Channel, from: Start) -> Result<Subscribed, Fault> {
         let filter = channel.filter().map_err(|_| Fault::SubscriptionInvalid)?;
-        let wish = SubscribeWish { filter, no_local: false, latest: false, retained, resume: None };
+        let retained = from == Start::Retained;
+        let resume = match from {
+            Start::Behind(place) => Some(place.into()),
+            Start::Retained | Start::Now => None,
+        };
+        let wish = SubscribeWish { filter, no_local: false, latest: false, retained, resume };
         let (sender, subscribed) = oneshot::channel();
         self.client.subscribe(wish, |done| {
             let _ = sender.send(done);
         });
         let done = subscribed.await.unwrap_or_else(|_| Err(unready()));
-        done.map(|subscribed| subscribed.id)
-            .map_err(|problem| refused(problem, Fault::SubscribeDenied))
+        done.map_err(|problem| refused(problem, Fault::SubscribeDenied))
     }
 
     /// Ends a subscription.
@@ -146,7 +160,10 @@ impl Listeners for Ears {
             if let Some(hearing) = local.hearing(client) {
                 hearing.given.fetch_add(1, Ordering::Release);
             }
-            let deliver = Command::Deliver(text.clone());
+            let deliver = match message.position {
+                Some(position) => Command::Hear { message: text.clone(), position },
+                None => Command::Deliver(text.clone()),
+            };
             match then.take_if(|_| own == Some(*listener)) {
                 Some(then) => bayeux.tell_then(client, deliver, then),
                 None => bayeux.tell(client, deliver),

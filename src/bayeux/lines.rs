@@ -8,7 +8,10 @@ use std::sync::{
 use dashmap::DashMap;
 use tokio::sync::oneshot;
 
-use super::answer::{Text, array};
+use super::{
+    answer::{Text, array},
+    client::ClientId,
+};
 use crate::{
     model::ids::SocketId,
     sockets::{
@@ -38,6 +41,8 @@ enum Line {
 #[derive(Default)]
 pub(super) struct Lines {
     lines: DashMap<SocketId, Line>,
+    /// Who connected last on a line.
+    callers: DashMap<SocketId, ClientId>,
     next: AtomicU64,
     waiting: AtomicUsize,
 }
@@ -66,6 +71,18 @@ impl Lines {
     pub(super) fn socket(self: &Arc<Self>, id: SocketId, outbox: Arc<Outbox>) -> Entry {
         self.lines.insert(id, Line::Socket(outbox));
         Entry { lines: Arc::clone(self), id }
+    }
+
+    /// A client connects on a line of this node.
+    pub(super) fn connects(&self, at: SocketId, client: ClientId) {
+        // What is gone meanwhile takes its caller along: so it is looked at while that cannot happen.
+        let Some(_line) = self.lines.get(&at) else { return };
+        self.callers.insert(at, client);
+    }
+
+    /// Who connected last on each line.
+    pub(super) fn callers(&self) -> Vec<(SocketId, ClientId)> {
+        self.callers.iter().map(|caller| (*caller.key(), *caller)).collect()
     }
 
     /// Requests that wait.
@@ -98,6 +115,7 @@ impl Lines {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.lines.lines.remove(&self.id);
+        self.lines.callers.remove(&self.id);
         if self.id.0 & REQUEST != 0 {
             self.lines.waiting.fetch_sub(1, Ordering::Relaxed);
         }

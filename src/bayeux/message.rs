@@ -180,6 +180,38 @@ pub fn read(text: &[u8]) -> Result<Vec<Result<Message, Broken>>, Unreadable> {
     parts.into_iter().map(message).collect()
 }
 
+impl Message {
+    /// What carries it out on another node: all but what belongs to a handshake or a connect, in a form that [`read`] reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        #[derive(serde::Serialize)]
+        struct Written<'a> {
+            channel: &'a Channel,
+            id: Option<&'a MessageId>,
+            #[serde(rename = "clientId")]
+            client: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: Option<&'a Json>,
+            subscription: Option<&'a Json>,
+            ext: Retain,
+        }
+        #[derive(serde::Serialize)]
+        struct Retain {
+            retain: bool,
+        }
+        let written = Written {
+            channel: &self.channel,
+            id: self.id.as_ref(),
+            client: self.client.as_deref(),
+            data: self.data.as_ref(),
+            subscription: self.subscription.as_ref().map(|subscription| &subscription.written),
+            ext: Retain { retain: self.ext.retain },
+        };
+        // Our own types always have a JSON form.
+        serde_json::to_string(&written).unwrap_or_default()
+    }
+}
+
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 fn message(part: &RawValue) -> Result<Result<Message, Broken>, Unreadable> {
@@ -354,6 +386,18 @@ mod tests {
         let several = several.subscription.unwrap();
         assert_eq!(several.written.text(), r#"["/a","b"]"#);
         assert_eq!(several.channels, [Some("/a".parse().unwrap()), None]);
+    }
+
+    #[test]
+    fn what_another_node_carries_out_is_what_came() {
+        for text in [
+            r#"{"channel":"/a","id":7,"clientId":"c","data":{"n":[1,null]},"ext":{"retain":true}}"#,
+            r#"{"channel":"/a","clientId":"c","data":null}"#,
+            r#"{"channel":"/meta/subscribe","id":"1","clientId":"c","subscription":["/a","b"]}"#,
+        ] {
+            let message = one(text).unwrap();
+            assert_eq!(one(&message.text()), Ok(message));
+        }
     }
 
     proptest! {

@@ -4,6 +4,7 @@
 //! * [`client`] decides: one client's session and all its rules, pure, kept by the store,
 //! * [`server`] is the handle: carries messages out, and reaches clients; [`application`] is what stands behind service
 //!   channels, `hearing` behind all others: topics,
+//! * `nodes` has a client's home carry out what came to another node,
 //! * [`polling`] and [`socket`] are the endpoints,
 //! * [`saving`] carries clients over a restart.
 
@@ -16,6 +17,7 @@ pub mod fault;
 mod hearing;
 mod lines;
 pub mod message;
+mod nodes;
 pub mod polling;
 pub mod saving;
 pub mod server;

@@ -45,22 +45,20 @@ pub async fn load(
     let (node, before) = (bayeux.node().node, boot.incarnation);
     for (key, row) in &rows {
         let Some((key, client)) = read::<Client>(key, row) else { continue };
-        let Some(member) = client.member().filter(|member| is_trusted(service, member)) else {
+        if !client.member().is_some_and(|member| is_trusted(service, member)) {
             tracing::info!(client = ?key, "a client that was saved is not trusted any more");
             continue;
         };
-        let known = bayeux.known(service, member, client.acknowledges());
-        let channels = client.channels().cloned().collect();
         bayeux.engine().restore(key, client);
         bayeux.tell(key, Command::NodeLost { node, before });
-        bayeux.take_over(key, known, channels).await;
+        bayeux.adopt(key).await;
         loaded += 1;
     }
     Ok(loaded)
 }
 
 /// Whether a client would be let in under the settings and revocations that hold now.
-fn is_trusted(service: &SocketService, member: &Member) -> bool {
+pub(super) fn is_trusted(service: &SocketService, member: &Member) -> bool {
     let Some(group) = service.settings.groups.get(&member.group) else { return false };
     match (&member.agent, group.bayeux) {
         (_, Trust::Off) | (None, Trust::Token) => false,

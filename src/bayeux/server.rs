@@ -28,6 +28,7 @@ use super::{
     fault::Fault,
     hearing::Ears,
     lines::Lines,
+    nodes::{Incoming, KIND, Letters},
 };
 use crate::{
     clock::Clock,
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     clock: Clock,
     pub(super) settings: settings::Bayeux,
     next_listener: AtomicU64,
+    letters: Letters,
     /// Connects of each browser that are under way, where their number is limited.
     tabs: Option<Arc<Places<Box<str>>>>,
 }
@@ -74,8 +76,19 @@ impl Bayeux {
         metrics: Metrics,
         application: Arc<dyn Application>,
     ) -> Self {
+        Self(Arc::new_cyclic(|this| Self::shared(this, settings, place, metrics, application)))
+    }
+
+    fn shared(
+        this: &Weak<Shared>,
+        settings: settings::Bayeux,
+        place: &Place,
+        metrics: Metrics,
+        application: Arc<dyn Application>,
+    ) -> Shared {
         let local = Arc::new(Local {
             node: place.node,
+            bayeux: Weak::clone(this),
             lines: Arc::default(),
             known: DashMap::new(),
             listeners: DashMap::new(),
@@ -96,7 +109,8 @@ impl Bayeux {
         let clock = place.clock.clone();
         let tabs = (settings.tabs > 0).then(|| Places::new(settings.tabs));
         let next_listener = AtomicU64::new(1);
-        Self(Arc::new(Shared { engine, local, clock, settings, next_listener, tabs }))
+        let letters = Letters::new(place.courier(KIND, Incoming(Weak::clone(this))));
+        Shared { engine, local, clock, settings, next_listener, letters, tabs }
     }
 
     /// What the application works with, and what clients hear: made after this, told once.
@@ -106,7 +120,7 @@ impl Bayeux {
         let _ = service.others.set(Box::new(Gauges(Arc::downgrade(&self.0))));
     }
 
-    /// Whether a client shook hands and has not ended.
+    /// Whether this is the home of a client, which shook hands and has not ended.
     #[must_use]
     pub fn knows(&self, client: ClientId) -> bool {
         self.0.local.known.contains_key(&client)
@@ -130,6 +144,10 @@ impl Bayeux {
 
     pub(super) fn lines(&self) -> &Arc<Lines> {
         &self.0.local.lines
+    }
+
+    pub(super) fn letters(&self) -> &Letters {
+        &self.0.letters
     }
 
     pub(super) fn local(&self) -> &Local {
@@ -178,17 +196,21 @@ impl Bayeux {
         over.collect::<Vec<_>>().into_iter().for_each(|client| self.dismiss(client));
     }
 
-    /// Answers all connects that are held, and waits until that is done: each client is to come back at its own time
+    /// Answers all connects that are held here, and waits until that is done: each client is to come back at its own time
     /// within `spread_ms`.
     pub async fn go_away(&self, spread_ms: u64) {
-        let mut held = Vec::new();
-        self.0.engine.for_each(|key, client| held.extend(client.is_held().then_some(*key)));
-        let sent_away = held.into_iter().map(|client| {
+        let node = self.node();
+        let sent_away = self.lines().callers().into_iter().map(|(socket, client)| {
             let pause = if spread_ms == 0 { 0 } else { rand::random::<u64>() % spread_ms };
-            self.submit(client, Command::SendAway(pause))
+            let at = SocketAddress { node, socket };
+            self.submit(client, Command::SendAway { at, interval_ms: pause })
         });
         for done in sent_away.collect::<Vec<_>>() {
             let _ = done.await;
+        }
+        // With several nodes the answers are on their way then: behind a look they are there.
+        if let Some((_, client)) = self.lines().callers().last() {
+            let _ = self.look(*client).await;
         }
     }
 

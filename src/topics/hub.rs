@@ -361,6 +361,11 @@ impl Hub {
         retained: bool,
     ) {
         let socket = match subscription.of {
+            Subscriber::Listener(who) if retained => {
+                // Its place says nothing of how far he is.
+                let message = Message { position: None, ..message.clone() };
+                return self.heard(vec![who], &message, None, None);
+            }
             Subscriber::Listener(who) => return self.heard(vec![who], message, None, None),
             Subscriber::Socket(socket) => socket,
         };

@@ -10,7 +10,10 @@ use crate::{
         fault::Fault,
         message::MessageId,
     },
-    model::ids::{GroupId, SocketAddress},
+    model::{
+        ids::{GroupId, NodeId, SocketAddress},
+        topic::Position,
+    },
 };
 
 /// Whom a client session belongs to.
@@ -74,6 +77,8 @@ pub enum Command {
         socket: Option<SocketAddress>,
         /// Whether it acknowledges.
         acks: bool,
+        /// Its home.
+        home: NodeId,
     },
     /// The client connects.
     Connect(Box<Connect>),
@@ -94,12 +99,31 @@ pub enum Command {
     },
     /// A message for it.
     Deliver(Text),
+    /// It hears a channel, of which it has all up to this place.
+    Hears {
+        /// Which.
+        channel: Channel,
+        /// The place among the group's messages.
+        position: Position,
+    },
+    /// A message of a topic for it.
+    Hear {
+        /// The message.
+        message: Text,
+        /// Its place: the client has all up to there.
+        position: Position,
+    },
     /// Messages for it are lost: it has to begin anew.
     Forget,
     /// The server wants it to go.
     Dismiss,
-    /// The node that holds its connect goes away: it is to come back after so many milliseconds.
-    SendAway(u64),
+    /// The node that holds its connect goes away.
+    SendAway {
+        /// Where it is held; one that is held elsewhere stays.
+        at: SocketAddress,
+        /// After how many milliseconds the client is to come back.
+        interval_ms: u64,
+    },
     /// A socket, or a request that waited, is gone.
     Lost(SocketAddress),
     /// All sockets of a node's earlier incarnations are lost.
@@ -118,8 +142,13 @@ pub enum Command {
 pub enum Reply {
     /// Done, or nothing to do.
     Done,
-    /// The client is known: whose it is.
-    Known(Box<Member>),
+    /// The client is known.
+    Known {
+        /// Whose it is.
+        member: Box<Member>,
+        /// Which node has what stands behind it.
+        home: NodeId,
+    },
     /// The connect is held.
     Held,
     /// These go to the client, in this order.
@@ -142,6 +171,16 @@ pub enum Effect {
     Overtaken {
         /// Where it waits.
         at: SocketAddress,
+    },
+    /// What waited was taken by the client on another node than its home.
+    Taken {
+        /// Its home.
+        home: NodeId,
+    },
+    /// Another node is its home from now on.
+    Adopt {
+        /// Which.
+        home: NodeId,
     },
     /// The client is gone.
     Ended {

@@ -57,6 +57,7 @@ impl Side {
                     }
                 }
                 Effect::Ended { .. } => is_over = true,
+                Effect::Taken { .. } | Effect::Adopt { .. } => {}
                 Effect::Overtaken { at } => {
                     self.waits.take_if(|(address, ..)| *address == at);
                 }

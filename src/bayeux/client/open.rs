@@ -1,6 +1,6 @@
 //! A client session that is open: what it knows, and what each command leads to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,10 @@ use crate::{
         message::MessageId,
     },
     clock::Timestamp,
-    model::ids::SocketAddress,
+    model::{
+        ids::{NodeId, SocketAddress},
+        topic::Position,
+    },
 };
 
 /// One that is open.
@@ -27,11 +30,20 @@ pub(super) struct Open {
     browser: Option<Box<str>>,
     /// The socket that it was last heard on, unless a request was heard since.
     socket: Option<SocketAddress>,
+    /// The node that has what stands behind it, until that is lost.
+    #[serde(default)]
+    pub(super) home: Option<NodeId>,
     connected: bool,
     pub(super) held: Option<Held>,
     /// Requests whose messages are being carried out.
     busy: u32,
     pub(super) channels: BTreeSet<Channel>,
+    /// Where it began to hear each of them.
+    #[serde(default)]
+    begun: BTreeMap<Channel, Position>,
+    /// The place of the last message that it heard of any.
+    #[serde(default)]
+    heard: Option<Position>,
     pub(super) queue: Queue,
     /// When it is forgotten; not while a connect is held.
     pub(super) until: Timestamp,
@@ -61,16 +73,36 @@ pub(super) struct Step<'a> {
 }
 
 impl Open {
-    /// Where it is heard.
-    pub(super) fn sockets(&self) -> impl Iterator<Item = SocketAddress> {
-        self.socket.into_iter().chain(self.held.as_ref().map(|held| held.at))
+    /// The nodes that have something of it.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        let sockets = self.socket.into_iter().chain(self.held.as_ref().map(|held| held.at));
+        sockets.map(|socket| socket.node).chain(self.home)
+    }
+
+    /// A node that is not its home carried something to it: who hears for it may go on then.
+    pub(super) fn tell_home(&self, connects: Option<NodeId>, effects: &mut Vec<Effect>) {
+        let Some(home) = self.home else { return };
+        let is_elsewhere =
+            |effect: &Effect| matches!(effect, Effect::Write { to, .. } if to.node != home);
+        let is_taken = match self.queue.is_acknowledged() {
+            true => connects.is_some_and(|at| at != home),
+            false => effects.iter().any(is_elsewhere),
+        };
+        if is_taken {
+            effects.push(Effect::Taken { home });
+        }
+    }
+
+    /// It is heard on this node, which is its home if there is none.
+    fn settle(&mut self, node: NodeId) -> NodeId {
+        *self.home.get_or_insert(node)
     }
 
     /// One that has not connected yet.
     pub(super) fn new(
         member: Member,
         browser: Option<Box<str>>,
-        socket: Option<SocketAddress>,
+        (socket, home): (Option<SocketAddress>, NodeId),
         acks: bool,
         until: Timestamp,
     ) -> Self {
@@ -78,10 +110,13 @@ impl Open {
             member,
             browser,
             socket,
+            home: Some(home),
             connected: false,
             held: None,
             busy: 0,
             channels: BTreeSet::new(),
+            begun: BTreeMap::new(),
+            heard: None,
             queue: Queue::new(acks),
             until,
             left: false,
@@ -98,7 +133,8 @@ impl Open {
                 self.bind(&from);
                 self.busy += 1;
                 self.until = self.until.max(step.now + CARRY_OUT_MS);
-                return Ok(Reply::Known(Box::new(self.member.clone())));
+                let home = self.settle(from.at.node);
+                return Ok(Reply::Known { member: Box::new(self.member.clone()), home });
             }
             Command::Subscribe(channel) => {
                 let is_full = self.channels.len() >= step.rules.subscriptions;
@@ -109,16 +145,23 @@ impl Open {
             }
             Command::Unsubscribe(channel) => {
                 self.channels.remove(&channel);
+                self.begun.remove(&channel);
             }
             Command::Disconnect => self.left = true,
             Command::Finish { to, answers } => return self.finish(to, answers, step),
-            Command::Deliver(message) => {
-                if !self.queue.push(message, step.rules.queue, step.rules.queue_bytes) {
-                    return Err(self.forget(step));
+            Command::Hears { channel, position } => {
+                if self.channels.contains(&channel) {
+                    self.begun.insert(channel, position);
                 }
-                if self.busy == 0 {
-                    self.flush(step);
-                }
+            }
+            Command::Deliver(message) => return self.take(message, step),
+            Command::Hear { message, position } => {
+                // Those of one subscription may be read later than those of another.
+                let is_behind = |heard: &Position| {
+                    heard.epoch == position.epoch && heard.offset > position.offset
+                };
+                self.heard = self.heard.filter(is_behind).or(Some(position));
+                return self.take(message, step);
             }
             Command::Forget => return Err(self.forget(step)),
             Command::Dismiss => {
@@ -136,10 +179,12 @@ impl Open {
                 }
                 return Err(Ended::Dismissed);
             }
-            Command::SendAway(interval) => {
-                let advice = Advice { interval, ..step.rules.retry() };
-                self.let_go(advice, None, step);
-                self.wait(step.now + interval, step.rules);
+            Command::SendAway { at, interval_ms: interval } => {
+                if self.held.as_ref().is_some_and(|held| held.at == at) {
+                    let advice = Advice { interval, ..step.rules.retry() };
+                    self.let_go(advice, None, step);
+                    self.wait(step.now + interval, step.rules);
+                }
             }
             Command::Lost(socket) => self.lost(&|address| address == socket, step),
             Command::NodeLost { node, before } => {
@@ -149,8 +194,33 @@ impl Open {
                     address.node.node == node && address.node.incarnation < before
                 };
                 self.lost(&is_lost, step);
+                let is_homeless =
+                    self.home.take_if(|home| home.node == node && home.incarnation < before);
+                // Who still holds it is its home from now on.
+                let next = is_homeless.and_then(|_| self.nodes().next());
+                if let Some(home) = next {
+                    self.home = Some(home);
+                    step.effects.push(Effect::Adopt { home });
+                }
             }
             Command::Open { .. } | Command::Tick => {}
+        }
+        Ok(Reply::Done)
+    }
+
+    /// The place up to which it has all of a channel.
+    pub(super) fn heard(&self, channel: &Channel) -> Option<Position> {
+        let begun = *self.begun.get(channel)?;
+        let later = |heard: &Position| heard.epoch != begun.epoch || heard.offset > begun.offset;
+        Some(self.heard.filter(later).unwrap_or(begun))
+    }
+
+    fn take(&mut self, message: Text, step: &mut Step<'_>) -> Result<Reply, Ended> {
+        if !self.queue.push(message, step.rules.queue, step.rules.queue_bytes) {
+            return Err(self.forget(step));
+        }
+        if self.busy == 0 {
+            self.flush(step);
         }
         Ok(Reply::Done)
     }
@@ -178,6 +248,9 @@ impl Open {
             step.effects.push(Effect::Overtaken { at: old.at });
         }
         self.bind(&from);
+        if self.home.is_none() {
+            step.effects.push(Effect::Adopt { home: self.settle(from.at.node) });
+        }
         if let Some(batch) = ack {
             self.queue.acknowledged(batch);
         }

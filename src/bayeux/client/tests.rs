@@ -3,7 +3,10 @@ use serde_json::{Value, json};
 use super::{command::*, *};
 use crate::{
     bayeux::answer::{Answer, Text, Time},
-    model::ids::{NodeId, SocketAddress, SocketId},
+    model::{
+        ids::{NodeId, SocketAddress, SocketId},
+        topic::Epoch,
+    },
     settings::Errors,
 };
 
@@ -41,7 +44,7 @@ impl Bench {
         let rules = RULES;
         let mut bench = Self { client: Client::default(), now: Timestamp(1_000), rules };
         let member = Box::new(member());
-        let open = Command::Open { member, browser: None, socket: None, acks };
+        let open = Command::Open { member, browser: None, socket: None, acks, home: at(0).node };
         assert_eq!(bench.apply(open).0, Reply::Done);
         bench
     }
@@ -179,7 +182,7 @@ fn any_message_puts_the_end_off_and_a_held_connect_stops_the_clock() {
     for _ in 0..5 {
         bench.pass(9_000);
         let from = connect(9).from;
-        assert!(matches!(bench.apply(Command::Begin(from)).0, Reply::Known(..)));
+        assert!(matches!(bench.apply(Command::Begin(from)).0, Reply::Known { .. }));
         bench.apply(Command::Finish { to: at(9), answers: vec![] });
     }
     hold(&mut bench, 2);
@@ -299,7 +302,7 @@ fn the_server_may_let_a_client_go() {
 fn who_is_sent_away_may_come_back() {
     let mut bench = Bench::connected(false);
     hold(&mut bench, 2);
-    let (_, written) = bench.write(Command::SendAway(1_500));
+    let (_, written) = bench.write(Command::SendAway { at: at(2), interval_ms: 1_500 });
     assert_eq!(written[0]["advice"]["interval"], 1_500);
     assert_eq!(written[0]["advice"]["reconnect"], "retry");
     bench.pass(11_499);
@@ -327,14 +330,20 @@ fn too_many_messages_end_the_session() {
 fn another_browser_is_a_stranger() {
     let mut bench = Bench { client: Client::default(), now: Timestamp(0), rules: RULES };
     let member = Box::new(member());
-    bench.apply(Command::Open { member, browser: Some("b1".into()), socket: None, acks: false });
+    bench.apply(Command::Open {
+        member,
+        browser: Some("b1".into()),
+        socket: None,
+        acks: false,
+        home: at(0).node,
+    });
     let from = |browser: Option<&str>| From { browser: browser.map(Into::into), ..connect(1).from };
     let unknown = Reply::Refused(Fault::Unknown);
     assert_eq!(bench.apply(Command::Begin(from(Some("b2")))).0, unknown);
     let stolen = Connect { from: from(Some("b2")), ..connect(1) };
     assert_eq!(bench.apply(Command::Connect(Box::new(stolen))).0, unknown);
     for own in [None, Some("b1")] {
-        assert!(matches!(bench.apply(Command::Begin(from(own))).0, Reply::Known(..)));
+        assert!(matches!(bench.apply(Command::Begin(from(own))).0, Reply::Known { .. }));
     }
 }
 
@@ -394,4 +403,88 @@ fn a_client_that_is_gone_still_lets_its_request_be_answered() {
     bench.apply(Command::Dismiss);
     let answers = vec![Answer::done("/a", None).text()];
     assert_eq!(bench.write(Command::Finish { to: at(3), answers }).1.len(), 1);
+}
+
+/// A socket of another node than the client's home.
+fn away(socket: u64) -> SocketAddress {
+    SocketAddress { node: NodeId { node: 1, incarnation: 5 }, socket: SocketId(socket) }
+}
+
+fn connect_away(socket: u64) -> Command {
+    let from = From { at: away(socket), is_socket: false, browser: None };
+    Command::Connect(Box::new(Connect { from, ..connect(socket) }))
+}
+
+#[test]
+fn whoever_hears_for_a_client_learns_that_it_takes_what_waits_elsewhere() {
+    for acks in [false, true] {
+        let mut bench = Bench::connected(acks);
+        let home = at(0).node;
+        let is_told = |effects: &[Effect]| effects.contains(&Effect::Taken { home });
+        let (reply, effects) = bench.apply(connect_away(2));
+        // To connect is to acknowledge.
+        assert_eq!((reply, is_told(&effects)), (Reply::Held, acks));
+        let (_, effects) = bench.apply(Command::Deliver(message(1)));
+        assert!(matches!(effects.first(), Some(Effect::Write { to, .. }) if *to == away(2)));
+        assert_eq!(is_told(&effects), !acks);
+        let (_, effects) = bench.apply(Command::Connect(Box::new(connect(3))));
+        assert!(!is_told(&effects), "at home that is known");
+    }
+}
+
+#[test]
+fn a_client_that_loses_its_home_finds_another_where_it_is() {
+    let lost = || Command::NodeLost { node: 0, before: 2 };
+    let adopted = |effects: &[Effect]| effects.contains(&Effect::Adopt { home: away(2).node });
+    // Where its connect is held.
+    let mut bench = Bench::connected(false);
+    assert_eq!(bench.client.holders(), [at(0).node]);
+    bench.apply(connect_away(2));
+    assert!(adopted(&bench.apply(lost()).1));
+    assert_eq!(bench.client.home(), Some(away(2).node));
+    assert!(!adopted(&bench.apply(lost()).1), "once");
+    // Where it connects next, or says something.
+    let mut bench = Bench::connected(false);
+    assert_eq!(bench.apply(lost()).1, []);
+    assert_eq!(bench.client.home(), None);
+    assert!(adopted(&bench.apply(connect_away(2)).1));
+    let mut bench = Bench::connected(false);
+    bench.apply(lost());
+    let from = From { at: away(2), is_socket: false, browser: None };
+    let (reply, _) = bench.apply(Command::Begin(from));
+    assert_eq!(reply, Reply::Known { member: Box::new(member()), home: away(2).node });
+}
+
+#[test]
+fn a_node_that_goes_away_sends_only_those_away_whom_it_holds() {
+    let mut bench = Bench::connected(false);
+    bench.apply(connect_away(2));
+    let send_away = |at| Command::SendAway { at, interval_ms: 0 };
+    assert_eq!(bench.apply(send_away(at(2))).1, []);
+    assert_eq!(bench.write(send_away(away(2))).1[0]["advice"]["reconnect"], "retry");
+}
+
+#[test]
+fn a_client_knows_how_far_it_is_with_each_channel() {
+    let mut bench = Bench::open(false);
+    let place = |epoch, offset| Position { epoch: Epoch(epoch), offset };
+    let channel = |name: &str| name.parse::<Channel>().unwrap();
+    let (a, b) = (channel("/a"), channel("/b"));
+    for (channel, begun) in [(&a, 3), (&b, 7)] {
+        bench.apply(Command::Subscribe(channel.clone()));
+        let position = place(1, begun);
+        bench.apply(Command::Hears { channel: channel.clone(), position });
+    }
+    let mut hear = |epoch, offset| {
+        bench.apply(Command::Hear { message: message(offset), position: place(epoch, offset) });
+        (bench.client.heard(&a).unwrap(), bench.client.heard(&b).unwrap())
+    };
+    assert_eq!(hear(1, 5), (place(1, 5), place(1, 7)), "not back behind where it began");
+    assert_eq!(hear(1, 9), (place(1, 9), place(1, 9)));
+    assert_eq!(hear(1, 8), (place(1, 9), place(1, 9)), "read later");
+    assert_eq!(hear(2, 1), (place(2, 1), place(2, 1)), "another row");
+    bench.apply(Command::Unsubscribe(a.clone()));
+    assert_eq!(bench.client.heard(&a), None);
+    bench.apply(Command::Hears { channel: a.clone(), position: place(2, 1) });
+    assert_eq!(bench.client.heard(&a), None, "it hears it no more");
 }

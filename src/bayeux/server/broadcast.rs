@@ -1,16 +1,20 @@
 //! Broadcast channels: they are topics, of which a client may do what its token says.
 
+use tokio::sync::oneshot;
+
 use super::Bayeux;
 use crate::{
     bayeux::{
         channel::{Channel, Kind},
-        client::{ClientId, command::Command},
-        delivery::Known,
+        client::{Client, ClientId, command::Command},
         fault::Fault,
-        hearing::Hearing,
+        hearing::{Hearing, Start},
         message::Message,
+        saving::is_trusted,
     },
     model::json::Json,
+    store::{Afterwards, Engine as _, Refusal},
+    topics::client::Subscribed,
 };
 
 impl Bayeux {
@@ -25,7 +29,7 @@ impl Bayeux {
                 Kind::Meta => return Err(Fault::SubscribeDenied),
                 Kind::Broadcast => {
                     let hearing = self.0.local.hearing(client).ok_or(Fault::SubscribeDenied)?;
-                    self.hear(client, &hearing, channel, true).await?;
+                    self.hear(client, &hearing, channel).await?;
                 }
             }
         }
@@ -37,16 +41,16 @@ impl Bayeux {
         client: ClientId,
         hearing: &Hearing,
         channel: &Channel,
-        retained: bool,
     ) -> Result<(), Fault> {
         let mut subscribed = hearing.subscribed.lock().await;
         if subscribed.contains_key(channel) {
             return Ok(());
         }
         self.ask(client, Command::Subscribe(channel.clone())).await?;
-        match hearing.hear(channel, retained).await {
-            Ok(subscription) => {
-                subscribed.insert(channel.clone(), subscription);
+        match hearing.hear(channel, Start::Retained).await {
+            Ok(Subscribed { id, position, .. }) => {
+                subscribed.insert(channel.clone(), id);
+                self.tell(client, Command::Hears { channel: channel.clone(), position });
                 Ok(())
             }
             Err(fault) => {
@@ -86,25 +90,67 @@ impl Bayeux {
         hearing.publish(&message.channel, data, message.ext.retain).await
     }
 
-    /// A client that the last process saved: known again, and hearing what it heard, as far as its token still allows that.
-    /// What its topics retain it has.
-    pub(in crate::bayeux) async fn take_over(
-        &self,
-        client: ClientId,
-        known: Known,
-        channels: Vec<Channel>,
-    ) {
+    /// Makes this node the home of a client that lost the one it had, with its node or the process that saved it: it hears
+    /// what it heard, from where it was, as far as its token still allows that. What its topics retain it has.
+    pub(in crate::bayeux) async fn adopt(&self, client: ClientId) {
+        let Some(service) = self.0.local.service.get() else { return };
+        let Some(saved) = self.look(client).await else { return };
+        if saved.home().is_some_and(|home| home != self.node()) {
+            return;
+        }
+        let Some(member) = saved.member() else { return };
+        if !is_trusted(service, member) {
+            return self.dismiss(client);
+        }
+        let known = self.known(service, member, saved.acknowledges());
         let hearing = known.hearing.clone();
-        self.0.local.enter(client, known);
-        for channel in channels {
-            let heard = match &hearing {
-                Some(hearing) => self.hear(client, hearing, &channel, false).await,
-                None => Err(Fault::SubscribeDenied),
+        // Whoever changes what it hears waits until that is there.
+        let mut subscribed = match &hearing {
+            Some(hearing) => Some(hearing.subscribed.lock().await),
+            None => None,
+        };
+        if !self.0.local.enter(client, known) {
+            return;
+        }
+        for channel in saved.channels() {
+            let start = saved.heard(channel).map_or(Start::Now, Start::Behind);
+            let heard = match (&hearing, &mut subscribed) {
+                (Some(hearing), Some(subscribed)) => {
+                    let heard = hearing.hear(channel, start).await;
+                    heard.map(|subscription| {
+                        subscribed.insert(channel.clone(), subscription.id);
+                    })
+                }
+                _ => Err(Fault::SubscribeDenied),
             };
-            if let Err(fault) = heard {
-                tracing::warn!(?client, %channel, ?fault, "a subscription is lost over the restart");
-                self.tell(client, Command::Unsubscribe(channel));
+            match heard {
+                Ok(()) => {}
+                Err(Fault::Unready) => {
+                    // Whether it still may hear that is not known; a new handshake finds out.
+                    self.tell(client, Command::Forget);
+                    return;
+                }
+                Err(fault) => {
+                    tracing::warn!(?client, %channel, ?fault, "a subscription is lost with the client's home");
+                    self.tell(client, Command::Unsubscribe(channel.clone()));
+                }
             }
         }
+        drop(subscribed);
+        // It may have ended meanwhile, when nobody here knew it yet.
+        if self.look(client).await.is_none_or(|now| now.member().is_none()) {
+            self.0.local.forget(client);
+        }
+    }
+
+    /// What the record says now, if there is one.
+    pub(super) async fn look(&self, client: ClientId) -> Option<Client> {
+        let (sender, looked) = oneshot::channel();
+        let reader = move |record: Result<Option<&Client>, Refusal>| -> Afterwards {
+            let _ = sender.send(record.map(Option::<&Client>::cloned));
+            Box::new(|| ())
+        };
+        self.0.engine.read(client, Box::new(reader));
+        looked.await.ok()?.ok()?
     }
 }

@@ -17,7 +17,10 @@ use crate::{
         fault::Fault,
         message::{Acknowledged, Broken, Message},
     },
-    model::{ids::SocketAddress, json::Json},
+    model::{
+        ids::{NodeId, SocketAddress},
+        json::Json,
+    },
     sockets::service::{PageOrigin, SocketService},
 };
 
@@ -92,8 +95,8 @@ impl Bayeux {
             }
             return fault.is_none().then_some(client);
         }
-        let member = match self.ask(client, Command::Begin(visit.from.clone())).await {
-            Ok(Reply::Known(member)) => *member,
+        let (member, home) = match self.ask(client, Command::Begin(visit.from.clone())).await {
+            Ok(Reply::Known { member, home }) => (*member, home),
             Ok(_) | Err(_) => {
                 let answers = messages.iter().map(|message| self.unknown(message)).collect();
                 self.write(visit.from.at, answers);
@@ -103,13 +106,17 @@ impl Bayeux {
         let mut batch =
             Batch { bayeux: self.clone(), client, to: visit.from.at, answers: Vec::new() };
         let caller = Caller { client, member, address: visit.address };
+        if home == self.node() && !self.knows(client) {
+            // It became that just now.
+            self.adopt(client).await;
+        }
         let mut has_left = false;
         for message in &messages {
             let own = message.as_ref().is_ok_and(|message| message.client == claimed);
             let answers = match message {
                 Ok(message) if own && !has_left => {
                     has_left = message.channel.as_str() == "/meta/disconnect";
-                    self.one(service, &visit, &caller, message).await
+                    self.one(&visit, &caller, message, home).await
                 }
                 other => vec![self.unknown(other)],
             };
@@ -143,6 +150,7 @@ impl Bayeux {
         let (from, id, pause) = (visit.from.clone(), message.id.clone(), visit.pause);
         let timeout = message.advice.timeout;
         let connect = Connect { from, id, timeout, ack, time, alone, pause };
+        self.lines().connects(visit.from.at.socket, client);
         let reply = self.ask(client, Command::Connect(Box::new(connect))).await?;
         if let Some(hearing) = self.0.local.hearing(client) {
             hearing.connects();
@@ -156,37 +164,44 @@ impl Bayeux {
     /// Carries out one message of a known client.
     async fn one(
         &self,
-        service: &SocketService,
         visit: &Visit,
         caller: &Caller,
         message: &Message,
+        home: NodeId,
     ) -> Vec<Text> {
+        match message.channel.as_str() {
+            CONNECT => match self.connect(caller.client, visit, message, false).await {
+                Ok(answers) => answers,
+                Err(fault) => vec![self.failed_connect(message, &fault)],
+            },
+            "/meta/disconnect" => {
+                let left = self.ask(caller.client, Command::Disconnect).await;
+                vec![self.answer(message, left.as_ref().map(|_| ()))]
+            }
+            _ if home == self.node() => self.at_home(caller, message).await,
+            _ => match self.letters().ask(home, caller, message).await {
+                Some(answers) => answers,
+                None => vec![self.answer(message, Err(&Fault::Unready))],
+            },
+        }
+    }
+
+    /// Carries out one message of a client whose home is here.
+    pub(in crate::bayeux) async fn at_home(&self, caller: &Caller, message: &Message) -> Vec<Text> {
         let client = caller.client;
         let done = match message.channel.as_str() {
-            CONNECT => {
-                return match self.connect(client, visit, message, false).await {
-                    Ok(answers) => answers,
-                    Err(fault) => vec![self.failed_connect(message, &fault)],
-                };
-            }
             "/meta/subscribe" => self.subscribe(client, message).await,
             "/meta/unsubscribe" => self.unsubscribe(client, message).await,
-            "/meta/disconnect" => self.ask(client, Command::Disconnect).await.map(|_| ()),
             _ => match message.channel.kind() {
                 Kind::Meta => Err(Fault::ChannelInvalid),
-                Kind::Service => self.call(service, caller, message).await,
+                Kind::Service => self.call(caller, message).await,
                 Kind::Broadcast => self.publish(client, message).await,
             },
         };
         vec![self.answer(message, done.as_ref().copied())]
     }
 
-    async fn call(
-        &self,
-        service: &SocketService,
-        caller: &Caller,
-        message: &Message,
-    ) -> Result<(), Fault> {
+    async fn call(&self, caller: &Caller, message: &Message) -> Result<(), Fault> {
         if message.channel.is_pattern() {
             return Err(Fault::PublishDenied);
         }
@@ -195,6 +210,7 @@ impl Bayeux {
         let outcome = Box::new(move |outcome| {
             let _ = sender.send(outcome);
         });
+        let service = self.0.local.service.get().ok_or(Fault::Unready)?;
         let application = &self.0.local.application;
         application.call(self, service, caller.clone(), &message.channel, &data, outcome);
         receiver.await.unwrap_or(Err(Fault::Unready))

@@ -81,6 +81,7 @@ impl Bayeux {
             browser: visit.from.browser.clone(),
             socket: visit.from.is_socket.then_some(visit.from.at),
             acks,
+            home: self.node(),
         };
         let opened = self.ask(client, open).await;
         if opened.is_err() {
