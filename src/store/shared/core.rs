@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// How often a command is applied anew because others were faster, before it is refused.
-const MOST_TRIES: u32 = 64;
+const MOST_TRIES: u32 = 1_024;
 /// Jobs that wait or are under way for all records together. Beyond, they are refused as overloaded, except essential ones.
 pub(super) const MOST_IN_ALL: usize = 65_536;
 /// Jobs that wait for one record. Beyond, commands are refused as overloaded, except essential ones.
