@@ -187,6 +187,8 @@ async fn erase(state: &State, group: &GroupId, erased: Erased) -> Result<u64, Pr
         {
             return Err(problem);
         }
+        // What its end writes is written when its record can be looked at again; else it would come behind the erasing.
+        let _ = ask(|answer| state.chat.read(group, row.chat, Reader::Supervisor, answer)).await?;
     }
     let store = state.chat.ledger().store().await;
     store.erase(group, erased).await.map_err(stored)
