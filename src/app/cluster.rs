@@ -35,16 +35,15 @@ pub(super) fn place(settings: &Settings, address: SocketAddr, boot: Boot) -> io:
     };
     let name = cluster.node_name.clone().unwrap_or_else(default_name);
     let clock = Clock::shared();
-    // Later starts have greater numbers: a machine's clock is behind its last start only when it was set back meanwhile,
-    // and then the server says that a later start has the name.
+    // Later starts have greater numbers, as long as the machine's clock was not set back between them.
     let node = NodeId { node: number(&name), incarnation: clock.wall().0 };
     tracing::info!(name, node = node.node, incarnation = node.incarnation, "one of several nodes");
     let shared = SharedNode::start(cluster.url.clone(), node, LEASE, clock.clone())?;
     Ok(Place { node, clock, shards, shared: Some(shared) })
 }
 
-/// The number of the node with this name. Of a hundred nodes two have the same one in one of a million such services; the
-/// later one would end the earlier one again and again, and another name helps.
+/// The number of the node with this name. Of a hundred nodes two have the same one in one of a million such services; when
+/// the later one ended, the earlier one would lose sockets, and another name helps.
 fn number(name: &str) -> u32 {
     let digest = Sha256::digest(name.as_bytes());
     digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
