@@ -31,7 +31,7 @@ use crate::{
 pub struct SharedEngine<R: Record>(pub(super) Arc<Inner<R>>);
 
 pub(super) struct Inner<R: Record> {
-    parts: Vec<Arc<EnginePart<R>>>,
+    pub(super) parts: Vec<Arc<EnginePart<R>>>,
     pub(super) stats: Stats,
     pub(super) clock: Clock,
     rules: Arc<R::Rules>,
