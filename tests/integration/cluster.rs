@@ -6,5 +6,7 @@ mod events;
 mod failures;
 mod latency;
 mod loss;
+mod masters;
 mod presence;
 mod revocations;
+mod scene;

@@ -265,7 +265,10 @@ impl Link {
         let (mut others, ended) = match &known {
             Some(_) => {
                 let part = self.part.number();
-                tracing::warn!(part, "the server has lost something: all nodes say again what they know");
+                tracing::warn!(
+                    part,
+                    "the server has lost something: all nodes say again what they know"
+                );
                 (self.membership.members.borrow().clone(), self.membership.ended())
             }
             None => (members, Vec::new()),

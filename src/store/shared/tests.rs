@@ -17,9 +17,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{
-        Applied, Deliver, Engine as _, Expect, Origin, Record as _, Refusal, suite,
-    },
+    store::{Applied, Deliver, Engine as _, Expect, Origin, Record as _, Refusal, suite},
 };
 
 /// Short, so that a test need not wait for long; long enough for a machine that is busy.

@@ -197,6 +197,7 @@ fn a_slot_that_moves_while_it_is_in_use_takes_its_channels_and_loses_nothing() {
         let writers = [writes(one, 0), writes(two, 1_000_000)];
         for _ in 0..3 {
             let from = cluster.master_of(slot, 0).unwrap();
+            assert!(cluster.slots_in_use(from).contains(&slot));
             cluster.move_slot(slot, from, (from + 1) % 3);
             for at in 0..3 {
                 let to = (from + 1) % 3;
@@ -231,6 +232,9 @@ fn a_slot_that_moves_while_it_is_in_use_takes_its_channels_and_loses_nothing() {
         }
         let heard = member.notes.of(key);
         let places = heard.iter().map(|entry| entries.iter().position(|of| of == entry));
-        assert!(places.collect::<Vec<_>>().is_sorted_by(|a, b| a < b), "in the order of the versions, each once");
+        assert!(
+            places.collect::<Vec<_>>().is_sorted_by(|a, b| a < b),
+            "in the order of the versions, each once"
+        );
     }
 }
