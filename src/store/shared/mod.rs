@@ -16,6 +16,7 @@ mod core;
 mod ears;
 mod engine;
 mod figures;
+mod gap;
 mod lease;
 mod link;
 mod links;

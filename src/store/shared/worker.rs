@@ -1,7 +1,6 @@
 //! The task of an engine's part: it takes jobs, answers and messages to the core, and does what that says.
 
 use std::{
-    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
@@ -16,6 +15,7 @@ use super::{
     ears::{Ears, Heard},
     engine::{Closing, EnginePart, Job},
     figures,
+    gap::Gap,
     lease::Standing,
     link::Link,
     links::Links,
@@ -41,8 +41,6 @@ const SWEPT_AT_ONCE: usize = 256;
 const MOST_READING: usize = 1_024;
 /// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
 const POSTPONED_FOR: Duration = Duration::from_secs(3);
-/// How long the cuts of several parts are gathered, so that what the node shows is read anew once for all of them.
-const CUTS_GATHERED_FOR: Duration = Duration::from_millis(100);
 /// Longest sleep while no timer is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -112,7 +110,7 @@ pub(super) async fn work<R: Record>(
                 core.deaf(work);
                 core.missed(now, work);
             });
-            worker.gap.tell(&engine);
+            worker.tell_of_a_gap(&engine);
         }
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {
             worker.take_in(&engine, news);
@@ -192,50 +190,6 @@ struct Postponed<R: Record> {
     visit: Visit<R>,
     done: Listed,
     too_late: Instant,
-}
-
-/// What the parts of an engine have missed, said to the one who delivers: the first cut at once, others that follow soon
-/// together.
-#[derive(Default)]
-pub(super) struct Gap(Cell<Told>);
-
-#[derive(Clone, Copy, Default)]
-enum Told {
-    /// Nothing lately.
-    #[default]
-    Nothing,
-    /// Lately.
-    Something,
-    /// And there is more.
-    NotAll,
-}
-
-impl Gap {
-    fn tell<R: Record>(self: &Rc<Self>, engine: &SharedEngine<R>) {
-        match self.0.get() {
-            Told::Nothing => {
-                self.0.set(Told::Something);
-                Self::say(engine);
-            }
-            Told::Something | Told::NotAll => return self.0.set(Told::NotAll),
-        }
-        let (gap, engine) = (Rc::clone(self), engine.downgrade());
-        tokio::task::spawn_local(async move {
-            loop {
-                tokio::time::sleep(CUTS_GATHERED_FOR).await;
-                match (gap.0.replace(Told::Something), engine.upgrade()) {
-                    (Told::NotAll, Some(engine)) => Self::say(&engine),
-                    _ => return gap.0.set(Told::Nothing),
-                }
-            }
-        });
-    }
-
-    fn say<R: Record>(engine: &SharedEngine<R>) {
-        if !guarded(|| engine.0.deliver.missed(engine)) {
-            Stats::count(&engine.0.stats.panics);
-        }
-    }
 }
 
 struct Worker<R: Record> {
@@ -395,6 +349,17 @@ impl<R: Record> Worker<R> {
         tokio::task::spawn_local(async move {
             link.restated(R::KIND, &marked).await;
             let _ = answers.send(News::Restated(era));
+        });
+    }
+
+    /// What this node shows may lack something.
+    fn tell_of_a_gap(&self, engine: &SharedEngine<R>) {
+        let engine = engine.downgrade();
+        self.gap.tell(move || {
+            let Some(engine) = engine.upgrade() else { return };
+            if !guarded(|| engine.0.deliver.missed(&engine)) {
+                Stats::count(&engine.0.stats.panics);
+            }
         });
     }
 
