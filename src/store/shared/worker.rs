@@ -85,7 +85,12 @@ pub(super) async fn work<R: Record>(
         was_cut: false,
         marked: None,
     };
-    let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
+    // The parts take turns, so that what else is asked waits behind one of them at most.
+    let every = Duration::from_millis(SWEEP_EVERY_MS);
+    let parts = u32::try_from(worker.links.len()).unwrap_or(u32::MAX);
+    let number = u32::try_from(worker.link.part.number()).unwrap_or_default();
+    let first = tokio::time::Instant::now() + every / parts * number;
+    let mut sweep = tokio::time::interval_at(first, every);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut retry = tokio::time::interval(RETRY_EVERY);
     retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -137,6 +142,7 @@ pub(super) async fn work<R: Record>(
             worker.settling.drain(..).for_each(|settled| settled());
         }
         let nap = worker.nap(&engine);
+        let has_to_try = worker.core.has_to_try(engine.0.clock.now());
         // While it sleeps it does not keep the engine.
         drop(engine);
         tokio::select! {
@@ -145,7 +151,7 @@ pub(super) async fn work<R: Record>(
             () = news.notified() => {}
             Ok(()) = marks.changed() => marks.mark_changed(),
             _ = sweep.tick() => sweeps = true,
-            _ = retry.tick() => tries = true,
+            _ = retry.tick(), if has_to_try => tries = true,
             () = tokio::time::sleep(nap) => {}
         }
     }

@@ -138,9 +138,13 @@ impl<R: Record> Core<R> {
 
     /// Forgets the ends that are long past. To be called now and then.
     pub(super) fn forget_ends(&mut self, now: Timestamp) {
-        while self.ended.front().is_some_and(|(at, ..)| *at + REMEMBERED_MS <= now) {
+        while self.has_old_ends(now) {
             self.forget_end();
         }
+    }
+
+    pub(super) fn has_old_ends(&self, now: Timestamp) -> bool {
+        self.ended.front().is_some_and(|(at, ..)| *at + REMEMBERED_MS <= now)
     }
 
     fn forget_end(&mut self) {

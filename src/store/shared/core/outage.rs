@@ -28,6 +28,11 @@ impl<R: Record> Core<R> {
         }
     }
 
+    /// Whether [`Core::try_again`] has something to do now.
+    pub(in crate::store::shared) fn has_to_try(&self, now: Timestamp) -> bool {
+        self.is_mending || !self.parked.is_empty() || self.has_old_ends(now)
+    }
+
     /// Tries whether the server is back, with the first lane that waits, and refuses those who have waited for too long; all
     /// of them where there is `no_hope`. To be called now and then.
     pub(in crate::store::shared) fn try_again(
