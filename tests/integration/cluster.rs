@@ -8,3 +8,4 @@ mod latency;
 mod loss;
 mod presence;
 mod revocations;
+mod webhooks;

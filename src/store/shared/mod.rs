@@ -106,6 +106,12 @@ impl SharedNode {
         Ok(Self(Arc::new(NodeInner { id, clock, spawn, standing, traffic })))
     }
 
+    /// Which of the nodes it is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.0.id
+    }
+
     /// A secret that all nodes have in common, under this name. Waits for the server.
     pub async fn secret(&self, name: &'static str) -> Secret {
         self.on_the_thread(async move |link| link.secret(name).await)
