@@ -1,6 +1,6 @@
 //! This process as one of several nodes, where the settings say so.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,9 @@ use crate::{
 
 /// How long a node may go without renewing its lease (design section 5).
 const LEASE: Duration = Duration::from_secs(10);
+
+/// How long the server may take before the log says that it is waited for.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Where this process keeps its records. `address` is where it listens.
 ///
@@ -52,11 +55,12 @@ fn number(name: &str) -> u32 {
 /// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret.
 pub(super) async fn join(node: &SharedNode) {
     let mut standing = node.standing();
-    if *standing.borrow() != Standing::Member {
+    let mut is_member = pin!(standing.wait_for(|standing| *standing == Standing::Member));
+    if tokio::time::timeout(AT_ONCE, &mut is_member).await.is_err() {
         tracing::warn!("waits for the server that all nodes share");
+        // The thread that tells it lives as long as the node.
+        let _ = is_member.await;
     }
-    // The thread that tells it lives as long as the node.
-    let _ = standing.wait_for(|standing| *standing == Standing::Member).await;
 }
 
 /// Keeps the service as ready as the node is, until the others have ended it.

@@ -193,6 +193,10 @@ impl Link {
 
     /// Tells the log when the server goes away and when it is back, not each time that somebody asks.
     pub(super) fn note(&self, error: Option<&RedisError>) {
+        // Who has taken his leave asks no more, whatever the server does.
+        if self.standing() == Standing::Ended {
+            return;
+        }
         match (error, self.is_away.replace(error.is_some())) {
             (Some(error), false) => {
                 let part = self.part.number();
