@@ -6,5 +6,6 @@ mod events;
 mod failures;
 mod latency;
 mod loss;
+mod names;
 mod presence;
 mod revocations;

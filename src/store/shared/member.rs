@@ -46,7 +46,7 @@ impl Link {
             let standing = self.standing();
             self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
             self.changed.notify_waiters();
-            if standing == Standing::Ended {
+            if standing.is_final() {
                 return;
             }
             if renewed.is_err() {
@@ -91,23 +91,32 @@ impl Link {
         members: &[NodeId],
     ) -> RedisResult<()> {
         let asked = Instant::now();
-        let (may_end, length) = {
+        let (may_end, may_end_a_namesake, length) = {
             let mut lease = self.lease.borrow_mut();
-            (lease.may_end_others(asked), lease.length())
+            (lease.may_end_others(asked), lease.may_end_a_namesake(asked), lease.length())
         };
         let mut renew = self.renew.key(self.of_nodes("leases"));
         renew.key(self.of_nodes("ended")).key(self.mark_key()).key(self.of_nodes("history"));
         renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
         renew.arg(millis(lease::REMEMBERED));
-        renew.arg(format!("{:016x}", rand::random::<u64>())).arg(ended.len());
+        renew.arg(format!("{:016x}", rand::random::<u64>()));
+        renew.arg(u8::from(may_end_a_namesake)).arg(ended.len());
         for node in ended.iter().chain(members) {
             renew.arg(member(node)?);
         }
-        type Answer = (u64, u8, Vec<String>, Vec<String>, String);
+        type Answer = (u64, u8, Vec<String>, Vec<String>, String, u64);
         let answer: Answer = in_time(renew.invoke_async(connection)).await?;
-        let (time, granted, ended, members, mark) = answer;
+        let (time, granted, ended, members, mark, taken_until) = answer;
         // The server looked at its clock half-way, near enough.
         self.clock.agree(Timestamp(time), asked + asked.elapsed() / 2);
+        if granted == 2 {
+            let mut lease = self.lease.borrow_mut();
+            if !lease.knows_a_namesake() {
+                tracing::warn!("waits for the end of another process with its cluster.node_name");
+            }
+            lease.is_taken(asked, taken_until);
+            return Ok(());
+        }
         let nodes = |texts: Vec<String>| -> Vec<NodeId> {
             texts.iter().filter_map(|node| serde_json::from_str(node).ok()).collect()
         };
@@ -145,7 +154,7 @@ impl Link {
             let live = self.live.borrow().clone();
             match (self.standing(), live) {
                 (Standing::Member, Some(live)) => return Ok(live),
-                (standing, _) if standing == Standing::Ended || self.failures.get() != failures => {
+                (standing, _) if standing.is_final() || self.failures.get() != failures => {
                     return Err(std::io::Error::other("this node has no lease").into());
                 }
                 _ => self.hurry.notify_one(),
@@ -180,7 +189,7 @@ impl Link {
                     return;
                 }
             }
-            if Instant::now() >= give_up && said || self.standing() == Standing::Ended {
+            if Instant::now() >= give_up && said || self.standing().is_final() {
                 return tracing::warn!(kind, "some nodes may not have said again what they know");
             }
             tokio::time::sleep(LOOKS_EVERY).await;

@@ -14,7 +14,6 @@ use super::{
     core::{Action, Core, Work},
     ears::{Ears, Heard},
     figures,
-    lease::Standing,
     link::Link,
     member::Marked,
     message,
@@ -116,7 +115,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             worker.sweep(&engine);
         }
         if std::mem::take(&mut tries) {
-            let no_hope = worker.link.standing() == Standing::Ended;
+            let no_hope = worker.link.standing().is_final();
             worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
         }
         worker.list_what_may_be(&engine);
