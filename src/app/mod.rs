@@ -28,7 +28,10 @@ use crate::{
         descriptors::{self, Descriptors},
         service::SocketService,
     },
-    store::saved::{Boot, SavedState, StorageError},
+    store::{
+        saved::{Boot, SavedState, StorageError},
+        shared::Standing,
+    },
     tls::{Tls, TlsError},
     topics,
 };
@@ -59,6 +62,14 @@ pub enum ServeError {
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Another living process has this one's name among the nodes.
+    #[error(
+        "cluster.node_name: another living process has the name {name:?}; each node needs its own"
+    )]
+    NameTaken {
+        /// The name.
+        name: Box<str>,
+    },
     /// The server failed.
     #[error("the server failed: {0}")]
     Io(#[from] io::Error),
@@ -94,7 +105,19 @@ pub async fn serve(
     let boot = storage.begin().await?;
     let place = cluster::place(&settings, address, boot)?;
     if let Some(node) = &place.shared {
-        cluster::join(node).await;
+        let standing = cluster::join(node).await;
+        if standing != Standing::Member {
+            // Nothing has begun: what the last process left is for the next one.
+            if boot.clean {
+                storage.end(boot.incarnation).await?;
+            }
+            storage.close().await;
+            let name = cluster::name(&settings, address);
+            return match standing {
+                Standing::Taken => Err(ServeError::NameTaken { name }),
+                _ => Ok(End::Again),
+            };
+        }
     }
     let trusted = Trusted::load(&settings, &storage, &place).await?;
     if place.shared.is_some() {

@@ -6,6 +6,7 @@ mod events;
 mod failures;
 mod latency;
 mod loss;
+mod names;
 mod presence;
 mod revocations;
 mod webhooks;

@@ -47,7 +47,13 @@ impl Ears {
     pub(super) fn new(news: Arc<Notify>, counts: Arc<Counts>, parts: usize) -> Self {
         let parts = parts.max(1);
         let most_bytes = (MOST_BYTES / parts).max(LONGEST_BYTES);
-        Self { heard: Mutex::default(), news, counts, most_messages: MOST_MESSAGES / parts, most_bytes }
+        Self {
+            heard: Mutex::default(),
+            news,
+            counts,
+            most_messages: MOST_MESSAGES / parts,
+            most_bytes,
+        }
     }
 
     pub(super) fn hear(&self, heard: Heard) {
@@ -56,8 +62,8 @@ impl Ears {
             Heard::Message(bytes) => bytes.len(),
             Heard::Again => 0,
         };
-        let is_full = waiting.heard.len() >= self.most_messages
-            || waiting.bytes + bytes > self.most_bytes;
+        let is_full =
+            waiting.heard.len() >= self.most_messages || waiting.bytes + bytes > self.most_bytes;
         if is_full && !waiting.is_overrun {
             tracing::warn!("the engine is too far behind and loses messages");
         }

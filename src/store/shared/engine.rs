@@ -176,7 +176,8 @@ impl<R: Record> SharedEngine<R> {
     #[must_use]
     pub fn figures(&self) -> EngineFigures {
         let inboxes = self.0.parts.iter().map(|part| part.inbox.lock().jobs.len());
-        let waiting = inboxes.sum::<usize>().saturating_add(self.counted(|counts| &counts.under_way));
+        let waiting =
+            inboxes.sum::<usize>().saturating_add(self.counted(|counts| &counts.under_way));
         let sum = |of: fn(&Counts) -> &AtomicU64| self.counted(of) as u64;
         EngineFigures {
             conflicts: sum(|counts| &counts.conflicts),
@@ -286,7 +287,8 @@ impl<R: Record> SharedEngine<R> {
         let engine = self.clone();
         let settled = Each::of(self.0.parts.len(), move |_| {
             // What one part did last may have begun something in another one.
-            if engine.0.parts.len() > 1 && engine.0.stats.commands.load(Ordering::Relaxed) != before {
+            if engine.0.parts.len() > 1 && engine.0.stats.commands.load(Ordering::Relaxed) != before
+            {
                 engine.when_idle(then);
             } else {
                 then();

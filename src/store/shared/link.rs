@@ -194,7 +194,7 @@ impl Link {
     /// Tells the log when the server goes away and when it is back, not each time that somebody asks.
     pub(super) fn note(&self, error: Option<&RedisError>) {
         // Who has taken his leave asks no more, whatever the server does.
-        if self.standing() == Standing::Ended {
+        if self.standing().is_final() {
             return;
         }
         match (error, self.is_away.replace(error.is_some())) {

@@ -39,13 +39,13 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use self::{figures::Traffic, links::Links};
 pub use self::{
     engine::{SharedEngine, WeakSharedEngine},
     figures::NodeFigures,
     lease::Standing,
     url::{InvalidServerUrl, ServerUrl},
 };
+use self::{figures::Traffic, links::Links};
 use crate::{auth::Secret, clock::Clock, model::ids::NodeId};
 
 /// This process as one of several nodes: its connection to the server, and the thread that all its engines work on.

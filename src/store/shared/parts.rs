@@ -26,7 +26,8 @@ impl Part {
     /// share the parts, too.
     pub(super) fn of_a_cluster() -> impl Iterator<Item = Self> {
         let tag = |number| {
-            let is_there = |tag: &u16| slot_of(tag.to_string().as_bytes()) / (SLOTS / PARTS) == number;
+            let is_there =
+                |tag: &u16| slot_of(tag.to_string().as_bytes()) / (SLOTS / PARTS) == number;
             Self { number, tag: (0..).find(is_there) }
         };
         (0..PARTS).map(tag)

@@ -110,7 +110,9 @@ async fn seats_outlast_the_node_that_their_clients_were_at_home_on() {
         let mut hear = 0;
         for client in &mut clients {
             let messages = client.polling.connect(json!({})).await;
-            client.told.extend(messages.into_iter().filter(|message| message.get("data").is_some()));
+            client
+                .told
+                .extend(messages.into_iter().filter(|message| message.get("data").is_some()));
             let number = Value::from(seat["userId"].to_string());
             hear += usize::from(client.told.iter().any(|told| told["data"]["userId"] == number));
         }

@@ -231,6 +231,9 @@ fn a_slot_that_moves_while_it_is_in_use_takes_its_channels_and_loses_nothing() {
         }
         let heard = member.notes.of(key);
         let places = heard.iter().map(|entry| entries.iter().position(|of| of == entry));
-        assert!(places.collect::<Vec<_>>().is_sorted_by(|a, b| a < b), "in the order of the versions, each once");
+        assert!(
+            places.collect::<Vec<_>>().is_sorted_by(|a, b| a < b),
+            "in the order of the versions, each once"
+        );
     }
 }
