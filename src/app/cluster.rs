@@ -1,6 +1,6 @@
 //! This process as one of several nodes, where the settings say so.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,9 @@ use crate::{
 /// How long a node may go without renewing its lease (design section 5).
 const LEASE: Duration = Duration::from_secs(10);
 
+/// How long the server may take before the log says that it is waited for.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
 /// Where this process keeps its records. `address` is where it listens.
 ///
 /// # Errors
@@ -29,11 +32,7 @@ pub(super) fn place(settings: &Settings, address: SocketAddr, boot: Boot) -> io:
         let node = NodeId { node: 0, incarnation: boot.incarnation };
         return Ok(Place::alone(node, shards, Clock::system()));
     };
-    let default_name = || {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        format!("{host}:{}", address.port()).into()
-    };
-    let name = cluster.node_name.clone().unwrap_or_else(default_name);
+    let name = name(settings, address);
     let clock = Clock::shared();
     // Later starts have greater numbers, as long as the machine's clock was not set back between them.
     let node = NodeId { node: number(&name), incarnation: clock.wall().0 };
@@ -42,21 +41,33 @@ pub(super) fn place(settings: &Settings, address: SocketAddr, boot: Boot) -> io:
     Ok(Place { node, clock, shards, shared: Some(shared) })
 }
 
-/// The number of the node with this name. Of a hundred nodes two have the same one in one of a million such services; when
-/// the later one ended, the earlier one would lose sockets, and another name helps.
+/// What this process goes by among the nodes.
+pub(super) fn name(settings: &Settings, address: SocketAddr) -> Box<str> {
+    let given = settings.cluster.as_ref().and_then(|cluster| cluster.node_name.clone());
+    given.unwrap_or_else(|| {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("{host}:{}", address.port()).into()
+    })
+}
+
+/// The number of the node with this name. Of a hundred nodes two have the same one in one of a million such services; then
+/// the later one does not start, and another name helps.
 fn number(name: &str) -> u32 {
     let digest = Sha256::digest(name.as_bytes());
     digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret.
-pub(super) async fn join(node: &SharedNode) {
+/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret. How it
+/// stands then: ended, where that took longer than a lease, or its name taken.
+pub(super) async fn join(node: &SharedNode) -> Standing {
     let mut standing = node.standing();
-    if *standing.borrow() != Standing::Member {
-        tracing::warn!("waits for the server that all nodes share");
+    let mut joined = pin!(standing.wait_for(|standing| *standing != Standing::Away));
+    if let Ok(joined) = tokio::time::timeout(AT_ONCE, &mut joined).await {
+        return joined.map_or(Standing::Ended, |standing| *standing);
     }
+    tracing::warn!("waits for the server that all nodes share");
     // The thread that tells it lives as long as the node.
-    let _ = standing.wait_for(|standing| *standing == Standing::Member).await;
+    joined.await.map_or(Standing::Ended, |standing| *standing)
 }
 
 /// Keeps the service as ready as the node is, until the others have ended it.
@@ -67,7 +78,7 @@ pub(super) async fn stay(node: &SharedNode, service: &SocketService) {
         match now {
             Standing::Member => service.lifecycle.degrade(false),
             Standing::Away => service.lifecycle.degrade(true),
-            Standing::Ended => return service.lifecycle.degrade(true),
+            Standing::Ended | Standing::Taken => return service.lifecycle.degrade(true),
         }
         if standing.changed().await.is_err() {
             return;

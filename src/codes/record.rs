@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    model::ids::{Code, GroupId, NodeId, SessionId, VisitorId},
+    model::ids::{Code, GroupId, SessionId, VisitorId},
     store::{Record, Route},
 };
 
@@ -188,14 +188,6 @@ impl Record for CodeRecord {
         if let Self::Living { lead, .. } = self {
             effects.push(CodeEffect::Expired { lead: lead.clone() });
         }
-    }
-
-    fn holders(&self) -> Vec<NodeId> {
-        Vec::new()
-    }
-
-    fn lost(_: NodeId) -> Option<CodeCommand> {
-        None
     }
 
     fn route(_: &CodeKey, effect: &CodeEffect) -> Route {

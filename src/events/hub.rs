@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -134,6 +134,8 @@ pub struct Hub {
     clock: Clock,
     draining: watch::Sender<bool>,
     courier: OnceLock<Courier>,
+    /// Letters that were lost, as far as it has been told of them.
+    pub(super) letters_lost: AtomicU64,
 }
 
 impl Hub {
@@ -161,6 +163,7 @@ impl Hub {
             clock,
             draining: watch::Sender::new(false),
             courier: OnceLock::new(),
+            letters_lost: AtomicU64::new(0),
         }
     }
 
@@ -187,6 +190,8 @@ impl Hub {
 
     /// This node shares its events with the others.
     pub fn shares(self: &Arc<Self>, node: &SharedNode) {
+        let now = self.clock.now();
+        self.feeds().for_each(|(_, feed)| feed.sharing().assume_readers(now));
         let listener = sharing::Listener(Arc::downgrade(self));
         let _ = self.courier.set(Courier::new(node, "events", listener));
     }

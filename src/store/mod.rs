@@ -81,7 +81,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     fn roll_back(&mut self, checkpoint: Self::Checkpoint);
 
     /// The last effects of a record that is set aside because it panicked twice: those who depend on it must start anew.
-    fn set_aside(&self, effects: &mut Vec<Self::Effect>);
+    fn set_aside(&self, _effects: &mut Vec<Self::Effect>) {}
 
     /// Whether a command makes a record that stays, where there was none. Others may go on when there are as many records
     /// as may be.
@@ -90,8 +90,10 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// Whom an effect concerns, where there are several nodes.
     fn route(key: &Self::Key, effect: &Self::Effect) -> Route;
 
-    /// The nodes that hold something of the record: its sockets.
-    fn holders(&self) -> Vec<NodeId>;
+    /// The nodes that hold something of the record: its sockets. None where it has no sockets.
+    fn holders(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
 
     /// The name under which the record is listed now, with others of its kind; see [`Engine::list`].
     fn listed(&self, _key: &Self::Key) -> Option<String> {
@@ -99,7 +101,9 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     }
 
     /// The command that says that a node is gone, with all that it held. `None` for records that no node holds anything of.
-    fn lost(node: NodeId) -> Option<Self::Command>;
+    fn lost(_node: NodeId) -> Option<Self::Command> {
+        None
+    }
 
     /// The command that says that a node may have missed what was said to what it holds, so that this is said once more.
     /// Essential. `None` where nobody waits for that.

@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use serde::{Deserialize, Serialize};
 
 use super::{Applied, Deliver, Engine, Expect, Origin, Record, Refusal, Route};
-use crate::{
-    clock::{Clock, Timestamp},
-    model::ids::NodeId,
-};
+use crate::clock::{Clock, Timestamp};
 
 /// Makes engines for the suite.
 pub trait Factory: Sync {
@@ -131,14 +128,6 @@ impl Record for Counter {
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {
         effects.push(Effect::SetAside);
-    }
-
-    fn holders(&self) -> Vec<NodeId> {
-        Vec::new()
-    }
-
-    fn lost(_: NodeId) -> Option<Command> {
-        None
     }
 
     fn route(_: &u32, _: &Effect) -> Route {

@@ -400,14 +400,6 @@ impl Record for GroupTopics {
         effects.push(Effect::Lost);
     }
 
-    fn holders(&self) -> Vec<NodeId> {
-        Vec::new()
-    }
-
-    fn lost(_: NodeId) -> Option<Command> {
-        None
-    }
-
     fn route(group: &GroupId, _: &Effect) -> Route {
         Route::Listeners(group.to_string())
     }

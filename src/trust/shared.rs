@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use crate::{
     auth::{Revocation, Revocations},
     clock::Timestamp,
-    model::ids::{GroupId, NodeId},
+    model::ids::GroupId,
     store::{Deliver, Engine, Expect, Origin, Record, Route, place::Store},
 };
 
@@ -113,8 +113,6 @@ impl Record for Shared {
         *self = checkpoint;
     }
 
-    fn set_aside(&self, _: &mut Vec<Effect>) {}
-
     fn makes_a_record(_: &Command) -> bool {
         // A group has its bound already.
         false
@@ -122,14 +120,6 @@ impl Record for Shared {
 
     fn route(_: &Key, _: &Effect) -> Route {
         Route::Everyone
-    }
-
-    fn holders(&self) -> Vec<NodeId> {
-        Vec::new()
-    }
-
-    fn lost(_: NodeId) -> Option<Command> {
-        None
     }
 
     fn listed(&self, _: &Key) -> Option<String> {

@@ -7,6 +7,8 @@ mod failures;
 mod latency;
 mod loss;
 mod masters;
+mod names;
 mod presence;
 mod revocations;
 mod scene;
+mod webhooks;

@@ -97,6 +97,28 @@ impl Server {
         Self::launch(new_folder(), settings.iter().map(owned).collect(), None, None)
     }
 
+    /// Starts one that is to end by itself, with an error: what it said last.
+    pub fn refuses_to_start(settings: &[(&str, &str)]) -> String {
+        let settings: Vec<_> = settings.iter().map(owned).collect();
+        let folder = new_folder();
+        let mut child = spawn(&folder, &settings, None);
+        let until = Instant::now() + 2 * SOON;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > until {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("it does not end by itself");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
+        assert!(!status.success(), "{log}");
+        log.lines().last().unwrap_or_default().to_owned()
+    }
+
     /// With other settings than [`SETTINGS`], and files beside them.
     pub fn of(settings: &str, files: &[(&str, &str)]) -> Self {
         Self::of_with(settings, files, &[])
@@ -126,21 +148,7 @@ impl Server {
             let own = [("cluster.engine", "redis"), ("cluster.url", &*url)];
             settings.extend(own.iter().map(owned));
         }
-        let log = File::options().create(true).append(true).open(folder.path().join("log"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
-        command.arg("--config").arg(folder.path().join("vestibule.toml"));
-        if let Some(port) = port {
-            command.arg("--bind").arg(format!("127.0.0.1:{port}"));
-        }
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
-            command.env_remove(name);
-        }
-        for (key, value) in &settings {
-            let name = key.to_uppercase().replace('.', "__");
-            command.env(format!("VESTIBULE_{name}"), value);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
-        let mut child = command.spawn().unwrap();
+        let mut child = spawn(&folder, &settings, port);
         let mut greeting = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self {
             child: Some(child),
@@ -407,6 +415,25 @@ fn converse(
 ) -> std::io::Result<()> {
     stream.write_all(request.as_bytes())?;
     stream.read_to_end(answer).map(drop)
+}
+
+/// Starts the process, which adds to the log in its folder.
+fn spawn(folder: &TempDir, settings: &[(String, String)], port: Option<u16>) -> Child {
+    let log = File::options().create(true).append(true).open(folder.path().join("log"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vestibule"));
+    command.arg("--config").arg(folder.path().join("vestibule.toml"));
+    if let Some(port) = port {
+        command.arg("--bind").arg(format!("127.0.0.1:{port}"));
+    }
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VESTIBULE_")) {
+        command.env_remove(name);
+    }
+    for (key, value) in settings {
+        let name = key.to_uppercase().replace('.', "__");
+        command.env(format!("VESTIBULE_{name}"), value);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
+    command.spawn().unwrap()
 }
 
 fn new_folder() -> Rc<TempDir> {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::ids::{NodeId, VisitorKey},
+    model::ids::VisitorKey,
     store::{Record, Route},
 };
 
@@ -58,17 +58,9 @@ impl Record for Conversation {
         self.broken(effects);
     }
 
-    fn holders(&self) -> Vec<NodeId> {
-        Vec::new()
-    }
-
     /// Among the chats of its group that are not over.
     fn listed(&self, key: &VisitorKey) -> Option<String> {
         self.running().map(|_| key.group.to_string())
-    }
-
-    fn lost(_: NodeId) -> Option<Command> {
-        None
     }
 
     fn route(_: &VisitorKey, effect: &Effect) -> Route {

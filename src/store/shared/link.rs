@@ -193,6 +193,10 @@ impl Link {
 
     /// Tells the log and the figures when the part's server goes away and when it is back, not each time that somebody asks.
     pub(super) fn note(&self, error: Option<&RedisError>) {
+        // Who has taken his leave asks no more, whatever the server does.
+        if self.standing().is_final() {
+            return;
+        }
         let (server, part) = (&self.server, self.part.number());
         match (error, self.is_away.replace(error.is_some())) {
             (Some(error), false) => {

@@ -80,7 +80,7 @@ impl Membership {
             let changed = self.changed.notified();
             match self.standing() {
                 Standing::Member => return true,
-                Standing::Ended => return false,
+                Standing::Ended | Standing::Taken => return false,
                 Standing::Away => changed.await,
             }
         }
@@ -116,7 +116,7 @@ impl Link {
             let told = |told: &mut Standing| std::mem::replace(told, standing) != standing;
             self.membership.standing.send_if_modified(told);
             self.membership.changed.notify_waiters();
-            if standing == Standing::Ended {
+            if standing.is_final() {
                 return;
             }
             if renewed.is_err() {
@@ -222,23 +222,31 @@ impl Link {
         members: &[NodeId],
     ) -> RedisResult<()> {
         let asked = Instant::now();
-        let (may_end, length) = {
+        let (may_end, may_end_a_namesake, length) = {
             let mut lease = self.membership.lease.borrow_mut();
-            (lease.may_end_others(asked), lease.length())
+            (lease.may_end_others(asked), lease.may_end_a_namesake(asked), lease.length())
         };
         let mut renew = self.scripts.renew.key(self.mark_key());
         renew.key(self.of_nodes("history")).key(self.of_nodes("leases"));
         renew.key(self.of_nodes("ended")).arg(new_mark());
         renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
-        renew.arg(millis(lease::REMEMBERED)).arg(ended.len());
+        renew.arg(millis(lease::REMEMBERED)).arg(u8::from(may_end_a_namesake)).arg(ended.len());
         for node in ended.iter().chain(members) {
             renew.arg(member(node)?);
         }
-        type Answer = (u64, u8, Vec<String>, Vec<String>, String);
+        type Answer = (u64, u8, Vec<String>, Vec<String>, String, u64);
         let answer: Answer = in_time(renew.invoke_async(connection)).await?;
-        let (time, granted, ended, members, mark) = answer;
+        let (time, granted, ended, members, mark, taken_until) = answer;
         // The server looked at its clock half-way, near enough.
         self.membership.clock.agree(Timestamp(time), asked + asked.elapsed() / 2);
+        if granted == 2 {
+            let mut lease = self.membership.lease.borrow_mut();
+            if !lease.knows_a_namesake() {
+                tracing::warn!("waits for the end of another process with its cluster.node_name");
+            }
+            lease.is_taken(asked, taken_until);
+            return Ok(());
+        }
         let nodes = |texts: Vec<String>| -> Vec<NodeId> {
             texts.iter().filter_map(|node| serde_json::from_str(node).ok()).collect()
         };
@@ -290,7 +298,7 @@ impl Link {
             let live = self.live.borrow().clone();
             match (self.standing(), live) {
                 (Standing::Member, Some(live)) => return Ok(live),
-                (standing, _) if standing == Standing::Ended || tried() != failures => {
+                (standing, _) if standing.is_final() || tried() != failures => {
                     return Err(std::io::Error::other("this node has no lease").into());
                 }
                 (Standing::Member, None) => self.hurry.notify_one(),
@@ -326,7 +334,7 @@ impl Link {
                     return;
                 }
             }
-            if Instant::now() >= give_up && said || self.standing() == Standing::Ended {
+            if Instant::now() >= give_up && said || self.standing().is_final() {
                 return tracing::warn!(kind, "some nodes may not have said again what they know");
             }
             let unsettled = marked.settles.saturating_duration_since(Instant::now());

@@ -102,6 +102,12 @@ impl SharedNode {
         Ok(Self(Arc::new(NodeInner { id, clock, parts, spawn, standing, traffic })))
     }
 
+    /// Which of the nodes it is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.0.id
+    }
+
     /// A secret that all nodes have in common, under this name. Waits for the server.
     pub async fn secret(&self, name: &'static str) -> Secret {
         self.on_the_thread(async move |links| links.secret(name).await)

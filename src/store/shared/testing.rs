@@ -132,8 +132,6 @@ impl Record for Journal {
         *self = checkpoint;
     }
 
-    fn set_aside(&self, _: &mut Vec<Effect>) {}
-
     fn makes_a_record(_: &Command) -> bool {
         true
     }

@@ -249,6 +249,40 @@ fn a_node_that_was_cut_off_for_too_long_does_no_more_harm() {
     assert!(two.read(1).unwrap().is_none_or(|journal| journal.holders().is_empty()));
 }
 
+#[test]
+fn a_number_that_is_taken_is_given_to_who_comes_when_its_owner_is_silent() {
+    let Some(server) = server() else { return };
+    // A living node that is not heard of for a fifth of this would count as silent.
+    let lease = Duration::from_secs(5);
+    let begin = |incarnation| {
+        let id = NodeId { node: 1, incarnation };
+        SharedNode::start(server.clone(), id, lease, Clock::system()).unwrap()
+    };
+    let joins = |node: &SharedNode| {
+        let mut standing = node.standing();
+        let joined = async move {
+            let joined = standing.wait_for(|standing| *standing != Standing::Away).await;
+            joined.map(|standing| *standing).unwrap()
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            tokio::time::timeout(Duration::from_secs(20), joined).await.expect("a decision")
+        })
+    };
+    let first = begin(10);
+    assert_eq!(joins(&first), Standing::Member);
+    // Neither a later nor an earlier one ends a living one.
+    for incarnation in [20, 5] {
+        assert_eq!(joins(&begin(incarnation)), Standing::Taken, "{incarnation}");
+    }
+    assert_eq!(joins(&first), Standing::Member);
+    drop(first);
+    let silent = std::time::Instant::now();
+    let again = begin(30);
+    assert_eq!(joins(&again), Standing::Member);
+    assert!(silent.elapsed() < lease, "it need not wait for the end of the lease");
+}
+
 /// A way to the server that can be cut.
 struct Wire {
     port: u16,

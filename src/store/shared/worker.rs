@@ -16,7 +16,6 @@ use super::{
     engine::{Closing, EnginePart, Job},
     figures,
     gap::Gap,
-    lease::Standing,
     link::Link,
     links::Links,
     member::Marked,
@@ -129,7 +128,7 @@ pub(super) async fn work<R: Record>(
             worker.sweep(&engine);
         }
         if std::mem::take(&mut tries) {
-            let no_hope = worker.link.standing() == Standing::Ended;
+            let no_hope = worker.link.standing().is_final();
             worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
         }
         worker.list_what_may_be(&engine);

@@ -40,3 +40,15 @@ async fn a_reader_on_any_node_hears_the_events_of_all() {
         assert!(ada.is_sorted() && ada.len() >= 49, "{ada:?}");
     }
 }
+
+#[tokio::test]
+async fn a_node_that_has_just_started_tells_its_events_from_the_first_one_on() {
+    let Some([first]) = Server::nodes() else { return };
+    let mut stream = first.stream("", None).await;
+    let newcomer = first.another_node();
+    let mut ada = newcomer.page("ada", "t").opens().await;
+    ada.ok(json!({"type": "presence", "data": {"cart": 1}})).await;
+    let told = stream.until(json!({"cart": 1})).await;
+    let kinds: Vec<_> = told.iter().map(|told| &*told.kind).collect();
+    assert_eq!(kinds, ["visitorconn", "visitorsock", "presence"]);
+}
