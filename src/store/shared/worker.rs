@@ -34,7 +34,7 @@ const SWEEP_EVERY_MS: u64 = 1_000;
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// How late a record must be before others than the node that changed it last care for it, in milliseconds.
 pub(super) const OVERDUE_MS: u64 = 1_500;
-/// Records that are cared for in one sweep.
+/// Records that are cared for at a time.
 const SWEPT_AT_ONCE: usize = 256;
 /// Questions for many records that are under way. Beyond, they are answered with none.
 const MOST_READING: usize = 1_024;
@@ -47,7 +47,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 enum News<R: Record> {
     Answer(Ticket, Answer),
     Overdue(Vec<R::Key>),
-    Orphans(Vec<(R::Key, NodeId)>),
+    /// With where it is said that one of them could not be seen to.
+    Orphans(Vec<(R::Key, NodeId)>, mpsc::Sender<()>),
     /// All nodes have restated what they know since the mark was new for the so manieth time.
     Restated(u64),
 }
@@ -235,6 +236,15 @@ impl<R: Record> Drop for Worker<R> {
     }
 }
 
+/// Frees some records of nodes that are gone, and waits until they are. Whether there may be more of them, and no trouble.
+async fn see_to_orphans<R: Record>(link: &Link, answers: &mpsc::UnboundedSender<News<R>>) -> bool {
+    let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
+    let (failed, mut failure) = mpsc::channel(1);
+    !orphans.is_empty()
+        && answers.send(News::Orphans(orphans, failed)).is_ok()
+        && failure.recv().await.is_none()
+}
+
 impl<R: Record> Worker<R> {
     fn with(
         &mut self,
@@ -289,10 +299,15 @@ impl<R: Record> Worker<R> {
             News::Restated(era) => {
                 self.with(engine, |core, now, work| core.mended(era, now, work));
             }
-            News::Orphans(orphans) => {
+            News::Orphans(orphans, failed) => {
                 for (key, node) in orphans {
                     let Some(command) = R::lost(node) else { continue };
-                    let sink = Box::new(|_| ());
+                    let failed = failed.clone();
+                    let sink = Box::new(move |result: Result<_, _>| {
+                        if result.is_err() {
+                            let _ = failed.try_send(());
+                        }
+                    });
                     self.with(engine, |core, now, work| {
                         core.submit(key, Expect::Any, command, sink, now, work);
                     });
@@ -380,18 +395,19 @@ impl<R: Record> Worker<R> {
         if Rc::strong_count(&self.sweeping) > 1 {
             return;
         }
-        let before = engine.0.clock.now() - OVERDUE_MS;
-        let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
-        let (is_held, sweeping) = (self.is_held, Rc::clone(&self.sweeping));
+        let (link, clock) = (Rc::clone(&self.link), engine.0.clock.clone());
+        let (answers, is_held) = (self.answers.clone(), self.is_held);
+        let sweeping = Rc::clone(&self.sweeping);
         tokio::task::spawn_local(async move {
-            let keys = link.overdue::<R>(before, SWEPT_AT_ONCE).await;
-            if !keys.is_empty() {
-                let _ = answers.send(News::Overdue(keys));
-            }
-            if is_held {
-                let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
-                if !orphans.is_empty() {
-                    let _ = answers.send(News::Orphans(orphans));
+            loop {
+                let keys = link.overdue::<R>(clock.now() - OVERDUE_MS, SWEPT_AT_ONCE).await;
+                if !keys.is_empty() {
+                    let _ = answers.send(News::Overdue(keys));
+                }
+                // The graces of all who were on a lost node are to begin at nearly the same time: the next ones follow as
+                // soon as these are seen to.
+                if !is_held || !see_to_orphans(&link, &answers).await {
+                    break;
                 }
             }
             drop(sweeping);

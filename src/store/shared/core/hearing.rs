@@ -63,8 +63,10 @@ impl<R: Record> Core<R> {
                 Some(Flight::Write(write)) if write.version.is_some_and(|own| own < version) => {
                     is_overtaken = Some(write.ticket);
                 }
+                // Whoever wrote that sees to what time changes in it; should he be gone, the list of times says so.
                 None | Some(Flight::Restate { .. }) if known < version => {
                     (lane.is_stale, lane.listed) = (lane.known.is_some(), Listed::Unknown);
+                    lane.scheduled = None;
                 }
                 _ => {}
             }

@@ -127,7 +127,8 @@ impl<R: Record> Core<R> {
         };
         let due = if is_gone { None } else { record.deadline(rules) };
         let is_new = match lane.listed {
-            Listed::Unknown => row != Row::Same,
+            // What is not there is in no list, or is found there and struck out.
+            Listed::Unknown => row != Row::Same && (version != 0 || due.is_some()),
             Listed::Wrong => true,
             Listed::At(listed) => listed != due,
         };
