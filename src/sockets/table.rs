@@ -259,6 +259,10 @@ impl Post for Sockets {
         }
     }
 
+    fn has(&self, agent: SocketId) -> bool {
+        self.lines.contains_key(&agent)
+    }
+
     fn event(&self, watchers: &[SocketId], event: &Event) {
         if watchers.is_empty() {
             return;
