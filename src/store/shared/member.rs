@@ -44,6 +44,9 @@ impl Link {
                 self.note(Some(error));
             }
             let standing = self.standing();
+            // Others are told at once that the server is away, though the lease goes on.
+            let standing =
+                if renewed.is_err() && !standing.is_final() { Standing::Away } else { standing };
             self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
             self.changed.notify_waiters();
             if standing.is_final() {
