@@ -57,12 +57,13 @@ pub(super) fn reloads(service: &SocketService, tls: Option<&Tls>) -> io::Result<
     Ok(reloads)
 }
 
-/// Lets Bayeux clients go whose tokens are believed no longer, soon enough.
+/// Lets Bayeux clients go whose tokens are believed no longer, and asks for outcomes of signals that are late; soon enough.
 async fn look_after(bayeux: Bayeux, service: SocketService) {
     let mut interval = actix_rt::time::interval(LOOK);
     loop {
         interval.tick().await;
         bayeux.sweep(&service);
+        service.presence.ask_for_late_outcomes();
     }
 }
 

@@ -292,7 +292,7 @@ mod tests {
     }
 
     fn line(service: &SocketService) -> Arc<Line> {
-        Line::new(service.outbox(bytes::Bytes::new()), &NATIVE)
+        Line::new(service.outbox(bytes::Bytes::new()), &NATIVE, &service.lifecycle)
     }
 
     #[actix_rt::test]

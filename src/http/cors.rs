@@ -11,6 +11,7 @@ use actix_web::{
     middleware::Next,
 };
 
+use super::headers::DEGRADED;
 use crate::sockets::service::SocketService;
 
 /// How long a browser may remember a preflight's answer, in seconds.
@@ -61,7 +62,7 @@ pub fn cors(service: &SocketService, foreign: &'static str) -> Cors {
             header::HeaderName::from_static("last-event-id"),
             header::HeaderName::from_static(foreign),
         ])
-        .expose_headers([header::RETRY_AFTER, header::HeaderName::from_static(foreign)])
+        .expose_headers([header::RETRY_AFTER, DEGRADED, header::HeaderName::from_static(foreign)])
         .block_on_origin_mismatch(false)
         .max_age(MAX_AGE_SECONDS)
 }

@@ -30,11 +30,15 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_ms: Option<u64>,
+    /// Whether it was refused because the server that the nodes share is away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub degraded: bool,
 }
 
 impl From<Problem> for ProblemBody {
     fn from(problem: Problem) -> Self {
-        let Problem { code, field, message, retry_ms } = problem;
+        let Problem { code, field, message, retry_ms, degraded } = problem;
         let status =
             StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self {
@@ -45,6 +49,7 @@ impl From<Problem> for ProblemBody {
             detail: message,
             field,
             retry_ms,
+            degraded,
         }
     }
 }

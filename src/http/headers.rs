@@ -29,6 +29,9 @@ const DEFAULTS: [(HeaderName, &str); 7] = [
 /// A year, for this host and not for others below it, of which we know nothing (RFC 6797, section 6.1).
 const TRANSPORT: &str = "max-age=31536000";
 
+/// Says that the server that the nodes share is away: what is answered may be old, or not kept.
+pub const DEGRADED: HeaderName = HeaderName::from_static("vestibule-degraded");
+
 /// Adds what the answer does not say itself.
 ///
 /// # Errors
@@ -39,12 +42,16 @@ pub async fn headers<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, Error> {
     let state = request.app_data::<State>();
     let has_tls = state.is_some_and(|state| state.settings.server.tls.is_some());
+    let lifecycle = state.map(|state| state.lifecycle.clone());
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     for (name, value) in DEFAULTS {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if lifecycle.is_some_and(|lifecycle| lifecycle.is_degraded()) {
+        headers.insert(DEGRADED, HeaderValue::from_static("true"));
     }
     if has_tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT));

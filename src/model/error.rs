@@ -89,12 +89,15 @@ pub struct Problem {
     /// When trying again makes sense, in milliseconds from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_ms: Option<u64>,
+    /// Whether it is because what the nodes share is away.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
 }
 
 impl Problem {
     /// A problem without a field.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, field: None, message: message.into(), retry_ms: None }
+        Self { code, field: None, message: message.into(), retry_ms: None, degraded: false }
     }
 
     /// A field that breaks a rule. A name that is longer than any of ours is cut, and an empty one quoted: it is the sender's

@@ -5,6 +5,7 @@ mod explain;
 mod help;
 mod replica;
 mod sharing;
+mod signals;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::{
 };
 
 use dashmap::DashMap;
+use parking_lot::Mutex;
 
 pub use self::replica::Rows;
 pub use self::unique::UniqueKind;
@@ -28,10 +30,11 @@ use self::{
     replica::Replica,
 };
 use super::{
+    open::OpenSignals,
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Reply, Report, Share, Submission, ToPage, Welcome},
+        command::{Command, Connect, Departure, Reply, Report, Share, ToPage, Welcome},
         rows_of, watched,
     },
     watchers::{WatchLimits, Watchers},
@@ -43,10 +46,10 @@ use crate::{
         error::{ErrorCode, Problem},
         event::{Event, EventKind, Position},
         help::HelpStatus,
-        ids::{GroupId, NodeId, SignalId, SocketAddress, SocketId, VisitorId, VisitorKey},
+        ids::{GroupId, NodeId, SocketAddress, SocketId, VisitorId, VisitorKey},
         list::Row,
         protocol::agent::ToAgent,
-        signal::{InvokeFailure, Outcome},
+        signal::Outcome,
         timeline::PageEnd,
         view::VisitorView,
     },
@@ -72,6 +75,10 @@ pub trait Post: Send + Sync {
     fn event(&self, watchers: &[SocketId], event: &Event);
     /// To one agent.
     fn agent(&self, to: SocketId, message: &ToAgent);
+    /// Whether this agent's socket is there.
+    fn has(&self, _agent: SocketId) -> bool {
+        true
+    }
     /// A signal ended so.
     fn settled(&self, outcome: Outcome);
     /// A wish for help stands so.
@@ -134,6 +141,8 @@ struct Shared {
     replica: Replica,
     figures: Figures,
     most_help: usize,
+    /// Signals of this node's agents without an outcome, where it is one of several nodes.
+    open: Option<Mutex<OpenSignals>>,
     /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
     codes: OnceLock<WeakStore<CodeRecord>>,
 }
@@ -190,6 +199,7 @@ impl Presence {
             replica: Replica::default(),
             figures: Figures::default(),
             most_help,
+            open: place.shared.is_some().then(Mutex::default),
             codes: OnceLock::new(),
         });
         let delivery = VisitorDelivery(Arc::clone(&shared));
@@ -336,44 +346,6 @@ impl Presence {
         }
     }
 
-    /// Somebody sends a signal. `answer` gets its id (of the earlier one for a retry) and its outcome so far.
-    pub fn signal(
-        &self,
-        key: VisitorKey,
-        submission: Submission,
-        answer: impl FnOnce(Result<(SignalId, Outcome), Problem>) + Send + 'static,
-    ) {
-        let (presence, of, signal) = (self.clone(), key.clone(), submission.id);
-        self.submit(key, Command::Signal(Box::new(submission)), move |reply| match reply {
-            Ok(Reply::Signal { id, outcome }) => answer(Ok((id, outcome))),
-            Ok(_) => answer(Err(unexpected())),
-            Err(problem) => {
-                presence.shared.post.settled(Outcome::Refused);
-                presence.shared.refused(&of, signal, problem.code);
-                answer(Err(problem));
-            }
-        });
-    }
-
-    /// What became of a signal; `notfound` when the record does not know it any more.
-    pub fn outcome(
-        &self,
-        key: VisitorKey,
-        id: SignalId,
-        answer: impl FnOnce(Result<(Outcome, Option<InvokeFailure>), Problem>) + Send + 'static,
-    ) {
-        self.read(
-            key,
-            move |visitor| visitor.and_then(|visitor| visitor.outcome(id)),
-            move |outcome| {
-                answer(outcome.and_then(|outcome| {
-                    let sentence = "no outcome is remembered for this signal";
-                    outcome.ok_or_else(|| Problem::new(ErrorCode::NotFound, sentence))
-                }));
-            },
-        );
-    }
-
     /// Reads a visitor. `None` when he is not there; `unready` while that is not known yet (design section 2.8).
     pub fn look_up(
         &self,
@@ -404,7 +376,7 @@ impl Presence {
         answer: impl FnOnce(Vec<VisitorView>) + Send + 'static,
     ) {
         let key = |visitor| VisitorKey { group: group.clone(), visitor };
-        let views = Arc::new(parking_lot::Mutex::new(Vec::with_capacity(visitors.len())));
+        let views = Arc::new(Mutex::new(Vec::with_capacity(visitors.len())));
         let found = Arc::clone(&views);
         let visit = Box::new(move |key: &VisitorKey, visitor: &Visitor| {
             found.lock().extend(visitor.view(key));

@@ -4,6 +4,7 @@
 //!
 //! * [`command`] names what can happen and what follows from it,
 //! * `pages`: connecting, leaving, grace, focus, visibility,
+//! * `dismissed`: pages that are to be closed,
 //! * `held`: the signals that wait, and their outcomes,
 //! * `chat`: what his pages know of his chat,
 //! * `help`: his wish for help, and who takes it,
@@ -14,6 +15,7 @@
 
 mod chat;
 pub mod command;
+mod dismissed;
 mod held;
 pub mod help;
 mod identity;
@@ -35,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     command::{Command, Effect, Reply, Unique},
+    dismissed::Dismissed,
     held::Signals,
     help::Help,
     sharing::Sharing,
@@ -119,6 +122,9 @@ pub struct Visitor {
     terms: Option<TermsStatus>,
     visibility: Option<Visibility>,
     sockets: Vec<Socket>,
+    /// Sockets that were his, and are not known to be closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dismissed: Vec<Dismissed>,
     focus: Option<SocketAddress>,
     activities: u64,
     /// When the last listening socket went; `None` while there is one, or if there never was.
@@ -187,6 +193,7 @@ impl Visitor {
             terms: None,
             visibility: None,
             sockets: Vec::new(),
+            dismissed: Vec::new(),
             focus: None,
             activities: 0,
             listened: None,
@@ -220,6 +227,7 @@ impl Visitor {
         match command {
             Command::Connect(connect) => self.connect(*connect, &mut step),
             Command::Close { socket, departure, cause } => {
+                self.forget_dismissed(|closed| closed == socket);
                 self.close(socket, departure, cause, &mut step);
                 Reply::Done
             }
@@ -328,7 +336,8 @@ impl Visitor {
             _ => None,
         };
         let signals = self.signals.deadline(self.is_listening());
-        [phase, window, signals, self.help_deadline()].into_iter().flatten().min()
+        let dismissed = self.dismissed_until();
+        [phase, window, signals, self.help_deadline(), dismissed].into_iter().flatten().min()
     }
 
     /// Whether the record says no more than no record at all.
@@ -344,7 +353,8 @@ impl Visitor {
         };
         // A session, and a chat, outlast the grace, and always end.
         let shares = self.sharing.is_some() || self.chat.is_some();
-        idle && !shares && self.sockets.is_empty() && self.signals.is_empty()
+        let is_held = !self.sockets.is_empty() || !self.dismissed.is_empty();
+        idle && !shares && !is_held && self.signals.is_empty()
     }
 
     fn let_time_pass(&mut self, step: &mut Step<'_>) {
@@ -367,6 +377,7 @@ impl Visitor {
             let window = step.rules.signal_window_ms;
             self.listened = self.listened.filter(|at| step.now < *at + window);
         }
+        self.forget_old_dismissed(step.now);
         self.signals.expire(step);
         // A pin may have run out, and an expired signal no longer blocks those behind it.
         self.flush(step);

@@ -19,7 +19,7 @@ use super::{
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
     service::{PageOrigin, SocketService, close_of, refuse},
-    table::{Entry, text},
+    table::{Entry, Line, text},
     takeover::Opened,
     topics::TopicSeat,
     traffic::{Excess, Traffic},
@@ -50,6 +50,7 @@ pub struct AgentSocket {
     service: SocketService,
     caller: Caller,
     lease: Rc<Lease>,
+    line: Arc<Line>,
     entry: Entry,
     traffic: Traffic,
     agent: Option<Rc<Agent>>,
@@ -90,13 +91,14 @@ impl AgentSocket {
     pub fn serve<T: Connection>(service: SocketService, caller: Caller, opened: Opened<'_, T>) {
         let Opened { connection, early, line, place } = opened;
         let (reader, lease) = (service.reader(), service.lease(Arc::clone(&line.outbox)));
-        let entry = service.enter(line, SocketKind::Agent);
+        let entry = service.enter(Arc::clone(&line), SocketKind::Agent);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
         let socket = Self {
             service,
             caller,
             lease,
+            line,
             entry,
             traffic: Traffic::default(),
             agent: None,
@@ -118,7 +120,7 @@ impl AgentSocket {
     }
 
     fn after_hello(&mut self, message: AgentMessage, request: Option<u64>) -> ControlFlow<Close> {
-        let outbox = Arc::clone(&self.lease.outbox);
+        let line = Arc::clone(&self.line);
         let Some(agent) = &self.agent else {
             return ControlFlow::Break(CloseCode::BadRequest.into());
         };
@@ -137,7 +139,7 @@ impl AgentSocket {
             _ => None,
         };
         if let Some(Err(problem)) = needed.map(|needed| agent.require(needed)) {
-            refuse(&outbox, request, problem);
+            refuse(&line.outbox, request, problem);
             return ControlFlow::Continue(());
         }
         let presence = self.service.presence.clone();
@@ -145,44 +147,44 @@ impl AgentSocket {
         let socket = self.entry.id;
         match message {
             AgentMessage::Hello { .. } => {
-                refuse(&outbox, request, Problem::field("type", "hello comes once"));
+                refuse(&line.outbox, request, Problem::field("type", "hello comes once"));
             }
             AgentMessage::Renew { token } => return self.renew(&token, request),
             AgentMessage::Watch { to, since } => self.address(to, request, move |visitor| {
                 let visitorid = Some(visitor.clone());
                 let key = VisitorKey { group, visitor };
                 presence.watch(key, socket, since, move |result| match result {
-                    Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Ok(()) => answer(&line, request, |ok| ok.visitorid = visitorid),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 });
             }),
             AgentMessage::Unwatch(visitor) => {
                 presence.unwatch(&VisitorKey { group, visitor }, socket);
-                answer(&outbox, request, |_| ());
+                answer(&line, request, |_| ());
             }
             AgentMessage::List { list, query } => {
-                let reader = Arc::new(ListReader(Arc::clone(&outbox)));
+                let reader = Arc::new(ListReader(Arc::clone(&line.outbox)));
                 self.service.lists.open(&group, (socket, list), query, reader, move |opened| {
                     match opened {
-                        Ok(()) => answer(&outbox, request, |_| ()),
-                        Err(problem) => refuse(&outbox, request, problem),
+                        Ok(()) => answer(&line, request, |_| ()),
+                        Err(problem) => refuse(&line.outbox, request, problem),
                     }
                 });
             }
             AgentMessage::Unlist(list) => {
                 self.service.lists.close(&group, socket, list);
-                answer(&outbox, request, |_| ());
+                answer(&line, request, |_| ());
             }
             AgentMessage::Lookup(to) => self.address_or_nobody(to, request, move |visitor| {
                 let Some(visitor) = visitor else {
-                    return answer(&outbox, request, |ok| ok.visitor = Some(None));
+                    return answer(&line, request, |ok| ok.visitor = Some(None));
                 };
                 let visitorid = Some(visitor.clone());
                 presence.look_up(VisitorKey { group, visitor }, move |found| match found {
-                    Ok(view) => answer(&outbox, request, |ok| {
+                    Ok(view) => answer(&line, request, |ok| {
                         (ok.visitorid, ok.visitor) = (visitorid, Some(view));
                     }),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 });
             }),
             AgentMessage::Send { to, message, target, key } => {
@@ -194,11 +196,11 @@ impl AgentSocket {
                     let visitorid = Some(visitor.clone());
                     let key = VisitorKey { group, visitor };
                     presence.signal(key, submission, move |result| match result {
-                        Ok((id, outcome)) => answer(&outbox, request, |ok| {
+                        Ok((id, outcome)) => answer(&line, request, |ok| {
                             (ok.visitorid, ok.id, ok.outcome) =
                                 (visitorid, Some(id), Some(outcome));
                         }),
-                        Err(problem) => refuse(&outbox, request, problem),
+                        Err(problem) => refuse(&line.outbox, request, problem),
                     });
                 });
             }
@@ -206,8 +208,8 @@ impl AgentSocket {
                 let visitorid = Some(visitor.clone());
                 let key = VisitorKey { group, visitor };
                 let answered = move |done: Result<(), Problem>| match done {
-                    Ok(()) => answer(&outbox, request, |ok| ok.visitorid = visitorid),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Ok(()) => answer(&line, request, |ok| ok.visitorid = visitorid),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 };
                 if comes {
                     let claimed = move |told: Result<_, Problem>| answered(told.map(|_| ()));
@@ -221,12 +223,12 @@ impl AgentSocket {
                 let (topics, rights) = (&self.service.topics, agent.topic_rights());
                 let client = || topics.client(group, Some(socket), Party::Agent, rights);
                 self.topics.call(client, *call, move |done| match done {
-                    Ok(told) => answer(&outbox, request, |ok| ok.topics = Some(told)),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Ok(told) => answer(&line, request, |ok| ok.topics = Some(told)),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 });
             }
             AgentMessage::Disconnect => {
-                answer(&outbox, request, |_| ());
+                answer(&line, request, |_| ());
                 self.desk.iter_mut().for_each(|desk| desk.leaves = true);
                 return ControlFlow::Break(CloseCode::Normal.into());
             }
@@ -293,10 +295,11 @@ impl Endpoint for AgentSocket {
     }
 }
 
-fn answer(outbox: &Outbox, request: Option<u64>, fill: impl FnOnce(&mut AgentOk)) {
+fn answer(line: &Line, request: Option<u64>, fill: impl FnOnce(&mut AgentOk)) {
     if let Some(request) = request {
-        let mut ok = AgentOk { request, ..AgentOk::default() };
+        let degraded = line.lifecycle.is_degraded();
+        let mut ok = AgentOk { request, degraded, ..AgentOk::default() };
         fill(&mut ok);
-        let _ = outbox.push(Class::Reliable, text(&ToAgent::Ok(ok)));
+        let _ = line.outbox.push(Class::Reliable, text(&ToAgent::Ok(ok)));
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{
     ids::{GroupId, SignalId},
     protocol::{
         ErrorAnswer, Numbered, Unreadable,
-        visitor::{ToVisitor, VisitorMessage},
+        visitor::{ToVisitor, VisitorMessage, VisitorOk},
     },
 };
 
@@ -64,6 +64,14 @@ impl Voice {
 
     /// Sends a message.
     pub fn say(&self, message: &ToVisitor) {
+        let mut marked = None;
+        if let ToVisitor::Ok(ok) = message
+            && self.0.lifecycle.is_degraded()
+        {
+            let ok = VisitorOk { degraded: true, ..(**ok).clone() };
+            marked = Some(ToVisitor::Ok(Box::new(ok)));
+        }
+        let message = marked.as_ref().unwrap_or(message);
         if let Some(frame) = (self.0.dialect.write)(message) {
             let _ = self.outbox().push(Class::Reliable, frame);
         }

@@ -233,6 +233,8 @@ impl SocketService {
         self.metrics.visitors_in_transit.set(in_transit);
         self.metrics.signals_held.set(held);
         self.metrics.help_waiting.set(asking);
+        let (open, open_full) = self.presence.open_signals();
+        self.metrics.signals_open.set(gauge(open));
         self.metrics.records.set(gauge(visitors.records()));
         self.metrics.watchers.set(gauge(self.presence.watchers().subscriptions()));
         self.metrics.revocations.set(gauge(self.tokens.revocations().len()));
@@ -278,6 +280,7 @@ impl SocketService {
             (&self.metrics.cluster_heard_bytes, node.bytes_heard),
             (&self.metrics.cluster_cuts, node.cuts),
             (&self.metrics.letters_lost, letters_lost),
+            (&self.metrics.signals_open_full, open_full),
         ] {
             counter.inner().store(count, Ordering::Relaxed);
         }

@@ -17,6 +17,7 @@ use super::{
     framing::Frame,
     guest::GUEST,
     outbox::{Class, LatestKey, Outbox, Pushed},
+    service::Lifecycle,
 };
 use crate::{
     chat, cobrowse,
@@ -63,13 +64,16 @@ pub struct Line {
     pub owed: AtomicU32,
     /// Signals to a client that does not acknowledge.
     pub written: Mutex<Vec<SignalId>>,
+    /// Whether answers are to be marked as degraded.
+    pub lifecycle: Lifecycle,
 }
 
 impl Line {
     /// A line to a socket that opens.
     #[must_use]
-    pub fn new(outbox: Arc<Outbox>, dialect: &'static Dialect) -> Arc<Self> {
-        Arc::new(Self { outbox, dialect, owed: AtomicU32::new(0), written: Mutex::default() })
+    pub fn new(outbox: Arc<Outbox>, dialect: &'static Dialect, lifecycle: &Lifecycle) -> Arc<Self> {
+        let (owed, written) = (AtomicU32::new(0), Mutex::default());
+        Arc::new(Self { outbox, dialect, owed, written, lifecycle: lifecycle.clone() })
     }
 
     /// Whether whoever listens there understands our own messages.
@@ -257,6 +261,10 @@ impl Post for Sockets {
             }
             ToPage::Close(code) => line.outbox.close(code.into()),
         }
+    }
+
+    fn has(&self, agent: SocketId) -> bool {
+        self.lines.contains_key(&agent)
     }
 
     fn event(&self, watchers: &[SocketId], event: &Event) {

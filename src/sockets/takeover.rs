@@ -130,7 +130,7 @@ pub async fn take_over<T: Connection>(
                 Admitted::Agent { .. } | Admitted::Stream { .. } => &NATIVE,
                 Admitted::Guest { .. } => &GUEST,
             };
-            let line = Line::new(outbox, dialect);
+            let line = Line::new(outbox, dialect, &service.lifecycle);
             if let Admitted::Guest { guests, origin } = admitted {
                 let connection: Box<dyn Connection> = Box::new(connection);
                 let guest = Guest { origin, address, headers: request.headers() };

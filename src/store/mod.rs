@@ -200,7 +200,8 @@ impl From<Refusal> for crate::model::error::Problem {
         use crate::model::error::{ErrorCode, Problem};
         match refusal {
             Refusal::Overloaded | Refusal::Full | Refusal::Ending | Refusal::Away => {
-                Problem::new(ErrorCode::Unready, refusal.to_string()).retry_in(1_000)
+                let problem = Problem::new(ErrorCode::Unready, refusal.to_string());
+                Problem { degraded: refusal == Refusal::Away, ..problem.retry_in(1_000) }
             }
             Refusal::Conflict { .. } | Refusal::Fault => {
                 Problem::new(ErrorCode::Internal, refusal.to_string())

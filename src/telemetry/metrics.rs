@@ -141,6 +141,8 @@ figures! {
     list_duration_seconds: Histogram = "Time of one round of work on a group's lists";
     signals: Labelled<SignalEnd, Counter> = "Signals by outcome";
     signals_held: Gauge = "Signals that wait for an acknowledgement";
+    signals_open: Gauge = "Signals of this node's agents that are kept until their outcome, with several nodes";
+    signals_open_full: Counter = "Signals refused because too many were kept so";
     help_requests: Labelled<HelpState, Counter> = "Visitors' wishes for help, by what became of them";
     help_waiting: Gauge = "Visitors who wait for help";
     chats_waiting: Gauge = "Visitors who wait for an agent to chat with";

@@ -2,6 +2,7 @@
 
 mod bayeux;
 mod cobrowse;
+mod cuts;
 mod events;
 mod failures;
 mod latency;

@@ -79,7 +79,7 @@ pub(super) fn agent(
 
 /// An error answer in their form.
 pub(super) fn fail(problem: Problem) -> HttpResponse {
-    let Problem { code, field, message, retry_ms } = problem;
+    let Problem { code, field, message, retry_ms, .. } = problem;
     let error = match code {
         ErrorCode::Authorization if message == NOT_ENABLED => "api_not_enabled",
         // Another origin is a question of who asks, too.

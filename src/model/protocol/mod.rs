@@ -289,14 +289,18 @@ pub struct ErrorAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub retry_ms: Option<u64>,
+    /// Whether it was refused because the server that the nodes share is away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub degraded: bool,
 }
 
 impl ErrorAnswer {
     /// The answer that tells `problem`.
     #[must_use]
     pub fn new(request: Option<u64>, problem: Problem) -> Self {
-        let Problem { code, field, message, retry_ms } = problem;
-        Self { request, code, field, msg: message, retry_ms }
+        let Problem { code, field, message, retry_ms, degraded } = problem;
+        Self { request, code, field, msg: message, retry_ms, degraded }
     }
 }
 

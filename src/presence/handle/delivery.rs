@@ -8,12 +8,12 @@ use crate::{
     model::{
         event::{EventKind, Position},
         ids::{Code, SocketAddress, SocketId, VisitorId, VisitorKey},
-        protocol::agent::{InvokeError, InvokeErrorParams, SignalOutcome, ToAgent},
+        protocol::agent::{InvokeError, InvokeErrorParams, ToAgent},
         signal::Outcome,
     },
     presence::visitor::{
         Visitor,
-        command::{Command, Effect, Submission},
+        command::{Command, Effect, Reply, Submission},
     },
     store::{Deliver, Engine, Expect, Origin, place::WeakStore},
 };
@@ -58,13 +58,10 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
                         }
                     }
                 }
-                Effect::Settled { to, id, outcome } => {
-                    post.settled(outcome);
-                    if let Some(to) = to.and_then(here) {
-                        let data = SignalOutcome { id, outcome };
-                        post.agent(to, &ToAgent::SignalOutcome { visitorid: visitorid(), data });
-                    }
-                }
+                Effect::Settled { to, id, outcome } => match to.and_then(here) {
+                    Some(to) => self.0.settled(&key.visitor, to, id, outcome),
+                    None => post.settled(outcome),
+                },
                 Effect::InvokeFailed { to, id, func, failure } => {
                     if let Some(to) = here(to) {
                         let params = InvokeErrorParams { id, func };
@@ -101,6 +98,7 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
         for group in replica.groups() {
             self.0.read_rows(engine, group);
         }
+        self.0.ask_for_outcomes(engine, true);
     }
 }
 
@@ -152,18 +150,24 @@ impl VisitorDelivery {
         submission: Submission,
     ) {
         let shared = Arc::clone(&self.0);
-        let (id, sender, asked_for) = (submission.id, submission.sender, from.visitor.clone());
+        let (asked_for, forwarded) = (from.visitor.clone(), submission.clone());
         let key = VisitorKey { group: from.group.clone(), visitor: to };
         let of = key.clone();
         let sink = Box::new(move |result| {
-            let Err(problem) = plain(result) else { return };
-            shared.refused(&of, id, problem.code);
-            shared.post.settled(Outcome::Refused);
-            if let Some(to) = sender.filter(|sender| sender.node == shared.node) {
-                let data = SignalOutcome { id, outcome: Outcome::Refused };
-                let message = ToAgent::SignalOutcome { visitorid: asked_for, data };
-                shared.post.agent(to.socket, &message);
-            }
+            let outcome = match plain(result) {
+                // It was forwarded before, and this is a retry.
+                Ok(Reply::Signal { outcome, .. })
+                    if outcome != Outcome::Held && forwarded.sender.is_some() =>
+                {
+                    outcome
+                }
+                Ok(_) => return,
+                Err(problem) => {
+                    shared.refused(&of, forwarded.id, problem.code);
+                    Outcome::Refused
+                }
+            };
+            shared.forwarded(&asked_for, &forwarded, outcome);
         });
         engine.submit(key, Expect::Any, Command::Signal(Box::new(submission)), sink);
     }

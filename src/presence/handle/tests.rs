@@ -2,15 +2,19 @@
 
 use std::{net::IpAddr, sync::atomic::Ordering};
 
-use parking_lot::Mutex;
-
 use super::{
     testing::{Recorder, options, page},
     *,
 };
 use crate::{
     codes::Lead,
-    model::{close::CloseCode, ids::Code, json::Json, signal::Message, signal::Target},
+    model::{
+        close::CloseCode,
+        ids::{Code, SignalId},
+        json::Json,
+        signal::{Message, Target},
+    },
+    presence::visitor::command::Submission,
 };
 
 struct Bench {

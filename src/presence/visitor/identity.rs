@@ -2,7 +2,7 @@
 
 use super::{
     JOIN_MEMORY_MS, Phase, Step, Visitor,
-    command::{Departure, Effect, Reply, ToPage, Unique},
+    command::{Departure, Effect, Reply, Unique},
 };
 use crate::model::{
     close::CloseCode,
@@ -122,8 +122,7 @@ impl Visitor {
         let pages = self.sockets.iter().filter(|socket| socket.by_unique);
         let pages: Vec<_> = pages.map(|socket| socket.address).collect();
         for to in &pages {
-            let message = ToPage::Close(CloseCode::UniqueExpired);
-            step.effects.push(Effect::Page { to: *to, message });
+            self.dismiss(*to, CloseCode::UniqueExpired, None, step);
         }
         let cause = PageEnd::Closed(CloseCode::UniqueExpired);
         self.close_all(&pages, Departure::Disconnect, cause, step);

@@ -71,8 +71,7 @@ impl Visitor {
             self.signals.acknowledge(id, step);
         }
         for to in ghosts {
-            let message = ToPage::Close(CloseCode::Superseded);
-            step.effects.push(Effect::Page { to, message });
+            self.dismiss(to, CloseCode::Superseded, Some(connect.socket.node), step);
             self.detach(to, Departure::Gone, PageEnd::Closed(CloseCode::Superseded), step);
         }
         let refused_data = connect.data.and_then(|update| self.merge(update, step).err());
@@ -195,6 +194,7 @@ impl Visitor {
             self.signals.extend(step.now + step.rules.signal_window_ms);
         }
         self.signals.forget_senders(is_lost);
+        self.forget_dismissed(is_lost);
     }
 
     /// A node may have missed what was said to its sockets. Pages know a signal that they have seen by its id, and all else
@@ -210,6 +210,7 @@ impl Visitor {
             let to = socket.address;
             step.effects.extend(told.map(|message| Effect::Page { to, message }));
         }
+        self.dismiss_again(node, step);
         self.signals.send_again(node, step);
     }
 

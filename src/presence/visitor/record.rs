@@ -69,6 +69,7 @@ impl Record for Visitor {
         Visitor {
             phase: self.phase.clone(),
             sockets: self.sockets.clone(),
+            dismissed: self.dismissed.clone(),
             uniques: self.uniques.clone(),
             data: self.data.clone(),
             help: self.help.clone(),
@@ -97,7 +98,7 @@ impl Record for Visitor {
     }
 
     fn holders(&self) -> Vec<NodeId> {
-        self.sockets().map(|socket| socket.node).collect()
+        self.sockets().map(|socket| socket.node).chain(self.dismissed_nodes()).collect()
     }
 
     fn lost(NodeId { node, incarnation }: NodeId) -> Option<Command> {

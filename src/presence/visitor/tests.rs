@@ -1,6 +1,7 @@
 //! The rules of design sections 2 and 3, one test a rule; the names say which.
 
 mod chat;
+mod dismissed;
 mod help;
 mod presence;
 mod scene;

@@ -21,10 +21,10 @@ impl AgentSocket {
         request: Option<u64>,
         go_on: impl FnOnce(VisitorId) + Send + 'static,
     ) {
-        let outbox = Arc::clone(&self.lease.outbox);
+        let line = Arc::clone(&self.line);
         self.resolve(to, move |resolved| match resolved {
             Ok(visitor) => go_on(visitor),
-            Err(problem) => refuse(&outbox, request, problem),
+            Err(problem) => refuse(&line.outbox, request, problem),
         });
     }
 
@@ -35,11 +35,11 @@ impl AgentSocket {
         request: Option<u64>,
         go_on: impl FnOnce(Option<VisitorId>) + Send + 'static,
     ) {
-        let outbox = Arc::clone(&self.lease.outbox);
+        let line = Arc::clone(&self.line);
         self.resolve(to, move |resolved| match resolved {
             Ok(visitor) => go_on(Some(visitor)),
             Err(problem) if problem.code == ErrorCode::VisitorNotPresent => go_on(None),
-            Err(problem) => refuse(&outbox, request, problem),
+            Err(problem) => refuse(&line.outbox, request, problem),
         });
     }
 

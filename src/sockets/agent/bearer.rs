@@ -113,7 +113,7 @@ impl AgentSocket {
                     watching.presence.watchers().open(watching.socket);
                 }
                 self.take_on(agent);
-                answer(&self.lease.outbox, request, |ok| ok.expires = expires);
+                answer(&self.line, request, |ok| ok.expires = expires);
                 ControlFlow::Continue(())
             }
             Ok(_) => ControlFlow::Break(CloseCode::Authorization.into()),

@@ -22,7 +22,7 @@ use crate::{
     sockets::{
         outbox::{Class, Outbox},
         service::refuse,
-        table::text,
+        table::{Line, text},
     },
     telemetry::labels::Limited,
 };
@@ -33,13 +33,13 @@ const ROWS: usize = 64;
 impl AgentSocket {
     pub(super) fn chat(&mut self, asked: AgentChat, request: Option<u64>) {
         let Some(agent) = self.agent.clone() else { return };
-        let (chat, outbox) = (self.service.chat.clone(), Arc::clone(&self.lease.outbox));
+        let (chat, line) = (self.service.chat.clone(), Arc::clone(&self.line));
         let (group, person) = (agent.group.clone(), agent.person());
         let done = {
-            let outbox = Arc::clone(&outbox);
+            let line = Arc::clone(&line);
             move |done: Result<(), Problem>| match done {
-                Ok(()) => answer(&outbox, request, |_| ()),
-                Err(problem) => refuse(&outbox, request, problem),
+                Ok(()) => answer(&line, request, |_| ()),
+                Err(problem) => refuse(&line.outbox, request, problem),
             }
         };
         match asked {
@@ -48,35 +48,35 @@ impl AgentSocket {
                 let admitted = self.service.admission.availability(&group, &person.subject, now);
                 if let Err(problem) = admitted {
                     self.service.metrics.limited.of(Limited::Availability).inc();
-                    return refuse(&outbox, request, problem);
+                    return refuse(&line.outbox, request, problem);
                 }
                 chat.available(self.desk(&agent), buttons, move |available| match available {
-                    Ok(buttons) => answer(&outbox, request, |ok| ok.buttons = Some(buttons)),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Ok(buttons) => answer(&line, request, |ok| ok.buttons = Some(buttons)),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 });
             }
             AgentChat::Watch => {
-                let refused = Arc::clone(&outbox);
+                let refused = Arc::clone(&line);
                 chat.watch(
                     self.desk(&agent),
                     move |buttons, rows| {
                         let buttons = Some(buttons.clone());
-                        answer(&outbox, request, |ok| ok.buttons = buttons);
-                        tell_all(&outbox, rows);
+                        answer(&line, request, |ok| ok.buttons = buttons);
+                        tell_all(&line.outbox, rows);
                     },
-                    move |problem| refuse(&refused, request, problem),
+                    move |problem| refuse(&refused.outbox, request, problem),
                 );
             }
             AgentChat::Read(id) => {
                 chat.read(&group, id, Reader::of(&agent), move |read| match read {
-                    Ok((row, view)) => answer(&outbox, request, |ok| {
+                    Ok((row, view)) => answer(&line, request, |ok| {
                         (ok.visitorid, ok.chat) = (Some(row.visitorid), Arc::from(view).into());
                     }),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 });
             }
             AgentChat::Claim(id) => {
-                let told = move |claimed: Claimed| tell_claimed(&outbox, request, claimed);
+                let told = move |claimed: Claimed| tell_claimed(&line, request, claimed);
                 let then = chat.clone();
                 chat.attend(self.desk(&agent), move |there| match there {
                     Ok(_) => then.claim(&group, id, person, told),
@@ -88,8 +88,8 @@ impl AgentSocket {
                 let masked = self.masked(&group, &text).unwrap_or(text);
                 let saying = (Voice::Agent(person), masked, Some(name));
                 chat.say_in(&group, id, saying, move |said| match said {
-                    Ok((n, at)) => said_at(&outbox, request, n, at),
-                    Err(problem) => refuse(&outbox, request, problem),
+                    Ok((n, at)) => said_at(&line, request, n, at),
+                    Err(problem) => refuse(&line.outbox, request, problem),
                 });
             }
             AgentChat::End(id) => chat.end(&group, id, EndedBy::Agent(person), done),
@@ -97,7 +97,7 @@ impl AgentSocket {
                 let masked = self.masked(&group, &text).unwrap_or(text);
                 let key = VisitorKey { group, visitor: visitor.clone() };
                 let told = move |invited: Result<_, Problem>| {
-                    tell_claimed(&outbox, request, invited.map(|view| (visitor, view)));
+                    tell_claimed(&line, request, invited.map(|view| (visitor, view)));
                 };
                 let then = chat.clone();
                 chat.attend(self.desk(&agent), move |there| match there {
@@ -127,17 +127,17 @@ impl AgentSocket {
 /// A chat that became the agent's, and whose it is.
 type Claimed = Result<(VisitorId, Arc<ChatView>), Problem>;
 
-fn tell_claimed(outbox: &Outbox, request: Option<u64>, claimed: Claimed) {
+fn tell_claimed(line: &Line, request: Option<u64>, claimed: Claimed) {
     match claimed {
-        Ok((visitor, view)) => answer(outbox, request, |ok| {
+        Ok((visitor, view)) => answer(line, request, |ok| {
             (ok.visitorid, ok.chat) = (Some(visitor), view.into());
         }),
-        Err(problem) => refuse(outbox, request, problem),
+        Err(problem) => refuse(&line.outbox, request, problem),
     }
 }
 
-fn said_at(outbox: &Outbox, request: Option<u64>, n: u32, at: Timestamp) {
-    answer(outbox, request, |ok| ok.chat = ChatAnswer::said(n, at));
+fn said_at(line: &Line, request: Option<u64>, n: u32, at: Timestamp) {
+    answer(line, request, |ok| ok.chat = ChatAnswer::said(n, at));
 }
 
 /// All that an agent sees, in as many messages as it takes; at least one, which says that it is all anew.

@@ -17,9 +17,9 @@ pub(super) const REMEMBERED: Duration = Duration::from_secs(3_600);
 /// How it stands with this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It has its lease.
+    /// It has its lease, and renewed it when it tried last.
     Member,
-    /// It has not, or does not know.
+    /// It has not, or does not know: the server is away.
     Away,
     /// It was ended. It stays so.
     Ended,

@@ -21,27 +21,45 @@ async fn a_server_that_comes_back_empty_after_3_s_has_lost_nothing() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_for_longer_than_the_lease_makes_nodes_unready_and_nobody_leave() {
+async fn a_server_that_is_away_makes_nodes_unready_at_once_and_nobody_leave() {
     let Some(mut scene) = set().await else { return };
     scene.redis.kill();
     let killed = Instant::now();
     for node in &scene.nodes {
         while node.get("/readyz").0 == 200 {
-            assert!(killed.elapsed() < Duration::from_secs(11), "the lease has run out");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(killed.elapsed() < Duration::from_secs(5), "long before the end of the lease");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert_eq!(node.get("/healthz").0, 200);
+        assert!(is_marked(node), "answers say so");
     }
+    println!("killed: unready after {:?}", killed.elapsed());
     let refused = scene.nodes[0].rest("GET", "/v1/groups/12345/visitors/v0", None).await;
     assert_eq!((refused.0, &refused.1["code"]), (503, &json!("unready")), "{refused:?}");
+    assert_eq!(refused.1["degraded"], true, "{refused:?}");
     // Sockets are served as far as that goes without records.
-    scene.pages[0].refused(json!({"type": "presence", "data": {"cart": 1}}), "unready").await;
+    let cart = json!({"type": "presence", "data": {"cart": 1}});
+    let refused = scene.pages[0].refused(cart, "unready").await;
+    let done = scene.pages[0].ok(json!({"type": "watchbuttons"})).await;
+    let unwatch = json!({"type": "unwatch", "visitorid": "nobody"});
+    let told = [refused, done, scene.watchers[0].ok(unwatch.clone()).await];
+    assert!(told.iter().all(|answer| answer["degraded"] == true), "{told:?}");
+    tokio::time::sleep(Duration::from_secs(11).saturating_sub(killed.elapsed())).await;
     scene.redis.start_again().await;
     let back = Instant::now();
     scene.is_whole("killed for a lease, back empty", back).await;
     for node in &scene.nodes {
         assert_eq!(node.get("/readyz").0, 200);
+        assert!(!is_marked(node));
     }
+    let done = scene.watchers[0].ok(unwatch).await;
+    assert_eq!(done["degraded"], Value::Null);
+}
+
+/// Whether a node's answers by HTTP are marked.
+fn is_marked(node: &Server) -> bool {
+    let answer = node.exchange("GET /v1/about HTTP/1.1\r\nhost: localhost\r\n").unwrap();
+    answer.to_lowercase().contains("\r\nvestibule-degraded: true\r\n")
 }
 
 #[tokio::test]

@@ -112,6 +112,10 @@ pub enum ToAgent {
 pub struct AgentOk {
     /// The request's number.
     pub request: u64,
+    /// Whether the server that the nodes share is away: what is told may be old, or not kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub degraded: bool,
     /// The visitor that it was about.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]

@@ -252,6 +252,12 @@ impl Page<'_> {
         self
     }
 
+    /// Connected to this node.
+    pub fn on(mut self, node: NodeId) -> Self {
+        self.connect.socket.node = node;
+        self
+    }
+
     pub fn in_tab(mut self, tab: &str) -> Self {
         self.connect.tab = tab.parse().unwrap();
         self
