@@ -9,6 +9,8 @@
 pub mod handle;
 pub mod registry;
 pub mod saving;
+#[cfg(test)]
+mod simulation;
 pub mod timeline;
 pub mod visitor;
 pub mod watchers;

@@ -23,7 +23,7 @@ pub enum Standing {
 }
 
 /// What a node knows of its lease and of others'.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     length: Duration,
     /// Until when it has been granted, at least.
     until: Option<Instant>,
@@ -34,21 +34,21 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration) -> Self {
         Self { length, until: None, spares_until: None, is_ended: false, ended: Vec::new() }
     }
 
-    pub(super) fn length(&self) -> Duration {
+    pub(crate) fn length(&self) -> Duration {
         self.length
     }
 
     /// How long after a renewal the next one is due. Short beside the lease, because with it a node finds out whether the
     /// server has lost something.
-    pub(super) fn renews_every(&self) -> Duration {
+    pub(crate) fn renews_every(&self) -> Duration {
         self.length / 20
     }
 
-    pub(super) fn standing(&self, now: Instant) -> Standing {
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
         match self.until {
             _ if self.is_ended => Standing::Ended,
             Some(until) if now < until => Standing::Member,
@@ -57,7 +57,7 @@ impl Lease {
     }
 
     /// Whether a renewal that begins now may end others. After the server was away it may not for a lease and a fifth.
-    pub(super) fn may_end_others(&mut self, now: Instant) -> bool {
+    pub(crate) fn may_end_others(&mut self, now: Instant) -> bool {
         if self.standing(now) != Standing::Member {
             self.spares_until = Some(now + self.length + self.length / 5);
         }
@@ -65,12 +65,12 @@ impl Lease {
     }
 
     /// The server was away.
-    pub(super) fn was_away(&mut self, now: Instant) {
+    pub(crate) fn was_away(&mut self, now: Instant) {
         self.spares_until = Some(now + self.length + self.length / 5);
     }
 
     /// The server's answer to a renewal that was asked for at `asked`.
-    pub(super) fn renewed(&mut self, asked: Instant, granted: bool, ended: Vec<NodeId>) {
+    pub(crate) fn renewed(&mut self, asked: Instant, granted: bool, ended: Vec<NodeId>) {
         if granted {
             self.until = Some(asked + self.length);
             self.ended = ended;
@@ -80,7 +80,7 @@ impl Lease {
     }
 
     /// The nodes whose leases ended.
-    pub(super) fn ended(&self) -> &[NodeId] {
+    pub(crate) fn ended(&self) -> &[NodeId] {
         &self.ended
     }
 }

@@ -98,7 +98,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         }
         if std::mem::take(&mut worker.was_cut) {
             worker.with(&engine, |core, now, work| {
-                core.deaf(work);
+                core.deaf(now, work);
                 core.missed(now, work);
             });
             engine.0.deliver.missed(&engine);
@@ -112,7 +112,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         }
         worker.run_due(&engine);
         if std::mem::take(&mut sweeps) {
-            worker.with(&engine, |core, _, work| core.listen(work));
+            worker.with(&engine, |core, now, work| core.listen(now, work));
             worker.sweep(&engine);
         }
         if std::mem::take(&mut tries) {
