@@ -112,7 +112,7 @@ pub(super) async fn work<R: Record>(
         }
         if std::mem::take(&mut worker.was_cut) {
             worker.with(&engine, |core, now, work| {
-                core.deaf(work);
+                core.deaf(now, work);
                 core.missed(now, work);
             });
             worker.tell_of_a_gap(&engine);
@@ -125,7 +125,7 @@ pub(super) async fn work<R: Record>(
         }
         worker.run_due(&engine);
         if std::mem::take(&mut sweeps) {
-            worker.with(&engine, |core, _, work| core.listen(work));
+            worker.with(&engine, |core, now, work| core.listen(now, work));
             worker.sweep(&engine);
         }
         if std::mem::take(&mut tries) {

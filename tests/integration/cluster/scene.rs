@@ -23,7 +23,7 @@ const REPAIR: Duration = Duration::from_secs(4);
 pub struct Scene<K> {
     /// Of the visitors `v0`, `v1` and so on, on the nodes by turns.
     pub pages: Vec<Socket>,
-    watchers: [Socket; 2],
+    pub watchers: [Socket; 2],
     readers: Vec<(Socket, List)>,
     pub nodes: [Server; 2],
     /// Ends when the nodes have ended well.

@@ -53,7 +53,9 @@ impl<R: Record> Core<R> {
         work: &mut Work<'_, R>,
     ) {
         if era == self.era && self.is_restated {
-            self.is_mending = false;
+            if std::mem::take(&mut self.is_mending) {
+                self.spare(now);
+            }
             self.resume(now, work);
         }
     }

@@ -9,7 +9,18 @@ use crate::{
     store::{Record, Refusal},
 };
 
+/// How long after an outage nothing ends that somebody's command may still keep, in milliseconds: longer than nodes take to
+/// find out that the server is back, and to say again what they know.
+const SPARED_MS: u64 = 2_500;
+
 impl<R: Record> Core<R> {
+    /// The records were out of reach, and commands of all nodes wait for them, one before the other.
+    pub(super) fn spare(&mut self, now: Timestamp) {
+        if let Some(rules) = R::spared(&self.rules, now + SPARED_MS) {
+            self.rules = rules.into();
+        }
+    }
+
     /// The server gave no answer to the first job of a lane: it goes back to its place, if it may wait.
     pub(super) fn keep_or_refuse(&self, lane: &mut Lane<R>, job: Job<R>, work: &mut Work<'_, R>) {
         match job.outlasts() {
