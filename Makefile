@@ -1,6 +1,6 @@
 # The commands of this project. `make test` is what a change must pass, on a fresh clone too.
 
-.PHONY: run test install format check rust rust-on-redis latency schema schema-long clients sdk browser simulation soak bench fuzz fuzz-look documents
+.PHONY: run test install format check rust rust-on-redis latency schema schema-long clients sdk browser simulation soak nodes scale bench fuzz fuzz-look documents
 .NOTPARALLEL:
 
 SCHEMA = target/schema/bin/python tests/schema/run.py target/debug/vestibule
@@ -69,6 +69,15 @@ simulation:
 # 10,000 page changes and 10,000 signals with sockets that die at random.
 soak:
 	cargo bench --bench load -- soak
+
+# Three nodes restarted one after another under 5,000 visitors; one of three killed under 2,000.
+nodes:
+	tests/with-redis cargo bench --bench load -- rolling
+	tests/with-redis cargo bench --bench load -- loss
+
+# What several nodes and their server carry for each visitor, page change and signal.
+scale:
+	tests/with-redis cargo bench --bench load -- scale
 
 bench:
 	cargo bench --bench core

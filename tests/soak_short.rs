@@ -15,7 +15,8 @@ mod kit;
 
 use kit::{
     bayeux,
-    soak::{self, storm::Storm},
+    nodes::named_server,
+    soak::{self, loss::Loss, rolling::Rolling, storm::Storm},
 };
 
 #[test]
@@ -31,6 +32,16 @@ fn a_restart_loses_no_signal_and_tells_no_leave() {
 #[test]
 fn all_come_back_after_a_crash_and_nobody_hears_of_a_leave() {
     assert!(soak::storm::run(&Storm::short_avalanche()));
+}
+
+#[test]
+fn nodes_restarted_one_after_another_lose_no_signal_and_tell_no_leave() {
+    assert!(named_server().is_none() || soak::rolling::run(&Rolling::short()));
+}
+
+#[test]
+fn of_a_killed_node_those_who_come_back_never_left_and_the_others_leave_in_time() {
+    assert!(named_server().is_none() || soak::loss::run(&Loss::short()));
 }
 
 #[test]

@@ -82,14 +82,14 @@ pub fn serve() -> bool {
 pub fn idle(arguments: &Arguments) -> bool {
     let sockets = arguments.number("visitors", 10_000usize);
     let seconds = arguments.number("seconds", 45.0f64);
-    system::pin_to(0);
+    system::pin_to(&[0]);
     let mut child = Command::new(std::env::current_exe().unwrap())
         .arg("baseline-server")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    system::pin_to(1);
+    system::pin_to(&[1]);
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let mut net = Net::new(line.trim().parse().unwrap());

@@ -18,6 +18,7 @@
 
 mod baseline;
 mod kit;
+mod scale;
 mod scenarios;
 mod streams;
 
@@ -25,7 +26,7 @@ use std::{collections::HashMap, process::ExitCode, time::Duration};
 
 use kit::{
     bayeux,
-    soak::{self, storm::Storm},
+    soak::{self, loss::Loss, rolling::Rolling, storm::Storm},
 };
 
 /// The baseline server has the product's allocator.
@@ -85,6 +86,26 @@ fn main() -> ExitCode {
         "restart" => storm(&arguments, Storm::restart()),
         "avalanche" if arguments.has("short") => storm(&arguments, Storm::short_avalanche()),
         "avalanche" => storm(&arguments, Storm::avalanche()),
+        "rolling" => {
+            let plan = if arguments.has("short") { Rolling::short() } else { Rolling::full() };
+            soak::rolling::run(&Rolling {
+                nodes: arguments.number("nodes", plan.nodes),
+                visitors: arguments.number("visitors", plan.visitors),
+                agents: arguments.number("agents", plan.agents),
+                signals_per_second: arguments.number("signals", plan.signals_per_second),
+                seed: arguments.number("seed", plan.seed),
+            })
+        }
+        "loss" => {
+            let plan = if arguments.has("short") { Loss::short() } else { Loss::full() };
+            soak::loss::run(&Loss {
+                nodes: arguments.number("nodes", plan.nodes),
+                visitors: arguments.number("visitors", plan.visitors),
+                agents: arguments.number("agents", plan.agents),
+                signals_per_second: arguments.number("signals", plan.signals_per_second),
+                seed: arguments.number("seed", plan.seed),
+            })
+        }
         "bayeux" => {
             let plan =
                 if arguments.has("short") { bayeux::Plan::short() } else { bayeux::Plan::full() };
@@ -93,6 +114,7 @@ fn main() -> ExitCode {
                 ..plan
             })
         }
+        "scale" => scale::scale(&arguments),
         "baseline" => baseline::idle(&arguments),
         "baseline-server" => baseline::serve(),
         other => {

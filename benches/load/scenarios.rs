@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -79,38 +80,42 @@ pub fn quantiles(histogram: &Histogram<u64>) -> String {
 }
 
 /// A presence update with so many keys, 16 characters of value each.
-fn presence(keys: usize) -> String {
+pub fn presence(keys: usize) -> String {
     let pairs: Vec<_> =
         (0..keys).map(|key| format!("\"key{key:02}\":\"value of key {key:03}\"")).collect();
     format!("{{{}}}", pairs.join(","))
 }
 
-fn hello(visitor: usize, page: usize, data: &str) -> String {
+pub fn hello(visitor: usize, page: usize, data: &str) -> String {
     format!(
         r#"{{"type":"hello","visitorid":"v{visitor}","tab":"t{visitor}","page":"p{page}","visible":true,"listen":true,"seen":[],"data":{data}}}"#
     )
 }
 
 /// What the simple scenarios' loops work with.
-struct Load {
-    net: Net,
+pub struct Load {
+    pub net: Net,
     events: Vec<Event>,
     bytes: Vec<u8>,
 }
 
 impl Load {
     fn new(server: &Server) -> Self {
-        Self { net: Net::new(server.address), events: Vec::new(), bytes: Vec::new() }
+        Self::at(server.address)
     }
 
-    fn turn(&mut self, wait: Duration) -> (Vec<Event>, Vec<u8>) {
+    pub fn at(address: SocketAddr) -> Self {
+        Self { net: Net::new(address), events: Vec::new(), bytes: Vec::new() }
+    }
+
+    pub fn turn(&mut self, wait: Duration) -> (Vec<Event>, Vec<u8>) {
         let (mut events, mut bytes) =
             (std::mem::take(&mut self.events), std::mem::take(&mut self.bytes));
         self.net.turn(wait, &mut events, &mut bytes);
         (events, bytes)
     }
 
-    fn give_back(&mut self, (events, bytes): (Vec<Event>, Vec<u8>)) {
+    pub fn give_back(&mut self, (events, bytes): (Vec<Event>, Vec<u8>)) {
         (self.events, self.bytes) = (events, bytes);
     }
 
@@ -151,7 +156,7 @@ impl Load {
     }
 
     /// Answers pings and throws away what comes.
-    fn idle(&mut self, time: Duration) {
+    pub fn idle(&mut self, time: Duration) {
         let started = Instant::now();
         while started.elapsed() < time {
             let batch = self.turn(Duration::from_millis(50));
@@ -163,7 +168,7 @@ impl Load {
     }
 }
 
-fn agent_hello(token: &str) -> String {
+pub fn agent_hello(token: &str) -> String {
     format!(r#"{{"type":"hello","token":"{token}"}}"#)
 }
 

@@ -1,6 +1,6 @@
 //! This process as one of several nodes, where the settings say so.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,9 @@ use crate::{
 
 /// How long a node may go without renewing its lease (design section 5).
 const LEASE: Duration = Duration::from_secs(10);
+
+/// How long the server may take before the log says that it is waited for.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Where this process keeps its records. `address` is where it listens.
 ///
@@ -58,12 +61,13 @@ fn number(name: &str) -> u32 {
 /// stands then: ended, where that took longer than a lease, or its name taken.
 pub(super) async fn join(node: &SharedNode) -> Standing {
     let mut standing = node.standing();
-    if *standing.borrow() != Standing::Member {
-        tracing::warn!("waits for the server that all nodes share");
+    let mut joined = pin!(standing.wait_for(|standing| *standing != Standing::Away));
+    if let Ok(joined) = tokio::time::timeout(AT_ONCE, &mut joined).await {
+        return joined.map_or(Standing::Ended, |standing| *standing);
     }
+    tracing::warn!("waits for the server that all nodes share");
     // The thread that tells it lives as long as the node.
-    let joined = standing.wait_for(|standing| *standing != Standing::Away).await;
-    joined.map_or(Standing::Ended, |standing| *standing)
+    joined.await.map_or(Standing::Ended, |standing| *standing)
 }
 
 /// Keeps the service as ready as the node is, until the others have ended it.

@@ -80,13 +80,6 @@ impl Trusted {
     }
 }
 
-/// What agents' desktops come by: Bayeux, and who came into sessions by it.
-#[derive(Clone)]
-pub(super) struct Desks {
-    pub(super) bayeux: Bayeux,
-    pub(super) seats: Arc<facades::genesys::Seats>,
-}
-
 /// Builds the parts that all sockets and requests share, the handle to Bayeux, and what writes the history, which is to
 /// be run.
 pub(super) fn compose(
@@ -95,7 +88,7 @@ pub(super) fn compose(
     trusted: Trusted,
     boot: Boot,
     storage: &SavedState,
-) -> (SocketService, Desks, Writer) {
+) -> (SocketService, Bayeux, Writer) {
     let (metrics, clock) = (Metrics::new(), place.clock.clone());
     let sockets = Arc::new(Sockets::new(metrics.clone()));
     let post: Arc<dyn Post> = Arc::clone(&sockets) as Arc<dyn Post>;
@@ -121,8 +114,7 @@ pub(super) fn compose(
         trusted.tickets,
         ledger,
     );
-    let seats = Arc::new(facades::genesys::Seats::default());
-    let application = Arc::new(Arc::clone(&seats));
+    let application = Arc::new(Arc::new(facades::genesys::Seats::default()));
     let bayeux = Bayeux::new(settings.bayeux, place, metrics.clone(), application);
     let chat = Chat::new(
         chat_options(&settings, place.clone()),
@@ -164,7 +156,7 @@ pub(super) fn compose(
     };
     let service = SocketService::from(service);
     bayeux.serves(&service);
-    (service, Desks { bayeux, seats }, writer)
+    (service, bayeux, writer)
 }
 
 /// The settings that chat goes by.

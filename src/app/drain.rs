@@ -2,14 +2,15 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ServeError, background::Background, compose::Desks};
+use super::{ServeError, background::Background};
 use crate::{
     auth::Mode,
-    bayeux, chat, cobrowse, events,
+    bayeux::{self, server::Bayeux},
+    chat, cobrowse, events,
     presence::saving,
     sockets::service::SocketService,
     store::{
-        saved::{Boot, SavedState},
+        saved::{Boot, SavedState, StorageError},
         shared::SharedNode,
     },
     topics,
@@ -26,7 +27,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// The storage's.
 pub(super) async fn drain(
     service: &SocketService,
-    desks: &Desks,
+    bayeux: &Bayeux,
     stop: Stop,
     background: Background,
     storage: &SavedState,
@@ -38,35 +39,52 @@ pub(super) async fn drain(
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
     service.events.drain();
-    let clients = service.sockets.len() + desks.bayeux.waiting();
+    let clients = service.sockets.len() + bayeux.waiting();
     let spread = spread(service, stop, clients);
-    let _ = tokio::time::timeout(FAREWELL, desks.bayeux.go_away(spread)).await;
+    let _ = tokio::time::timeout(FAREWELL, bayeux.go_away(spread)).await;
     service.go_away(spread);
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     if let Some(node) = node {
-        let _ = tokio::time::timeout(LAST_WORD, last_words(service, desks)).await;
+        let _ = tokio::time::timeout(LAST_WORD, last_words(service, bayeux)).await;
         node.leave().await;
     }
-    // Those that did not take their leave are saved with their sockets; the next process knows that these are lost.
-    let saved = saving::save(&service.presence, storage).await?
-        + cobrowse::saving::save(&service.cobrowse, storage).await?
-        + bayeux::saving::save(&desks.bayeux, storage).await?
-        + chat::saving::save(&service.chat, storage).await?
-        + topics::saving::save(&service.topics, storage).await?
-        + desks.seats.save(storage).await?;
+    let saved = match node {
+        None => save_state(service, bayeux, storage).await?,
+        // All else is where all nodes have it.
+        Some(_) => 0,
+    };
     service.cobrowse.ledger().flush().await;
     service.metrics.saved_records.inc_by(saved);
     // The sealed records tell nothing more.
     webhooks.stop().await;
-    let waiting = events::saving::save(&service.events, storage).await?;
+    let waiting = match node {
+        None => events::saving::save(&service.events, storage).await?,
+        Some(node) => {
+            events::saving::save_beside_others(&service.events, storage, node.id()).await?
+        }
+    };
     storage.end(boot.incarnation).await?;
     storage.close().await;
     tracing::info!(saved, waiting, "state is saved");
     Ok(())
 }
 
+/// Saves the records for the next process; gives their number. Those that did not take their leave are saved with their
+/// sockets; the next process knows that these are lost.
+async fn save_state(
+    service: &SocketService,
+    bayeux: &Bayeux,
+    storage: &SavedState,
+) -> Result<u64, StorageError> {
+    Ok(saving::save(&service.presence, storage).await?
+        + cobrowse::saving::save(&service.cobrowse, storage).await?
+        + bayeux::saving::save(bayeux, storage).await?
+        + chat::saving::save(&service.chat, storage).await?
+        + topics::saving::save(&service.topics, storage).await?)
+}
+
 /// Waits until what the ends of the sockets changed is on its way no longer.
-async fn last_words(service: &SocketService, desks: &Desks) {
+async fn last_words(service: &SocketService, bayeux: &Bayeux) {
     tokio::join!(
         service.presence.visitors().idle(),
         service.presence.code_engine().idle(),
@@ -74,7 +92,7 @@ async fn last_words(service: &SocketService, desks: &Desks) {
         service.chat.conversations().idle(),
         service.chat.staff().idle(),
         service.topics.engine().idle(),
-        desks.bayeux.engine().idle(),
+        bayeux.engine().idle(),
     );
 }
 

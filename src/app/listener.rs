@@ -10,8 +10,11 @@ use actix_service::{ServiceFactoryExt as _, fn_service};
 use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 
-use super::{compose::Desks, workers::Blueprint};
-use crate::{http::connections::Connections, sockets::service::SocketService, tls::Tls};
+use super::workers::Blueprint;
+use crate::{
+    bayeux::server::Bayeux, http::connections::Connections, sockets::service::SocketService,
+    tls::Tls,
+};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 4096;
@@ -36,13 +39,13 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 /// The server on its workers, for plain connections or for those that TLS secures.
 pub(super) fn start(
     service: &SocketService,
-    desks: &Desks,
+    bayeux: &Bayeux,
     listener: TcpListener,
     tls: Option<Tls>,
 ) -> io::Result<actix_server::Server> {
     let connections = Connections::new(Arc::clone(&service.settings), service.metrics.clone());
     let builder = actix_server::Server::build();
-    let blueprint = Blueprint::new(service, desks, builder.graceful_shutdown_signal());
+    let blueprint = Blueprint::new(service, bayeux, builder.graceful_shutdown_signal());
     let builder = builder
         .workers(service.settings.server.workers)
         .backlog(u32::try_from(BACKLOG).unwrap_or(1024))

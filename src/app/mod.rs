@@ -20,7 +20,8 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{
     auth::Mode,
-    bayeux, chat, cobrowse, events, facades, http,
+    bayeux::{self, server::Bayeux},
+    chat, cobrowse, events, facades, http,
     presence::saving,
     settings::{Facades, Settings},
     sockets::{
@@ -38,7 +39,7 @@ use crate::{
 pub use workers::{Inlet, without_listener};
 
 use background::Background;
-use compose::{Desks, Trusted, compose};
+use compose::{Trusted, compose};
 use drain::Stop;
 
 /// How long the thread that accepts connections may take to hear that it is to pause.
@@ -122,14 +123,13 @@ pub async fn serve(
     if place.shared.is_some() {
         trusted.revoker.share(&place).await;
     }
-    let (service, desks, writer) = compose(settings, &place, trusted, boot, &storage);
+    let (service, bayeux, writer) = compose(settings, &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
     match place.shared {
-        None => take_over_from_the_last_process(&service, &desks, &storage, boot).await?,
+        None => take_over_from_the_last_process(&service, &bayeux, &storage, boot).await?,
         // All else is where all nodes have it.
         Some(_) => {
-            let rules = &service.settings.events;
-            events::saving::load(&service.events, rules, &storage, boot).await?;
+            events::saving::load_from_others(&service.events, &storage).await?;
         }
     }
 
@@ -141,13 +141,13 @@ pub async fn serve(
     let reloads = background::reloads(&service, tls.as_ref())?;
     // Before anybody can have told us something that had to be saved.
     let told_to_stop = drain::told_to_stop();
-    let server = listener::start(&service, &desks, listener, tls)?;
+    let server = listener::start(&service, &bayeux, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
     service.lifecycle.ready();
     listening(address);
 
-    let background = Background::start(&service, &desks.bayeux, reloads);
+    let background = Background::start(&service, &bayeux, reloads);
     let stop = match &place.shared {
         None => told_to_stop.await,
         Some(node) => tokio::select! {
@@ -155,7 +155,8 @@ pub async fn serve(
             () = cluster::stay(node, &service) => Stop::Ended,
         },
     };
-    drain::drain(&service, &desks, stop, background, &storage, boot, place.shared.as_ref()).await?;
+    drain::drain(&service, &bayeux, stop, background, &storage, boot, place.shared.as_ref())
+        .await?;
     // First no connections any more, then no workers: one that came in between would find none.
     handle.pause().await;
     // The thread that accepts is told of that, and does not say when it knows.
@@ -169,7 +170,7 @@ pub async fn serve(
 /// What the last process saved is loaded, before the first connection.
 async fn take_over_from_the_last_process(
     service: &SocketService,
-    desks: &Desks,
+    bayeux: &Bayeux,
     storage: &SavedState,
     boot: Boot,
 ) -> Result<(), StorageError> {
@@ -179,8 +180,7 @@ async fn take_over_from_the_last_process(
         + cobrowse::saving::load(&service.cobrowse, storage, boot).await?
         + chat::saving::load(&service.chat, storage, boot).await?
         + topics::saving::load(&service.topics, storage, boot).await?
-        + bayeux::saving::load(&desks.bayeux, service, storage, boot).await?
-        + desks.seats.load(&desks.bayeux, service, storage, boot).await?;
+        + bayeux::saving::load(bayeux, service, storage, boot).await?;
     service.metrics.loaded_records.inc_by(loaded);
     if loaded > 0 || !boot.clean {
         tracing::info!(loaded, waiting, clean = boot.clean, "took over from the last process");

@@ -14,7 +14,7 @@ use actix_web::{App, dev::AppConfig, middleware, web};
 
 use super::{
     ServeError,
-    compose::{Desks, Trusted, compose},
+    compose::{Trusted, compose},
 };
 use crate::{
     bayeux::{self, server::Bayeux},
@@ -38,7 +38,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Blueprint {
     service: SocketService,
-    desks: Desks,
+    bayeux: Bayeux,
     documents: web::Data<http::documents::Documents>,
     pub(super) ending: GracefulShutdownSignal,
     started: Arc<AtomicUsize>,
@@ -47,14 +47,14 @@ pub(super) struct Blueprint {
 impl Blueprint {
     pub(super) fn new(
         service: &SocketService,
-        desks: &Desks,
+        bayeux: &Bayeux,
         ending: GracefulShutdownSignal,
     ) -> Self {
         let settings = &service.settings;
         let documents = super::documents(settings.server.public_url.as_deref(), &settings.facades);
         Self {
             service: service.clone(),
-            desks: desks.clone(),
+            bayeux: bayeux.clone(),
             documents: web::Data::new(documents),
             ending,
             started: Arc::default(),
@@ -72,16 +72,15 @@ impl Blueprint {
         InitError = (),
     > + use<T> {
         let service = &self.service;
-        keep_shards(service, &self.desks.bayeux, self.started.fetch_add(1, Ordering::SeqCst));
+        keep_shards(service, &self.bayeux, self.started.fetch_add(1, Ordering::SeqCst));
         let (upgrades, ending) = (service.clone(), self.ending.clone());
         let served = service.settings.facades.clone();
         let guests = served.genesys.then(|| {
-            Arc::new(bayeux::socket::Sockets { bayeux: self.desks.bayeux.clone(), base: COMETD })
+            Arc::new(bayeux::socket::Sockets { bayeux: self.bayeux.clone(), base: COMETD })
         });
         let app = App::new()
             .app_data(web::Data::new(service.clone()))
-            .app_data(web::Data::new(self.desks.bayeux.clone()))
-            .app_data(web::Data::from(Arc::clone(&self.desks.seats)))
+            .app_data(web::Data::new(self.bayeux.clone()))
             .app_data(self.documents.clone())
             .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
             .wrap(middleware::from_fn(http::guard::guard))
@@ -168,10 +167,10 @@ pub async fn without_listener<T: Connection>(
     let node = NodeId { node: 0, incarnation: boot.incarnation };
     let place = Place::alone(node, settings.server.workers, Clock::system());
     let trusted = Trusted::load(&settings, &storage, &place).await?;
-    let (service, desks, writer) = compose(Arc::new(settings), &place, trusted, boot, &storage);
+    let (service, bayeux, writer) = compose(Arc::new(settings), &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
     let inlet =
-        Blueprint::new(&service, &desks, actix_server::Server::build().graceful_shutdown_signal());
+        Blueprint::new(&service, &bayeux, actix_server::Server::build().graceful_shutdown_signal());
     let inlet = inlet.worker::<T>().new_service(()).await;
     let inlet = inlet.map_err(|()| io::Error::other("the services could not be made"))?;
     service.lifecycle.ready();

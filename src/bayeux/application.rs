@@ -37,6 +37,16 @@ pub trait Application: Send + Sync {
         outcome: Outcome,
     );
 
+    /// This node is a client's home now, after the one that was is lost, or the process that saved it has ended: takes up what
+    /// was kept with it ([`Bayeux::keep`]), by name.
+    fn adopt(
+        &self,
+        bayeux: &Bayeux,
+        service: &SocketService,
+        client: ClientId,
+        kept: &mut dyn Iterator<Item = (&str, &str)>,
+    );
+
     /// A client is gone.
     fn ended(&self, service: &SocketService, client: ClientId);
 }

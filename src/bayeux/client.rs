@@ -36,6 +36,8 @@ use crate::{
 pub const CONNECT: &str = "/meta/connect";
 /// How long messages of a client may take to be carried out before the client may be forgotten, in milliseconds.
 const CARRY_OUT_MS: u64 = 30_000;
+/// How much the application may keep with a client: names.
+pub const MOST_KEPT: usize = 16;
 
 /// Names a client: 128 random bits, which are all its authority. Written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -98,6 +100,11 @@ impl Client {
     #[must_use]
     pub fn heard(&self, channel: &Channel) -> Option<Position> {
         self.0.as_ref().and_then(|open| open.heard(channel))
+    }
+
+    /// What the application keeps with it, by name.
+    pub fn kept(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().flat_map(|open| open.kept.iter()).map(|(name, what)| (&**name, &**what))
     }
 
     /// Whether a connect of its is held.

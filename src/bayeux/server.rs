@@ -178,6 +178,12 @@ impl Bayeux {
         self.tell_then(client, Command::Deliver(event(channel, data)), then);
     }
 
+    /// Keeps something of the application's with a client under a name, or no more, for the home that it may have later: at
+    /// most [`super::client::MOST_KEPT`] names.
+    pub fn keep(&self, client: ClientId, name: &str, what: Option<Box<str>>) {
+        self.tell(client, Command::Keep { name: name.into(), what });
+    }
+
     /// The server wants a client to go.
     pub fn dismiss(&self, client: ClientId) {
         self.tell(client, Command::Dismiss);

@@ -13,7 +13,7 @@ use crate::{
     auth::{Agent, Secret},
     clock::Timestamp,
     model::{
-        cobrowse::Permissions,
+        cobrowse::{Permissions, UserId},
         error::{ErrorCode, Problem},
         ids::{SessionKey, TabId},
     },
@@ -25,6 +25,7 @@ pub const LINK_LIFE_MS: u64 = 300_000;
 /// What is sealed, so that none of it passes for another.
 const TICKET: &[u8] = b"vestibule stream ticket ";
 const ASSETS: &[u8] = b"vestibule stream assets ";
+const MEMBER: &[u8] = b"vestibule session member ";
 
 /// What somebody may do with a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,20 +122,41 @@ impl Tickets {
     /// them; only who was told knows it.
     #[must_use]
     pub fn assets(&self, SessionKey { group, session }: &SessionKey) -> String {
-        let text = URL_SAFE_NO_PAD.encode(format!("{group}/{session}"));
-        let seal = self.mac_of(ASSETS, &text).finalize().into_bytes();
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(seal))
+        self.sealed(ASSETS, &format!("{group}/{session}"))
     }
 
     /// The session whose assets have this name.
     #[must_use]
     pub fn session_of(&self, assets: &str) -> Option<SessionKey> {
-        let (text, seal) = assets.split_once('.')?;
+        session(&self.unsealed(ASSETS, assets)?)
+    }
+
+    /// Names one of a session's members to himself: only who was told knows it, and every node knows whom it means.
+    #[must_use]
+    pub fn member(&self, SessionKey { group, session }: &SessionKey, user: UserId) -> String {
+        self.sealed(MEMBER, &format!("{group}/{session}/{}", user.0))
+    }
+
+    /// Who has this name, as long as he is a member.
+    #[must_use]
+    pub fn member_of(&self, name: &str) -> Option<(SessionKey, UserId)> {
+        let named = self.unsealed(MEMBER, name)?;
+        let (of, user) = named.rsplit_once('/')?;
+        Some((session(of)?, UserId(user.parse().ok()?)))
+    }
+
+    fn sealed(&self, what: &[u8], text: &str) -> String {
+        let text = URL_SAFE_NO_PAD.encode(text);
+        let seal = self.mac_of(what, &text).finalize().into_bytes();
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(seal))
+    }
+
+    fn unsealed(&self, what: &[u8], sealed: &str) -> Option<String> {
+        let (text, seal) = sealed.split_once('.')?;
         let seal = URL_SAFE_NO_PAD.decode(seal).ok()?;
-        self.mac_of(ASSETS, text).verify_slice(&seal).ok()?;
-        let named = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (group, session) = named.rsplit_once('/')?;
-        Some(SessionKey { group: group.parse().ok()?, session: session.parse().ok()? })
+        // Compares in constant time.
+        self.mac_of(what, text).verify_slice(&seal).ok()?;
+        String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()
     }
 
     fn mac(&self, text: &str) -> Hmac<Sha256> {
@@ -149,6 +171,11 @@ impl Tickets {
         mac.update(text.as_bytes());
         mac
     }
+}
+
+fn session(text: &str) -> Option<SessionKey> {
+    let (group, session) = text.rsplit_once('/')?;
+    Some(SessionKey { group: group.parse().ok()?, session: session.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -188,6 +215,23 @@ mod tests {
             format!("{}.{seal}", URL_SAFE_NO_PAD.encode(format!("12345/{}", other.session)));
         for bad in ["", ".", &*text, &*forged, name.get(1..).unwrap()] {
             assert_eq!(tickets.session_of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_members_name_is_his_alone() {
+        let tickets = Tickets::new(Secret::generate());
+        let Ticket::Page { session, .. } = ticket() else { unreachable!() };
+        let name = tickets.member(&session, UserId(3));
+        assert_eq!(tickets.member_of(&name), Some((session.clone(), UserId(3))));
+        assert_ne!(name, tickets.member(&session, UserId(4)));
+        assert_eq!(Tickets::new(Secret::generate()).member_of(&name), None, "another key");
+        assert_eq!(tickets.session_of(&name), None, "it shows no assets");
+        let (_, seal) = name.split_once('.').unwrap();
+        let other = URL_SAFE_NO_PAD.encode(format!("12345/{}/4", session.session));
+        let assets = tickets.assets(&session);
+        for bad in ["", ".", seal, &*assets, &*format!("{other}.{seal}")] {
+            assert_eq!(tickets.member_of(bad), None, "{bad}");
         }
     }
 

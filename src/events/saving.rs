@@ -1,5 +1,8 @@
 //! Carries logs and undelivered webhooks over a restart, as presence is (design section 2.8): saved at a clean end, taken
 //! over by the next process. After any other end both are lost, and readers are told so by their cursors.
+//!
+//! Of several nodes, which may have one storage, each adds what waits for webhooks to what others saved, and whichever starts
+//! next takes all of it. Their logs are not saved: what the others tell while a node is away would be missing.
 
 use std::sync::Arc;
 
@@ -14,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    model::ids::GroupId,
+    model::ids::{GroupId, NodeId},
     settings,
     store::saved::{Boot, SavedState, StorageError},
 };
@@ -48,14 +51,36 @@ struct SavedWaiting {
 /// # Errors
 /// The storage cannot be written.
 pub async fn save(hub: &Hub, storage: &SavedState) -> Result<u64, StorageError> {
-    let raw = |item: &Arc<Item>| RawValue::from_string(item.text().to_owned()).ok();
-    let (mut logs, mut queues, mut waiting) = (Vec::new(), Vec::new(), 0);
-    for (group, feed) in hub.feeds() {
+    let logs = hub.feeds().filter_map(|(group, feed)| {
         let log = feed.log().lock();
         let events = log.items().filter_map(raw).collect();
-        let saved = SavedLog { life: log.life(), next: log.next(), events };
-        drop(log);
-        logs.extend(row(group.to_string(), &saved));
+        row(group.to_string(), &SavedLog { life: log.life(), next: log.next(), events })
+    });
+    let logs: Vec<_> = logs.collect();
+    storage.save_all(LOGS, logs).await?;
+    let (queues, waiting) = queues(hub, |queue| queue);
+    storage.save_all(WEBHOOKS, queues).await?;
+    Ok(waiting)
+}
+
+/// Adds what waits for webhooks on this node; gives the number of events that wait.
+///
+/// # Errors
+/// The storage cannot be written.
+pub async fn save_beside_others(
+    hub: &Hub,
+    storage: &SavedState,
+    NodeId { node, incarnation }: NodeId,
+) -> Result<u64, StorageError> {
+    let (queues, waiting) = queues(hub, |queue| format!("{queue} {node}.{incarnation}"));
+    storage.add(WEBHOOKS, queues).await?;
+    Ok(waiting)
+}
+
+/// What waits for each webhook, under a key from its name, and how many events that are.
+fn queues(hub: &Hub, key: impl Fn(String) -> String) -> (Vec<(String, Vec<u8>)>, u64) {
+    let (mut queues, mut waiting) = (Vec::new(), 0);
+    for (group, feed) in hub.feeds() {
         for endpoint in feed.endpoints() {
             let events = endpoint.waiting().into_iter().filter_map(|waiting| {
                 let Waiting { item, since, tries } = waiting;
@@ -67,13 +92,15 @@ pub async fn save(hub: &Hub, storage: &SavedState) -> Result<u64, StorageError> 
             }
             waiting += events.len() as u64;
             let endpoint = endpoint.id.to_string();
-            let key = format!("{group} {endpoint}");
+            let key = key(format!("{group} {endpoint}"));
             queues.extend(row(key, &SavedQueue { group: group.clone(), endpoint, events }));
         }
     }
-    storage.save_all(LOGS, logs).await?;
-    storage.save_all(WEBHOOKS, queues).await?;
-    Ok(waiting)
+    (queues, waiting)
+}
+
+fn raw(item: &Arc<Item>) -> Option<Box<RawValue>> {
+    RawValue::from_string(item.text().to_owned()).ok()
 }
 
 /// Takes over what the last process saved, if it ended well; gives the number of events that wait for webhooks.
@@ -100,6 +127,23 @@ pub async fn load(
             *feed.log().lock() = Log::restored(life, next, items, bounds);
         }
     }
+    Ok(take_queues(hub, queues))
+}
+
+/// Takes over what nodes that ended saved for webhooks, however others ended; gives the number of events that wait for
+/// webhooks.
+///
+/// # Errors
+/// The storage cannot be read.
+pub async fn load_from_others(hub: &Hub, storage: &SavedState) -> Result<u64, StorageError> {
+    let waiting = take_queues(hub, storage.take_all(WEBHOOKS).await?);
+    if waiting > 0 {
+        tracing::info!(waiting, "took over what nodes that ended had for webhooks");
+    }
+    Ok(waiting)
+}
+
+fn take_queues(hub: &Hub, queues: Vec<(String, Vec<u8>)>) -> u64 {
     let mut waiting = 0;
     for (_, row) in queues {
         let Some(SavedQueue { group, endpoint: id, events }) = read(&row) else { continue };
@@ -116,7 +160,7 @@ pub async fn load(
             }
         }
     }
-    Ok(waiting)
+    waiting
 }
 
 fn row(key: String, value: &impl Serialize) -> Option<(String, Vec<u8>)> {

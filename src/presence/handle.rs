@@ -214,7 +214,10 @@ impl Presence {
             shared.watchers.tells(move |visitor, is_watched| {
                 let Some(engine) = engine.upgrade() else { return };
                 let name = watched(visitor);
-                if is_watched { engine.listen(name) } else { engine.unlisten(name) }
+                match is_watched {
+                    true => engine.listen(name, Some(visitor)),
+                    false => engine.unlisten(name, Some(visitor)),
+                }
             });
         }
         Self { visitors, code_engine, codes, shared, unique_life_ms, unique_digits }
@@ -224,7 +227,7 @@ impl Presence {
     pub fn replicate(&self, groups: impl IntoIterator<Item = GroupId>) {
         self.shared.replica.begin(groups);
         for group in self.shared.replica.groups() {
-            self.visitors.listen(rows_of(group));
+            self.visitors.listen(rows_of(group), None);
             self.shared.read_rows(&self.visitors, group);
         }
     }

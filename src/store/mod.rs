@@ -289,12 +289,12 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
     /// whether it could look at them. Each record is seen as it is at that moment.
     fn list(&self, name: String, visit: Visit<R>, done: Box<dyn FnOnce(bool) + Send>);
 
-    /// From the next command or reading on this node hears what is routed to the listeners of `name`. To be called once
-    /// before [`Engine::unlisten`].
-    fn listen(&self, _name: String) {
+    /// From the next command or reading on this node hears what is routed to the listeners of `name`, of one record or, where
+    /// none is named, of all. To be called once before [`Engine::unlisten`].
+    fn listen(&self, _name: String, _of: Option<&R::Key>) {
         // A node that is alone hears all.
     }
 
-    /// It hears that no more.
-    fn unlisten(&self, _name: String) {}
+    /// It hears that no more; to be called with what it was to hear.
+    fn unlisten(&self, _name: String, _of: Option<&R::Key>) {}
 }

@@ -241,15 +241,15 @@ impl<R: Record> Engine<R> for Store<R> {
         }
     }
 
-    fn listen(&self, name: String) {
+    fn listen(&self, name: String, of: Option<&R::Key>) {
         if let Store::Shared(engine) = self {
-            engine.listen(name);
+            engine.listen(name, of);
         }
     }
 
-    fn unlisten(&self, name: String) {
+    fn unlisten(&self, name: String, of: Option<&R::Key>) {
         if let Store::Shared(engine) = self {
-            engine.unlisten(name);
+            engine.unlisten(name, of);
         }
     }
 }

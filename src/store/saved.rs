@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
 use super::database::{Database, Step};
 pub use super::database::{InvalidStorageUrl, StorageError, StorageUrl};
@@ -98,38 +98,31 @@ impl SavedState {
     ) -> Result<u64, StorageError> {
         let save = async {
             let mut transaction = self.0.begin().await?;
-            sqlx::query("DELETE FROM saved WHERE kind = $1")
-                .bind(kind)
-                .execute(&mut *transaction)
-                .await?;
-            let mut rows = rows.into_iter();
-            let mut saved = 0;
-            loop {
-                // Of two rows with one key the later stays: a statement may write a row once only.
-                let batch: Vec<_> = rows.by_ref().take(ROWS_A_STATEMENT).collect();
-                if batch.is_empty() {
-                    break;
-                }
-                saved += u64::try_from(batch.len()).unwrap_or_default();
-                let batch = BTreeMap::from_iter(batch);
-                let values =
-                    (0..batch.len()).map(|row| format!("($1, ${}, ${})", 2 * row + 2, 2 * row + 3));
-                let insert = format!(
-                    "INSERT INTO saved (kind, key, value) VALUES {}
-                     ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
-                    values.collect::<Vec<_>>().join(", "),
-                );
-                let insert = sqlx::query(sqlx::AssertSqlSafe(insert)).bind(kind);
-                batch
-                    .into_iter()
-                    .fold(insert, |insert, (key, value)| insert.bind(key).bind(value))
-                    .execute(&mut *transaction)
-                    .await?;
-            }
+            delete_all(&mut transaction, kind).await?;
+            let saved = insert(&mut transaction, kind, rows).await?;
             transaction.commit().await?;
             Ok(saved)
         };
         save.await.map_err(self.0.failed("state could not be saved"))
+    }
+
+    /// Puts rows of `kind` beside those that others saved, in one transaction: all of them or none. Returns how many
+    /// were saved. One with the key of another one replaces it.
+    ///
+    /// # Errors
+    /// The storage cannot be written.
+    pub async fn add(
+        &self,
+        kind: &str,
+        rows: impl IntoIterator<Item = (String, Vec<u8>)>,
+    ) -> Result<u64, StorageError> {
+        let add = async {
+            let mut transaction = self.0.begin().await?;
+            let saved = insert(&mut transaction, kind, rows).await?;
+            transaction.commit().await?;
+            Ok(saved)
+        };
+        add.await.map_err(self.0.failed("state could not be saved"))
     }
 
     /// Reads all rows of `kind` in the order of their keys and deletes them in the same transaction, so that
@@ -144,10 +137,7 @@ impl SavedState {
                 .bind(kind)
                 .fetch_all(&mut *transaction)
                 .await?;
-            sqlx::query("DELETE FROM saved WHERE kind = $1")
-                .bind(kind)
-                .execute(&mut *transaction)
-                .await?;
+            delete_all(&mut transaction, kind).await?;
             transaction.commit().await?;
             Ok(rows)
         };
@@ -178,6 +168,40 @@ impl SavedState {
     /// Closes the storage; SQLite folds its log into the one file.
     pub async fn close(&self) {
         self.0.pool().close().await;
+    }
+}
+
+async fn delete_all(connection: &mut AnyConnection, kind: &str) -> sqlx::Result<()> {
+    let delete = sqlx::query("DELETE FROM saved WHERE kind = $1").bind(kind);
+    delete.execute(connection).await.map(drop)
+}
+
+async fn insert(
+    connection: &mut AnyConnection,
+    kind: &str,
+    rows: impl IntoIterator<Item = (String, Vec<u8>)>,
+) -> sqlx::Result<u64> {
+    let mut rows = rows.into_iter();
+    let mut saved = 0;
+    loop {
+        // Of two rows with one key the later stays: a statement may write a row once only.
+        let batch: Vec<_> = rows.by_ref().take(ROWS_A_STATEMENT).collect();
+        if batch.is_empty() {
+            return Ok(saved);
+        }
+        saved += u64::try_from(batch.len()).unwrap_or_default();
+        let batch = BTreeMap::from_iter(batch);
+        let values =
+            (0..batch.len()).map(|row| format!("($1, ${}, ${})", 2 * row + 2, 2 * row + 3));
+        let insert = format!(
+            "INSERT INTO saved (kind, key, value) VALUES {}
+             ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
+            values.collect::<Vec<_>>().join(", "),
+        );
+        let insert = sqlx::query(sqlx::AssertSqlSafe(insert)).bind(kind);
+        let insert =
+            batch.into_iter().fold(insert, |insert, (key, value)| insert.bind(key).bind(value));
+        insert.execute(&mut *connection).await?;
     }
 }
 

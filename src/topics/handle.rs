@@ -374,12 +374,12 @@ impl Topics {
 
     /// From now on this node hears of the group, until [`Topics::unlisten`].
     pub(super) fn listen(&self, group: &GroupId) {
-        self.engine.listen(group.to_string());
+        self.engine.listen(group.to_string(), Some(group));
     }
 
     /// It has no subscription of the group any more.
     pub(super) fn unlisten(&self, group: &GroupId) {
-        self.engine.unlisten(group.to_string());
+        self.engine.unlisten(group.to_string(), Some(group));
     }
 
     /// A subscription is in force from now on; of one who came back, with whether he missed something.

@@ -10,3 +10,4 @@ mod loss;
 mod names;
 mod presence;
 mod revocations;
+mod webhooks;

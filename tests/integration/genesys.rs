@@ -12,6 +12,7 @@ use crate::support::{
 };
 
 mod history;
+mod nodes;
 mod seats;
 mod trust;
 

@@ -3,6 +3,8 @@
 pub mod backoff;
 pub mod bayeux;
 pub mod net;
+pub mod nodes;
+pub mod proxy;
 pub mod random;
 pub mod server;
 pub mod soak;

@@ -95,6 +95,17 @@ impl Net {
 
     /// Opens a socket on behalf of `owner`, the caller's own number.
     pub fn open(&mut self, path: &str, origin: Option<&str>, owner: usize) -> Id {
+        self.open_at(self.address, path, origin, owner)
+    }
+
+    /// Likewise, at another server.
+    pub fn open_at(
+        &mut self,
+        address: SocketAddr,
+        path: &str,
+        origin: Option<&str>,
+        owner: usize,
+    ) -> Id {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_nonblocking(true).unwrap();
         socket.set_tcp_nodelay(true).unwrap();
@@ -102,7 +113,7 @@ impl Net {
         let source = Ipv4Addr::from(source);
         self.opened += 1;
         socket.bind(&SocketAddr::from(SocketAddrV4::new(source, 0)).into()).unwrap();
-        match socket.connect(&self.address.into()) {
+        match socket.connect(&address.into()) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error)

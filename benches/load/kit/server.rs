@@ -40,6 +40,10 @@ const PACES: [&str; 8] = [
 /// What differs from the server's defaults.
 #[derive(Clone)]
 pub struct Wishes {
+    /// Lines of `[cluster]`: of a server that is one of several nodes.
+    pub cluster: String,
+    /// Whether it keeps to core 0. One of several nodes shares the cores with the others and what they keep their records on.
+    pub is_pinned: bool,
     /// Whether the limits on handshakes and messages are lifted: scenarios that measure how much the server can do, not whether it
     /// protects itself.
     pub lift_limits: bool,
@@ -53,7 +57,8 @@ pub struct Wishes {
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { lift_limits: true, presence: "", server: "", bayeux: "" }
+        let cluster = String::new();
+        Self { cluster, is_pinned: true, lift_limits: true, presence: "", server: "", bayeux: "" }
     }
 }
 
@@ -62,11 +67,12 @@ pub struct Server {
     pub address: SocketAddr,
     binary: PathBuf,
     folder: TempDir,
+    is_pinned: bool,
     child: Child,
 }
 
 impl Server {
-    /// Starts the server on core 0 and puts the calling thread on core 1.
+    /// Starts the server and puts the calling thread on core 1.
     pub fn start(wishes: &Wishes) -> Self {
         let binary = std::env::var_os("VESTIBULE_BIN");
         let binary =
@@ -83,13 +89,14 @@ impl Server {
         write!(
             settings,
             "[presence]\n{}\n[auth]\nsigning_key = \"{SIGNING_KEY}\"\n[[groups]]\nid = \"{GROUP}\"\n\
-             visitor_origins = [\"{ORIGIN}\"]\n[groups.facades]\ngenesys = \"code\"\n[bayeux]\n{}\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
-            wishes.presence, wishes.bayeux,
+             visitor_origins = [\"{ORIGIN}\"]\n[groups.facades]\ngenesys = \"code\"\n[bayeux]\n{}\n[cluster]\n{}\n[storage]\nurl = \"sqlite:state.db\"\n[log]\nfilter = \"warn\"\n",
+            wishes.presence, wishes.bayeux, wishes.cluster,
         )
         .unwrap();
         fs::write(folder.path().join("vestibule.toml"), settings).unwrap();
-        let (child, address) = launch(&binary, &folder);
-        Self { address, binary, folder, child }
+        let is_pinned = wishes.is_pinned;
+        let (child, address) = launch(&binary, &folder, is_pinned);
+        Self { address, binary, folder, is_pinned, child }
     }
 
     /// Ends the process without a word.
@@ -110,7 +117,16 @@ impl Server {
 
     /// Starts another process at the same address, and does not wait for it.
     pub fn start_again(&mut self) {
-        self.child = spawn(&self.binary, &self.folder, Some(self.address));
+        self.child = spawn(&self.binary, &self.folder, Some(self.address), self.is_pinned);
+    }
+
+    /// Whether it takes sockets now.
+    pub fn is_ready(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.address) else { return false };
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let (asks, mut status) = ("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", [0; 12]);
+        let asked = stream.write_all(asks.as_bytes()).and_then(|()| stream.read_exact(&mut status));
+        asked.is_ok() && status == *b"HTTP/1.1 200"
     }
 
     pub fn process(&self) -> u32 {
@@ -171,7 +187,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>) -> Child {
+fn spawn(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>, is_pinned: bool) -> Child {
     let log = File::options().create(true).append(true).open(folder.path().join("log")).unwrap();
     let mut command = Command::new(binary);
     command.arg("serve").arg("--config").arg(folder.path().join("vestibule.toml"));
@@ -179,14 +195,14 @@ fn spawn(binary: &PathBuf, folder: &TempDir, at: Option<SocketAddr>) -> Child {
         command.arg("--bind").arg(address.to_string());
     }
     command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-    system::pin_to(0);
+    system::pin_to(if is_pinned { &[0] } else { &[0, 1] });
     let child = command.spawn().unwrap();
-    system::pin_to(1);
+    system::pin_to(&[1]);
     child
 }
 
-fn launch(binary: &PathBuf, folder: &TempDir) -> (Child, SocketAddr) {
-    let mut child = spawn(binary, folder, None);
+fn launch(binary: &PathBuf, folder: &TempDir, is_pinned: bool) -> (Child, SocketAddr) {
+    let mut child = spawn(binary, folder, None, is_pinned);
     let greeting = BufReader::new(child.stdout.take().unwrap());
     let mut address = None;
     for line in greeting.lines().map_while(Result::ok) {

@@ -7,16 +7,20 @@
 
 mod agents;
 mod ledger;
+pub mod loss;
 mod memory;
 mod pauses;
 mod plan;
+pub mod rolling;
 mod settle;
 pub mod storm;
+mod traffic;
 mod visitors;
 
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -64,6 +68,17 @@ enum Later {
     LoseAgent,
 }
 
+/// How it stands with whoever serves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Service {
+    /// Nobody is sent away.
+    There,
+    /// It is away, or just back: closes are expected, and leaves are judged afterwards.
+    Away,
+    /// A part of it is: closes are expected, but no leave.
+    Partly,
+}
+
 struct Soak {
     /// Is in the names of the visitors, so that those of another round are others.
     seed: u64,
@@ -82,14 +97,14 @@ struct Soak {
     pauses: Pauses,
     /// Of a long run: when it last said how far it is.
     told_at: Option<Instant>,
-    /// The server is away, or just back: closes are expected, and leaves are judged afterwards.
-    is_away: bool,
+    service: Service,
     /// Visitors that watchers were told of as gone meanwhile, and when.
     leaves: Vec<(usize, u64)>,
     /// Attempts to come back, and those that failed.
     attempts: usize,
     turned_away: usize,
-    /// When a storm's next signal is due.
+    /// How many signals are sent while time goes by, and when the next one is due.
+    signals_per_second: f64,
     next_send_ms: f64,
 }
 
@@ -169,7 +184,7 @@ pub fn run(plan: &Plan) -> bool {
 
 /// One storm from the first connect to the last close.
 fn round(server: &Server, plan: &Plan) -> (Ledger, Memory) {
-    let mut soak = Soak::new(server, plan.seed);
+    let mut soak = Soak::new(server.address, server.token(), plan.seed);
     soak.told_at = plan.is_thorough.then(Instant::now);
     soak.make_visitors(plan.visitors, true);
     soak.make_agents(plan.agents);
@@ -184,11 +199,12 @@ fn round(server: &Server, plan: &Plan) -> (Ledger, Memory) {
 }
 
 impl Soak {
-    fn new(server: &Server, seed: u64) -> Self {
+    /// At this address, with the token of the server behind it.
+    fn new(address: SocketAddr, token: String, seed: u64) -> Self {
         Self {
             seed,
-            token: server.token(),
-            net: Net::new(server.address),
+            token,
+            net: Net::new(address),
             random: Random::new(seed),
             started: Instant::now(),
             later: BinaryHeap::new(),
@@ -200,12 +216,18 @@ impl Soak {
             storming: false,
             pauses: Pauses::default(),
             told_at: None,
-            is_away: false,
+            service: Service::There,
             leaves: Vec::new(),
             attempts: 0,
             turned_away: 0,
+            signals_per_second: 0.0,
             next_send_ms: 0.0,
         }
+    }
+
+    /// Whether the server may end connections.
+    fn may_close(&self) -> bool {
+        self.service != Service::There
     }
 
     fn now_ms(&self) -> u64 {
@@ -216,11 +238,20 @@ impl Soak {
         self.later.push(Reverse((self.now_ms() + milliseconds as u64, what)));
     }
 
-    /// Opens everything, a page every so many milliseconds.
+    /// Opens everything.
     fn move_in(&mut self, spacing_ms: f64) {
+        self.connect_agents();
+        self.connect_pages(spacing_ms);
+    }
+
+    fn connect_agents(&mut self) {
         for agent in 0..self.agents.len() {
             self.connect_agent(agent);
         }
+    }
+
+    /// A page every so many milliseconds. Waits until all are there, agents too.
+    fn connect_pages(&mut self, spacing_ms: f64) {
         for tab in 0..self.tabs.len() {
             self.after(tab as f64 * spacing_ms, Later::Connect(tab));
         }

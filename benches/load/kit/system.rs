@@ -36,8 +36,8 @@ pub fn own_cpu_ns() -> u64 {
     cpu_ns(std::process::id())
 }
 
-/// Keeps the calling thread, and what it starts, to one core. Where there is only one, does nothing.
-pub fn pin_to(core: usize) -> bool {
+/// Keeps the calling thread, and what it starts, to these cores. Where there is only one, does nothing.
+pub fn pin_to(kept: &[usize]) -> bool {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     // Asked of the machine and not of this thread, which may be pinned already.
     let online = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
@@ -45,6 +45,6 @@ pub fn pin_to(core: usize) -> bool {
         return false;
     }
     let mut set = CpuSet::new();
-    set.set(core);
+    kept.iter().for_each(|core| set.set(*core));
     sched_setaffinity(None::<Pid>, &set).is_ok()
 }

@@ -88,6 +88,13 @@ pub enum Command {
     Subscribe(Channel),
     /// It hears it no more.
     Unsubscribe(Channel),
+    /// The application keeps something with it, or no more.
+    Keep {
+        /// Under this name.
+        name: Box<str>,
+        /// What, as its text.
+        what: Option<Box<str>>,
+    },
     /// It leaves.
     Disconnect,
     /// Its messages are carried out; these are their answers.

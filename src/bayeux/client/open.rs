@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CARRY_OUT_MS, CONNECT,
+    CARRY_OUT_MS, CONNECT, MOST_KEPT,
     command::{Command, Connect, Effect, Ended, From, Member, Pause, Reply, Rules},
     queue::Queue,
 };
@@ -44,6 +44,9 @@ pub(super) struct Open {
     /// The place of the last message that it heard of any.
     #[serde(default)]
     heard: Option<Position>,
+    /// What the application has of it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) kept: BTreeMap<Box<str>, Box<str>>,
     pub(super) queue: Queue,
     /// When it is forgotten; not while a connect is held.
     pub(super) until: Timestamp,
@@ -117,6 +120,7 @@ impl Open {
             channels: BTreeSet::new(),
             begun: BTreeMap::new(),
             heard: None,
+            kept: BTreeMap::new(),
             queue: Queue::new(acks),
             until,
             left: false,
@@ -146,6 +150,15 @@ impl Open {
             Command::Unsubscribe(channel) => {
                 self.channels.remove(&channel);
                 self.begun.remove(&channel);
+            }
+            Command::Keep { name, what: Some(what) } => {
+                if self.kept.len() >= MOST_KEPT && !self.kept.contains_key(&name) {
+                    return Ok(Reply::Refused(Fault::Unready));
+                }
+                self.kept.insert(name, what);
+            }
+            Command::Keep { name, what: None } => {
+                self.kept.remove(&name);
             }
             Command::Disconnect => self.left = true,
             Command::Finish { to, answers } => return self.finish(to, answers, step),

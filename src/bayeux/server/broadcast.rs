@@ -137,6 +137,7 @@ impl Bayeux {
             }
         }
         drop(subscribed);
+        self.0.local.application.adopt(self, service, client, &mut saved.kept());
         // It may have ended meanwhile, when nobody here knew it yet.
         if self.look(client).await.is_none_or(|now| now.member().is_none()) {
             self.0.local.forget(client);

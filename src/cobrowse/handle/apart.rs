@@ -1,14 +1,14 @@
 //! Those who take part without a page or a stream of ours: they come by an interface of their own, and hear what happens
 //! where the socket that they name listens.
 
-use super::{Cobrowse, plain, unexpected};
+use super::{Cobrowse, Standing, plain, unexpected};
 use crate::{
     cobrowse::session::{
         Policy, SessionView,
         command::{Command, Create, Enter, Entrance, Join, Reply},
     },
     model::{
-        cobrowse::{Labels, UserId},
+        cobrowse::{Labels, MemberView, UserId},
         error::Problem,
         ids::{Code, SessionId, SessionKey, VisitorKey},
     },
@@ -65,6 +65,32 @@ impl Cobrowse {
             Ok(Reply::Entered(entrance)) => answer(Ok(*entrance)),
             Ok(_) => answer(Err(unexpected())),
             Err(problem) => answer(Err(problem)),
+        });
+    }
+
+    /// What such a member is called by himself alone, on every node.
+    #[must_use]
+    pub fn member_name(&self, session: &SessionKey, user: UserId) -> String {
+        self.shared.tickets.member(session, user)
+    }
+
+    /// The member who has this name, and his session, as long as he takes part and it runs.
+    pub fn by_member_name(
+        &self,
+        name: &str,
+        answer: impl FnOnce(Result<Option<(SessionKey, MemberView)>, Problem>) + Send + 'static,
+    ) {
+        let Some((session, user)) = self.shared.tickets.member_of(name) else {
+            return answer(Ok(None));
+        };
+        self.look_up(session.clone(), move |standing| {
+            let member = standing.map(|standing| match standing {
+                Some(Standing::Running(view)) => {
+                    view.members.into_iter().find(|member| member.user == user)
+                }
+                Some(Standing::Over(_)) | None => None,
+            });
+            answer(member.map(|member| member.map(|member| (session, member))));
         });
     }
 

@@ -236,6 +236,8 @@ pub struct Entrance {
     pub reference: Option<Reference>,
     /// How long the visitor is waited for when his last page is lost, in milliseconds.
     pub grace_ms: u64,
+    /// When the session became active, if it did.
+    pub activated: Option<Timestamp>,
 }
 
 /// What follows from a command.

@@ -124,6 +124,7 @@ fn a_customer_who_comes_apart_comes_alone_and_into_such_sessions_only() {
     for way in [Way::Apart, Way::ApartAgain] {
         assert_eq!(refused(scene.comes_apart("b1", way)), ErrorCode::TooMany, "{way:?}");
     }
+    assert!(matches!(scene.comes_apart("a2", Way::ApartAgain), Reply::Entered(_)), "the same");
     scene.apply(Command::Restored { node: 1, before: 2 });
     assert_eq!(refused(scene.comes_apart("b2", Way::Apart)), ErrorCode::TooMany, "he is away");
     assert!(matches!(scene.comes_apart("a2", Way::ApartAgain), Reply::Entered(_)));

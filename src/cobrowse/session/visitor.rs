@@ -57,7 +57,7 @@ impl Open {
         let is_free = match enter.way {
             Way::Page => true,
             Way::Apart => self.apart && user.is_none(),
-            Way::ApartAgain => self.apart && self.pages.is_empty(),
+            Way::ApartAgain => self.apart && self.pages.iter().all(|page| page.tab == enter.tab),
         };
         if !is_free {
             return refused(ErrorCode::TooMany, "the session has its customer");
@@ -119,6 +119,7 @@ impl Open {
             code: self.code.clone(),
             reference: self.labels.reference.clone(),
             grace_ms: self.policy.visitor_grace_ms,
+            activated: self.activated,
         }))
     }
 

@@ -22,7 +22,7 @@ use crate::{
     cobrowse::session::command::{Command, Entrance, Way},
     limits::client_key,
     model::{
-        cobrowse::{EndReason, Permissions, Role, UserId},
+        cobrowse::{EndReason, MemberView, Permissions, Role, UserId},
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, SessionKey, VisitorId, VisitorKey},
         json::Json,
@@ -98,29 +98,40 @@ impl Application for Arc<Seats> {
                 Ok(wish) => join(self, bayeux, service, caller, wish, outcome),
                 Err(fault) => outcome(Err(fault)),
             },
-            "/service/session/exit" => match self.seat(data) {
-                Ok((seat, user)) => {
-                    let done = done(bayeux, &caller, "/service/session/exit", outcome);
-                    let session = seat.arrival.session.clone();
-                    service.cobrowse.command(session, Command::Leave { user }, done);
-                }
-                Err(fault) => outcome(Err(fault)),
-            },
-            "/service/session/stop" => match self.seat(data) {
-                Ok((seat, _)) if seat.arrival.role == Role::Controller => {
-                    let done = done(bayeux, &caller, "/service/session/stop", outcome);
-                    service.cobrowse.end(
-                        seat.arrival.session.clone(),
-                        EndReason::Controller,
-                        None,
-                        done,
-                    );
-                }
-                Ok(_) => outcome(Err(fault(403, "role_not_allowed"))),
-                Err(fault) => outcome(Err(fault)),
-            },
+            "/service/session/exit" => {
+                let (again, bayeux) = (service.clone(), bayeux.clone());
+                member(service, data, move |found| match found {
+                    Ok((session, member)) => {
+                        let done = done(&bayeux, &caller, "/service/session/exit", outcome);
+                        let leave = Command::Leave { user: member.user };
+                        again.cobrowse.command(session, leave, done);
+                    }
+                    Err(fault) => outcome(Err(fault)),
+                });
+            }
+            "/service/session/stop" => {
+                let (again, bayeux) = (service.clone(), bayeux.clone());
+                member(service, data, move |found| match found {
+                    Ok((session, member)) if member.role == Role::Controller => {
+                        let done = done(&bayeux, &caller, "/service/session/stop", outcome);
+                        again.cobrowse.end(session, EndReason::Controller, None, done);
+                    }
+                    Ok(_) => outcome(Err(fault(403, "role_not_allowed"))),
+                    Err(fault) => outcome(Err(fault)),
+                });
+            }
             _ => outcome(Err(Fault::PublishDenied)),
         }
+    }
+
+    fn adopt(
+        &self,
+        bayeux: &Bayeux,
+        service: &SocketService,
+        client: ClientId,
+        kept: &mut dyn Iterator<Item = (&str, &str)>,
+    ) {
+        kept.for_each(|seat| self.take_again(bayeux, service, client, seat));
     }
 
     /// Whoever does not come back in time has left.
@@ -131,13 +142,20 @@ impl Application for Arc<Seats> {
     }
 }
 
-impl Seats {
-    fn seat(&self, data: &Json) -> Result<(Arc<Seat>, UserId), Fault> {
-        let ByUser { user_token } = read(data)?;
-        let seat = self.of(&user_token);
-        let seated = seat.and_then(|seat| seat.user().map(|user| (seat, user)));
-        seated.ok_or_else(|| fault(404, "user_unknown"))
-    }
+/// Who is meant by his own token.
+fn member(
+    service: &SocketService,
+    data: &Json,
+    answer: impl FnOnce(Result<(SessionKey, MemberView), Fault>) + Send + 'static,
+) {
+    let ByUser { user_token } = match read(data) {
+        Ok(by) => by,
+        Err(fault) => return answer(Err(fault)),
+    };
+    service.cobrowse.by_member_name(&user_token, |found| match found {
+        Ok(found) => answer(found.ok_or_else(|| fault(404, "user_unknown"))),
+        Err(problem) => answer(Err(refused(&problem, ""))),
+    });
 }
 
 /// Answers `{}`, then acknowledges.
@@ -217,7 +235,7 @@ struct Coming {
 impl Coming {
     fn into_session(self, service: &SocketService, session: SessionKey, outcome: Outcome) {
         let arrival = self.arrival(&session);
-        let (token, seat, socket) = match self.seats.take(&self.bayeux, service, arrival) {
+        let (seat, socket) = match self.seats.take(&self.bayeux, service, arrival) {
             Ok(taken) => taken,
             Err(fault) => return outcome(Err(fault)),
         };
@@ -228,13 +246,13 @@ impl Coming {
                     let others = view.members.iter().filter(|member| member.user != user);
                     (user, view.activated.map(|time| time.0), others.map(User::from).collect())
                 });
-                self.came(&again, &token, &seat, came, outcome);
+                self.came(&again, &seat, came, outcome);
             });
         } else if let Some(enter) = seat.arrival.enter(socket, Way::Apart) {
             service.cobrowse.enter_apart(session, enter, move |entered| {
                 let others = |entrance: &Entrance| entrance.others.iter().map(User::from).collect();
                 let came = entered.map(|entrance| (entrance.user, None, others(&entrance)));
-                self.came(&again, &token, &seat, came, outcome);
+                self.came(&again, &seat, came, outcome);
             });
         }
     }
@@ -262,7 +280,6 @@ impl Coming {
     fn came(
         &self,
         service: &SocketService,
-        token: &str,
         seat: &Seat,
         came: Result<(UserId, Option<u64>, Vec<User>), Problem>,
         outcome: Outcome,
@@ -270,7 +287,7 @@ impl Coming {
         let (user, activated, users) = match came {
             Ok(came) => came,
             Err(problem) => {
-                self.seats.forget(token);
+                self.seats.leave(&self.bayeux, seat);
                 return outcome(Err(refused(&problem, &self.wish.session_token)));
             }
         };
@@ -279,8 +296,10 @@ impl Coming {
             service.cobrowse.command(session.clone(), Command::Leave { user }, |_| ());
             return outcome(Err(Fault::Unknown));
         }
+        seat.keep(&self.bayeux);
+        let token = service.cobrowse.member_name(session, user);
         let joined = Joined {
-            user_token: token,
+            user_token: &token,
             user_id: user,
             users,
             session_history_id: history_id(session.session),

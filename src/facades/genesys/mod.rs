@@ -3,9 +3,9 @@
 //! [`types`] are its words, [`channels`] carries out what comes by the channels, [`seats`] is who came in by them, [`rest`]
 //! are the calls, [`slave`] is the page in which agents see a session. `docs/compatibility.md` says what is as documented and what is our choice.
 
+mod adopt;
 mod channels;
 mod rest;
-mod saving;
 mod seats;
 mod slave;
 mod types;

@@ -9,7 +9,6 @@ use url::Url;
 
 use super::{
     channels::begin,
-    seats::Seats,
     types::{DIGITS, Deactivated, Found, GenesysError, Past, PastPage, history_id, session_of},
 };
 use crate::{
@@ -187,12 +186,8 @@ pub(super) async fn find(
     responses((status = 200, body = Deactivated, description = "When it was active"), (status = 403, body = GenesysError),
         (status = 404, body = GenesysError), (status = 429, body = GenesysError), (status = 500, body = GenesysError), (status = 503, body = GenesysError)))]
 #[get("/cobrowse/rest/live/users/{token}/session/stop")]
-pub(super) async fn stop(
-    state: State,
-    seats: web::Data<Seats>,
-    token: web::Path<String>,
-) -> HttpResponse {
-    end(&state, &seats, &token).await.unwrap_or_else(refuse)
+pub(super) async fn stop(state: State, token: web::Path<String>) -> HttpResponse {
+    end(&state, &token).await.unwrap_or_else(refuse)
 }
 
 /// The same, by the method that fits what it does.
@@ -201,20 +196,16 @@ pub(super) async fn stop(
     responses((status = 200, body = Deactivated, description = "When it was active"), (status = 403, body = GenesysError),
         (status = 404, body = GenesysError), (status = 429, body = GenesysError), (status = 500, body = GenesysError), (status = 503, body = GenesysError)))]
 #[post("/cobrowse/rest/live/users/{token}/session/stop")]
-pub(super) async fn stop_by_post(
-    state: State,
-    seats: web::Data<Seats>,
-    token: web::Path<String>,
-) -> HttpResponse {
-    end(&state, &seats, &token).await.unwrap_or_else(refuse)
+pub(super) async fn stop_by_post(state: State, token: web::Path<String>) -> HttpResponse {
+    end(&state, &token).await.unwrap_or_else(refuse)
 }
 
-async fn end(state: &State, seats: &Seats, token: &str) -> Result<HttpResponse, Refusal> {
-    let seat = seats.of(token).ok_or(UNKNOWN)?;
-    if seat.arrival.role != Role::Controller {
+async fn end(state: &State, token: &str) -> Result<HttpResponse, Refusal> {
+    let found = ask(|answer| state.cobrowse.by_member_name(token, answer)).await??;
+    let (session, member) = found.ok_or(UNKNOWN)?;
+    if member.role != Role::Controller {
         return Err(FORBIDDEN);
     }
-    let session = seat.arrival.session.clone();
     let key = session.clone();
     ask(|answer| state.cobrowse.end(key, EndReason::Controller, None, answer)).await??;
     match ask(|answer| state.cobrowse.look_up(session, answer)).await?? {
@@ -237,17 +228,20 @@ async fn end(state: &State, seats: &Seats, token: &str) -> Result<HttpResponse, 
 pub(super) async fn history(
     request: HttpRequest,
     state: State,
-    seats: web::Data<Seats>,
     id: web::Path<String>,
 ) -> HttpResponse {
     let answer = async {
         let session = session_of(&id).ok_or(UNKNOWN)?;
         let own = form_urlencoded::parse(request.query_string().as_bytes())
-            .find(|(name, _)| name == "userToken")
-            .and_then(|(_, token)| seats.of(&token))
-            .filter(|seat| seat.arrival.session.session == session);
-        let key = match own {
-            Some(seat) => seat.arrival.session.clone(),
+            .find(|(name, _)| name == "userToken");
+        let own = match own {
+            Some((_, token)) => {
+                ask(|answer| state.cobrowse.by_member_name(&token, answer)).await??
+            }
+            None => None,
+        };
+        let key = match own.filter(|(of, _)| of.session == session) {
+            Some((key, _)) => key,
             None => {
                 let asker = asker(&request, &state)?;
                 let agent = asker.agent.ok_or(FORBIDDEN)?;

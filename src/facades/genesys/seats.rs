@@ -1,4 +1,5 @@
-//! Who came into sessions by this interface: one seat for each join, known by a token that only its holder has.
+//! Who came into sessions by this interface: a seat for each join, at the home of the client that came. What is known of a
+//! seat stays with the client, for the home that it may have later ([`super::adopt`]).
 
 use std::sync::{
     Arc,
@@ -11,7 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::types::{Activated, Deactivated, User};
 use crate::{
-    bayeux::{channel::Channel, client::ClientId, fault::Fault, server::Bayeux},
+    bayeux::{
+        channel::Channel,
+        client::{ClientId, MOST_KEPT},
+        fault::Fault,
+        server::Bayeux,
+    },
+    clock::Timestamp,
     cobrowse::session::command::{Enter, Join, Seated, Way},
     model::{
         cobrowse::{Permissions, Role, SessionEventKind, SessionTold, UserId},
@@ -22,7 +29,7 @@ use crate::{
 };
 
 /// Most seats of one client.
-const MOST: usize = 16;
+const MOST: usize = MOST_KEPT;
 
 /// Who comes, into what, and as what.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,11 +45,21 @@ pub(super) struct Arrival {
 
 /// One who takes part.
 pub(super) struct Seat {
+    /// What it is called among its client's.
+    pub(super) name: Box<str>,
     pub(super) arrival: Arrival,
     place: Mutex<Place>,
     /// When the session became active, in Unix milliseconds; 0 before.
     activated: AtomicU64,
     ear: Mutex<Option<Ear>>,
+}
+
+/// A seat as it stays with its client.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) arrival: Arrival,
+    /// When the session became active, in Unix milliseconds, if the client was told so.
+    pub(super) activated: Option<u64>,
 }
 
 /// How far somebody is.
@@ -113,22 +130,33 @@ impl Seat {
     pub(super) fn activation(&self) -> Option<u64> {
         Some(self.activated.load(Ordering::Relaxed)).filter(|activated| *activated > 0)
     }
+
+    /// Has the client keep what another home would need to know.
+    pub(super) fn keep(&self, bayeux: &Bayeux) {
+        let kept = Kept { arrival: self.arrival.clone(), activated: self.activation() };
+        match serde_json::to_string(&kept) {
+            Ok(kept) => bayeux.keep(self.arrival.client, &self.name, Some(kept.into())),
+            Err(error) => tracing::error!(%error, "a seat cannot be kept"),
+        }
+    }
+
+    /// The session is active: tells the client.
+    pub(super) fn tell_activated(&self, bayeux: &Bayeux, time: Timestamp) {
+        self.activated.store(time.0, Ordering::Relaxed);
+        let activated = Json::of(&Activated { activation_time: time.0 });
+        say(bayeux, self.arrival.client, "/service/session/activated", &activated);
+        self.keep(bayeux);
+    }
 }
 
-/// The seats of this node. Bounded by the clients.
+/// The seats of the clients that are at home here. Bounded by the clients.
 #[derive(Default)]
 pub struct Seats {
-    pub(super) by_token: DashMap<Box<str>, Arc<Seat>>,
-    by_client: DashMap<ClientId, Vec<Box<str>>>,
+    by_client: DashMap<ClientId, Vec<Arc<Seat>>>,
 }
 
 impl Seats {
-    /// Whose token this is.
-    pub(super) fn of(&self, token: &str) -> Option<Arc<Seat>> {
-        self.by_token.get(token).map(|seat| Arc::clone(&seat))
-    }
-
-    /// A seat for a client that is about to come in, its token, and what hears for it.
+    /// A seat for a client that is about to come in, and what hears for it.
     ///
     /// # Errors
     /// The client has too many, or has ended.
@@ -137,72 +165,75 @@ impl Seats {
         bayeux: &Bayeux,
         service: &SocketService,
         arrival: Arrival,
-    ) -> Result<(Box<str>, Arc<Seat>, SocketAddress), Fault> {
-        let token = format!("{:032x}", rand::random::<u128>()).into();
-        self.put(bayeux, service, token, arrival)
+    ) -> Result<(Arc<Seat>, SocketAddress), Fault> {
+        let name = format!("{:016x}", rand::random::<u64>()).into();
+        self.put(bayeux, service, name, arrival)
     }
 
-    /// Likewise, with a token that is there already.
+    /// Likewise, one that has its name already.
     pub(super) fn put(
         self: &Arc<Self>,
         bayeux: &Bayeux,
         service: &SocketService,
-        token: Box<str>,
+        name: Box<str>,
         arrival: Arrival,
-    ) -> Result<(Box<str>, Arc<Seat>, SocketAddress), Fault> {
+    ) -> Result<(Arc<Seat>, SocketAddress), Fault> {
         let client = arrival.client;
-        {
-            let mut tokens = self.by_client.entry(client).or_default();
-            if tokens.len() >= MOST {
-                let text = "too_many_sessions";
-                return Err(Fault::Application { code: 403, argument: Box::default(), text });
-            }
-            tokens.push(token.clone());
-        }
         let seat = Arc::new(Seat {
+            name,
             arrival,
             place: Mutex::new(Place::Coming),
             activated: AtomicU64::new(0),
             ear: Mutex::new(None),
         });
-        self.by_token.insert(token.clone(), Arc::clone(&seat));
+        {
+            let mut seats = self.by_client.entry(client).or_default();
+            if seats.len() >= MOST {
+                let text = "too_many_sessions";
+                return Err(Fault::Application { code: 403, argument: Box::default(), text });
+            }
+            seats.push(Arc::clone(&seat));
+        }
         // A client is known no more before its seats are taken away: one of the two finds this one.
         if !bayeux.knows(client) {
-            self.forget(&token);
+            self.forget(&seat);
             return Err(Fault::Unknown);
         }
         let (seats, bayeux) = (Arc::downgrade(self), bayeux.clone());
-        let (named, listener) = (token.clone(), Arc::downgrade(&seat));
+        let listener = Arc::downgrade(&seat);
         let ear = service.sockets.listen(Arc::new(move |told| {
             let (Some(seats), Some(seat)) = (seats.upgrade(), listener.upgrade()) else { return };
             if hear(&bayeux, &seat, told) {
-                seats.forget(&named);
+                seats.leave(&bayeux, &seat);
             }
         }));
         let address = service.presence.address(ear.id);
         *seat.ear.lock() = Some(ear);
-        Ok((token, seat, address))
+        Ok((seat, address))
     }
 
     /// He takes part no more.
-    pub(super) fn forget(&self, token: &str) {
-        let Some((_, seat)) = self.by_token.remove(token) else { return };
+    pub(super) fn leave(&self, bayeux: &Bayeux, seat: &Seat) {
+        self.forget(seat);
+        bayeux.keep(seat.arrival.client, &seat.name, None);
+    }
+
+    fn forget(&self, seat: &Seat) {
         let client = seat.arrival.client;
-        if let Some(mut tokens) = self.by_client.get_mut(&client) {
-            tokens.retain(|one| &**one != token);
+        if let Some(mut seats) = self.by_client.get_mut(&client) {
+            seats.retain(|one| one.name != seat.name);
         }
-        self.by_client.remove_if(&client, |_, tokens| tokens.is_empty());
+        self.by_client.remove_if(&client, |_, seats| seats.is_empty());
         let ear = seat.ear.lock().take();
         drop(ear);
     }
 
     /// A client is gone: the sessions in which it had seats, and its numbers there.
     pub(super) fn leave_all(&self, client: ClientId) -> Vec<(SessionKey, UserId)> {
-        let tokens = self.by_client.remove(&client).map(|(_, tokens)| tokens).unwrap_or_default();
-        let left = tokens.iter().filter_map(|token| {
-            let seat = self.of(token)?;
+        let seats = self.by_client.remove(&client).map(|(_, seats)| seats).unwrap_or_default();
+        let left = seats.iter().filter_map(|seat| {
             let user = seat.goes();
-            self.forget(token);
+            self.forget(seat);
             Some((seat.arrival.session.clone(), user?))
         });
         left.collect()
@@ -211,16 +242,14 @@ impl Seats {
 
 /// Tells a client what happened. Whether its seat is over.
 fn hear(bayeux: &Bayeux, seat: &Seat, told: &SessionTold) -> bool {
-    let tell = |name: &str, data: Json| say(bayeux, seat.arrival.client, name, &data);
     match &told.event {
         SessionEventKind::Joined { member } => {
-            tell("/service/session/joined", Json::of(&User::from(member)));
+            let joined = Json::of(&User::from(member));
+            say(bayeux, seat.arrival.client, "/service/session/joined", &joined);
             false
         }
         SessionEventKind::Activated => {
-            seat.activated.store(told.time.0, Ordering::Relaxed);
-            let activated = Activated { activation_time: told.time.0 };
-            tell("/service/session/activated", Json::of(&activated));
+            seat.tell_activated(bayeux, told.time);
             false
         }
         SessionEventKind::Ended { .. } => {
@@ -274,8 +303,8 @@ mod tests {
             name: "Ann".into(),
             permissions: Permissions::ALL,
         };
-        let place = Mutex::new(Place::Coming);
-        Seat { arrival, place, activated: AtomicU64::new(0), ear: Mutex::new(None) }
+        let (name, place) = ("0".into(), Mutex::new(Place::Coming));
+        Seat { name, arrival, place, activated: AtomicU64::new(0), ear: Mutex::new(None) }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     },
     presence::visitor::{
         Visitor,
-        command::{Command, Effect, Reply, Share, Submission},
+        command::{Command, Effect, Reply, Submission},
     },
     store::{Deliver, Engine, Expect, Origin, place::WeakStore},
 };
@@ -78,11 +78,9 @@ impl<E: Engine<Visitor>> Deliver<Visitor, E> for VisitorDelivery {
                     }
                     taps.iter().for_each(|tap| tap.listed(key, row.as_ref()));
                 }
+                // Several nodes count by the rows, which all of them know: what one node adds another takes away.
                 Effect::Counted(share) if replica.is_alone() => figures.add(&key.group, share),
-                // The rest is counted by the rows, which all nodes know.
-                Effect::Counted(Share { held, .. }) => {
-                    figures.add(&key.group, Share { held, ..Share::default() });
-                }
+                Effect::Counted(_) => {}
             }
         }
     }

@@ -88,7 +88,7 @@ impl VisitorSocket {
         let voice = self.voice.clone();
         cobrowse.enter(visitor, session, enter, move |entered| match (entered, request) {
             (
-                Ok(Entrance { user, epoch, view, others, code, reference, grace_ms }),
+                Ok(Entrance { user, epoch, view, others, code, reference, grace_ms, activated: _ }),
                 Some(request),
             ) => {
                 let members = others;

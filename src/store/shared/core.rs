@@ -38,7 +38,8 @@ use crate::{
 
 /// How often a command is applied anew because others were faster, before it is refused.
 const MOST_TRIES: u32 = 1_024;
-/// Jobs that wait or are under way for all records together. Beyond, they are refused as overloaded, except essential ones.
+/// Jobs that wait or are under way for all records together; where the data are in parts, these share it. Beyond, they are
+/// refused as overloaded, except essential ones.
 pub(super) const MOST_IN_ALL: usize = 65_536;
 /// Jobs that wait for one record. Beyond, commands are refused as overloaded, except essential ones.
 const MOST_WAITING: usize = 4_096;
@@ -65,6 +66,8 @@ pub(super) struct Core<R: Record> {
     rules: Arc<R::Rules>,
     /// Records that are remembered between two jobs.
     most: usize,
+    /// Jobs that wait or are under way.
+    most_in_all: usize,
     lanes: HashMap<R::Key, Lane<R>>,
     flights: HashMap<Ticket, R::Key>,
     /// Jobs in all lanes.
@@ -101,11 +104,13 @@ pub(super) struct Core<R: Record> {
 }
 
 impl<R: Record> Core<R> {
-    pub(super) fn new(node: NodeId, rules: Arc<R::Rules>, most: usize) -> Self {
+    /// One of so many `parts` of the records, of which the node remembers about `most` in all.
+    pub(super) fn new(node: NodeId, rules: Arc<R::Rules>, most: usize, parts: usize) -> Self {
         Self {
             node,
             rules,
-            most,
+            most: most.div_ceil(parts.max(1)),
+            most_in_all: MOST_IN_ALL / parts.max(1),
             lanes: HashMap::new(),
             flights: HashMap::new(),
             waiting: 0,
@@ -238,7 +243,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let is_full = self.under_way() >= MOST_IN_ALL;
+        let is_full = self.under_way() >= self.most_in_all;
         let mut lane = self.take_out(&key).unwrap_or_default();
         if (is_full || lane.waiting.len() >= MOST_WAITING) && !is_essential {
             Stats::count(&work.stats.refused);

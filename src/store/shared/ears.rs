@@ -14,6 +14,8 @@ use super::figures::{self, Counts};
 const MOST_MESSAGES: usize = 65_536;
 /// Bytes of these.
 const MOST_BYTES: usize = 64 << 20;
+/// Of these, what there is room for in each part of the data, however many there are.
+const LONGEST_BYTES: usize = 16 << 20;
 
 /// What comes on a channel of this node.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(super) struct Ears {
     heard: Mutex<Waiting>,
     news: Arc<Notify>,
     counts: Arc<Counts>,
+    most_messages: usize,
+    most_bytes: usize,
 }
 
 #[derive(Default)]
@@ -38,9 +42,18 @@ struct Waiting {
 }
 
 impl Ears {
-    /// `news` is told whenever something comes.
-    pub(super) fn new(news: Arc<Notify>, counts: Arc<Counts>) -> Self {
-        Self { heard: Mutex::default(), news, counts }
+    /// `news` is told whenever something comes. Where the data are in several `parts` they share what may wait, but for a
+    /// few long messages.
+    pub(super) fn new(news: Arc<Notify>, counts: Arc<Counts>, parts: usize) -> Self {
+        let parts = parts.max(1);
+        let most_bytes = (MOST_BYTES / parts).max(LONGEST_BYTES);
+        Self {
+            heard: Mutex::default(),
+            news,
+            counts,
+            most_messages: MOST_MESSAGES / parts,
+            most_bytes,
+        }
     }
 
     pub(super) fn hear(&self, heard: Heard) {
@@ -49,7 +62,8 @@ impl Ears {
             Heard::Message(bytes) => bytes.len(),
             Heard::Again => 0,
         };
-        let is_full = waiting.heard.len() >= MOST_MESSAGES || waiting.bytes + bytes > MOST_BYTES;
+        let is_full =
+            waiting.heard.len() >= self.most_messages || waiting.bytes + bytes > self.most_bytes;
         if is_full && !waiting.is_overrun {
             tracing::warn!("the engine is too far behind and loses messages");
         }
@@ -93,7 +107,7 @@ mod tests {
 
     #[test]
     fn who_is_too_far_behind_hears_the_first_without_a_gap_and_then_that_there_is_one() {
-        let ears = Ears::new(Arc::default(), Arc::default());
+        let ears = Ears::new(Arc::default(), Arc::default(), 1);
         (0..MOST_MESSAGES + 3).for_each(|number| ears.hear(word(number)));
         assert_eq!(ears.take(), Some(word(0)));
         ears.hear(word(0));
@@ -109,7 +123,7 @@ mod tests {
 
     #[test]
     fn long_messages_count_by_their_bytes() {
-        let ears = Ears::new(Arc::default(), Arc::default());
+        let ears = Ears::new(Arc::default(), Arc::default(), 1);
         (0..3).for_each(|_| ears.hear(Heard::Message(vec![0; MOST_BYTES / 2])));
         let heard: Vec<Heard> = std::iter::from_fn(|| ears.take()).collect();
         assert_eq!(heard.len(), 3);

@@ -2,8 +2,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    rc::Rc,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,83 +14,90 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     ears::Ears,
-    figures::Traffic,
-    lease::{Lease, Standing},
-    member::Marked,
+    lease::Standing,
+    member::{Marked, Membership},
     message,
+    parts::Part,
     question::{Answer, Ask, Lists, Mark, Row, Target, Tell, Ticket},
     url::ServerUrl,
-    way::{Counted, PATIENCE, Way},
+    way::{Counted, Detour, PATIENCE, Way, detour},
 };
-use crate::{
-    auth::Secret,
-    clock::{Clock, Timestamp},
-    model::ids::NodeId,
-    store::Record,
-};
+use crate::{clock::Timestamp, model::ids::NodeId, store::Record};
 
 /// Records that are read at once.
 const ROWS_AT_ONCE: usize = 256;
 /// How long the server remembers that a record was ended, when a node says so after a loss: longer than nodes say again
 /// what they know.
 const END_REMEMBERED_MS: u64 = 60_000;
+/// Shortest and longest pause before a question is asked again, while a part of a cluster is on its way from one server to
+/// another.
+const DETOURS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
-/// What this node asks of the server. One for all engines of the process; see also the file `member`.
+/// What this node asks of the server that has a part of the data. One for all engines of the process; see also the file
+/// `member`.
 pub(super) struct Link {
     pub(super) server: ServerUrl,
+    pub(super) part: Part,
     pub(super) node: NodeId,
+    pub(super) membership: Rc<Membership>,
     pub(super) way: Way,
-    /// The connection, once this node's lease was renewed over it.
+    /// The connection, once this node knows over it that the data's mark is still the same, or which one it is now.
     pub(super) live: RefCell<Option<Counted>>,
-    /// Tries to renew that failed.
+    /// One over which it does not know that yet, because the server is to answer later.
+    pub(super) untried: RefCell<Option<Counted>>,
+    /// Tries to find that out that failed.
     pub(super) failures: Cell<u64>,
-    /// Told after each try.
-    pub(super) changed: Notify,
     /// Asks for the next one.
     pub(super) hurry: Notify,
     is_away: Cell<bool>,
-    pub(super) lease: RefCell<Lease>,
-    /// The nodes with a lease, at the last renewal.
-    pub(super) members: RefCell<Vec<NodeId>>,
     pub(super) marked: watch::Sender<Option<Marked>>,
-    pub(super) clock: Clock,
-    /// What all nodes have in common, by name; said again with every renewal, should the server have lost it.
-    pub(super) secrets: RefCell<Vec<(String, Secret)>>,
-    pub(super) standing: watch::Sender<Standing>,
+    pub(super) scripts: Scripts,
+}
+
+/// What the server does in one go.
+pub(super) struct Scripts {
+    /// Renews the lease, and finds out the mark.
     pub(super) renew: Script,
+    /// Finds out the mark.
+    pub(super) mark: Script,
     look: Script,
     replace: Script,
     restate: Script,
 }
 
-impl Link {
-    pub(super) fn new(
-        server: &ServerUrl,
-        node: NodeId,
-        lease: Duration,
-        clock: Clock,
-        standing: watch::Sender<Standing>,
-        traffic: Arc<Traffic>,
-    ) -> Self {
+impl Scripts {
+    fn new() -> Self {
+        let mark = include_str!("mark.lua");
         Self {
-            server: server.clone(),
-            node,
-            way: Way::new(server, traffic),
-            live: RefCell::default(),
-            failures: Cell::default(),
-            changed: Notify::new(),
-            hurry: Notify::new(),
-            is_away: Cell::default(),
-            lease: RefCell::new(Lease::new(lease)),
-            members: RefCell::default(),
-            marked: watch::Sender::new(None),
-            clock,
-            secrets: RefCell::default(),
-            standing,
-            renew: Script::new(include_str!("renew.lua")),
+            renew: Script::new(&[mark, include_str!("renew.lua")].concat()),
+            mark: Script::new(&[mark, "return mark"].concat()),
             look: Script::new(include_str!("look.lua")),
             replace: Script::new(include_str!("replace.lua")),
             restate: Script::new(include_str!("restate.lua")),
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(
+        server: &ServerUrl,
+        part: Part,
+        membership: &Rc<Membership>,
+        way: Way,
+    ) -> Self {
+        Self {
+            server: server.clone(),
+            part,
+            node: membership.node,
+            membership: Rc::clone(membership),
+            way,
+            live: RefCell::default(),
+            untried: RefCell::default(),
+            failures: Cell::default(),
+            hurry: Notify::new(),
+            is_away: Cell::default(),
+            marked: watch::Sender::new(None),
+            scripts: Scripts::new(),
         }
     }
 
@@ -98,10 +106,10 @@ impl Link {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        self.lease.borrow().standing(Instant::now())
+        self.membership.standing()
     }
 
-    /// The mark of the server's data, now and whenever it is new.
+    /// The mark of the part's data, now and whenever it is new.
     pub(super) fn marks(&self) -> watch::Receiver<Option<Marked>> {
         self.marked.subscribe()
     }
@@ -124,20 +132,23 @@ impl Link {
         self.way.unlisten(self.channel(kind, &Target::Listeners(name)));
     }
 
-    /// Says these, in this order; at first hears what is said to this one.
+    /// Says these, in this order, each at most once; at first hears what is said to this one.
     pub(super) async fn publish(
         &self,
         kind: &'static str,
         letters: &[(Target, Bytes)],
     ) -> RedisResult<()> {
-        let mut pipe = redis::pipe();
-        for (to, letter) in letters {
-            pipe.publish(self.channel(kind, to), &**letter).ignore();
-        }
-        let asked = async |connection: &mut Counted| {
-            if letters.is_empty() { Ok(()) } else { pipe.query_async(connection).await }
-        };
-        self.patiently(asked).await
+        in_time(async {
+            let mut connection = self.as_member().await?;
+            self.way.hear_what_is_wanted(&mut connection).await?;
+            let mut pipe = redis::pipe();
+            for (to, letter) in letters {
+                let channel = self.channel(kind, to);
+                pipe.cmd(connection.publish()).arg(channel).arg(&**letter).ignore();
+            }
+            if letters.is_empty() { Ok(()) } else { pipe.query_async(&mut connection).await }
+        })
+        .await
     }
 
     /// Asks for what the core wants to know or to be done.
@@ -182,20 +193,30 @@ impl Link {
 
     /// Tells the log when the server goes away and when it is back, not each time that somebody asks.
     pub(super) fn note(&self, error: Option<&RedisError>) {
+        // Who has taken his leave asks no more, whatever the server does.
+        if self.standing().is_final() {
+            return;
+        }
         match (error, self.is_away.replace(error.is_some())) {
             (Some(error), false) => {
-                tracing::warn!(server = ?self.server, %error, "the engine's server does not answer");
+                let part = self.part.number();
+                tracing::warn!(server = ?self.server, part, %error, "the engine's server does not answer");
             }
-            (None, true) => tracing::info!(server = ?self.server, "the engine's server is back"),
+            (None, true) => {
+                let part = self.part.number();
+                tracing::info!(server = ?self.server, part, "the engine's server is back");
+            }
             _ => {}
         }
     }
 
     async fn probe<R: Record>(&self, ticket: Ticket) -> RedisResult<Answer> {
         let word = [b"0:", &*message::encode::<R>(self.node, ticket, None, &[])].concat();
-        let mut publish = redis::cmd("PUBLISH");
-        publish.arg(self.channel(R::KIND, &Target::Node(self.node))).arg(word);
-        let asked = async |connection: &mut Counted| publish.query_async::<()>(connection).await;
+        let own = self.channel(R::KIND, &Target::Node(self.node));
+        let asked = async |connection: &mut Counted| {
+            let mut publish = redis::cmd(connection.publish());
+            publish.arg(&own).arg(&word).query_async::<()>(connection).await
+        };
         self.patiently(asked).await?;
         Ok(Answer::Said)
     }
@@ -208,9 +229,12 @@ impl Link {
     ) -> RedisResult<Answer> {
         let word = message::encode::<R>(self.node, ticket, Some(key), &[]);
         let own = self.channel(R::KIND, &Target::Node(self.node));
-        let mut look = self.look.key(self.row_of::<R>(key)?);
-        look.key(self.mark_key()).arg(&**mark).arg(own).arg(word);
-        let asked = async |connection: &mut Counted| look.invoke_async(connection).await;
+        let row = self.row_of::<R>(key)?;
+        let asked = async |connection: &mut Counted| {
+            let mut look = self.scripts.look.key(&row);
+            look.key(self.mark_key()).arg(&**mark).arg(connection.publish()).arg(&own).arg(&word);
+            look.invoke_async(connection).await
+        };
         let (version, row): (String, Vec<u8>) = self.patiently(asked).await?;
         if version == "-1" {
             return Ok(Answer::Lost);
@@ -231,13 +255,19 @@ impl Link {
             Row::Gone => ("gone", Vec::new()),
             Row::New(row) => ("new", row),
         };
-        let mut replace = self.replace.key(self.row_of::<R>(key)?);
-        replace.key(self.mark_key()).arg(&**mark).arg(expected).arg(what).arg(row);
-        for (target, message) in tell {
-            replace.arg(self.channel(R::KIND, &target)).arg(message);
-        }
-        let asked = async |connection: &mut Counted| replace.invoke_async(connection).await;
-        let (is_done, version, row): (u8, String, Vec<u8>) = self.patiently(asked).await?;
+        let (place, channel) = (self.row_of::<R>(key)?, |to: &Target| self.channel(R::KIND, to));
+        let tell: Vec<_> = tell.iter().map(|(to, message)| (channel(to), message)).collect();
+        let asked = async |connection: &mut Counted| {
+            let mut replace = self.scripts.replace.key(&place);
+            replace.key(self.mark_key()).arg(&**mark).arg(expected).arg(what).arg(&row);
+            replace.arg(connection.publish());
+            for (channel, message) in &tell {
+                replace.arg(channel).arg(message);
+            }
+            replace.invoke_async(connection).await
+        };
+        let answer = self.patiently(asked).await?;
+        let (is_done, version, row): (u8, String, Vec<u8>) = answer;
         let version = number(&version)?;
         Ok(match is_done {
             1 => Answer::Replaced { version },
@@ -253,7 +283,7 @@ impl Link {
         version: u64,
         row: Option<Vec<u8>>,
     ) -> RedisResult<Answer> {
-        let mut restate = self.restate.key(self.row_of::<R>(key)?);
+        let mut restate = self.scripts.restate.key(self.row_of::<R>(key)?);
         restate.key(self.mark_key()).arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
         restate.arg(row.unwrap_or_default()).arg(END_REMEMBERED_MS);
@@ -307,7 +337,7 @@ impl Link {
     /// Records of which an ended node holds something, at most so many of each; with the node. One that holds nothing of
     /// the record any more is struck out.
     pub(super) async fn orphans<R: Record>(&self, most: usize) -> Vec<(R::Key, NodeId)> {
-        let ended = self.lease.borrow().ended().to_vec();
+        let ended = self.membership.ended();
         let mut orphans = Vec::new();
         for node in ended {
             let list = self.held_by::<R>(node);
@@ -319,10 +349,9 @@ impl Link {
             let members = self.patiently(asked).await.unwrap_or_default();
             let keys: Vec<R::Key> =
                 members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
-            let rows = self.rows::<R>(keys.clone()).await;
-            for key in keys {
-                let row = rows.iter().find(|(found, _)| *found == key);
-                if row.is_some_and(|(_, record)| record.holders().contains(&node)) {
+            let Some(rows) = self.found::<R>(keys.clone()).await else { continue };
+            for (key, row) in keys.into_iter().zip(rows) {
+                if row.is_some_and(|record| record.holders().contains(&node)) {
                     orphans.push((key, node));
                 } else {
                     let lists = Lists { frees: vec![node], ..Lists::default() };
@@ -343,14 +372,19 @@ impl Link {
         members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
     }
 
-    /// The records of these keys, in their order, as far as there are any.
-    pub(super) async fn rows<R: Record>(&self, keys: Vec<R::Key>) -> Vec<(R::Key, R)> {
+    /// The records of these keys, with the places that come along, as far as there are any.
+    pub(super) async fn rows<R: Record>(
+        &self,
+        keys: Vec<(usize, R::Key)>,
+    ) -> Vec<(usize, R::Key, R)> {
         let mut found = Vec::new();
         let mut keys = keys.into_iter().peekable();
         while keys.peek().is_some() {
-            let part: Vec<R::Key> = keys.by_ref().take(ROWS_AT_ONCE).collect();
-            let rows = self.found::<R>(part.clone()).await.unwrap_or_default();
-            found.extend(part.into_iter().zip(rows).filter_map(|(key, row)| Some((key, row?))));
+            let part: Vec<(usize, R::Key)> = keys.by_ref().take(ROWS_AT_ONCE).collect();
+            let wanted = part.iter().map(|(_, key)| key.clone()).collect();
+            let rows = self.found::<R>(wanted).await.unwrap_or_default();
+            let rows = part.into_iter().zip(rows);
+            found.extend(rows.filter_map(|((place, key), row)| Some((place, key, row?))));
         }
         found
     }
@@ -373,44 +407,62 @@ impl Link {
         Some(rows.into_iter().map(|row| serde_json::from_slice(&row?).ok()).collect())
     }
 
-    /// Asks, once the node hears its channels, and waits no longer than is sensible.
+    /// Asks, once the node hears its channels, and waits no longer than is sensible. Asks again where the part is elsewhere,
+    /// or on its way: then nothing was done, or of a pipeline what may be done twice.
     pub(super) async fn patiently<T>(
         &self,
-        ask: impl AsyncFnOnce(&mut Counted) -> RedisResult<T>,
+        ask: impl AsyncFn(&mut Counted) -> RedisResult<T>,
     ) -> RedisResult<T> {
         in_time(async {
-            let mut connection = self.as_member().await?;
-            self.way.hear_what_is_wanted(&mut connection).await?;
-            ask(&mut connection).await
+            let mut pause = DETOURS.0;
+            loop {
+                let mut connection = self.as_member().await?;
+                let asked = async {
+                    self.way.hear_what_is_wanted(&mut connection).await?;
+                    ask(&mut connection).await
+                };
+                let asked = asked.await;
+                match asked.as_ref().err().and_then(detour) {
+                    Some(Detour::Elsewhere) => self.strays(&connection),
+                    Some(Detour::Later) => {}
+                    None => return asked,
+                }
+                tokio::time::sleep(pause).await;
+                pause = DETOURS.1.min(pause * 2);
+            }
         })
         .await
     }
 
     fn channel(&self, kind: &str, target: &Target) -> String {
-        let prefix = self.server.prefix();
-        match target {
+        self.name(&match target {
             Target::Node(NodeId { node, incarnation }) => {
-                format!("{prefix}node:{node}.{incarnation}:{kind}")
+                format!("node:{node}.{incarnation}:{kind}")
             }
-            Target::Listeners(name) => format!("{prefix}to:{kind}:{name}"),
-            Target::Everyone => format!("{prefix}all:{kind}"),
-        }
+            Target::Listeners(name) => format!("to:{kind}:{name}"),
+            Target::Everyone => format!("all:{kind}"),
+        })
     }
 
     pub(super) fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
-        Ok(format!("{}{}:{}", self.server.prefix(), R::KIND, member(key)?))
+        Ok(self.name(&format!("{}:{}", R::KIND, member(key)?)))
     }
 
     fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
-        format!("{}held:{node}.{incarnation}:{}", self.server.prefix(), R::KIND)
+        self.name(&format!("held:{node}.{incarnation}:{}", R::KIND))
     }
 
     pub(super) fn listed_under<R: Record>(&self, name: &str) -> String {
-        format!("{}list:{}:{name}", self.server.prefix(), R::KIND)
+        self.name(&format!("list:{}:{name}", R::KIND))
     }
 
     fn times<R: Record>(&self) -> String {
-        format!("{}due:{}", self.server.prefix(), R::KIND)
+        self.name(&format!("due:{}", R::KIND))
+    }
+
+    /// A name in this part.
+    pub(super) fn name(&self, name: &str) -> String {
+        self.part.name(self.server.prefix(), name)
     }
 }
 

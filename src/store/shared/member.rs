@@ -1,16 +1,24 @@
-//! This node among the others: its lease, the mark of the server's data, and what all nodes have in common.
+//! This node among the others: its lease, the marks of the data, and what all nodes have in common.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::{Cell, RefCell},
+    time::{Duration, Instant},
+};
 
 use redis::RedisResult;
+use tokio::sync::{Notify, watch};
 
 use super::{
-    lease::{self, Standing},
+    lease::{self, Lease, Standing},
     link::{Link, in_time, member, millis},
     question::Mark,
-    way::Counted,
+    way::{Counted, Detour, detour},
 };
-use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId};
+use crate::{
+    auth::Secret,
+    clock::{Clock, Timestamp},
+    model::ids::NodeId,
+};
 
 /// Shortest and longest pause between two tries to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
@@ -19,7 +27,67 @@ const WAITS_FOR_OTHERS: Duration = Duration::from_millis(1_500);
 /// How often it looks whether they have.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
-/// The server's data have a mark that this node did not know.
+/// What this node knows of itself and of the others; one for all of its links. The lease is renewed over the first of them.
+pub(super) struct Membership {
+    pub(super) node: NodeId,
+    lease: RefCell<Lease>,
+    /// The nodes with a lease, at the last renewal.
+    members: RefCell<Vec<NodeId>>,
+    standing: watch::Sender<Standing>,
+    clock: Clock,
+    /// What all nodes have in common, by name; said again with every renewal, should the server have lost it.
+    secrets: RefCell<Vec<(String, Secret)>>,
+    /// Tries to renew the lease that failed.
+    failures: Cell<u64>,
+    /// Asks for the next one.
+    hurry: Notify,
+    /// Told after each try of any link.
+    changed: Notify,
+}
+
+impl Membership {
+    pub(super) fn new(
+        node: NodeId,
+        lease: Duration,
+        clock: Clock,
+        standing: watch::Sender<Standing>,
+    ) -> Self {
+        Self {
+            node,
+            lease: RefCell::new(Lease::new(lease)),
+            members: RefCell::default(),
+            standing,
+            clock,
+            secrets: RefCell::default(),
+            failures: Cell::default(),
+            hurry: Notify::new(),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        self.lease.borrow().standing(Instant::now())
+    }
+
+    /// The nodes whose leases ended.
+    pub(super) fn ended(&self) -> Vec<NodeId> {
+        self.lease.borrow().ended().to_vec()
+    }
+
+    /// Waits until this node has its lease. Whether it may still get one.
+    async fn has_joined(&self) -> bool {
+        loop {
+            let changed = self.changed.notified();
+            match self.standing() {
+                Standing::Member => return true,
+                Standing::Ended | Standing::Taken => return false,
+                Standing::Away => changed.await,
+            }
+        }
+    }
+}
+
+/// The data of a part have a mark that this node did not know.
 #[derive(Clone)]
 pub(super) struct Marked {
     pub(super) mark: Mark,
@@ -30,25 +98,29 @@ pub(super) struct Marked {
 }
 
 impl Link {
-    /// Keeps the connection and this node's lease until the node is ended. A connection that is lost, or that does
-    /// not answer, is made anew, and nobody asks anything over it before the lease was renewed over it: so the node knows
-    /// whether the server has lost something.
+    /// Keeps the connection, and over the first link this node's lease, until the node is ended. A connection that is lost,
+    /// or that does not answer, is made anew, and nobody asks anything over it before this node has asked for the mark over
+    /// it: so the node knows whether the server has lost something.
     pub(super) async fn stay_a_member(&self) {
+        // Before, it does not know who else there is.
+        if !self.part.is_first() && !self.membership.has_joined().await {
+            return;
+        }
         let mut pause = PAUSES.0;
         loop {
             let renewed = self.renew().await;
             if let Err(error) = &renewed {
-                *self.live.borrow_mut() = None;
-                self.lease.borrow_mut().was_away(Instant::now());
-                self.failures.set(self.failures.get() + 1);
-                self.note(Some(error));
+                self.fails(error);
             }
             let standing = self.standing();
-            // Others are told at once that the server is away, though the lease goes on.
-            let standing =
-                if renewed.is_err() && !standing.is_final() { Standing::Away } else { standing };
-            self.standing.send_if_modified(|told| std::mem::replace(told, standing) != standing);
-            self.changed.notify_waiters();
+            // The lease goes on, but others are told at once that the server is away.
+            if self.part.is_first() {
+                let is_away = renewed.is_err() && !standing.is_final();
+                let standing = if is_away { Standing::Away } else { standing };
+                let told = |told: &mut Standing| std::mem::replace(told, standing) != standing;
+                self.membership.standing.send_if_modified(told);
+            }
+            self.membership.changed.notify_waiters();
             if standing.is_final() {
                 return;
             }
@@ -61,28 +133,89 @@ impl Link {
             let is_cut = tokio::select! {
                 () = self.way.cut() => true,
                 () = self.hurry.notified() => false,
-                () = tokio::time::sleep(self.lease.borrow().renews_every()) => false,
+                () = self.membership.hurry.notified(), if self.part.is_first() => false,
+                () = tokio::time::sleep(self.renews_every()) => false,
             };
             if is_cut {
                 *self.live.borrow_mut() = None;
-                self.lease.borrow_mut().was_away(Instant::now());
+                self.way.strays();
+                self.was_away(Instant::now());
             }
         }
     }
 
+    fn fails(&self, error: &redis::RedisError) {
+        match detour(error) {
+            // The connection is good, and the server is so soon.
+            Some(Detour::Later) => {}
+            Some(Detour::Elsewhere) | None => {
+                *self.live.borrow_mut() = None;
+                self.way.strays();
+            }
+        }
+        self.was_away(Instant::now());
+        self.failures.set(self.failures.get() + 1);
+        if self.part.is_first() {
+            self.membership.failures.set(self.membership.failures.get() + 1);
+        }
+        self.note(Some(error));
+    }
+
+    /// The part is not where this connection leads to.
+    pub(super) fn strays(&self, by: &Counted) {
+        // Others may have found that out before.
+        if self.live.borrow_mut().take_if(|live| live.is(by)).is_some() {
+            self.way.strays();
+        }
+        self.hurry.notify_one();
+    }
+
+    /// The others could not renew their leases either, if these are here.
+    fn was_away(&self, now: Instant) {
+        if self.part.is_first() {
+            self.membership.lease.borrow_mut().was_away(now);
+        }
+    }
+
+    fn renews_every(&self) -> Duration {
+        self.membership.lease.borrow().renews_every()
+    }
+
     async fn renew(&self) -> RedisResult<()> {
-        let live = self.live.borrow().clone();
-        let mut connection = match live {
+        let kept = self.live.borrow().clone().or_else(|| self.untried.take());
+        let mut connection = match kept {
             Some(connection) => connection,
             None => in_time(self.way.connect()).await?,
         };
-        self.renew_over(&mut connection, &[], &[]).await?;
-        let secrets = self.secrets.borrow().clone();
-        for (name, secret) in secrets {
-            self.agree_on(&name, &secret, &mut connection).await?;
+        let renewed = self.renew_all(&mut connection).await;
+        if let Err(error) = &renewed
+            && detour(error) == Some(Detour::Later)
+            && self.live.borrow().is_none()
+        {
+            self.untried.replace(Some(connection));
+            return renewed;
         }
+        renewed?;
         *self.live.borrow_mut() = Some(connection);
         self.note(None);
+        Ok(())
+    }
+
+    async fn renew_all(&self, connection: &mut Counted) -> RedisResult<()> {
+        if self.part.is_first() {
+            self.renew_over(connection, &[], &[]).await?;
+            let secrets = self.membership.secrets.borrow().clone();
+            for (name, secret) in secrets {
+                self.agree_on(&name, &secret, connection).await?;
+            }
+            return Ok(());
+        }
+        let asked = Instant::now();
+        let mut ask = self.scripts.mark.key(self.mark_key());
+        ask.key(self.of_nodes("history")).arg(new_mark());
+        let mark: String = in_time(ask.invoke_async(connection)).await?;
+        let members = self.membership.members.borrow().clone();
+        self.is_marked(mark, asked, members);
         Ok(())
     }
 
@@ -95,15 +228,14 @@ impl Link {
     ) -> RedisResult<()> {
         let asked = Instant::now();
         let (may_end, may_end_a_namesake, length) = {
-            let mut lease = self.lease.borrow_mut();
+            let mut lease = self.membership.lease.borrow_mut();
             (lease.may_end_others(asked), lease.may_end_a_namesake(asked), lease.length())
         };
-        let mut renew = self.renew.key(self.of_nodes("leases"));
-        renew.key(self.of_nodes("ended")).key(self.mark_key()).key(self.of_nodes("history"));
+        let mut renew = self.scripts.renew.key(self.mark_key());
+        renew.key(self.of_nodes("history")).key(self.of_nodes("leases"));
+        renew.key(self.of_nodes("ended")).arg(new_mark());
         renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
-        renew.arg(millis(lease::REMEMBERED));
-        renew.arg(format!("{:016x}", rand::random::<u64>()));
-        renew.arg(u8::from(may_end_a_namesake)).arg(ended.len());
+        renew.arg(millis(lease::REMEMBERED)).arg(u8::from(may_end_a_namesake)).arg(ended.len());
         for node in ended.iter().chain(members) {
             renew.arg(member(node)?);
         }
@@ -111,9 +243,9 @@ impl Link {
         let answer: Answer = in_time(renew.invoke_async(connection)).await?;
         let (time, granted, ended, members, mark, taken_until) = answer;
         // The server looked at its clock half-way, near enough.
-        self.clock.agree(Timestamp(time), asked + asked.elapsed() / 2);
+        self.membership.clock.agree(Timestamp(time), asked + asked.elapsed() / 2);
         if granted == 2 {
-            let mut lease = self.lease.borrow_mut();
+            let mut lease = self.membership.lease.borrow_mut();
             if !lease.knows_a_namesake() {
                 tracing::warn!("waits for the end of another process with its cluster.node_name");
             }
@@ -123,44 +255,59 @@ impl Link {
         let nodes = |texts: Vec<String>| -> Vec<NodeId> {
             texts.iter().filter_map(|node| serde_json::from_str(node).ok()).collect()
         };
-        let known = self.marked.borrow().as_ref().map(|marked| Mark::clone(&marked.mark));
-        if granted == 1 && known.as_deref() != Some(&*mark) {
-            let (ended, mut others) = if known.is_some() {
-                tracing::warn!("the server has lost something: all nodes say again what they know");
-                let mut lease = self.lease.borrow_mut();
-                lease.was_away(asked);
-                (lease.ended().to_vec(), self.members.borrow().clone())
-            } else {
-                (Vec::new(), nodes(members.clone()))
-            };
-            others.retain(|node| *node != self.node && !ended.contains(node));
-            let pause = self.lease.borrow().renews_every();
-            let settles = if known.is_some() { asked + pause } else { asked };
-            let marked = Marked { mark: (&*mark).into(), others: others.clone(), settles };
-            self.marked.send_replace(Some(marked));
-            if known.is_some() {
+        let members = nodes(members);
+        if granted == 1 {
+            if let Some(others) = self.is_marked(mark, asked, members.clone()) {
+                self.was_away(asked);
+                let ended = self.membership.ended();
                 return Box::pin(self.renew_over(connection, &ended, &others)).await;
             }
+            *self.membership.members.borrow_mut() = members;
         }
-        if granted == 1 {
-            *self.members.borrow_mut() = nodes(members);
-        }
-        self.lease.borrow_mut().renewed(asked, granted == 1, nodes(ended));
+        self.membership.lease.borrow_mut().renewed(asked, granted == 1, nodes(ended));
         Ok(())
     }
 
-    /// A connection that may be asked: over it this node is a member. Waits for no more than one try to connect.
+    /// The data have this mark. If they had another one before, who is to say again what he knows, beside this node.
+    /// `members` are those who are there now.
+    fn is_marked(&self, mark: String, asked: Instant, members: Vec<NodeId>) -> Option<Vec<NodeId>> {
+        let known = self.marked.borrow().as_ref().map(|marked| Mark::clone(&marked.mark));
+        if known.as_deref() == Some(&*mark) {
+            return None;
+        }
+        let (mut others, ended) = match &known {
+            Some(_) => {
+                let part = self.part.number();
+                tracing::warn!(
+                    part,
+                    "the server has lost something: all nodes say again what they know"
+                );
+                (self.membership.members.borrow().clone(), self.membership.ended())
+            }
+            None => (members, Vec::new()),
+        };
+        others.retain(|node| *node != self.node && !ended.contains(node));
+        let settles = if known.is_some() { asked + self.renews_every() } else { asked };
+        let marked = Marked { mark: (&*mark).into(), others: others.clone(), settles };
+        self.marked.send_replace(Some(marked));
+        known.map(|_| others)
+    }
+
+    /// A connection that may be asked: over it this node knows the mark, and it has its lease. Waits for no more than one try
+    /// to connect, and one to renew the lease.
     pub(super) async fn as_member(&self) -> RedisResult<Counted> {
-        let failures = self.failures.get();
+        let tried = || (self.failures.get(), self.membership.failures.get());
+        let failures = tried();
         loop {
-            let changed = self.changed.notified();
+            let changed = self.membership.changed.notified();
             let live = self.live.borrow().clone();
             match (self.standing(), live) {
                 (Standing::Member, Some(live)) => return Ok(live),
-                (standing, _) if standing.is_final() || self.failures.get() != failures => {
+                (standing, _) if standing.is_final() || tried() != failures => {
                     return Err(std::io::Error::other("this node has no lease").into());
                 }
-                _ => self.hurry.notify_one(),
+                (Standing::Member, None) => self.hurry.notify_one(),
+                _ => self.membership.hurry.notify_one(),
             }
             changed.await;
         }
@@ -174,8 +321,8 @@ impl Link {
         let place = self.of_nodes(&format!("restated:{kind}"));
         let mut said = false;
         loop {
-            let ended = self.lease.borrow().ended().to_vec();
-            let mut others = [&*marked.others, &*self.members.borrow()].concat();
+            let ended = self.membership.ended();
+            let mut others = [&*marked.others, &*self.membership.members.borrow()].concat();
             others.retain(|node| !ended.contains(node));
             let others: Vec<String> = others.iter().filter_map(|node| member(node).ok()).collect();
             let mut pipe = redis::pipe();
@@ -195,7 +342,8 @@ impl Link {
             if Instant::now() >= give_up && said || self.standing().is_final() {
                 return tracing::warn!(kind, "some nodes may not have said again what they know");
             }
-            tokio::time::sleep(LOOKS_EVERY).await;
+            let unsettled = marked.settles.saturating_duration_since(Instant::now());
+            tokio::time::sleep(if said { unsettled.max(LOOKS_EVERY) } else { LOOKS_EVERY }).await;
         }
     }
 
@@ -209,7 +357,7 @@ impl Link {
             });
             match agreed.await {
                 Ok(secret) => {
-                    self.secrets.borrow_mut().push((name.to_owned(), secret.clone()));
+                    self.membership.secrets.borrow_mut().push((name.to_owned(), secret.clone()));
                     return secret;
                 }
                 Err(error) => self.note(Some(&error)),
@@ -219,7 +367,7 @@ impl Link {
     }
 
     async fn agree_on(&self, name: &str, own: &Secret, by: &mut Counted) -> RedisResult<Secret> {
-        let place = format!("{}secret:{name}", self.server.prefix());
+        let place = self.name(&format!("secret:{name}"));
         let mut pipe = redis::pipe();
         pipe.cmd("SET").arg(&place).arg(own.expose()).arg("NX").ignore().get(&place);
         let (secret,): (String,) = in_time(pipe.query_async(by)).await?;
@@ -228,11 +376,11 @@ impl Link {
 
     /// Says that this node ends: what it still holds is lost.
     pub(super) async fn leave(&self) {
-        self.lease.borrow_mut().renewed(Instant::now(), false, Vec::new());
+        self.membership.lease.borrow_mut().renewed(Instant::now(), false, Vec::new());
         let Ok(node) = member(&self.node) else { return };
         let mut pipe = redis::pipe();
         pipe.atomic().zrem(self.of_nodes("leases"), &node);
-        pipe.zadd(self.of_nodes("ended"), &node, self.clock.now().0);
+        pipe.zadd(self.of_nodes("ended"), &node, self.membership.clock.now().0);
         let live = self.live.borrow().clone();
         let Some(mut connection) = live else { return };
         if let Err(error) = in_time(pipe.query_async::<()>(&mut connection)).await {
@@ -240,12 +388,12 @@ impl Link {
         }
     }
 
-    /// What all nodes keep about each other, in one slot of a cluster.
+    /// What all nodes keep about each other and about the part.
     fn of_nodes(&self, what: &str) -> String {
-        format!("{}{{nodes}}:{what}", self.server.prefix())
+        self.name(&format!("nodes:{what}"))
     }
 
-    /// Whether the server's data still have this mark.
+    /// Whether the part's data still have this mark.
     pub(super) async fn has_mark(&self, mark: Option<Mark>) -> bool {
         let mut get = redis::cmd("GET");
         get.arg(self.mark_key());
@@ -257,4 +405,9 @@ impl Link {
     pub(super) fn mark_key(&self) -> String {
         self.of_nodes("mark")
     }
+}
+
+/// For data that have none.
+fn new_mark() -> String {
+    format!("{:016x}", rand::random::<u64>())
 }

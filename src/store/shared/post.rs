@@ -1,6 +1,7 @@
 //! Plain messages from node to node that no record's transition leads to: parts of streams, and questions between nodes.
 //!
-//! A letter comes at most once, and letters from one node to another come in the order in which they were sent. What waits
+//! A letter comes at most once, and letters from one node to another come in the order in which they were sent: in a cluster,
+//! all letters of one kind that a node sends go through one part. What waits
 //! to be sent is bounded: beyond, a letter is refused, and whoever sent it sees to it that what follows makes up for it.
 
 use std::{
@@ -21,6 +22,7 @@ use super::{
     SharedNode,
     ears::{Ears, Heard},
     link::Link,
+    links::Links,
     question::Target,
 };
 use crate::model::ids::NodeId;
@@ -83,9 +85,10 @@ impl Courier {
             _node: node.clone(),
         });
         let weak = Arc::downgrade(&outgoing);
-        let begin = Box::new(move |link: Rc<Link>| {
+        let begin = Box::new(move |links: Rc<Links>| {
             let receiver: Arc<dyn Receive> = Arc::new(receiver);
-            tokio::task::spawn_local(receive(Rc::clone(&link), kind, weak.clone(), receiver));
+            tokio::task::spawn_local(receive(Rc::clone(&links), kind, weak.clone(), receiver));
+            let link = Rc::clone(links.of(kind, &links.node()));
             tokio::task::spawn_local(send(link, kind, weak, news));
         });
         if node.0.spawn.send(begin).is_err() {
@@ -172,17 +175,24 @@ async fn send(link: Rc<Link>, kind: &'static str, courier: Weak<Outgoing>, news:
     }
 }
 
+/// Hears what it is to hear, as soon as there is a connection to hear it by.
+async fn begin_to_hear(link: Rc<Link>, kind: &'static str, courier: Weak<Outgoing>) {
+    while courier.strong_count() > 0 && link.publish(kind, &[]).await.is_err() {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
 async fn receive(
-    link: Rc<Link>,
+    links: Rc<Links>,
     kind: &'static str,
     courier: Weak<Outgoing>,
     receiver: Arc<dyn Receive>,
 ) {
     let news = Arc::new(Notify::new());
-    let ears = Arc::new(Ears::new(Arc::clone(&news), Arc::default()));
-    link.listen(kind, &ears);
-    while link.publish(kind, &[]).await.is_err() {
-        tokio::time::sleep(PAUSE).await;
+    let ears = Arc::new(Ears::new(Arc::clone(&news), Arc::default(), 1));
+    for link in links.all() {
+        link.listen(kind, &ears);
+        tokio::task::spawn_local(begin_to_hear(Rc::clone(link), kind, courier.clone()));
     }
     let mut turns = tokio::time::interval(TURN);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -191,7 +201,7 @@ async fn receive(
             match heard {
                 Heard::Message(message) => {
                     // What this node says to everyone it hears, too.
-                    let letter = signed(message.into()).filter(|(from, _)| *from != link.node());
+                    let letter = signed(message.into()).filter(|(from, _)| *from != links.node());
                     if let Some((from, letter)) = letter {
                         receiver.receive(from, letter);
                     }

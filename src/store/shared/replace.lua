@@ -1,8 +1,8 @@
 -- Puts a new version of a record in place of the expected one, and of that alone, then publishes what follows.
 -- KEYS[1]: the record, a hash of its version `v` and its row `r`; without a row it was ended under that version.
 -- KEYS[2]: the mark of all data.
--- ARGV: the mark that the node knows; the expected version, 0 for none; same, gone or new; the new row; then channels and
--- messages by turns.
+-- ARGV: the mark that the node knows; the expected version, 0 for none; same, gone or new; the new row; the command that
+-- publishes; then channels and messages by turns.
 -- Returns 1 and the version that the record has now; 0, the version that it has instead, and its row; or 2 when the mark is
 -- another one.
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
@@ -27,7 +27,7 @@ if ARGV[3] ~= 'same' then
     redis.call('DEL', KEYS[1])
   end
 end
-for i = 5, #ARGV, 2 do
-  redis.call('PUBLISH', ARGV[i], version .. ':' .. ARGV[i + 1])
+for i = 6, #ARGV, 2 do
+  redis.call(ARGV[5], ARGV[i], version .. ':' .. ARGV[i + 1])
 end
 return {1, version, ''}

@@ -104,7 +104,7 @@ impl Node {
         let id = NodeId { node, incarnation };
         let mut node = Self {
             id,
-            core: Core::new(id, Arc::new(()), most),
+            core: Core::new(id, Arc::new(()), most, 1),
             up: VecDeque::new(),
             answers: VecDeque::new(),
             messages: VecDeque::new(),

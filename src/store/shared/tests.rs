@@ -1,5 +1,6 @@
 //! The engine against a real server, which `VESTIBULE_TEST_REDIS` names (`tests/with-redis` starts one and names it).
 
+mod cluster;
 mod failover;
 
 use std::{
@@ -7,13 +8,16 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use parking_lot::Mutex;
+
 use super::{
+    engine::Closing,
     testing::{Command, Effect, Hearers, Journal, Reply},
     *,
 };
 use crate::{
     clock::Timestamp,
-    store::{Applied, Origin, Record as _, suite},
+    store::{Applied, Deliver, Engine as _, Expect, Origin, Record as _, Refusal, suite},
 };
 
 /// Short, so that a test need not wait for long; long enough for a machine that is busy.
@@ -378,7 +382,8 @@ fn an_engine_whose_task_is_gone_refuses_at_once() {
     let node = SharedNode::start(nowhere(), id, LEASE, Clock::system()).unwrap();
     let engine: SharedEngine<Journal> = SharedEngine::new(&node, 100, (), Notes::default());
     let waiting = Waiting::on(&engine);
-    drop(Closing(Arc::downgrade(&engine.0)));
+    let part = Arc::clone(&engine.0.parts[0]);
+    drop(Closing { engine: Arc::downgrade(&engine.0), part });
     let late = Waiting::on(&engine).told();
     let ending = Some(Refusal::Ending);
     assert_eq!(late, [("all read", None), ("read", ending), ("submitted", ending)]);

@@ -4,13 +4,16 @@ use std::{fmt, sync::Arc};
 
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    ProtocolVersion, RedisResult, TlsMode,
+    ProtocolVersion, RedisConnectionInfo, RedisResult, TlsMode,
     aio::MultiplexedConnection,
     sentinel::{SentinelClientBuilder, SentinelServerType},
 };
 
+use super::{cluster::Address, parts::Part};
 use crate::auth::Secret;
 
+/// Where servers listen when nothing else is said.
+const SERVER_PORT: u16 = 6_379;
 /// Where sentinels listen when nothing else is said.
 const SENTINEL_PORT: u16 = 26_379;
 
@@ -29,15 +32,29 @@ enum Way {
     Straight(Secret),
     /// The one that sentinels name.
     Sentinels(Arc<Sentinels>),
+    /// Those of a cluster.
+    Cluster(Arc<Seeds>),
+}
+
+/// By what a server knows who comes.
+struct Login {
+    user: Option<String>,
+    password: Option<Secret>,
+}
+
+/// Servers of a cluster, which name the others.
+pub(super) struct Seeds {
+    pub(super) hosts: Vec<Address>,
+    is_tls: bool,
+    login: Login,
 }
 
 struct Sentinels {
-    hosts: Vec<(String, u16)>,
+    hosts: Vec<Address>,
     master: String,
     database: i64,
     is_tls: bool,
-    user: Option<String>,
-    password: Option<Secret>,
+    login: Login,
     /// For the sentinels themselves.
     sentinel_password: Option<Secret>,
 }
@@ -55,16 +72,16 @@ pub enum InvalidServerUrl {
         "write redis+sentinel:// or rediss+sentinel://, the sentinels, and the master's name, as in redis+sentinel://user:password@host1:26379,host2:26379/mymaster/0, and only ?prefix= or ?sentinel_password= behind it"
     )]
     Sentinel,
-    /// It names a cluster.
+    /// It names no cluster.
     #[error(
-        "a Redis Cluster is not supported: name one server, or one that sentinels watch over (redis+sentinel://)"
+        "write redis+cluster:// or rediss+cluster://, and some of the cluster's servers, as in redis+cluster://user:password@host1:6379,host2:6379, without a number of a database, and only ?prefix= behind it"
     )]
     Cluster,
 }
 
 impl ServerUrl {
     /// Reads `redis://…`, or `rediss://…` for TLS; or `redis+sentinel://…`, or `rediss+sentinel://…` for a server that
-    /// sentinels name. TLS trusts what the system trusts, or the certificates in the file that SSL_CERT_FILE names. All names
+    /// sentinels name; or `redis+cluster://…`, or `rediss+cluster://…`, for a cluster. TLS trusts what the system trusts, or the certificates in the file that SSL_CERT_FILE names. All names
     /// on the server begin with `vestibule:`, or with what the parameter `prefix` says: 1 to 64 of the characters
     /// A-Z a-z 0-9 . _ : -
     ///
@@ -75,7 +92,9 @@ impl ServerUrl {
             Some((scheme @ ("redis+sentinel" | "rediss+sentinel"), rest)) => {
                 Self::of_sentinels(scheme, rest).ok_or(InvalidServerUrl::Sentinel)
             }
-            Some((scheme, _)) if scheme.ends_with("+cluster") => Err(InvalidServerUrl::Cluster),
+            Some((scheme @ ("redis+cluster" | "rediss+cluster"), rest)) => {
+                Self::of_cluster(scheme, rest).ok_or(InvalidServerUrl::Cluster)
+            }
             _ => Self::of_server(text).ok_or(InvalidServerUrl::Server),
         }
     }
@@ -90,26 +109,14 @@ impl ServerUrl {
         let is_known = matches!(url.scheme(), "redis" | "rediss");
         let host = url.host_str().filter(|host| is_known && !host.is_empty())?;
         url.as_str().into_connection_info().ok()?;
-        let port = url.port().unwrap_or(6379);
+        let port = url.port().unwrap_or(SERVER_PORT);
         let place = format!("{}://{host}:{port}", url.scheme()).into();
         Some(Self { way: Way::Straight(url.as_str().into()), place, prefix: parameters.prefix })
     }
 
     fn of_sentinels(scheme: &str, rest: &str) -> Option<Self> {
-        // Several hosts are no URL; with one of them it is.
         let (before, path) = rest.split_once('/')?;
-        let (user, hosts) =
-            before.rsplit_once('@').map_or(("", before), |(user, hosts)| (user, hosts));
-        let mut read = Vec::new();
-        for host in hosts.split(',') {
-            let url = url::Url::parse(&format!("redis://{host}")).ok()?;
-            let is_host = url.username().is_empty() && url.path().is_empty();
-            let name = url.host_str().filter(|name| is_host && !name.is_empty())?;
-            read.push((
-                name.trim_matches(['[', ']']).to_owned(),
-                url.port().unwrap_or(SENTINEL_PORT),
-            ));
-        }
+        let (user, hosts) = user_and_hosts(before);
         let url = url::Url::parse(&format!("redis://{user}@host/{path}")).ok()?;
         let parameters = Parameters::read(&url)?;
         let mut path = url.path_segments()?;
@@ -120,21 +127,35 @@ impl ServerUrl {
         if path.next().is_some() || database < 0 {
             return None;
         }
-        // Reads them as everywhere else.
-        let user = format!("redis://{user}@host").into_connection_info().ok()?;
-        let user = user.redis_settings();
         let place = format!("{scheme}://{hosts}/{master}").into();
         let sentinels = Sentinels {
-            hosts: read,
+            hosts: addresses(hosts, SENTINEL_PORT)?,
             master,
             database,
             is_tls: scheme == "rediss+sentinel",
-            user: user.username().map(str::to_owned),
-            password: user.password().map(Into::into),
+            login: Login::read(user)?,
             sentinel_password: parameters.sentinel_password,
         };
         let way = Way::Sentinels(Arc::new(sentinels));
         Some(Self { way, place, prefix: parameters.prefix })
+    }
+
+    fn of_cluster(scheme: &str, rest: &str) -> Option<Self> {
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (before, behind) = rest.split_at_checked(end)?;
+        let (user, hosts) = user_and_hosts(before);
+        let url = url::Url::parse(&format!("redis://host{behind}")).ok()?;
+        let parameters = Parameters::read(&url)?;
+        if parameters.sentinel_password.is_some() || !matches!(url.path(), "" | "/") {
+            return None;
+        }
+        let place = format!("{scheme}://{hosts}").into();
+        let seeds = Seeds {
+            hosts: addresses(hosts, SERVER_PORT)?,
+            is_tls: scheme == "rediss+cluster",
+            login: Login::read(user)?,
+        };
+        Some(Self { way: Way::Cluster(Arc::new(seeds)), place, prefix: parameters.prefix })
     }
 
     /// The same server by another port of this machine.
@@ -157,7 +178,26 @@ impl ServerUrl {
         &self.prefix
     }
 
+    /// The parts that its data are in.
+    pub(super) fn parts(&self) -> Vec<Part> {
+        match &self.way {
+            Way::Straight(_) | Way::Sentinels(_) => vec![Part::WHOLE],
+            Way::Cluster(_) => Part::of_a_cluster().collect(),
+        }
+    }
+
+    /// The servers of a cluster that are named; none where no cluster is.
+    pub(super) fn seeds(&self) -> Option<&Arc<Seeds>> {
+        match &self.way {
+            Way::Cluster(seeds) => Some(seeds),
+            Way::Straight(_) | Way::Sentinels(_) => None,
+        }
+    }
+
     /// Connects, by way of the sentinels where there are any.
+    ///
+    /// # Errors
+    /// It cannot, or a cluster is named: see [`Seeds::connect`].
     pub(super) async fn connect(
         &self,
         config: &AsyncConnectionConfig,
@@ -168,6 +208,7 @@ impl ServerUrl {
                 client.get_multiplexed_async_connection_with_config(config).await
             }
             Way::Sentinels(sentinels) => sentinels.connect(config).await,
+            Way::Cluster(_) => Err(std::io::Error::other("a cluster has many servers").into()),
         }
     }
 
@@ -184,12 +225,28 @@ fn straight(url: &Secret) -> RedisResult<ConnectionInfo> {
     Ok(info.set_redis_settings(settings))
 }
 
+impl Seeds {
+    /// Connects to this server of the cluster.
+    pub(super) async fn connect(
+        &self,
+        server: &Address,
+        config: &AsyncConnectionConfig,
+    ) -> RedisResult<MultiplexedConnection> {
+        let mut settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP3);
+        if let Some(user) = &self.login.user {
+            settings = settings.set_username(user);
+        }
+        if let Some(password) = &self.login.password {
+            settings = settings.set_password(password.expose());
+        }
+        let info = server.by(self.is_tls).into_connection_info()?.set_redis_settings(settings);
+        Client::open(info)?.get_multiplexed_async_connection_with_config(config).await
+    }
+}
+
 impl Sentinels {
     async fn connect(&self, config: &AsyncConnectionConfig) -> RedisResult<MultiplexedConnection> {
-        let hosts = self.hosts.iter().cloned().map(|(host, port)| match self.is_tls {
-            false => ConnectionAddr::Tcp(host, port),
-            true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-        });
+        let hosts = self.hosts.iter().map(|host| host.by(self.is_tls));
         let mut builder =
             SentinelClientBuilder::new(hosts, &self.master, SentinelServerType::Master)?
                 .set_client_to_redis_protocol(ProtocolVersion::RESP3)
@@ -197,10 +254,10 @@ impl Sentinels {
         if self.is_tls {
             builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
         }
-        if let Some(user) = &self.user {
+        if let Some(user) = &self.login.user {
             builder = builder.set_client_to_redis_username(user);
         }
-        if let Some(password) = &self.password {
+        if let Some(password) = &self.login.password {
             builder = builder.set_client_to_redis_password(password.expose());
         }
         if let Some(password) = &self.sentinel_password {
@@ -208,6 +265,43 @@ impl Sentinels {
         }
         builder.build()?.get_async_connection_with_config(config).await
     }
+}
+
+impl Address {
+    fn by(&self, is_tls: bool) -> ConnectionAddr {
+        let Self { host, port } = self.clone();
+        match is_tls {
+            false => ConnectionAddr::Tcp(host, port),
+            true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+        }
+    }
+}
+
+impl Login {
+    /// Reads `user:password`, as everywhere else.
+    fn read(user: &str) -> Option<Self> {
+        let user = format!("redis://{user}@host").into_connection_info().ok()?;
+        let user = user.redis_settings();
+        let password = user.password().map(Into::into);
+        Some(Self { user: user.username().map(str::to_owned), password })
+    }
+}
+
+/// What stands before the hosts, and the hosts.
+fn user_and_hosts(text: &str) -> (&str, &str) {
+    text.rsplit_once('@').unwrap_or(("", text))
+}
+
+/// Hosts with commas between them. Several are no URL; one of them is.
+fn addresses(hosts: &str, port: u16) -> Option<Vec<Address>> {
+    let read = |host: &str| {
+        let url = url::Url::parse(&format!("redis://{host}")).ok()?;
+        let is_host = url.username().is_empty() && url.path().is_empty() && url.query().is_none();
+        let name = url.host_str().filter(|name| is_host && !name.is_empty())?;
+        let host = name.trim_matches(['[', ']']).to_owned();
+        Some(Address { host, port: url.port().unwrap_or(port) })
+    };
+    hosts.split(',').map(read).collect()
 }
 
 impl fmt::Debug for ServerUrl {
@@ -245,6 +339,28 @@ impl Parameters {
 mod tests {
     use super::*;
 
+    fn at(host: &str, port: u16) -> Address {
+        Address { host: host.to_owned(), port }
+    }
+
+    #[test]
+    fn clusters_are_read_and_their_passwords_are_not_shown() {
+        let text = "rediss+cluster://me:ge%40heim@c1,[::1]:7001,10.0.0.3:7002/?prefix=a:";
+        let server = ServerUrl::parse(text).unwrap();
+        let shown = format!("{server:?} {}", server.prefix());
+        assert_eq!(shown, "rediss+cluster://c1,[::1]:7001,10.0.0.3:7002 a:");
+        let hosts = [at("c1", 6_379), at("::1", 7_001), at("10.0.0.3", 7_002)];
+        let seeds = server.seeds().unwrap();
+        assert_eq!(seeds.hosts, hosts);
+        assert_eq!((seeds.login.user.as_deref(), seeds.is_tls), (Some("me"), true));
+        assert_eq!(seeds.login.password.as_ref().unwrap().expose(), "ge@heim");
+        assert_eq!(server.parts().len(), 16);
+        for text in ["redis+cluster://c1?prefix=b:", "redis+cluster://c1:6379,c2/"] {
+            let server = ServerUrl::parse(text).unwrap();
+            assert_eq!(server.seeds().unwrap().hosts[0], at("c1", 6_379));
+        }
+    }
+
     #[test]
     fn servers_and_sentinels_are_read_and_their_passwords_are_not_shown() {
         let server = ServerUrl::parse("rediss://me:geheim@db.internal:7000/2?prefix=a:").unwrap();
@@ -254,11 +370,10 @@ mod tests {
         let server = ServerUrl::parse(text).unwrap();
         assert_eq!(format!("{server:?}"), "redis+sentinel://s1,[::1]:7001/shop");
         let Way::Sentinels(sentinels) = &server.way else { panic!("{server:?}") };
-        let hosts = [("s1".to_owned(), 26_379), ("::1".to_owned(), 7_001)];
-        assert_eq!(sentinels.hosts, hosts);
+        assert_eq!(sentinels.hosts, [at("s1", 26_379), at("::1", 7_001)]);
         assert_eq!((&*sentinels.master, sentinels.database), ("shop", 3));
-        assert_eq!((sentinels.user.as_deref(), sentinels.is_tls), (Some("me"), false));
-        let secrets = [&sentinels.password, &sentinels.sentinel_password];
+        assert_eq!((sentinels.login.user.as_deref(), sentinels.is_tls), (Some("me"), false));
+        let secrets = [&sentinels.login.password, &sentinels.sentinel_password];
         let secrets = secrets.map(|secret| secret.as_ref().unwrap().expose().to_owned());
         assert_eq!(secrets, ["ge@heim", "x"]);
     }
@@ -277,8 +392,12 @@ mod tests {
             ("redis+sentinel://s1,,s2/shop", Sentinel),
             ("redis+sentinel://s1/shop/first", Sentinel),
             ("redis+sentinel://s1/shop/0/1", Sentinel),
-            ("redis+cluster://c1:7000,c2:7000", Cluster),
-            ("rediss+cluster://c1:7000", Cluster),
+            ("redis+cluster://", Cluster),
+            ("redis+cluster://c1:7000,,c2:7000", Cluster),
+            ("redis+cluster://c1:7000/1", Cluster),
+            ("redis+cluster://c1:70000", Cluster),
+            ("rediss+cluster://c1/?sentinel_password=x", Cluster),
+            ("rediss+cluster://c1/?prefix={a}", Cluster),
         ] {
             assert_eq!(ServerUrl::parse(text).err(), Some(error), "{text}");
         }

@@ -1,27 +1,33 @@
-//! The way to the server: a connection at a time, by RESP3, so that answers and messages come over one connection, in the
-//! order in which they were given; and the channels that are heard on it.
+//! The way to the server that has a part of the data: a connection at a time, by RESP3, so that answers and messages come
+//! over one connection, in the order in which they were given; and the channels that are heard on it.
+//!
+//! In a cluster it leads to the master of the part. Channels are those of the part's slot, where the server knows such
+//! (Redis 7): then messages stay on that master and those who follow it, else they go to all servers of the cluster.
 
 use std::{
     cell::{Cell, RefCell},
     collections::{HashMap, VecDeque},
+    rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use redis::{
-    Arg, AsyncConnectionConfig, Cmd, FromRedisValue, Pipeline, PushInfo, PushKind, RedisFuture,
-    RedisResult, Value,
+    Arg, AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, PushInfo, PushKind,
+    RedisError, RedisFuture, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection, SendError},
 };
 use tokio::sync::Notify;
 
 use super::{
+    cluster::{CONNECTS_WITHIN, Finder},
     ears::{Ears, Heard},
     figures::{self, Traffic},
+    parts::Part,
     url::ServerUrl,
 };
 
@@ -37,9 +43,52 @@ const CHANNELS_AT_ONCE: usize = 512;
 pub(super) struct Counted {
     connection: MultiplexedConnection,
     traffic: Arc<Traffic>,
+    /// Which one it is.
+    number: u64,
+    /// Whether channels are those of a slot.
+    is_sharded: bool,
+    /// Whether its answers are trusted no more.
+    is_confused: Arc<AtomicBool>,
 }
 
 impl Counted {
+    /// Whether this is that one.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+
+    /// The command that says something on a channel.
+    pub(super) fn publish(&self) -> &'static str {
+        if self.is_sharded { "SPUBLISH" } else { "PUBLISH" }
+    }
+
+    async fn subscribe(&mut self, channels: &[String]) -> RedisResult<()> {
+        if !self.is_sharded {
+            return self.connection.subscribe(channels).await;
+        }
+        // One by one, because each is answered by itself.
+        let mut pipe = redis::pipe();
+        for channel in channels {
+            pipe.cmd("SSUBSCRIBE").arg(channel).ignore();
+        }
+        pipe.query_async(&mut self.connection).await
+    }
+
+    async fn unsubscribe(&mut self, channel: &str) -> RedisResult<()> {
+        if !self.is_sharded {
+            return self.connection.unsubscribe(channel).await;
+        }
+        redis::cmd("SUNSUBSCRIBE").arg(channel).exec_async(&mut self.connection).await
+    }
+
+    /// What an answer is worth.
+    fn trusted<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
+        if self.is_confused.load(Ordering::SeqCst) {
+            return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        }
+        answer
+    }
+
     fn count<'a>(&self, commands: impl Iterator<Item = &'a Cmd>) {
         for command in commands {
             let bytes = command.args_iter().map(|arg| match arg {
@@ -56,7 +105,10 @@ impl Counted {
 impl ConnectionLike for Counted {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         self.count(std::iter::once(command));
-        self.connection.req_packed_command(command)
+        Box::pin(async move {
+            let answer = self.connection.req_packed_command(command).await;
+            self.trusted(answer)
+        })
     }
 
     fn req_packed_commands<'a>(
@@ -66,7 +118,10 @@ impl ConnectionLike for Counted {
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
         self.count(pipeline.cmd_iter());
-        self.connection.req_packed_commands(pipeline, offset, count)
+        Box::pin(async move {
+            let answers = self.connection.req_packed_commands(pipeline, offset, count).await;
+            self.trusted(answers)
+        })
     }
 
     fn get_db(&self) -> i64 {
@@ -79,6 +134,9 @@ type Channels = Mutex<HashMap<String, Arc<Ears>>>;
 
 pub(super) struct Way {
     server: ServerUrl,
+    part: Part,
+    /// Knows the way, in a cluster.
+    finder: Option<Rc<Finder>>,
     channels: Arc<Channels>,
     /// Everybody who hears anything.
     ears: RefCell<Vec<Arc<Ears>>>,
@@ -86,17 +144,32 @@ pub(super) struct Way {
     wanted: RefCell<VecDeque<(String, bool)>>,
     /// Held by the one who sees to that.
     wanting: tokio::sync::Mutex<()>,
+    /// The channel of a slot that is just being left.
+    leaving: Arc<Mutex<Option<String>>>,
     /// The number of the connection whose messages count.
     current: Arc<AtomicU64>,
     was_there: Cell<bool>,
+    /// Told when that one is cut.
     cut: Arc<Notify>,
+    /// The number of the last one that was.
+    was_cut: Arc<AtomicU64>,
+    /// Of a cluster, by which layout the current one was found.
+    layout: Cell<u64>,
     traffic: Arc<Traffic>,
 }
 
 impl Way {
-    pub(super) fn new(server: &ServerUrl, traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(
+        server: &ServerUrl,
+        part: Part,
+        finder: Option<Rc<Finder>>,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         Self {
             server: server.clone(),
+            part,
+            finder,
+            leaving: Arc::default(),
             channels: Arc::default(),
             ears: RefCell::default(),
             wanted: RefCell::default(),
@@ -104,6 +177,8 @@ impl Way {
             current: Arc::default(),
             was_there: Cell::default(),
             cut: Arc::default(),
+            was_cut: Arc::default(),
+            layout: Cell::default(),
             traffic,
         }
     }
@@ -127,19 +202,32 @@ impl Way {
 
     /// Waits until the connection is cut.
     pub(super) async fn cut(&self) {
-        self.cut.notified().await;
+        while self.was_cut.load(Ordering::SeqCst) != self.current.load(Ordering::SeqCst) {
+            self.cut.notified().await;
+        }
     }
 
     /// Makes a new connection. What comes over the last one counts no more; who heard something on that is told.
     pub(super) async fn connect(&self) -> RedisResult<Counted> {
         let number = self.current.fetch_add(1, Ordering::SeqCst) + 1;
+        let is_confused = Arc::new(AtomicBool::new(false));
+        let patience = if self.finder.is_some() { CONNECTS_WITHIN } else { PATIENCE };
         let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(PATIENCE))
+            .set_connection_timeout(Some(patience))
             .set_response_timeout(Some(PATIENCE))
             .set_pipeline_buffer_size(PIPELINE)
-            .set_push_sender(self.pushes(number));
-        let connection = self.server.connect(&config).await?;
-        let mut connection = Counted { connection, traffic: Arc::clone(&self.traffic) };
+            .set_push_sender(self.pushes(number, Arc::clone(&is_confused)));
+        let mut connection = match &self.finder {
+            Some(finder) => {
+                let (connection, layout) = finder.connect(self.part, &config).await?;
+                self.layout.set(layout);
+                connection
+            }
+            None => self.server.connect(&config).await?,
+        };
+        let is_sharded = self.finder.is_some() && has_channels_of_slots(&mut connection).await?;
+        let traffic = Arc::clone(&self.traffic);
+        let mut connection = Counted { connection, traffic, number, is_sharded, is_confused };
         if self.was_there.replace(true) {
             figures::add(&self.traffic.cuts, 1);
             // Before anything that comes over the new one.
@@ -149,9 +237,16 @@ impl Way {
         self.wanted.borrow_mut().clear();
         let channels: Vec<String> = self.channels.lock().keys().cloned().collect();
         for part in channels.chunks(CHANNELS_AT_ONCE) {
-            connection.connection.subscribe(part).await?;
+            connection.subscribe(part).await?;
         }
         Ok(connection)
+    }
+
+    /// The part is not where the last connection led to: the next one goes elsewhere, if need be.
+    pub(super) fn strays(&self) {
+        if let Some(finder) = &self.finder {
+            finder.doubt(self.layout.get());
+        }
     }
 
     /// Brings the subscriptions up to what was wanted before this question, in its order.
@@ -165,9 +260,11 @@ impl Way {
                 return Ok(());
             };
             if wants {
-                by.connection.subscribe(&channel).await?;
+                by.subscribe(&[channel]).await?;
             } else {
-                by.connection.unsubscribe(&channel).await?;
+                *self.leaving.lock() = Some(channel.clone());
+                by.unsubscribe(&channel).await?;
+                *self.leaving.lock() = None;
             }
             self.wanted.borrow_mut().pop_front();
         }
@@ -177,20 +274,30 @@ impl Way {
     fn pushes(
         &self,
         number: u64,
+        is_confused: Arc<AtomicBool>,
     ) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
         let (channels, traffic) = (Arc::clone(&self.channels), Arc::clone(&self.traffic));
         let (current, cut) = (Arc::clone(&self.current), Arc::clone(&self.cut));
+        let (leaving, was_cut) = (Arc::clone(&self.leaving), Arc::clone(&self.was_cut));
         move |push: PushInfo| {
+            let channel = push.data.first().map(String::from_redis_value_ref);
+            let channel = channel.and_then(Result::ok);
+            // The slot was moved, and its channels with it. The client takes that word for an answer, so that every answer
+            // from here on would be another question's.
+            if push.kind == PushKind::SUnsubscribe && channel != *leaving.lock() {
+                is_confused.store(true, Ordering::SeqCst);
+            }
             if current.load(Ordering::SeqCst) != number {
                 return Ok(());
             }
-            if push.kind == PushKind::Disconnection {
+            if push.kind == PushKind::Disconnection || is_confused.load(Ordering::SeqCst) {
+                was_cut.store(number, Ordering::SeqCst);
                 cut.notify_one();
+                return Ok(());
             }
-            let mut data = push.data.into_iter();
-            if push.kind == PushKind::Message
-                && let Some(Ok(channel)) = data.next().map(String::from_redis_value)
-                && let Some(Value::BulkString(bytes)) = data.next()
+            if matches!(push.kind, PushKind::Message | PushKind::SMessage)
+                && let Some(channel) = channel
+                && let Some(Value::BulkString(bytes)) = push.data.into_iter().nth(1)
             {
                 figures::add(&traffic.messages, 1);
                 figures::add(&traffic.bytes_heard, bytes.len());
@@ -201,5 +308,37 @@ impl Way {
             }
             Ok(())
         }
+    }
+}
+
+/// Whether the server knows channels of slots.
+async fn has_channels_of_slots(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
+    let mut ask = redis::cmd("COMMAND");
+    ask.arg("INFO").arg("SPUBLISH");
+    match ask.query_async::<Value>(connection).await {
+        Ok(Value::Array(known)) => Ok(!matches!(known.first(), None | Some(Value::Nil))),
+        Ok(_) => Ok(false),
+        // Then no node may ask, and all do without.
+        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// What an error of a cluster says of a question: nothing was done, and where to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detour {
+    /// Elsewhere.
+    Elsewhere,
+    /// Here, or nobody knows yet where; soon.
+    Later,
+}
+
+/// Whether an error says that nothing was done, since the part is elsewhere or on its way.
+pub(super) fn detour(error: &RedisError) -> Option<Detour> {
+    use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    match error.kind() {
+        ErrorKind::Server(Moved | ReadOnly | MasterDown) => Some(Detour::Elsewhere),
+        ErrorKind::Server(Ask | TryAgain | ClusterDown) => Some(Detour::Later),
+        _ => None,
     }
 }

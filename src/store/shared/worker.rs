@@ -1,6 +1,7 @@
-//! An engine's task: it takes jobs, answers and messages to the core, and does what that says.
+//! The task of an engine's part: it takes jobs, answers and messages to the core, and does what that says.
 
 use std::{
+    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
@@ -10,11 +11,13 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::{
-    Closing, Job, SharedEngine,
+    SharedEngine,
     core::{Action, Core, Work},
     ears::{Ears, Heard},
+    engine::{Closing, EnginePart, Job},
     figures,
     link::Link,
+    links::Links,
     member::Marked,
     message,
     question::{Answer, Ask, Ticket},
@@ -37,6 +40,8 @@ const SWEPT_AT_ONCE: usize = 256;
 const MOST_READING: usize = 1_024;
 /// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
 const POSTPONED_FOR: Duration = Duration::from_secs(3);
+/// How long the cuts of several parts are gathered, so that what the node shows is read anew once for all of them.
+const CUTS_GATHERED_FOR: Duration = Duration::from_millis(100);
 /// Longest sleep while no timer is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -49,22 +54,28 @@ enum News<R: Record> {
     Restated(u64),
 }
 
-/// The life of an engine: takes jobs, answers and messages to the core, and does what it says, until nobody holds the engine.
-pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<Link>) {
-    let engine = &engine.0;
-    let Some((news, counts)) =
-        engine.upgrade().map(|inner| (Arc::clone(&inner.news), Arc::clone(&inner.counts)))
-    else {
-        return;
-    };
+/// The life of an engine's part: takes jobs, answers and messages to the core, and does what it says, until nobody holds the
+/// engine.
+pub(super) async fn work<R: Record>(
+    closing: Closing<R>,
+    core: Core<R>,
+    link: Rc<Link>,
+    links: Rc<Links>,
+    gap: Rc<Gap>,
+) {
+    let (engine, part) = (&closing.engine, Arc::clone(&closing.part));
+    let (news, counts) = (Arc::clone(&part.news), Arc::clone(&part.counts));
     // As many as there are questions, which the core bounds.
     let (answers, mut answered) = mpsc::unbounded_channel();
-    let ears = Arc::new(Ears::new(Arc::clone(&news), counts));
+    let ears = Arc::new(Ears::new(Arc::clone(&news), counts, links.len()));
     link.listen(R::KIND, &ears);
     let mut worker = Worker {
         is_held: R::lost(link.node()).is_some(),
         core,
+        part: Arc::clone(&part),
         link,
+        links,
+        gap,
         answers,
         actions: Vec::new(),
         sweeping: Rc::default(),
@@ -100,13 +111,12 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
                 core.deaf(work);
                 core.missed(now, work);
             });
-            engine.0.deliver.missed(&engine);
+            worker.gap.tell(&engine);
         }
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {
             worker.take_in(&engine, news);
         }
-        let jobs = std::mem::take(&mut engine.0.inbox.lock().jobs);
-        for job in jobs {
+        for job in part.jobs() {
             worker.take(&engine, job);
         }
         worker.run_due(&engine);
@@ -119,10 +129,10 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             worker.with(&engine, |core, now, work| core.try_again(no_hope, now, work));
         }
         worker.list_what_may_be(&engine);
-        worker.tell_figures(&engine);
+        worker.tell_figures();
         if !worker.settling.is_empty()
             && worker.core.is_idle()
-            && engine.0.inbox.lock().jobs.is_empty()
+            && !part.has_jobs()
             && ears.is_empty()
         {
             worker.settling.drain(..).for_each(|settled| settled());
@@ -183,9 +193,56 @@ struct Postponed<R: Record> {
     too_late: Instant,
 }
 
+/// What the parts of an engine have missed, said to the one who delivers: the first cut at once, others that follow soon
+/// together.
+#[derive(Default)]
+pub(super) struct Gap(Cell<Told>);
+
+#[derive(Clone, Copy, Default)]
+enum Told {
+    /// Nothing lately.
+    #[default]
+    Nothing,
+    /// Lately.
+    Something,
+    /// And there is more.
+    NotAll,
+}
+
+impl Gap {
+    fn tell<R: Record>(self: &Rc<Self>, engine: &SharedEngine<R>) {
+        match self.0.get() {
+            Told::Nothing => {
+                self.0.set(Told::Something);
+                Self::say(engine);
+            }
+            Told::Something | Told::NotAll => return self.0.set(Told::NotAll),
+        }
+        let (gap, engine) = (Rc::clone(self), engine.downgrade());
+        tokio::task::spawn_local(async move {
+            loop {
+                tokio::time::sleep(CUTS_GATHERED_FOR).await;
+                match (gap.0.replace(Told::Something), engine.upgrade()) {
+                    (Told::NotAll, Some(engine)) => Self::say(&engine),
+                    _ => return gap.0.set(Told::Nothing),
+                }
+            }
+        });
+    }
+
+    fn say<R: Record>(engine: &SharedEngine<R>) {
+        if !guarded(|| engine.0.deliver.missed(engine)) {
+            Stats::count(&engine.0.stats.panics);
+        }
+    }
+}
+
 struct Worker<R: Record> {
     core: Core<R>,
+    part: Arc<EnginePart<R>>,
     link: Rc<Link>,
+    links: Rc<Links>,
+    gap: Rc<Gap>,
     answers: mpsc::UnboundedSender<News<R>>,
     actions: Vec<Action<R>>,
     /// Whether nodes hold something of these records.
@@ -225,7 +282,8 @@ impl<R: Record> Worker<R> {
         act: impl FnOnce(&mut Core<R>, Timestamp, &mut Work<'_, R>),
     ) {
         let mut actions = std::mem::take(&mut self.actions);
-        let mut work = Work { out: &mut actions, stats: &engine.0.stats, counts: &engine.0.counts };
+        let counts = Arc::clone(&self.part.counts);
+        let mut work = Work { out: &mut actions, stats: &engine.0.stats, counts: &counts };
         act(&mut self.core, engine.0.clock.now(), &mut work);
         for action in actions.drain(..) {
             self.perform(engine, action);
@@ -339,8 +397,8 @@ impl<R: Record> Worker<R> {
         });
     }
 
-    fn tell_figures(&self, engine: &SharedEngine<R>) {
-        let counts = &engine.0.counts;
+    fn tell_figures(&self) {
+        let counts = &self.part.counts;
         figures::set(&counts.under_way, self.core.under_way());
         figures::set(&counts.records, self.core.records());
         figures::set(&counts.timers, self.core.timers());
@@ -409,9 +467,9 @@ impl<R: Record> Worker<R> {
         if Rc::strong_count(&self.reading) > MOST_READING {
             return Stats::count(&engine.0.stats.refused);
         }
-        let (link, reading) = (Rc::clone(&self.link), Rc::clone(&self.reading));
+        let (links, reading) = (Rc::clone(&self.links), Rc::clone(&self.reading));
         tokio::task::spawn_local(async move {
-            for (key, record) in link.rows::<R>(keys).await {
+            for (key, record) in links.rows::<R>(keys).await {
                 guarded(|| visit(&key, &record));
             }
             drop((reading, done));

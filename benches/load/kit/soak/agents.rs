@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Later, Soak,
+    Later, Service, Soak,
     ledger::{Outcome, Sent},
     pauses::EXCUSING_MS,
 };
@@ -23,7 +23,7 @@ const KNOWN_AWAY_MS: u64 = 6_500;
 /// What one socket tells may be read so much later than what another tells.
 const SLACK_MS: u64 = 500;
 /// The server's default.
-const GRACE_MS: u64 = 5_000;
+pub(super) const GRACE_MS: u64 = 5_000;
 
 pub struct Agent {
     pub connection: Option<Id>,
@@ -46,16 +46,23 @@ struct View {
     sockets: usize,
     epoch: u64,
     sequence: u64,
+    /// When he was last told to be gone.
+    left_at: Option<u64>,
 }
 
 /// Every visitor is watched by two agents.
-fn watchers(visitor: usize, agents: usize) -> [usize; 2] {
+pub(super) fn watchers(visitor: usize, agents: usize) -> [usize; 2] {
     [visitor % agents, (visitor + 1) % agents]
 }
 
 impl Agent {
     pub fn is_ready(&self) -> bool {
         self.is_welcome && self.confirmed.len() == self.watched.len()
+    }
+
+    /// When it was told that this visitor is gone, if he is.
+    pub fn was_told_of_leave(&self, visitor: usize) -> Option<u64> {
+        self.views.get(&visitor).filter(|view| !view.connected)?.left_at
     }
 }
 
@@ -126,10 +133,12 @@ impl Soak {
                 let (id, outcome) = (heard.id.unwrap_or_default(), heard.outcome);
                 self.accepted(agent, request as usize - 1, id, outcome.unwrap_or_default());
             }
-            ("goaway", _) if self.is_away => self.agents[agent].backoff.told_to_go(heard.retry_ms),
+            ("goaway", _) if self.may_close() => {
+                self.agents[agent].backoff.told_to_go(heard.retry_ms)
+            }
             // Not taken, and so not lost: the sender tries again, as this answer tells him to.
             ("error", Some(request))
-                if request < WATCHES && self.is_away && heard.code == Some("unready") =>
+                if request < WATCHES && self.may_close() && heard.code == Some("unready") =>
             {
                 let wait = heard.retry_ms.unwrap_or(500);
                 self.after(wait as f64, Later::Resend(request as usize - 1));
@@ -214,6 +223,16 @@ impl Soak {
         }
         let watched = &self.agents[agent].watched;
         let visitor = watched[self.random.below(watched.len())];
+        self.send_new(agent, visitor);
+    }
+
+    /// One of his watchers sends him a signal.
+    pub(super) fn send_signal_to(&mut self, visitor: usize) {
+        let [agent, _] = watchers(visitor, self.agents.len());
+        self.send_new(agent, visitor);
+    }
+
+    fn send_new(&mut self, agent: usize, visitor: usize) {
         let is_excused = self.visitors[visitor].away.is_some();
         let to_all = self.random.chance(0.05);
         self.ledger.signals.push(Sent {
@@ -308,6 +327,7 @@ impl Soak {
                 let is_news = !heard.present || view.connected;
                 view.connected = connected;
                 if !connected && is_news {
+                    view.left_at = Some(own_now);
                     self.judge_leave(visitor, own_now);
                 }
             }
@@ -327,7 +347,7 @@ impl Soak {
         if this.away.is_some() || now < this.back_at + SLACK_MS {
             return;
         }
-        if self.is_away {
+        if self.service == Service::Away {
             return self.leaves.push((visitor, now));
         }
         let tried_late = this.tried_at >= this.gone_at + GRACE_MS - SLACK_MS;
@@ -418,7 +438,7 @@ impl Soak {
             return;
         }
         let wait = this.backoff.lost(now, retry_ms, random);
-        if !self.is_away {
+        if !self.may_close() {
             self.ledger.fail(format!("the server closed agent {agent}: {code:?}"));
         }
         self.agent_returns_in(agent, wait);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Soak, agents::Agent, pauses::EXCUSING_MS, settle::settle, visitors::Tab};
+use super::{Service, Soak, agents::Agent, pauses::EXCUSING_MS, settle::settle, visitors::Tab};
 use crate::kit::server::{Server, Wishes};
 
 /// From the next process's start on, in milliseconds: the server's default.
@@ -86,7 +86,7 @@ struct Times {
 /// Runs it. Prints a summary; false when a rule was broken.
 pub fn run(storm: &Storm) -> bool {
     let mut server = Server::start(&Wishes { lift_limits: false, ..Wishes::default() });
-    let mut soak = Soak::new(&server, storm.seed);
+    let mut soak = Soak::new(server.address, server.token(), storm.seed);
     soak.make_visitors(storm.visitors, false);
     soak.make_agents(storm.agents);
     soak.move_in(1.0);
@@ -95,10 +95,10 @@ pub fn run(storm: &Storm) -> bool {
     }
     let before = server.resident_kib();
     // Long enough for every connection to count as healthy, as a visitor's usually is.
-    soak.next_send_ms = soak.now_ms() as f64;
-    soak.storm_for(storm, Duration::from_secs(5));
+    soak.send_at(storm.signals_per_second);
+    soak.storm_for(Duration::from_secs(5));
     let times = soak.go_through(storm, &mut server);
-    soak.storm_for(storm, Duration::from_secs(2));
+    soak.storm_for(Duration::from_secs(2));
     soak.turn_for(AFTERMATH);
     soak.turn_until("all signals ended", Duration::from_secs(20), |soak| soak.ledger.all_ended());
     if storm.is_thorough {
@@ -110,7 +110,7 @@ pub fn run(storm: &Storm) -> bool {
     if storm.is_thorough && after > before + BURST_KIB {
         soak.ledger.fail(format!("memory: {after} KiB afterwards, {before} KiB before"));
     }
-    soak.is_away = false;
+    soak.service = Service::There;
     soak.move_out();
     soak.ledger.failures.extend(settle(&server, false));
     let log = server.log();
@@ -124,32 +124,15 @@ pub fn run(storm: &Storm) -> bool {
 }
 
 impl Soak {
-    fn storm_for(&mut self, storm: &Storm, time: Duration) {
-        let until = self.now_ms() + time.as_millis() as u64;
-        while self.now_ms() < until {
-            self.turn_sending(storm);
-        }
-    }
-
-    /// One turn; signals are sent at random moments meanwhile.
-    fn turn_sending(&mut self, storm: &Storm) {
-        self.turn();
-        self.carry_out_due();
-        while storm.signals_per_second > 0.0 && self.next_send_ms <= self.now_ms() as f64 {
-            self.next_send_ms += self.random.pause_ms(storm.signals_per_second);
-            self.send_some_signal();
-        }
-    }
-
     /// From the server's end until everybody is back.
     fn go_through(&mut self, storm: &Storm, server: &mut Server) -> Times {
-        self.is_away = true;
+        self.service = Service::Away;
         match storm.end {
             End::Crash => server.crash(),
             End::Restart => {
                 server.terminate();
                 let is_well = loop {
-                    self.turn_sending(storm);
+                    self.turn_sending();
                     if let Some(is_well) = server.has_ended() {
                         break is_well;
                     }
@@ -160,13 +143,13 @@ impl Soak {
             }
         }
         let ended_ms = self.now_ms();
-        self.storm_for(storm, Duration::from_millis(storm.away_ms));
+        self.storm_for(Duration::from_millis(storm.away_ms));
         server.start_again();
         let started_ms = self.now_ms();
         let (mut marks, patience) = (Vec::new(), started_ms + 60_000);
         let mut parts = [50, 90, 99, 100].into_iter().peekable();
         while let Some(part) = parts.peek().copied() {
-            self.turn_sending(storm);
+            self.turn_sending();
             // A page that has not noticed the end yet is not back.
             let back = self.tabs.iter().filter(|tab| tab.is_up_since(ended_ms)).count();
             if back >= (self.tabs.len() * part).div_ceil(100) {

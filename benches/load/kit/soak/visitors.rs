@@ -154,7 +154,7 @@ impl Soak {
         let visitor = self.tabs[tab].visitor;
         self.expect_known_away(visitor);
         self.visitors[visitor].tried_at = self.now_ms();
-        self.attempts += usize::from(self.is_away);
+        self.attempts += usize::from(self.may_close());
         let path = format!("/v1/visitor?group={GROUP}");
         let id = self.net.open(&path, Some(ORIGIN), tab);
         let tab = &mut self.tabs[tab];
@@ -219,7 +219,7 @@ impl Soak {
                 }
             }
             "focus" | "blur" => {}
-            "goaway" if self.is_away => self.tabs[tab].backoff.told_to_go(heard.retry_ms),
+            "goaway" if self.may_close() => self.tabs[tab].backoff.told_to_go(heard.retry_ms),
             _ => {
                 let text = String::from_utf8_lossy(message).into_owned();
                 self.ledger.fail(format!("a page got {text}"));
@@ -366,6 +366,28 @@ impl Soak {
         self.after(wait, Later::Connect(tab));
     }
 
+    /// A page is closed, and the tab's next one comes after so many milliseconds.
+    pub(super) fn leave_page_for(&mut self, tab: usize, wait: f64) {
+        let now = self.now_ms();
+        let Some(id) = self.tabs[tab].connection.take() else { return };
+        self.net.close(id);
+        self.net.disown(id);
+        self.tabs[tab].stage = Stage::Down;
+        self.tabs[tab].gone_at = Some(now);
+        self.visitors[self.tabs[tab].visitor].gone_at = now;
+        self.after(wait.min(200.0), Later::BuryGhost(id));
+        self.after(wait, Later::Connect(tab));
+    }
+
+    /// From now on nobody of him comes back, whatever ends his connections.
+    pub(super) fn leave_for_good(&mut self, visitor: usize) {
+        self.visitors[visitor].away = Some(self.now_ms());
+        for tab in std::mem::take(&mut self.visitors[visitor].tabs) {
+            self.tabs[tab].expects_close = true;
+        }
+        self.excuse(visitor);
+    }
+
     /// A visitor leaves, by saying so or by closing the browser. He comes back much later, or another one soon.
     pub(super) fn leave_on_purpose(&mut self) {
         let tab = self.random.below(self.tabs.len());
@@ -425,9 +447,9 @@ impl Soak {
     }
 
     pub(super) fn page_lost(&mut self, tab: usize, code: Option<u16>, retry_ms: Option<u64>) {
-        let (now, random) = (self.now_ms(), self.random.unit());
+        let (now, random, may_close) = (self.now_ms(), self.random.unit(), self.may_close());
         let this = &mut self.tabs[tab];
-        self.turned_away += usize::from(self.is_away && this.stage != Stage::Up);
+        self.turned_away += usize::from(may_close && this.stage != Stage::Up);
         this.connection = None;
         this.stage = Stage::Down;
         this.gone_at.get_or_insert(now);
@@ -436,7 +458,7 @@ impl Soak {
         }
         let wait = this.backoff.lost(now, retry_ms, random);
         self.visitors[this.visitor].gone_at = now;
-        if !self.is_away {
+        if !may_close {
             let name = this.name.clone();
             self.ledger.fail(format!("the server closed {name}: {code:?}"));
         }
