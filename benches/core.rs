@@ -57,6 +57,8 @@ const RULES: Rules = Rules {
     ack_ms: 5_000,
     help_ms: 60_000,
     unknown_until: Timestamp(0),
+    late_ms: 0,
+    spared_until: Timestamp(0),
 };
 /// Longer than a record remembers outcomes.
 const LATER_MS: u64 = 61_000;

@@ -26,6 +26,8 @@ use crate::{
 const PAGE_CHANGE: Duration = Duration::from_millis(100);
 /// The allocators give memory back after about ten seconds.
 const MEMORY_RESTS: Duration = Duration::from_secs(12);
+/// Longer than a record remembers what became of a signal.
+const OUTCOME_MEMORY: Duration = Duration::from_secs(63);
 /// What one watching socket may watch.
 const MOST_WATCHED: usize = 900;
 /// How long a phase may stand still.
@@ -101,6 +103,8 @@ pub fn scale(arguments: &Arguments) -> bool {
     println!("{}", updates.line("a change of presence data"));
     let signals = crowd.measure(operations, |crowd| crowd.signals_go(operations));
     println!("{}", signals.line("a signal, from another node"));
+    let forgotten = crowd.measure(operations, |crowd| crowd.rest(OUTCOME_MEMORY));
+    println!("{}", forgotten.line("it is forgotten after a minute"));
     crowd.agents_list();
     let listed =
         crowd.measure(operations, |crowd| crowd.pages_change(operations, visitors, &update));
@@ -123,6 +127,7 @@ pub fn scale(arguments: &Arguments) -> bool {
         ("a page change", changes),
         ("a change of presence data", updates),
         ("a signal", signals),
+        ("it is forgotten", forgotten),
         ("a page change, watched", seen),
     ] {
         println!("{name}: {}", account.commands_line());
@@ -136,8 +141,8 @@ impl Crowd {
     fn measure(&mut self, times: usize, happens: impl FnOnce(&mut Self)) -> Account {
         let before = Account::of(&mut self.nodes);
         happens(self);
-        // What follows of the last one comes in this time.
-        self.rest(Duration::from_millis(500));
+        // What follows of the last one comes in this time: nodes' timers too, up to the grace's end.
+        self.rest(Duration::from_secs(6));
         let spent = Account::of(&mut self.nodes).since(&before);
         spent.less(&self.rest.times(spent.seconds)).each(times as f64)
     }

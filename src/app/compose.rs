@@ -245,6 +245,7 @@ fn options(settings: &Settings, place: Place, boot: Boot) -> Options {
     // What the nodes' server keeps is known from the start.
     let is_known = boot.clean || place.shared.is_some();
     let unknown_until = if is_known { Timestamp(0) } else { place.clock.now() + presence.grace_ms };
+    let late_ms = place.late_ms();
     Options {
         place,
         rules: Rules {
@@ -253,6 +254,8 @@ fn options(settings: &Settings, place: Place, boot: Boot) -> Options {
             ack_ms: presence.ack_ms,
             help_ms: presence.help_ms,
             unknown_until,
+            late_ms,
+            spared_until: Timestamp(0),
         },
         unique_life_ms: presence.unique_id_seconds * 1000,
         unique_digits: presence.unique_id_digits.into(),

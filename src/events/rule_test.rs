@@ -26,6 +26,8 @@ const RULES: Rules = Rules {
     ack_ms: 50,
     help_ms: 60_000,
     unknown_until: Timestamp(0),
+    late_ms: 0,
+    spared_until: Timestamp(0),
 };
 
 /// A visitor's fields: the newest value of each, with the epoch and sequence of its event.

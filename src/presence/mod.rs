@@ -11,6 +11,8 @@ pub mod handle;
 pub mod open;
 pub mod registry;
 pub mod saving;
+#[cfg(test)]
+mod simulation;
 pub mod timeline;
 pub mod visitor;
 pub mod watchers;

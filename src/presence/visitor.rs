@@ -73,6 +73,12 @@ pub struct Rules {
     /// Until this moment a visitor without a record may be in transit, because this service lost its records
     /// (design section 2.8). Zero when it lost none.
     pub unknown_until: Timestamp,
+    /// How long after the time that it was applied at a transition may still be made, in ms. Zero where nobody else makes
+    /// any.
+    pub late_ms: u64,
+    /// The records were out of reach until now: before this moment nobody leaves, since his next page may wait behind those
+    /// who are told. Zero when they always were there.
+    pub spared_until: Timestamp,
 }
 
 /// Whether the visitor counts as connected.
@@ -183,8 +189,8 @@ impl Visitor {
         Self {
             phase,
             // Greater than that of any forgotten record of this visitor, so that a watcher who knew him then believes
-            // that he is away; and less than that of a page which connects now.
-            epoch: now.0.saturating_sub(1),
+            // that he is away; and less than that of a page which connects now, on whichever node.
+            epoch: now.0.saturating_sub(rules.late_ms + 1),
             sequence: 0,
             since: now,
             updated: now,
@@ -324,10 +330,10 @@ impl Visitor {
     #[must_use]
     pub fn deadline(&self, rules: &Rules) -> Option<Timestamp> {
         let phase = match &self.phase {
-            Phase::Unknown { until }
-            | Phase::Left { until }
-            | Phase::Transit { until }
-            | Phase::Joined { until, .. } => Some(*until),
+            Phase::Transit { until } => Some(rules.spared_until.max(*until)),
+            Phase::Unknown { until } | Phase::Left { until } | Phase::Joined { until, .. } => {
+                Some(*until)
+            }
             Phase::Absent | Phase::Connected => None,
         };
         // A record without a future is dropped by the tick at the end of its signal window.
@@ -360,7 +366,9 @@ impl Visitor {
     fn let_time_pass(&mut self, step: &mut Step<'_>) {
         self.help_expires(step);
         match self.phase {
-            Phase::Transit { until } if until <= step.now => self.leave(LeaveCause::Grace, step),
+            Phase::Transit { until } if until.max(step.rules.spared_until) <= step.now => {
+                self.leave(LeaveCause::Grace, step);
+            }
             Phase::Unknown { until } if until <= step.now => {
                 self.phase = Phase::Absent;
                 if std::mem::take(&mut self.awaited) {

@@ -284,6 +284,7 @@ impl SocketService {
         ] {
             counter.inner().store(count, Ordering::Relaxed);
         }
+        self.metrics.cluster_parts_away.set(i64::try_from(node.parts_away).unwrap_or(i64::MAX));
         let limiters = self.admission.fill().into_iter().chain(self.presence.guesses().fill());
         for (limiter, keys, full) in limiters {
             self.metrics.limiter_keys.of(limiter).set(gauge(keys));

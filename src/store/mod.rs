@@ -65,6 +65,12 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
         effects: &mut Vec<Self::Effect>,
     ) -> Self::Reply;
 
+    /// The rules after the records were out of reach: what others may have to say of them is on its way, and comes before
+    /// `until`. `None` where that makes no difference.
+    fn spared(_rules: &Self::Rules, _until: Timestamp) -> Option<Self::Rules> {
+        None
+    }
+
     /// The command that only lets time pass.
     fn tick() -> Self::Command;
 

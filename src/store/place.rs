@@ -7,7 +7,7 @@ use super::{
     Deliver, Engine, Expect, Reader, Record, Sink, Stats, Visit,
     memory::{EngineFigures, Keep, MemoryEngine, WeakEngine},
     shared::{
-        SharedEngine, SharedNode, WeakSharedEngine,
+        self, SharedEngine, SharedNode, WeakSharedEngine,
         post::{Courier, Receive},
     },
 };
@@ -52,6 +52,13 @@ impl Place {
 }
 
 impl Place {
+    /// How long after a command was applied what comes of it may still be made, in ms: not at all where nobody else makes
+    /// anything.
+    #[must_use]
+    pub fn late_ms(&self) -> u64 {
+        if self.shared.is_some() { shared::LATE_MS } else { 0 }
+    }
+
     /// Sends letters to other nodes, and has `receiver` get theirs.
     pub fn courier(&self, kind: &'static str, receiver: impl Receive) -> Courier {
         match &self.shared {

@@ -189,6 +189,7 @@ figures! {
     cluster_sent_bytes: Counter = "Bytes of these";
     cluster_messages: Counter = "Messages that came from the nodes' server unasked";
     cluster_heard_bytes: Counter = "Bytes of these";
+    cluster_parts_away: Gauge = "Parts of the nodes' data whose server does not answer; of one server all is one part";
     cluster_cuts: Counter = "How often the way to the nodes' server was there again after a cut";
     letter_bytes: Gauge = "Bytes of letters to other nodes that wait";
     letters_lost: Counter = "Letters to other nodes that were refused or lost on the way out";

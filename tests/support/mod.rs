@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod raw;
 pub mod receiver;
 pub mod redis;
+pub mod redis_cluster;
 pub mod routes;
 pub mod server;
 pub mod sse;

@@ -1,6 +1,7 @@
 //! A Redis Cluster of a test's own, whose servers may fail. Stands by itself, because the engine's own tests use it, too.
 
 use std::{
+    collections::BTreeSet,
     net::TcpListener,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -126,6 +127,17 @@ impl Cluster {
     pub fn start_again(&mut self, at: usize) {
         let server = &mut self.servers[at];
         server.process = launch(server.port, server.bus, &server.folder);
+    }
+
+    /// The slots in which a server has something.
+    pub fn slots_in_use(&self, at: usize) -> Vec<u16> {
+        let client = redis::Client::open(("127.0.0.1", self.servers[at].port)).unwrap();
+        let mut connection = client.get_connection().unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+        let slots = keys.iter().map(|key| {
+            redis::cmd("CLUSTER").arg("KEYSLOT").arg(key).query::<u16>(&mut connection).unwrap()
+        });
+        slots.collect::<BTreeSet<u16>>().into_iter().collect()
     }
 
     /// Moves a slot with all that is in it, key by key.

@@ -61,6 +61,8 @@ pub(crate) fn options() -> Options {
         ack_ms: 5_000,
         help_ms: 60_000,
         unknown_until: Timestamp(0),
+        late_ms: 0,
+        spared_until: Timestamp(0),
     };
     Options {
         place: Place::alone(NodeId { node: 0, incarnation: 1 }, 2, Clock::manual(START)),

@@ -154,8 +154,9 @@ impl Visitor {
     }
 
     pub(super) fn leave(&mut self, cause: LeaveCause, step: &mut Step<'_>) {
-        // A record made anew at `now` has the epoch `now - 1`, and must come after this one.
-        let until = step.rules.unknown_until.max(Timestamp(self.epoch) + 2);
+        // A record made anew has an epoch that lies so far back, and must come after this one.
+        let until = Timestamp(self.epoch) + step.rules.late_ms + 2;
+        let until = step.rules.unknown_until.max(until);
         self.phase = if until <= step.now { Phase::Absent } else { Phase::Left { until } };
         self.end_help(HelpStatus::Canceled, step);
         self.spend_contact_code(step);

@@ -52,6 +52,10 @@ impl Record for Visitor {
         reply
     }
 
+    fn spared(rules: &Rules, until: Timestamp) -> Option<Rules> {
+        Some(Rules { spared_until: until, ..*rules })
+    }
+
     fn tick() -> Command {
         Command::Tick
     }

@@ -3,7 +3,8 @@
 //!
 //! Each record that a node works on has a *lane*: jobs wait in it, and at most one transition is *in flight*. A transition
 //! starts from the version that the node knows. When the server has another one, it answers with that, and the command is
-//! applied anew.
+//! applied anew. A node that is told what follows from another one's transition gets the row, too, so that it starts from
+//! the newest version when it answers: a signal and its acknowledgement, on two nodes, are one question each.
 //!
 //! What follows from a transition on this node is carried out when the node hears of it on its own channel, between the
 //! messages of other nodes: so each node acts on a record's effects in the order of its versions, whoever made them. Answers
@@ -43,6 +44,9 @@ const MOST_TRIES: u32 = 1_024;
 pub(super) const MOST_IN_ALL: usize = 65_536;
 /// Jobs that wait for one record. Beyond, commands are refused as overloaded, except essential ones.
 const MOST_WAITING: usize = 4_096;
+/// Longest row, in bytes, that goes along with what another node is told. Of a longer one it hears the version alone, and looks
+/// at it when it needs it.
+const MOST_CARRIED: usize = 16 * 1024;
 /// Transitions of which it is unknown whether they were made, and whose effects wait for a word of them.
 const MOST_DOUBTFUL: usize = 4_096;
 
@@ -404,6 +408,20 @@ pub(super) struct Work<'a, R: Record> {
     pub(super) out: &'a mut Vec<Action<R>>,
     pub(super) stats: &'a Stats,
     pub(super) counts: &'a Counts,
+}
+
+#[cfg(test)]
+impl<R: Record> Core<R> {
+    /// The version under which it knows a record, or its end; or will know it when its flight lands. 0 for none.
+    pub(super) fn known_version(&self, key: &R::Key) -> u64 {
+        let Some(lane) = self.lanes.get(key) else { return 0 };
+        let known = lane.known.as_ref().map(|known| known.version);
+        let flying = match &lane.flight {
+            Some(Flight::Write(write)) => write.version,
+            _ => None,
+        };
+        flying.or(known).max(lane.ended).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]

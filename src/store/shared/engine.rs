@@ -16,8 +16,9 @@ use super::{
     SharedNode,
     core::Core,
     figures::{self, Counts},
+    gap::Gap,
     links::{Links, part_of},
-    worker::{self, Gap},
+    worker,
 };
 use crate::{
     clock::Clock,
@@ -347,7 +348,7 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
     }
 }
 
-/// Hears whether all did well.
+/// Goes on with whether all was well.
 type Then = Box<dyn FnOnce(bool) + Send>;
 
 /// Goes on when each of several has said whether it did well, with whether all did.

@@ -13,8 +13,10 @@ pub struct NodeFigures {
     pub messages: u64,
     /// Bytes of these.
     pub bytes_heard: u64,
-    /// How often the channels were there again after a cut.
+    /// How often the channels of a part of the data were there again after a cut.
     pub cuts: u64,
+    /// Parts of the data whose server does not answer now. One server has all in one part.
+    pub parts_away: u64,
 }
 
 /// The engine's own counters, and what it last said of itself.
@@ -36,17 +38,19 @@ pub(super) struct Traffic {
     pub(super) messages: AtomicU64,
     pub(super) bytes_heard: AtomicU64,
     pub(super) cuts: AtomicU64,
+    pub(super) parts_away: AtomicU64,
 }
 
 impl Traffic {
     pub(super) fn figures(&self) -> NodeFigures {
-        let Self { commands, bytes_sent, messages, bytes_heard, cuts } = self;
+        let Self { commands, bytes_sent, messages, bytes_heard, cuts, parts_away } = self;
         NodeFigures {
             commands: read(commands),
             bytes_sent: read(bytes_sent),
             messages: read(messages),
             bytes_heard: read(bytes_heard),
             cuts: read(cuts),
+            parts_away: read(parts_away),
         }
     }
 }

@@ -35,7 +35,7 @@ impl Standing {
 }
 
 /// What a node knows of its lease and of others'.
-pub(super) struct Lease {
+pub(crate) struct Lease {
     length: Duration,
     /// Until when it has been granted, at least.
     until: Option<Instant>,
@@ -59,7 +59,7 @@ struct Namesake {
 }
 
 impl Lease {
-    pub(super) fn new(length: Duration) -> Self {
+    pub(crate) fn new(length: Duration) -> Self {
         Self {
             length,
             until: None,
@@ -70,17 +70,17 @@ impl Lease {
         }
     }
 
-    pub(super) fn length(&self) -> Duration {
+    pub(crate) fn length(&self) -> Duration {
         self.length
     }
 
     /// How long after a renewal the next one is due. Short beside the lease, because with it a node finds out whether the
     /// server has lost something.
-    pub(super) fn renews_every(&self) -> Duration {
+    pub(crate) fn renews_every(&self) -> Duration {
         self.length / 20
     }
 
-    pub(super) fn standing(&self, now: Instant) -> Standing {
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
         match self.until {
             _ if self.is_ended => Standing::Ended,
             None if self.gives_up(now) => Standing::Taken,
@@ -90,7 +90,7 @@ impl Lease {
     }
 
     /// Whether a renewal that begins now may end others. After the server was away it may not for a lease and a fifth.
-    pub(super) fn may_end_others(&mut self, now: Instant) -> bool {
+    pub(crate) fn may_end_others(&mut self, now: Instant) -> bool {
         if self.standing(now) != Standing::Member {
             self.spares_until = Some(now + self.length + self.length / 5);
         }
@@ -98,12 +98,12 @@ impl Lease {
     }
 
     /// The server was away.
-    pub(super) fn was_away(&mut self, now: Instant) {
+    pub(crate) fn was_away(&mut self, now: Instant) {
         self.spares_until = Some(now + self.length + self.length / 5);
     }
 
     /// The server's answer to a renewal that was asked for at `asked`.
-    pub(super) fn renewed(&mut self, asked: Instant, granted: bool, ended: Vec<NodeId>) {
+    pub(crate) fn renewed(&mut self, asked: Instant, granted: bool, ended: Vec<NodeId>) {
         if granted {
             self.until = Some(asked + self.length);
             self.ended = ended;
@@ -147,7 +147,7 @@ impl Lease {
     }
 
     /// The nodes whose leases ended.
-    pub(super) fn ended(&self) -> &[NodeId] {
+    pub(crate) fn ended(&self) -> &[NodeId] {
         &self.ended
     }
 }

@@ -191,20 +191,21 @@ impl Link {
         (ticket, asked.unwrap_or(Answer::Away))
     }
 
-    /// Tells the log when the server goes away and when it is back, not each time that somebody asks.
+    /// Tells the log and the figures when the part's server goes away and when it is back, not each time that somebody asks.
     pub(super) fn note(&self, error: Option<&RedisError>) {
         // Who has taken his leave asks no more, whatever the server does.
         if self.standing().is_final() {
             return;
         }
+        let (server, part) = (&self.server, self.part.number());
         match (error, self.is_away.replace(error.is_some())) {
             (Some(error), false) => {
-                let part = self.part.number();
-                tracing::warn!(server = ?self.server, part, %error, "the engine's server does not answer");
+                self.way.count_away(true);
+                tracing::warn!(?server, part, %error, "the engine's server does not answer");
             }
             (None, true) => {
-                let part = self.part.number();
-                tracing::info!(server = ?self.server, part, "the engine's server is back");
+                self.way.count_away(false);
+                tracing::info!(?server, part, "the engine's server is back");
             }
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeSet,
     time::{Duration, Instant},
 };
 
@@ -11,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use super::{
     lease::{self, Lease, Standing},
     link::{Link, in_time, member, millis},
+    parts::Part,
     question::Mark,
     way::{Counted, Detour, detour},
 };
@@ -39,6 +41,8 @@ pub(super) struct Membership {
     secrets: RefCell<Vec<(String, Secret)>>,
     /// Tries to renew the lease that failed.
     failures: Cell<u64>,
+    /// Parts whose last try failed.
+    failing: RefCell<BTreeSet<usize>>,
     /// Asks for the next one.
     hurry: Notify,
     /// Told after each try of any link.
@@ -60,6 +64,7 @@ impl Membership {
             clock,
             secrets: RefCell::default(),
             failures: Cell::default(),
+            failing: RefCell::default(),
             hurry: Notify::new(),
             changed: Notify::new(),
         }
@@ -67,6 +72,16 @@ impl Membership {
 
     pub(super) fn standing(&self) -> Standing {
         self.lease.borrow().standing(Instant::now())
+    }
+
+    /// The last try of a part failed, or did not. Whether that of any part did.
+    fn is_failing(&self, part: Part, fails: bool) -> bool {
+        let mut failing = self.failing.borrow_mut();
+        match fails {
+            true => failing.insert(part.number()),
+            false => failing.remove(&part.number()),
+        };
+        !failing.is_empty()
     }
 
     /// The nodes whose leases ended.
@@ -113,13 +128,14 @@ impl Link {
                 self.fails(error);
             }
             let standing = self.standing();
-            // The lease goes on, but others are told at once that the server is away.
-            if self.part.is_first() {
-                let is_away = renewed.is_err() && !standing.is_final();
-                let standing = if is_away { Standing::Away } else { standing };
-                let told = |told: &mut Standing| std::mem::replace(told, standing) != standing;
-                self.membership.standing.send_if_modified(told);
-            }
+            // Others are told at once that the server is away, or a part of it, though the lease goes on.
+            let failing = self.membership.is_failing(self.part, renewed.is_err());
+            let standing = match failing && !standing.is_final() {
+                true => Standing::Away,
+                false => standing,
+            };
+            let told = |told: &mut Standing| std::mem::replace(told, standing) != standing;
+            self.membership.standing.send_if_modified(told);
             self.membership.changed.notify_waiters();
             if standing.is_final() {
                 return;

@@ -17,6 +17,14 @@ pub(super) struct Message<R: Record> {
     pub(super) version: u64,
     /// What follows for the one who hears it.
     pub(super) effects: Vec<R::Effect>,
+    /// The row that came of it, where the one who hears it may go on from that.
+    pub(super) row: Option<MarkedRow>,
+}
+
+/// A row, and the mark of the data that it was written into.
+pub(super) struct MarkedRow {
+    pub(super) mark: String,
+    pub(super) row: Vec<u8>,
 }
 
 #[derive(Serialize)]
@@ -39,14 +47,34 @@ pub(super) fn encode<R: Record>(
     })
 }
 
+/// Puts the row behind what was encoded: a line with the mark, and the row. JSON has no line ends.
+pub(super) fn with_row(mut message: Vec<u8>, mark: &str, row: &[u8]) -> Vec<u8> {
+    message.reserve(mark.len() + row.len() + 2);
+    for part in [mark.as_bytes(), row] {
+        message.push(b'\n');
+        message.extend_from_slice(part);
+    }
+    message
+}
+
+fn read_row(line: &[u8]) -> Option<MarkedRow> {
+    let end = line.iter().position(|byte| *byte == b'\n')?;
+    let (mark, row) = line.split_at_checked(end)?;
+    Some(MarkedRow { mark: str::from_utf8(mark).ok()?.to_owned(), row: row.get(1..)?.to_vec() })
+}
+
 /// Reads what the server passed on: `version`, a colon, and what was encoded.
 pub(super) fn decode<R: Record>(bytes: &[u8]) -> Option<Message<R>> {
     let colon = bytes.iter().position(|byte| *byte == b':')?;
     let (version, rest) = bytes.split_at_checked(colon)?;
     let version = std::str::from_utf8(version).ok()?.parse().ok()?;
-    match serde_json::from_slice(rest.get(1..)?) {
+    let rest = rest.get(1..)?;
+    let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
+    let (message, line) = rest.split_at_checked(end)?;
+    match serde_json::from_slice(message) {
         Ok(Incoming(from, ticket, key, effects)) => {
-            Some(Message { from, ticket, key, version, effects })
+            let row = line.get(1..).and_then(read_row);
+            Some(Message { from, ticket, key, version, effects, row })
         }
         Err(error) => {
             tracing::error!(kind = R::KIND, %error, "a message of another node cannot be read");

@@ -16,6 +16,7 @@ mod core;
 mod ears;
 mod engine;
 mod figures;
+mod gap;
 mod lease;
 mod link;
 mod links;
@@ -26,7 +27,7 @@ mod parts;
 pub mod post;
 mod question;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -47,6 +48,10 @@ pub use self::{
 };
 use self::{figures::Traffic, links::Links};
 use crate::{auth::Secret, clock::Clock, model::ids::NodeId};
+
+/// How long after a node applied a command the server may still make what comes of it, by the clock of any node, in
+/// milliseconds: as long as a node waits for an answer, and what their clocks differ.
+pub const LATE_MS: u64 = 2_500;
 
 /// This process as one of several nodes: its connection to the server, and the thread that all its engines work on.
 #[derive(Clone)]

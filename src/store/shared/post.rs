@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use super::{
     SharedNode,
     ears::{Ears, Heard},
+    gap::Gap,
     link::Link,
     links::Links,
     question::Target,
@@ -194,6 +195,7 @@ async fn receive(
         link.listen(kind, &ears);
         tokio::task::spawn_local(begin_to_hear(Rc::clone(link), kind, courier.clone()));
     }
+    let gap = Rc::<Gap>::default();
     let mut turns = tokio::time::interval(TURN);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while courier.strong_count() > 0 {
@@ -206,7 +208,10 @@ async fn receive(
                         receiver.receive(from, letter);
                     }
                 }
-                Heard::Again => receiver.missed(),
+                Heard::Again => {
+                    let receiver = Arc::clone(&receiver);
+                    gap.tell(move || receiver.missed());
+                }
             }
         }
         tokio::select! {

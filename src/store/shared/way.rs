@@ -242,6 +242,15 @@ impl Way {
         Ok(connection)
     }
 
+    /// Nobody answers at its other end, or somebody does again.
+    pub(super) fn count_away(&self, is_away: bool) {
+        let parts = &self.traffic.parts_away;
+        match is_away {
+            true => parts.fetch_add(1, Ordering::Relaxed),
+            false => parts.fetch_sub(1, Ordering::Relaxed),
+        };
+    }
+
     /// The part is not where the last connection led to: the next one goes elsewhere, if need be.
     pub(super) fn strays(&self) {
         if let Some(finder) = &self.finder {

@@ -1,7 +1,6 @@
 //! The task of an engine's part: it takes jobs, answers and messages to the core, and does what that says.
 
 use std::{
-    cell::Cell,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::Arc,
@@ -16,6 +15,7 @@ use super::{
     ears::{Ears, Heard},
     engine::{Closing, EnginePart, Job},
     figures,
+    gap::Gap,
     link::Link,
     links::Links,
     member::Marked,
@@ -34,14 +34,12 @@ const SWEEP_EVERY_MS: u64 = 1_000;
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// How late a record must be before others than the node that changed it last care for it, in milliseconds.
 pub(super) const OVERDUE_MS: u64 = 1_500;
-/// Records that are cared for in one sweep.
+/// Records that are cared for at a time.
 const SWEPT_AT_ONCE: usize = 256;
 /// Questions for many records that are under way. Beyond, they are answered with none.
 const MOST_READING: usize = 1_024;
 /// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
 const POSTPONED_FOR: Duration = Duration::from_secs(3);
-/// How long the cuts of several parts are gathered, so that what the node shows is read anew once for all of them.
-const CUTS_GATHERED_FOR: Duration = Duration::from_millis(100);
 /// Longest sleep while no timer is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -49,7 +47,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 enum News<R: Record> {
     Answer(Ticket, Answer),
     Overdue(Vec<R::Key>),
-    Orphans(Vec<(R::Key, NodeId)>),
+    /// With where it is said that one of them could not be seen to.
+    Orphans(Vec<(R::Key, NodeId)>, mpsc::Sender<()>),
     /// All nodes have restated what they know since the mark was new for the so manieth time.
     Restated(u64),
 }
@@ -86,7 +85,12 @@ pub(super) async fn work<R: Record>(
         was_cut: false,
         marked: None,
     };
-    let mut sweep = tokio::time::interval(Duration::from_millis(SWEEP_EVERY_MS));
+    // The parts take turns, so that what else is asked waits behind one of them at most.
+    let every = Duration::from_millis(SWEEP_EVERY_MS);
+    let parts = u32::try_from(worker.links.len()).unwrap_or(u32::MAX);
+    let number = u32::try_from(worker.link.part.number()).unwrap_or_default();
+    let first = tokio::time::Instant::now() + every / parts * number;
+    let mut sweep = tokio::time::interval_at(first, every);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut retry = tokio::time::interval(RETRY_EVERY);
     retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -108,10 +112,10 @@ pub(super) async fn work<R: Record>(
         }
         if std::mem::take(&mut worker.was_cut) {
             worker.with(&engine, |core, now, work| {
-                core.deaf(work);
+                core.deaf(now, work);
                 core.missed(now, work);
             });
-            worker.gap.tell(&engine);
+            worker.tell_of_a_gap(&engine);
         }
         while let Some(news) = first_answered.take().or_else(|| answered.try_recv().ok()) {
             worker.take_in(&engine, news);
@@ -121,7 +125,7 @@ pub(super) async fn work<R: Record>(
         }
         worker.run_due(&engine);
         if std::mem::take(&mut sweeps) {
-            worker.with(&engine, |core, _, work| core.listen(work));
+            worker.with(&engine, |core, now, work| core.listen(now, work));
             worker.sweep(&engine);
         }
         if std::mem::take(&mut tries) {
@@ -138,6 +142,7 @@ pub(super) async fn work<R: Record>(
             worker.settling.drain(..).for_each(|settled| settled());
         }
         let nap = worker.nap(&engine);
+        let has_to_try = worker.core.has_to_try(engine.0.clock.now());
         // While it sleeps it does not keep the engine.
         drop(engine);
         tokio::select! {
@@ -146,7 +151,7 @@ pub(super) async fn work<R: Record>(
             () = news.notified() => {}
             Ok(()) = marks.changed() => marks.mark_changed(),
             _ = sweep.tick() => sweeps = true,
-            _ = retry.tick() => tries = true,
+            _ = retry.tick(), if has_to_try => tries = true,
             () = tokio::time::sleep(nap) => {}
         }
     }
@@ -193,50 +198,6 @@ struct Postponed<R: Record> {
     too_late: Instant,
 }
 
-/// What the parts of an engine have missed, said to the one who delivers: the first cut at once, others that follow soon
-/// together.
-#[derive(Default)]
-pub(super) struct Gap(Cell<Told>);
-
-#[derive(Clone, Copy, Default)]
-enum Told {
-    /// Nothing lately.
-    #[default]
-    Nothing,
-    /// Lately.
-    Something,
-    /// And there is more.
-    NotAll,
-}
-
-impl Gap {
-    fn tell<R: Record>(self: &Rc<Self>, engine: &SharedEngine<R>) {
-        match self.0.get() {
-            Told::Nothing => {
-                self.0.set(Told::Something);
-                Self::say(engine);
-            }
-            Told::Something | Told::NotAll => return self.0.set(Told::NotAll),
-        }
-        let (gap, engine) = (Rc::clone(self), engine.downgrade());
-        tokio::task::spawn_local(async move {
-            loop {
-                tokio::time::sleep(CUTS_GATHERED_FOR).await;
-                match (gap.0.replace(Told::Something), engine.upgrade()) {
-                    (Told::NotAll, Some(engine)) => Self::say(&engine),
-                    _ => return gap.0.set(Told::Nothing),
-                }
-            }
-        });
-    }
-
-    fn say<R: Record>(engine: &SharedEngine<R>) {
-        if !guarded(|| engine.0.deliver.missed(engine)) {
-            Stats::count(&engine.0.stats.panics);
-        }
-    }
-}
-
 struct Worker<R: Record> {
     core: Core<R>,
     part: Arc<EnginePart<R>>,
@@ -273,6 +234,15 @@ impl<R: Record> Drop for Worker<R> {
             };
         }
     }
+}
+
+/// Frees some records of nodes that are gone, and waits until they are. Whether there may be more of them, and no trouble.
+async fn see_to_orphans<R: Record>(link: &Link, answers: &mpsc::UnboundedSender<News<R>>) -> bool {
+    let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
+    let (failed, mut failure) = mpsc::channel(1);
+    !orphans.is_empty()
+        && answers.send(News::Orphans(orphans, failed)).is_ok()
+        && failure.recv().await.is_none()
 }
 
 impl<R: Record> Worker<R> {
@@ -329,10 +299,15 @@ impl<R: Record> Worker<R> {
             News::Restated(era) => {
                 self.with(engine, |core, now, work| core.mended(era, now, work));
             }
-            News::Orphans(orphans) => {
+            News::Orphans(orphans, failed) => {
                 for (key, node) in orphans {
                     let Some(command) = R::lost(node) else { continue };
-                    let sink = Box::new(|_| ());
+                    let failed = failed.clone();
+                    let sink = Box::new(move |result: Result<_, _>| {
+                        if result.is_err() {
+                            let _ = failed.try_send(());
+                        }
+                    });
                     self.with(engine, |core, now, work| {
                         core.submit(key, Expect::Any, command, sink, now, work);
                     });
@@ -397,6 +372,17 @@ impl<R: Record> Worker<R> {
         });
     }
 
+    /// What this node shows may lack something.
+    fn tell_of_a_gap(&self, engine: &SharedEngine<R>) {
+        let engine = engine.downgrade();
+        self.gap.tell(move || {
+            let Some(engine) = engine.upgrade() else { return };
+            if !guarded(|| engine.0.deliver.missed(&engine)) {
+                Stats::count(&engine.0.stats.panics);
+            }
+        });
+    }
+
     fn tell_figures(&self) {
         let counts = &self.part.counts;
         figures::set(&counts.under_way, self.core.under_way());
@@ -409,18 +395,19 @@ impl<R: Record> Worker<R> {
         if Rc::strong_count(&self.sweeping) > 1 {
             return;
         }
-        let before = engine.0.clock.now() - OVERDUE_MS;
-        let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
-        let (is_held, sweeping) = (self.is_held, Rc::clone(&self.sweeping));
+        let (link, clock) = (Rc::clone(&self.link), engine.0.clock.clone());
+        let (answers, is_held) = (self.answers.clone(), self.is_held);
+        let sweeping = Rc::clone(&self.sweeping);
         tokio::task::spawn_local(async move {
-            let keys = link.overdue::<R>(before, SWEPT_AT_ONCE).await;
-            if !keys.is_empty() {
-                let _ = answers.send(News::Overdue(keys));
-            }
-            if is_held {
-                let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
-                if !orphans.is_empty() {
-                    let _ = answers.send(News::Orphans(orphans));
+            loop {
+                let keys = link.overdue::<R>(clock.now() - OVERDUE_MS, SWEPT_AT_ONCE).await;
+                if !keys.is_empty() {
+                    let _ = answers.send(News::Overdue(keys));
+                }
+                // The graces of all who were on a lost node are to begin at nearly the same time: the next ones follow as
+                // soon as these are seen to.
+                if !is_held || !see_to_orphans(&link, &answers).await {
+                    break;
                 }
             }
             drop(sweeping);

@@ -33,7 +33,7 @@ impl Loss {
 
     /// For every build.
     pub fn short() -> Self {
-        Self { visitors: 200, agents: 4, signals_per_second: 50.0, ..Self::full() }
+        Self { visitors: 600, agents: 6, signals_per_second: 50.0, ..Self::full() }
     }
 }
 

@@ -47,6 +47,8 @@ impl Scene {
             ack_ms: 5_000,
             help_ms: 60_000,
             unknown_until: Timestamp(0),
+            late_ms: 0,
+            spared_until: Timestamp(0),
         })
     }
 

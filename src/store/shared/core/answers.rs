@@ -27,9 +27,11 @@ impl<R: Record> Core<R> {
         }
         let Some(key) = self.flights.get(&ticket).cloned() else { return };
         let Some(mut lane) = self.take_out(&key) else { return };
-        self.is_away = answer == Answer::Away;
+        let was_away = std::mem::replace(&mut self.is_away, answer == Answer::Away);
         if self.is_away {
             figures::add(&work.counts.away, 1);
+        } else if was_away {
+            self.spare(now);
         }
         match (lane.flight.take(), answer) {
             (

@@ -4,13 +4,16 @@ use std::mem::discriminant;
 
 use super::{
     Action, Core, Ticket, Work,
-    lane::{Flight, Job, Listed},
+    lane::{Flight, Job, Lane, Listed},
 };
 use crate::{
     clock::Timestamp,
     store::{
         Expect, Origin, Record,
-        shared::{message::Message, question::Ask},
+        shared::{
+            message::{MarkedRow, Message},
+            question::Ask,
+        },
     },
 };
 
@@ -22,7 +25,7 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
-        let Message { from, ticket, key, version, effects } = message;
+        let Message { from, ticket, key, version, effects, row } = message;
         let Some(key) = key else {
             if from == self.node && self.probe == Some(ticket) {
                 self.hears_again(ticket, now, work);
@@ -30,6 +33,7 @@ impl<R: Record> Core<R> {
             return;
         };
         if from != self.node {
+            self.learn_by_hearing(&key, version, row);
             return self.heard_of_another(key, version, effects, now, work);
         }
         if let Some(at) = self.doubtful.iter().position(|(doubted, ..)| *doubted == ticket) {
@@ -40,6 +44,26 @@ impl<R: Record> Core<R> {
         }
         // The word of a transition says that it was made, whenever its answer comes.
         self.heard_of(ticket, Some(version), now, work);
+    }
+
+    /// Another node's transition says what came of it: a command that starts from there needs no look. Under another mark than
+    /// the one that this node knows it may be lost already.
+    fn learn_by_hearing(&mut self, key: &R::Key, version: u64, row: Option<MarkedRow>) {
+        let Some(MarkedRow { row, .. }) = row.filter(|row| *row.mark == *self.mark) else { return };
+        let (node, era) = (self.node, self.era);
+        let is_idle = |lane: &Lane<R>| {
+            lane.flight.is_none() && lane.known.as_ref().is_none_or(|known| known.version < version)
+        };
+        if !self.lanes.get(key).is_some_and(is_idle) {
+            return;
+        }
+        if let Ok(known) = self.read_row(key, version, &row)
+            && let Some(lane) = self.lanes.get_mut(key)
+        {
+            lane.asked_in = era;
+            lane.learn(known, node);
+            lane.listed = Listed::Unknown;
+        }
     }
 
     fn heard_of_another(
@@ -63,8 +87,10 @@ impl<R: Record> Core<R> {
                 Some(Flight::Write(write)) if write.version.is_some_and(|own| own < version) => {
                     is_overtaken = Some(write.ticket);
                 }
+                // Whoever wrote that sees to what time changes in it; should he be gone, the list of times says so.
                 None | Some(Flight::Restate { .. }) if known < version => {
                     (lane.is_stale, lane.listed) = (lane.known.is_some(), Listed::Unknown);
+                    lane.scheduled = None;
                 }
                 _ => {}
             }
@@ -79,8 +105,9 @@ impl<R: Record> Core<R> {
 
     /// The channel was cut and is there again. Of those who wait for a word on it some wait in vain; which, that shows as soon
     /// as a word comes through.
-    pub(in crate::store::shared) fn deaf(&mut self, work: &mut Work<'_, R>) {
+    pub(in crate::store::shared) fn deaf(&mut self, now: Timestamp, work: &mut Work<'_, R>) {
         self.is_deaf = false;
+        self.spare(now);
         self.tickets += 1;
         self.probe = Some(self.tickets);
         work.out.push(Action::Ask(Ask::Probe { ticket: self.tickets }));
@@ -113,9 +140,9 @@ impl<R: Record> Core<R> {
     }
 
     /// Asks once more for a word, when the last question had no answer. To be called now and then.
-    pub(in crate::store::shared) fn listen(&mut self, work: &mut Work<'_, R>) {
+    pub(in crate::store::shared) fn listen(&mut self, now: Timestamp, work: &mut Work<'_, R>) {
         if self.is_deaf {
-            self.deaf(work);
+            self.deaf(now, work);
         }
     }
 

@@ -53,7 +53,9 @@ impl<R: Record> Core<R> {
         work: &mut Work<'_, R>,
     ) {
         if era == self.era && self.is_restated {
-            self.is_mending = false;
+            if std::mem::take(&mut self.is_mending) {
+                self.spare(now);
+            }
             self.resume(now, work);
         }
     }
@@ -138,9 +140,13 @@ impl<R: Record> Core<R> {
 
     /// Forgets the ends that are long past. To be called now and then.
     pub(super) fn forget_ends(&mut self, now: Timestamp) {
-        while self.ended.front().is_some_and(|(at, ..)| *at + REMEMBERED_MS <= now) {
+        while self.has_old_ends(now) {
             self.forget_end();
         }
+    }
+
+    pub(super) fn has_old_ends(&self, now: Timestamp) -> bool {
+        self.ended.front().is_some_and(|(at, ..)| *at + REMEMBERED_MS <= now)
     }
 
     fn forget_end(&mut self) {

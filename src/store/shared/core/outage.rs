@@ -9,7 +9,18 @@ use crate::{
     store::{Record, Refusal},
 };
 
+/// How long after an outage nothing ends that somebody's command may still keep, in milliseconds: longer than nodes take to
+/// find out that the server is back, and to say again what they know.
+const SPARED_MS: u64 = 2_500;
+
 impl<R: Record> Core<R> {
+    /// The records were out of reach, and commands of all nodes wait for them, one before the other.
+    pub(super) fn spare(&mut self, now: Timestamp) {
+        if let Some(rules) = R::spared(&self.rules, now + SPARED_MS) {
+            self.rules = rules.into();
+        }
+    }
+
     /// The server gave no answer to the first job of a lane: it goes back to its place, if it may wait.
     pub(super) fn keep_or_refuse(&self, lane: &mut Lane<R>, job: Job<R>, work: &mut Work<'_, R>) {
         match job.outlasts() {
@@ -26,6 +37,11 @@ impl<R: Record> Core<R> {
         {
             self.go_on(key, lane, now, work);
         }
+    }
+
+    /// Whether [`Core::try_again`] has something to do now.
+    pub(in crate::store::shared) fn has_to_try(&self, now: Timestamp) -> bool {
+        self.is_mending || !self.parked.is_empty() || self.has_old_ends(now)
     }
 
     /// Tries whether the server is back, with the first lane that waits, and refuses those who have waited for too long; all

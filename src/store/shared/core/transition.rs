@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Action, Core, MOST_TRIES, Ticket, Work,
+    Action, Core, MOST_CARRIED, MOST_TRIES, Ticket, Work,
     lane::{Asked, Flight, Job, Known, Lane, Listed, Write},
 };
 use crate::{
@@ -127,7 +127,8 @@ impl<R: Record> Core<R> {
         };
         let due = if is_gone { None } else { record.deadline(rules) };
         let is_new = match lane.listed {
-            Listed::Unknown => row != Row::Same,
+            // What is not there is in no list, or is found there and struck out.
+            Listed::Unknown => row != Row::Same && (version != 0 || due.is_some()),
             Listed::Wrong => true,
             Listed::At(listed) => listed != due,
         };
@@ -146,7 +147,7 @@ impl<R: Record> Core<R> {
             quits: was_listed.filter(|_| moves),
         };
         let ticket = self.ticket(key);
-        let (here, tell) = self.addressed(ticket, key, effects);
+        let (here, tell) = self.addressed(ticket, key, effects, &row);
         let heard = here.is_empty();
         let (version, expected) = (None, version);
         lane.flight = Some(Flight::Write(Box::new(Write {
@@ -175,6 +176,7 @@ impl<R: Record> Core<R> {
         ticket: Ticket,
         key: &R::Key,
         mut effects: Vec<R::Effect>,
+        row: &Row,
     ) -> (Vec<R::Effect>, Tell) {
         let mut told: BTreeMap<Target, Vec<&R::Effect>> = BTreeMap::new();
         let mut is_here = Vec::with_capacity(effects.len());
@@ -207,7 +209,16 @@ impl<R: Record> Core<R> {
             told.insert(Target::Node(self.node), Vec::new());
         }
         let tell = told.into_iter().map(|(target, effects)| {
-            (target, message::encode::<R>(self.node, ticket, Some(key), &effects))
+            let message = message::encode::<R>(self.node, ticket, Some(key), &effects);
+            // Who holds something of the record, or waits for an outcome, is likely to write next.
+            match (&target, row) {
+                (Target::Node(node), Row::New(row))
+                    if *node != self.node && row.len() <= MOST_CARRIED =>
+                {
+                    (target, message::with_row(message, &self.mark, row))
+                }
+                _ => (target, message),
+            }
         });
         let tell = tell.collect();
         let mut is_here = is_here.into_iter();

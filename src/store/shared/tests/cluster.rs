@@ -81,6 +81,35 @@ fn nodes_of_a_cluster_hear_the_same_of_each_record() {
     assert!((0..3).all(|at| of(at) > 5), "{:?}", [0, 1, 2].map(of));
 }
 
+/// As before Redis 7: whoever may not ask what the server knows does without.
+#[test]
+fn where_there_are_no_channels_of_slots_nodes_hear_each_other_at_the_master() {
+    let Some(cluster) = cluster(0) else { return };
+    for at in 0..3 {
+        cluster.does(at, "ACL SETUSER old on nopass ~* &* +@all -command");
+    }
+    let hosts = cluster.url().replace("://", "://old:x@");
+    let url = ServerUrl::parse(&hosts).unwrap();
+    let clock = Clock::manual(Timestamp(1_000));
+    let [one, two] = [1, 2].map(|node| Member::new(&url, node, &clock));
+    for key in 0..KEYS {
+        one.write(key, 1, Hearers::Everyone).unwrap();
+        two.write(key, 2, Hearers::Nodes(vec![one.id])).unwrap();
+        assert_eq!(one.notes.wait_for(key, 2), [1, 2]);
+        assert_eq!(two.notes.wait_for(key, 1), [1]);
+    }
+    // A slot that moves is found out by the next one who asks, or by the next renewal.
+    let slot = part_of_record(7).slot();
+    let from = cluster.master_of(slot, 0).unwrap();
+    cluster.move_slot(slot, from, (from + 1) % 3);
+    let (_, entry) = write_until_done(&two, 7, 3);
+    assert_eq!(one.read(7).unwrap().unwrap().entries, [1, 2, entry]);
+    one.write(7, 50, Hearers::Nodes(vec![two.id])).unwrap();
+    two.write(7, 51, Hearers::Nodes(vec![one.id])).unwrap();
+    assert_eq!(one.notes.wait_for(7, 3), [1, 2, 51]);
+    assert_eq!(*two.notes.wait_for(7, 3).last().unwrap(), 50);
+}
+
 #[test]
 fn what_a_node_held_and_what_is_due_is_cared_for_in_every_part() {
     let Some(cluster) = cluster(0) else { return };
@@ -197,6 +226,7 @@ fn a_slot_that_moves_while_it_is_in_use_takes_its_channels_and_loses_nothing() {
         let writers = [writes(one, 0), writes(two, 1_000_000)];
         for _ in 0..3 {
             let from = cluster.master_of(slot, 0).unwrap();
+            assert!(cluster.slots_in_use(from).contains(&slot));
             cluster.move_slot(slot, from, (from + 1) % 3);
             for at in 0..3 {
                 let to = (from + 1) % 3;

@@ -1,0 +1,503 @@
+//! One run: what pages, agents and chance do.
+
+use std::{ops::Range, time::Instant};
+
+use rand::RngExt as _;
+
+use super::{
+    clockwork::{Register, Times, Trouble},
+    must::{LEASE_MS, SLACK_MS},
+    people::{Agent, Page, Person, Sent, Tab, Try, Watch},
+    site::{Asked, Site},
+};
+use crate::{
+    clock::Timestamp,
+    model::{
+        event::Position,
+        ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorKey},
+        json::Json,
+        signal::{Message, Target},
+        timeline::PageEnd,
+    },
+    presence::visitor::{
+        Rules, Visitor,
+        command::{Command, Connect, Departure, Submission},
+        watched,
+    },
+    store::shared::simulation::{World, random},
+};
+
+const PEOPLE: usize = 2;
+pub(super) const TABS: usize = 3;
+const AGENTS: usize = 2;
+
+pub(super) struct Play {
+    pub(super) world: World<Visitor, Site>,
+    pub(super) times: Vec<Times>,
+    pub(super) register: Register,
+    pub(super) base: Instant,
+    /// Until then the server is away, or slow.
+    pub(super) away: Timestamp,
+    pub(super) slow: Timestamp,
+    /// Of 1,000 steps, how many break something.
+    faults: u32,
+    /// Whether what was done last is lost with the server.
+    loses: bool,
+    sockets: u64,
+}
+
+impl Play {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut random = random(seed);
+        let window = [5_000, 5_000, 1_000, 20_000][random.random_range(0..4)];
+        let rules = Rules {
+            grace_ms: [5_000, 5_000, 2_000][random.random_range(0..3)],
+            signal_window_ms: window,
+            ack_ms: 5_000,
+            help_ms: 60_000,
+            unknown_until: Timestamp(0),
+            late_ms: 2_500,
+            spared_until: Timestamp(0),
+        };
+        let nodes = random.random_range(3..=5);
+        let (faults, loses) = (random.random_range(0..25), random.random());
+        let start = Timestamp(1_000_000);
+        let world = World::new(random, nodes, 100, rules, Site::new(rules, start));
+        let mut play = Self {
+            times: (0..nodes).map(|_| Times::new(start)).collect(),
+            register: Register::default(),
+            base: Instant::now(),
+            away: start,
+            slow: start,
+            faults,
+            loses,
+            sockets: 0,
+            world,
+        };
+        for number in 0..PEOPLE {
+            let key = VisitorKey {
+                group: "1".parse().unwrap(),
+                visitor: format!("v{number}").parse().unwrap(),
+            };
+            let tab = |tab| Tab {
+                id: format!("t{number}{tab}").parse().unwrap(),
+                seen: Default::default(),
+                page: None,
+                opens: None,
+            };
+            let person = Person {
+                key,
+                tabs: (0..TABS).map(tab).collect(),
+                last_there: start,
+                last_tried: start,
+                farewells: Default::default(),
+                is_connected: false,
+                newest: (0, 0),
+                is_damaged: false,
+            };
+            play.world.stage.lock().people.push(person);
+        }
+        for _ in 0..AGENTS {
+            let at = play.anywhere();
+            let socket = play.socket(at);
+            let agent = Agent { socket, at, watches: Default::default() };
+            play.world.stage.lock().agents.push(agent);
+        }
+        play.pass(1_000);
+        play
+    }
+
+    pub(super) fn run(mut self) {
+        let steps = self.world.random.random_range(50..800);
+        for _ in 0..steps {
+            self.step();
+        }
+        self.faults = 0;
+        // Some go for good; whoever is on his way comes.
+        for person in 0..PEOPLE {
+            for tab in 0..TABS {
+                if self.world.random.random() {
+                    self.end_page(person, tab, Departure::Gone);
+                    self.world.stage.lock().people[person].tabs[tab].opens = None;
+                }
+            }
+        }
+        let longest = self.times.iter().map(Times::wakes).fold(self.away, Timestamp::max);
+        let quiet = 3 * LEASE_MS + 20_000 + 2 * SLACK_MS;
+        self.pass(longest.since(self.world.now) + quiet);
+        self.pass(1_000);
+        let site = std::sync::Arc::clone(&self.world.stage);
+        site.lock().check_the_end(|key| self.world.record(key));
+    }
+
+    pub(super) fn draw(&mut self, range: Range<u64>) -> u64 {
+        self.world.random.random_range(range)
+    }
+
+    fn step(&mut self) {
+        let nodes = self.times.len();
+        let at = self.world.random.random_range(0..nodes);
+        if self.world.random.random_range(0..1_000) < self.faults {
+            return self.break_something(at);
+        }
+        match self.world.random.random_range(0..100) {
+            0..25 => self.serve(at),
+            25..40 if self.is_awake(at) => self.world.hear(at),
+            40..55 if self.is_awake(at) => self.world.be_answered(at),
+            55..70 => self.act_as_a_page(),
+            70..78 => self.send(),
+            78..82 => self.watch(),
+            82..98 => {
+                let for_ms = self.draw(1..120);
+                self.pass(for_ms);
+            }
+            98 => {
+                let for_ms = self.draw(1_000..6_000);
+                self.pass(for_ms);
+            }
+            _ => {}
+        }
+        self.answers();
+        self.people_go_on();
+    }
+
+    fn break_something(&mut self, at: usize) {
+        let for_ms = [300, 1_500, 4_000, 15_000][self.world.random.random_range(0..4)];
+        let for_ms = self.draw(for_ms / 2..for_ms);
+        let now = self.world.now;
+        match self.world.random.random_range(0..10) {
+            0 | 1 => self.begin_anew(at),
+            2 => self.trouble(&Trouble::Sleep(at), for_ms),
+            3 => self.trouble(&Trouble::Cut(at), for_ms),
+            4 => {
+                self.lose_the_way(at);
+                self.node_is_troubled(at, now);
+            }
+            5 => self.trouble(&Trouble::Slow, for_ms.min(1_500)),
+            6 => {
+                self.trouble(&Trouble::Away, for_ms);
+                if self.loses && self.world.random.random() {
+                    self.world.flush();
+                    self.forget_leases();
+                    self.note_damage();
+                }
+            }
+            7 if self.loses => {
+                self.world.flush();
+                self.forget_leases();
+                self.is_troubled(now);
+                self.note_damage();
+            }
+            8 if self.loses => {
+                let behind_ms = self.draw(0..500);
+                self.world.lose_the_last(behind_ms);
+                self.trouble(&Trouble::Away, for_ms / 4);
+                self.note_damage();
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes of whom the server lost something that nobody is left to say again.
+    pub(super) fn note_damage(&mut self) {
+        for person in 0..PEOPLE {
+            let key = self.world.stage.lock().people[person].key.clone();
+            let is_asleep = (0..self.times.len()).any(|at| !self.is_awake(at));
+            let is_damaged = self.world.is_damaged(&key)
+                || is_asleep && !self.world.is_repaired()
+                // Those who cannot reach the server may say too late what they know.
+                || self.times.iter().any(|times| times.is_cut(self.world.now)) && !self.world.is_repaired();
+            self.world.stage.lock().people[person].is_damaged |= is_damaged;
+        }
+    }
+
+    fn anywhere(&mut self) -> usize {
+        let awake: Vec<usize> = (0..self.times.len()).filter(|at| self.is_awake(*at)).collect();
+        if awake.is_empty() {
+            return self.world.random.random_range(0..self.times.len());
+        }
+        awake[self.world.random.random_range(0..awake.len())]
+    }
+
+    fn socket(&mut self, at: usize) -> SocketAddress {
+        self.sockets += 1;
+        SocketAddress { node: self.world.nodes[at].id, socket: SocketId(self.sockets) }
+    }
+
+    pub(super) fn submit(&mut self, at: usize, person: usize, command: Command, asked: Asked) {
+        let site = std::sync::Arc::clone(&self.world.stage);
+        let key = site.lock().people[person].key.clone();
+        site.lock().trace(|| format!("{at}: {} {command:?}", key.visitor));
+        let sink = Box::new(move |answer| site.lock().answered(asked, answer));
+        self.world.submit(at, key, command, sink);
+    }
+
+    fn act_as_a_page(&mut self) {
+        let (person, tab) =
+            (self.world.random.random_range(0..PEOPLE), self.world.random.random_range(0..TABS));
+        let there = {
+            let site = self.world.stage.lock();
+            let tab = &site.people[person].tabs[tab];
+            tab.page.as_ref().map(|page| (page.socket, page.at, page.welcomed.is_some()))
+        };
+        let Some((socket, at, is_welcome)) = there else {
+            if self.world.random.random_range(0..3) == 0 {
+                self.open(person, tab);
+            }
+            return;
+        };
+        let command = match self.world.random.random_range(0..14) {
+            // A page change, a reload: the next one comes at once, or later, or when the grace is nearly over or is over.
+            0..4 => {
+                self.end_page(person, tab, Departure::Gone);
+                let grace = self.world.stage.lock().rules.grace_ms;
+                let after = [50, 300, grace - 100, grace + 3_000];
+                let after = after[self.world.random.random_range(0..4)];
+                let opens = self.world.now + self.draw(0..after);
+                self.world.stage.lock().people[person].tabs[tab].opens = Some(opens);
+                return;
+            }
+            4 => return self.end_page(person, tab, Departure::Gone),
+            5 if is_welcome => return self.end_page(person, tab, Departure::Disconnect),
+            6..8 => {
+                let visible = self.world.random.random();
+                if let Some(page) = self.world.stage.lock().page(socket) {
+                    page.visible = visible;
+                }
+                Command::Visibility { socket, visible }
+            }
+            8 => Command::Activity { socket },
+            9 if is_welcome && self.is_awake(at) => {
+                let now = self.world.now;
+                if let Some(page) = self.world.stage.lock().page(socket) {
+                    page.listens.get_or_insert(now);
+                }
+                Command::Listen { socket }
+            }
+            _ => return,
+        };
+        if is_welcome && self.is_awake(at) {
+            self.submit(at, person, command, Asked::Other);
+        }
+    }
+
+    pub(super) fn open(&mut self, person: usize, tab: usize) {
+        let at = self.anywhere();
+        if !self.is_awake(at) {
+            return;
+        }
+        let socket = self.socket(at);
+        let listening = self.world.random.random_range(0..8) > 0;
+        let visible = self.world.random.random();
+        let now = self.world.now;
+        let connect = {
+            let mut site = self.world.stage.lock();
+            let tab = &mut site.people[person].tabs[tab];
+            tab.opens = None;
+            let seen = tab.seen.iter().filter(|(_, is_known)| !**is_known);
+            let seen: Vec<SignalId> = seen.map(|(id, _)| *id).collect();
+            tab.page = Some(Page {
+                socket,
+                at,
+                began: now,
+                welcomed: None,
+                listens: listening.then_some(now),
+                visible,
+                has_focus: false,
+                inbox: Default::default(),
+                owed: Vec::new(),
+                told: seen.clone(),
+            });
+            let page = format!("p{}", socket.socket.0).parse().unwrap();
+            let (tab, data, from) = (tab.id.clone(), None, None);
+            Connect { socket, tab, page, visible, listening, seen, data, from }
+        };
+        self.submit(at, person, Command::Connect(Box::new(connect)), Asked::Connect(socket));
+    }
+
+    /// A page's socket ends, and its node says so if it can.
+    pub(super) fn end_page(&mut self, person: usize, tab: usize, departure: Departure) {
+        let now = self.world.now;
+        let page = {
+            let mut site = self.world.stage.lock();
+            let Site { people, dead, .. } = &mut *site;
+            let of = &mut people[person];
+            let Some(page) = of.tabs[tab].page.take() else { return };
+            of.last_tried = now;
+            if page.welcomed.is_some() && !dead.contains(&page.socket.node) {
+                of.last_there = now;
+            }
+            if departure == Departure::Disconnect {
+                of.farewells.insert(page.socket);
+            }
+            page
+        };
+        let is_there = self.world.nodes[page.at].id == page.socket.node;
+        if is_there && self.is_awake(page.at) {
+            self.close(person, page.at, page.socket, departure);
+        } else if is_there {
+            self.times[page.at].closes.push((person, page.socket, departure));
+        }
+    }
+
+    pub(super) fn close(
+        &mut self,
+        person: usize,
+        at: usize,
+        socket: SocketAddress,
+        departure: Departure,
+    ) {
+        let command = Command::Close { socket, departure, cause: PageEnd::Lost };
+        self.submit(at, person, command, Asked::Close(person, socket));
+    }
+
+    /// What a node held that has ended is gone, and whoever was there knows it, sooner or later.
+    pub(super) fn end_of(&mut self, node: NodeId) {
+        let now = self.world.now;
+        self.world.stage.lock().died(node);
+        for person in 0..PEOPLE {
+            for tab in 0..TABS {
+                let after = self.draw(0..4_000);
+                let mut site = self.world.stage.lock();
+                let of = &mut site.people[person];
+                of.farewells.retain(|socket| socket.node != node);
+                let page = of.tabs[tab].page.take_if(|page| page.socket.node == node);
+                if page.is_some() {
+                    of.last_tried = now;
+                    of.tabs[tab].opens = Some(now + after);
+                }
+            }
+        }
+        for agent in 0..AGENTS {
+            if self.world.stage.lock().agents[agent].socket.node != node {
+                continue;
+            }
+            let at = self.anywhere();
+            let socket = self.socket(at);
+            let asks = now + self.draw(0..2_000);
+            let mut site = self.world.stage.lock();
+            let agent = &mut site.agents[agent];
+            (agent.socket, agent.at) = (socket, at);
+            for watch in agent.watches.values_mut() {
+                (watch.has_begun, watch.asks) = (false, Some(asks));
+            }
+        }
+    }
+
+    fn send(&mut self) {
+        let agent = self.world.random.random_range(0..AGENTS);
+        let sent = Sent {
+            to: self.world.random.random_range(0..PEOPLE),
+            key: None,
+            is_for_all: self.world.random.random_range(0..6) == 0,
+            agent,
+            accepted: None,
+            tries: Default::default(),
+            again: None,
+            handled: Vec::new(),
+            acknowledged: None,
+        };
+        let number = self.world.stage.lock().sent.len();
+        let key = self.world.random.random_range(0..3) > 0;
+        let key = key.then(|| format!("k{number}").parse().unwrap());
+        self.world.stage.lock().sent.push(Sent { key, ..sent });
+        self.try_to_send(number);
+    }
+
+    pub(super) fn try_to_send(&mut self, number: usize) {
+        let now = self.world.now;
+        self.sockets += 1;
+        let id = SignalId::from_u128(u128::from(now.0) << 64 | u128::from(self.sockets));
+        let is_told = self.world.random.random_range(0..3) > 0;
+        let (at, person, submission) = {
+            let mut site = self.world.stage.lock();
+            let sent = &mut site.sent[number];
+            sent.tries.insert(id, Try::default());
+            sent.again = None;
+            let (to, key, agent) = (sent.to, sent.key.clone(), sent.agent);
+            let target = if sent.is_for_all { Target::All } else { Target::Focus };
+            let message = Message::Signal { data: Json::of(&number) };
+            site.number_by_id.insert(id, number);
+            let agent = &site.agents[agent];
+            let sender = is_told.then_some(agent.socket);
+            (agent.at, to, Submission { id, message, target, key, sender })
+        };
+        if self.is_awake(at) {
+            let asked = Asked::Signal { number, id, since: now };
+            self.submit(at, person, Command::Signal(Box::new(submission)), asked);
+        } else {
+            let mut site = self.world.stage.lock();
+            let sent = &mut site.sent[number];
+            sent.again = sent.key.is_some().then_some(now + 500);
+        }
+    }
+
+    fn watch(&mut self) {
+        let agent = self.world.random.random_range(0..AGENTS);
+        let person = self.world.random.random_range(0..PEOPLE);
+        let is_watched = self.world.stage.lock().agents[agent].watches.contains_key(&person);
+        if is_watched {
+            if self.world.random.random_range(0..4) == 0 {
+                self.world.stage.lock().agents[agent].watches.remove(&person);
+                self.listen_as_wanted(agent, person);
+            }
+        } else {
+            self.world.stage.lock().agents[agent].watches.insert(person, Watch::default());
+            self.attach(agent, person);
+        }
+    }
+
+    pub(super) fn attach(&mut self, agent: usize, person: usize) {
+        let now = self.world.now;
+        let sleeps: Vec<Timestamp> = self.times.iter().map(Times::wakes_up).collect();
+        let (at, socket) = {
+            let mut site = self.world.stage.lock();
+            let agent = &mut site.agents[agent];
+            let Some(watch) = agent.watches.get_mut(&person) else { return };
+            // A node that sleeps hears nothing.
+            let is_asleep = now < sleeps[agent.at];
+            watch.asks = is_asleep.then_some(now + 500);
+            if is_asleep {
+                return;
+            }
+            (agent.at, agent.socket)
+        };
+        self.listen_as_wanted(agent, person);
+        let asked = Asked::Attach { agent, person, socket };
+        self.submit(at, person, Command::Attach { watcher: socket, since: None }, asked);
+    }
+
+    /// The node of an agent listens to a visitor as long as somebody on it watches him.
+    fn listen_as_wanted(&mut self, agent: usize, person: usize) {
+        let (at, name, is_wanted) = {
+            let site = self.world.stage.lock();
+            let at = site.agents[agent].at;
+            let wants = |agent: &&Agent| agent.at == at && agent.watches.contains_key(&person);
+            (at, watched(&site.people[person].key), site.agents.iter().any(|agent| wants(&agent)))
+        };
+        match (is_wanted, self.world.listens(at, &name)) {
+            (true, false) => self.world.listen(at, name),
+            (false, true) => self.world.unlisten(at, name),
+            _ => {}
+        }
+    }
+
+    /// A node may have missed something: its watchers ask anew.
+    pub(super) fn missed(&mut self, at: usize) {
+        let node = self.world.nodes[at].id;
+        for agent in 0..AGENTS {
+            if self.world.stage.lock().agents[agent].socket.node != node {
+                continue;
+            }
+            let watches: Vec<usize> = {
+                let site = self.world.stage.lock();
+                site.agents[agent].watches.keys().copied().collect()
+            };
+            for person in watches {
+                let socket = self.world.stage.lock().agents[agent].socket;
+                let command = Command::Attach { watcher: socket, since: Some(Position::ORIGIN) };
+                self.submit(at, person, command, Asked::Other);
+            }
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Records that keep what was done to them: whatever breaks, each command is done once and heard of in order.
+//!
+//! What must hold:
+//! * a command that was answered as done was done once, one that was refused not at all, and one whose answer was lost at
+//!   most once;
+//! * what follows from a record's transitions reaches each node in the order of the versions, and at most once; who looks at
+//!   the record sees what he was told before, and is told what came later;
+//! * a node whose connection was never cut misses nothing that concerns it;
+//! * every command of a node that lives is answered;
+//! * when the server loses all, or the last transitions with every connection, each record is again what the node had that
+//!   knew most of it, and nothing is lost that was answered as done, unless only those knew of it who are gone;
+//! * a command that may be repeated has the effect of once, in its order, and one that ends something is never lost;
+//! * what is due happens, even when the node that knew of it is gone; and what a node held that is gone is let go.
+//!
+//! Here time stands beside the steps: it passes by draws of its own, however long a message takes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use rand::RngExt as _;
+
+use super::{
+    for_each_seed, random,
+    world::{Stage, World},
+};
+use crate::{
+    model::ids::NodeId,
+    store::{
+        Applied, Reader, Record as _, Refusal,
+        shared::{
+            core::MOST_IN_ALL,
+            testing::{Command, Effect, Hearers, Journal, Reply},
+        },
+    },
+};
+
+const NODES: usize = 4;
+const KEYS: u32 = 3;
+
+type Result = std::result::Result<Applied<Reply>, Refusal>;
+
+/// Of each record and node, whether it holds it; None when nobody knows.
+type Held = BTreeMap<(u32, NodeId), Option<bool>>;
+
+/// What a node learnt of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Learnt {
+    /// It was told of an entry, and of its place.
+    Told(u64, usize),
+    /// It looked, and found so many entries.
+    Found(usize),
+}
+
+/// What the nodes told and found out.
+#[derive(Default)]
+struct Said {
+    /// What became of the commands, by their entries.
+    answers: BTreeMap<u64, Result>,
+    held: Held,
+    /// What each node learnt, in this order.
+    learnt: BTreeMap<NodeId, Vec<(u32, Learnt)>>,
+}
+
+impl Stage<Journal> for Said {
+    fn delivered(&mut self, node: NodeId, key: u32, effects: Vec<Effect>) {
+        for effect in effects {
+            if let Effect::Written { entry, place, .. } = effect {
+                self.learnt.entry(node).or_default().push((key, Learnt::Told(entry, place)));
+            }
+        }
+    }
+}
+
+struct Play {
+    world: World<Journal, Said>,
+    /// Whether the server loses anything.
+    loses: bool,
+    /// Entries that only those knew of who are gone, when the server lost them.
+    lost: BTreeSet<u64>,
+    /// Of each entry: the record, who wrote it, and who should hear of it.
+    written: BTreeMap<u64, (u32, NodeId, Hearers)>,
+}
+
+impl Play {
+    fn new(seed: u64) -> Self {
+        let mut random = random(seed);
+        // Who forgets cannot repair.
+        let (most, loses) = if random.random() { (2, false) } else { (100, true) };
+        let world = World::new(random, NODES, most, (), Said::default());
+        Self { world, loses, lost: BTreeSet::new(), written: BTreeMap::new() }
+    }
+
+    fn step(&mut self) {
+        let world = &mut self.world;
+        let at = world.random.random_range(0..NODES);
+        match world.random.random_range(0..100) {
+            0..18 => self.write(at),
+            18..20 => self.look(at),
+            20 => self.hold(at),
+            21 => self.close(at),
+            22..54 => world.serve(at),
+            54 => world.lose_patience(at),
+            55..73 => world.hear(at),
+            73..92 => world.be_answered(at),
+            92..95 => self.let_time_pass(),
+            95..97 => world.sweep(at, world.now),
+            97 => world.try_again(at),
+            98 => world.cut(at),
+            _ => match world.random.random_range(0..6) {
+                0 if self.loses => {
+                    world.flush();
+                    self.note_what_is_lost();
+                }
+                1 if self.loses => {
+                    world.fail_over();
+                    self.note_what_is_lost();
+                }
+                // It sleeps beyond its lease. What it asked last comes through later; then it must begin anew.
+                2 => self.begin_anew(at, World::replace),
+                _ => self.begin_anew(at, World::crash),
+            },
+        }
+        if self.world.random.random_range(0..4) == 0 {
+            self.world.renew(at);
+            if self.world.is_repaired() {
+                self.world.conclude(at);
+            }
+        }
+    }
+
+    fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal, Said>, usize)) {
+        let is_repaired = self.world.is_repaired();
+        end(&mut self.world, at);
+        if !is_repaired {
+            // It may have been the only one who knew.
+            self.note_what_is_lost();
+        }
+    }
+
+    /// Notes what nobody who is left knows, nor the server.
+    fn note_what_is_lost(&mut self) {
+        for key in 0..KEYS {
+            let (version, row) = self.world.server.row(&key);
+            let mut best = Journal::default();
+            if version != 0 {
+                best = serde_json::from_slice(&row).unwrap();
+            }
+            let mut best = (version, best);
+            for node in &self.world.nodes {
+                if let Some((version, journal)) = node.core.knows(key)
+                    && best.0 < version
+                {
+                    best = (version, journal);
+                }
+            }
+            let of_key = self.written.iter().filter(|(_, (of, ..))| *of == key);
+            let lost = of_key.filter(|(entry, _)| !best.1.entries.contains(entry));
+            let lost: Vec<u64> = lost.map(|(entry, _)| *entry).collect();
+            self.lost.extend(lost);
+        }
+    }
+
+    fn write(&mut self, at: usize) {
+        let entry = u64::try_from(self.written.len()).unwrap();
+        let world = &mut self.world;
+        let key = world.random.random_range(0..KEYS);
+        let hearers = match world.random.random_range(0..3) {
+            0 => Hearers::Here,
+            1 => Hearers::Everyone,
+            _ => {
+                let nodes = world.nodes.iter().map(|node| node.id);
+                Hearers::Nodes(nodes.filter(|_| world.random.random()).collect())
+            }
+        };
+        let said = Arc::clone(&world.stage);
+        self.written.insert(entry, (key, world.nodes[at].id, hearers.clone()));
+        let sink = Box::new(move |result| {
+            assert!(said.lock().answers.insert(entry, result).is_none(), "answered twice");
+        });
+        world.submit(at, key, Command::Write { entry, hearers }, sink);
+    }
+
+    /// Somebody on the node reads; what he was told before and hears afterwards must fit to it.
+    fn look(&mut self, at: usize) {
+        let world = &mut self.world;
+        let key = world.random.random_range(0..KEYS);
+        let (said, node) = (Arc::clone(&world.stage), world.nodes[at].id);
+        let reader: Reader<Journal> = Box::new(move |journal| {
+            let found = journal.map(|journal| journal.map_or(0, |journal| journal.entries.len()));
+            Box::new(move || {
+                let found = found.into_iter().map(|number| (key, Learnt::Found(number)));
+                said.lock().learnt.entry(node).or_default().extend(found);
+            })
+        });
+        world.read(at, key, reader);
+    }
+
+    /// Somebody on the node comes or goes.
+    fn hold(&mut self, at: usize) {
+        let world = &mut self.world;
+        let key = world.random.random_range(0..KEYS);
+        let node = world.nodes[at].id;
+        let hold: bool = world.random.random();
+        let command = if hold { Command::Hold(node) } else { Command::LetGo(node) };
+        let (said, place) = (Arc::clone(&world.stage), (key, node));
+        said.lock().held.insert(place, Some(hold));
+        let sink = Box::new(move |result: Result| {
+            assert!(hold || result.is_ok(), "an end is not to be lost");
+            if result.is_err() {
+                said.lock().held.insert(place, None);
+            }
+        });
+        world.submit(at, key, command, sink);
+    }
+
+    /// Now and then a record is about to take no more, which time alone brings about.
+    fn close(&mut self, at: usize) {
+        let world = &mut self.world;
+        let key = world.random.random_range(0..KEYS);
+        let command = Command::CloseAt(world.now + world.random.random_range(2_000..6_000));
+        world.submit(at, key, command, Box::new(|_| ()));
+    }
+
+    fn let_time_pass(&mut self) {
+        self.world.now = self.world.now + self.world.random.random_range(1..500);
+        (0..NODES).for_each(|at| self.world.run_due(at));
+    }
+
+    fn let_go(&mut self) {
+        let ended: BTreeSet<NodeId> = self.world.gone.iter().map(|node| node.id).collect();
+        self.world.let_go(0, |node| ended.contains(&node));
+    }
+
+    fn journal(&self, key: u32) -> Journal {
+        self.world.record(&key).unwrap_or_else(|| Journal::vacant(&(), self.world.now))
+    }
+
+    fn check(&self) {
+        let World { nodes, gone, .. } = &self.world;
+        let said = self.world.stage.lock();
+        let journals: Vec<Journal> = (0..KEYS).map(|key| self.journal(key)).collect();
+        for (entry, (key, by, hearers)) in &self.written {
+            let entries = &journals[usize::try_from(*key).unwrap()].entries;
+            let places: Vec<usize> =
+                (1..).zip(entries).filter(|(_, other)| *other == entry).map(|(at, _)| at).collect();
+            if self.lost.contains(entry) && places.is_empty() {
+                continue;
+            }
+            match said.answers.get(entry) {
+                Some(Ok(Applied { reply: Reply::Place(place), .. })) => {
+                    assert_eq!(places, [*place], "{entry} was answered as done");
+                }
+                Some(Ok(_)) => assert!(places.is_empty(), "{entry} was refused"),
+                Some(Err(Refusal::Away)) => assert!(places.len() <= 1, "{entry} was done twice"),
+                Some(Err(refusal)) => panic!("{entry}: {refusal}"),
+                None => {
+                    assert!(gone.iter().any(|node| node.id == *by), "{entry} has no answer");
+                    assert!(places.len() <= 1, "{entry} was done twice");
+                }
+            }
+            let Some(&place) = places.first() else { continue };
+            for node in nodes.iter().filter(|node| !node.was_cut) {
+                let concerns = match hearers {
+                    Hearers::Here => node.id == *by,
+                    Hearers::Everyone => usize::try_from(node.id.incarnation).unwrap() <= NODES,
+                    Hearers::Nodes(nodes) => nodes.contains(&node.id),
+                };
+                let told = (*key, Learnt::Told(*entry, place));
+                let heard = said.learnt.get(&node.id).is_some_and(|learnt| learnt.contains(&told));
+                assert!(heard || !concerns, "{:?} did not hear of {entry}", node.id);
+            }
+        }
+        for ((key, node), holds) in &said.held {
+            let is_there = nodes.iter().any(|other| other.id == *node);
+            let journal = &journals[usize::try_from(*key).unwrap()];
+            let is_so = holds.is_none_or(|holds| journal.holders.contains(node) == holds);
+            assert!(is_so || !is_there, "{node:?} holds {key}: {holds:?}");
+        }
+        for (node, learnt) in &said.learnt {
+            // The newest entry of each record that the node knows of.
+            let mut newest = BTreeMap::new();
+            for (key, learnt) in learnt {
+                let entries = &journals[usize::try_from(*key).unwrap()].entries;
+                let newest = newest.entry(*key).or_insert(0);
+                match *learnt {
+                    // What was lost since then has no place.
+                    Learnt::Told(entry, _) if self.lost.contains(&entry) => {}
+                    Learnt::Found(_) if !self.lost.is_empty() => {}
+                    Learnt::Told(entry, place) => {
+                        assert!(*newest < place, "{node:?} heard of {entry} late or twice");
+                        assert_eq!(entries[place - 1], entry);
+                        *newest = place;
+                    }
+                    Learnt::Found(number) => {
+                        assert!(*newest <= number, "{node:?} saw less than it was told");
+                        *newest = number;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing stays with those who are gone.
+    fn check_that_they_let_go(&mut self) {
+        self.let_go();
+        self.world.settle();
+        for key in 0..KEYS {
+            for holder in self.journal(key).holders {
+                let is_there = self.world.nodes.iter().any(|node| node.id == holder);
+                assert!(is_there, "{holder:?} is gone");
+                let is_listed = self.world.server.data.held.contains(&(holder, key));
+                assert!(is_listed, "{holder:?} is not on the list");
+            }
+        }
+    }
+
+    /// Whoever is left cares for what is due.
+    fn check_that_time_passes(&mut self) {
+        self.world.now = self.world.now + 10_000;
+        for _ in 0..2 {
+            self.world.sweep(0, self.world.now);
+            self.world.settle();
+        }
+        for key in 0..KEYS {
+            let is_known = self.world.server.data.due.contains_key(&key);
+            assert!(!is_known, "record {key} is due and nobody cares");
+            assert_eq!(self.journal(key).deadline(&()), None, "no list knows of record {key}");
+        }
+    }
+}
+
+fn run(seed: u64) {
+    let mut play = Play::new(seed);
+    let steps = play.world.random.random_range(20..600);
+    for _ in 0..steps {
+        play.step();
+    }
+    play.world.serve_the_gone();
+    play.world.settle();
+    play.check();
+    play.check_that_they_let_go();
+    play.check_that_time_passes();
+    play.check();
+}
+
+#[test]
+fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
+    for_each_seed(2_000, run);
+}
+
+#[test]
+fn what_waits_for_all_records_together_is_bounded() {
+    let mut world = World::<Journal, Said>::new(random(0), 1, 2, (), Said::default());
+    world.conclude(0);
+    let submit = |world: &mut World<Journal, Said>, key: u32| {
+        let said = Arc::clone(&world.stage);
+        let sink = Box::new(move |result| {
+            said.lock().answers.insert(key.into(), result);
+        });
+        let command = Command::Write { entry: key.into(), hearers: Hearers::Here };
+        world.submit(0, key, command, sink);
+    };
+    let most = u32::try_from(MOST_IN_ALL / 2).unwrap();
+    (0..most).for_each(|key| submit(&mut world, key));
+    assert!(world.stage.lock().answers.is_empty(), "each waits, and is looked for");
+    submit(&mut world, most);
+    let last = world.stage.lock().answers.get(&most.into()).copied();
+    assert_eq!(last, Some(Err(Refusal::Overloaded)));
+    let mut last = Vec::new();
+    world.nodes[0].core.end(&mut last);
+    assert_eq!(last.len(), MOST_IN_ALL / 2, "at the end each is told");
+    assert_eq!(world.nodes[0].core.under_way(), 0);
+}

@@ -1,0 +1,234 @@
+//! The server that the simulated nodes share: what the scripts do, on data that it can lose.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    clock::Timestamp,
+    model::ids::NodeId,
+    store::{
+        Record,
+        shared::{
+            message,
+            question::{Answer, Ask, Lists, Row, Target, Ticket},
+        },
+    },
+};
+
+/// So many transitions, at most, does a server lose that fails.
+pub(super) const MOST_LOST: usize = 4;
+
+/// What the server has: records by key with their versions, and the lists beside them.
+pub(crate) struct Server<K> {
+    pub(super) data: Data<K>,
+    /// As they were before the last transitions.
+    before: VecDeque<Data<K>>,
+    /// The version that it gave last. They go by its clock, in microseconds.
+    versions: u64,
+    /// So far is that behind.
+    behind: u64,
+    /// The highest version that each record ever had, and whether the record ended with it.
+    pub(super) highest: BTreeMap<K, (u64, bool)>,
+    pub(super) mark: u64,
+    /// Who listens to which name.
+    pub(super) listeners: BTreeMap<String, BTreeSet<NodeId>>,
+}
+
+#[derive(Clone)]
+pub(super) struct Data<K> {
+    /// Without a row the record was ended under that version, as somebody said after a loss.
+    pub(super) rows: BTreeMap<K, (u64, Option<Written>)>,
+    pub(super) due: BTreeMap<K, Timestamp>,
+    pub(super) held: BTreeSet<(NodeId, K)>,
+}
+
+impl<K> Default for Data<K> {
+    fn default() -> Self {
+        Self { rows: BTreeMap::new(), due: BTreeMap::new(), held: BTreeSet::new() }
+    }
+}
+
+/// A row as the server has it.
+type Written = Arc<[u8]>;
+
+/// A transition that the server made.
+pub(crate) struct Made<K> {
+    pub(crate) key: K,
+    /// What came of it.
+    pub(crate) row: Came,
+    /// Who is told what.
+    pub(super) told: Vec<(Target, Vec<u8>)>,
+}
+
+/// What was said to those who listen to a name.
+pub(crate) fn effects_for<R: Record>(made: &Made<R::Key>, name: &str) -> Vec<R::Effect> {
+    let told = made.told.iter().filter(|(target, _)| *target == Target::Listeners(name.to_owned()));
+    told.flat_map(|(_, message)| message::decode::<R>(message).unwrap().effects).collect()
+}
+
+/// What came of a record.
+pub(crate) enum Came {
+    /// It is as it was.
+    Same,
+    /// There is none any more.
+    Gone,
+    /// This row.
+    New(Written),
+}
+
+/// What comes of a question.
+pub(super) struct Served<K> {
+    pub(super) answer: (Ticket, Answer),
+    /// Who is told what, with the version in front.
+    pub(super) told: Vec<(Target, Vec<u8>)>,
+    pub(super) made: Option<Made<K>>,
+}
+
+impl<K: Clone + Ord> Server<K> {
+    pub(super) fn new() -> Self {
+        Self {
+            data: Data::default(),
+            before: VecDeque::new(),
+            versions: 0,
+            behind: 0,
+            highest: BTreeMap::new(),
+            mark: 0,
+            listeners: BTreeMap::new(),
+        }
+    }
+
+    /// What the scripts do.
+    pub(super) fn answer<R: Record<Key = K>>(
+        &mut self,
+        ask: Ask<K>,
+        from: NodeId,
+        now: Timestamp,
+    ) -> Served<K> {
+        let plain = |answer| Served { answer, told: Vec::new(), made: None };
+        let word = |ticket, version: u64, key: Option<&K>| {
+            let word = message::encode::<R>(from, ticket, key, &[]);
+            vec![(Target::Node(from), [version.to_string().as_bytes(), b":", &word].concat())]
+        };
+        match ask {
+            Ask::Probe { ticket } => {
+                Served { told: word(ticket, 0, None), ..plain((ticket, Answer::Said)) }
+            }
+            Ask::Look { ticket, mark, .. }
+            | Ask::Replace { ticket, mark, .. }
+            | Ask::Restate { ticket, mark, .. }
+                if *mark != *self.mark.to_string() =>
+            {
+                plain((ticket, Answer::Lost))
+            }
+            Ask::Look { ticket, key, .. } => {
+                let (version, row) = self.row(&key);
+                let told = word(ticket, version, Some(&key));
+                Served { told, ..plain((ticket, Answer::Found { version, row })) }
+            }
+            Ask::Replace { ticket, key, expected, row, lists, tell, .. } => {
+                self.enlist(&key, &lists);
+                let (mut version, old) = self.row(&key);
+                if version != expected {
+                    return plain((ticket, Answer::Conflict { version, row: old }));
+                }
+                if row != Row::Same {
+                    version = self.next_version(&key, now);
+                    let highest = self.highest.entry(key.clone()).or_default();
+                    *highest = (*highest).max((version, row == Row::Gone));
+                }
+                let row = match row {
+                    Row::Same => Came::Same,
+                    Row::Gone => {
+                        self.data.rows.remove(&key);
+                        Came::Gone
+                    }
+                    Row::New(row) => {
+                        let row: Written = row.into();
+                        self.data.rows.insert(key.clone(), (version, Some(Arc::clone(&row))));
+                        Came::New(row)
+                    }
+                };
+                self.strike_out(&key, &lists);
+                let version_of = version.to_string();
+                let told = tell.into_iter().map(|(target, message)| {
+                    (target, [version_of.as_bytes(), b":", &message].concat())
+                });
+                let told: Vec<_> = told.collect();
+                let made = Some(Made { key, row, told: told.clone() });
+                Served { answer: (ticket, Answer::Replaced { version }), told, made }
+            }
+            Ask::Restate { ticket, key, version, row, lists, .. } => {
+                self.enlist(&key, &lists);
+                let there = self.data.rows.entry(key).or_default();
+                if there.0 < version {
+                    *there = (version, row.map(Into::into));
+                }
+                let (version, is_there) = (there.0, there.1.is_some());
+                plain((ticket, Answer::Restated { version, is_there }))
+            }
+        }
+    }
+
+    fn next_version(&mut self, key: &K, now: Timestamp) -> u64 {
+        self.before.push_back(self.data.clone());
+        if self.before.len() > MOST_LOST {
+            self.before.pop_front();
+        }
+        let floor = self.data.rows.get(key).map_or(0, |(version, _)| *version);
+        let time = (now.0 * 1_000).saturating_sub(self.behind);
+        self.versions = floor.max(self.versions).max(time) + 1;
+        self.versions
+    }
+
+    pub(super) fn row(&self, key: &K) -> (u64, Vec<u8>) {
+        match self.data.rows.get(key) {
+            Some((version, Some(row))) => (*version, row.to_vec()),
+            _ => (0, Vec::new()),
+        }
+    }
+
+    fn enlist(&mut self, key: &K, lists: &Lists) {
+        if let Some(Some(at)) = lists.due {
+            self.data.due.insert(key.clone(), at);
+        }
+        self.data.held.extend(lists.holds.iter().map(|node| (*node, key.clone())));
+    }
+
+    fn strike_out(&mut self, key: &K, lists: &Lists) {
+        if lists.due == Some(None) {
+            self.data.due.remove(key);
+        }
+        for node in &lists.frees {
+            self.data.held.remove(&(*node, key.clone()));
+        }
+    }
+
+    /// The server loses all.
+    pub(super) fn lose_all(&mut self) {
+        self.lose(Data::default());
+    }
+
+    /// What another server has that lacks the last transitions.
+    pub(super) fn without_the_last(&mut self, number: usize) -> Data<K> {
+        let mut left = self.data.clone();
+        for _ in 0..number {
+            left = self.before.pop_back().unwrap_or(left);
+        }
+        left
+    }
+
+    /// Another server goes on, which has this, and whose clock is so far behind, in microseconds.
+    pub(super) fn go_on_with(&mut self, left: Data<K>, behind: u64) {
+        self.behind = behind;
+        self.versions = left.rows.values().map(|(version, _)| *version).max().unwrap_or(0);
+        self.lose(left);
+    }
+
+    fn lose(&mut self, left: Data<K>) {
+        self.data = left;
+        self.before.clear();
+        self.mark += 1;
+    }
+}

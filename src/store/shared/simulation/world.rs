@@ -1,0 +1,444 @@
+//! Nodes, their ways to the server, and what breaks. Which records they keep, what happens to these and what must hold is
+//! the part of whoever simulates; see [`Stage`].
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+
+use super::{
+    node::{Node, Said},
+    server::{MOST_LOST, Made, Server},
+};
+use crate::{
+    clock::Timestamp,
+    model::ids::NodeId,
+    store::{
+        Expect, Reader, Record, Sink,
+        shared::{
+            core::{Action, Core, Work},
+            message,
+            question::{Answer, Target, Ticket},
+        },
+    },
+};
+
+/// Hears what the nodes and the server do.
+pub(crate) trait Stage<R: Record>: Send {
+    /// What follows from a transition has come to a node.
+    fn delivered(&mut self, node: NodeId, key: R::Key, effects: Vec<R::Effect>);
+
+    /// The server has made a transition.
+    fn made(&mut self, _made: &Made<R::Key>, _now: Timestamp) {}
+}
+
+pub(crate) struct World<R: Record, S> {
+    pub(crate) random: SmallRng,
+    pub(crate) now: Timestamp,
+    pub(crate) server: Server<R::Key>,
+    pub(crate) nodes: Vec<Node<R>>,
+    /// Incarnations that are gone, with what they did until then.
+    pub(crate) gone: Vec<Node<R>>,
+    pub(crate) stage: Arc<Mutex<S>>,
+    rules: Arc<R::Rules>,
+    /// How many records a node remembers.
+    most: usize,
+    incarnations: u64,
+}
+
+impl<R: Record, S: Stage<R>> World<R, S> {
+    pub(crate) fn new(
+        random: SmallRng,
+        nodes: usize,
+        most: usize,
+        rules: R::Rules,
+        stage: S,
+    ) -> Self {
+        let mut world = Self {
+            random,
+            now: Timestamp(1_000_000),
+            server: Server::new(),
+            nodes: Vec::new(),
+            gone: Vec::new(),
+            stage: Arc::new(Mutex::new(stage)),
+            rules: Arc::new(rules),
+            most,
+            incarnations: 0,
+        };
+        for at in 0..nodes {
+            let node = world.node(at);
+            world.nodes.push(node);
+            world.renew(at);
+        }
+        world
+    }
+
+    fn node(&mut self, at: usize) -> Node<R> {
+        self.incarnations += 1;
+        let node = u32::try_from(at).unwrap();
+        let id = NodeId { node, incarnation: self.incarnations };
+        Node::new(id, Arc::clone(&self.rules), self.most)
+    }
+
+    /// A node's core acts, and what it wants to be done is done.
+    pub(super) fn with(
+        &mut self,
+        at: usize,
+        act: impl FnOnce(&mut Core<R>, Timestamp, &mut Work<'_, R>),
+    ) {
+        let (now, node) = (self.now, &mut self.nodes[at]);
+        for action in node.act(|core, work| act(core, now, work), now) {
+            match action {
+                Action::Tell(sink, result) => sink(result),
+                Action::Go(then) => then(),
+                Action::Deliver(key, effects, _) => {
+                    self.stage.lock().delivered(node.id, key, effects);
+                }
+                Action::Ask(_) | Action::Restated(_) => {}
+            }
+        }
+    }
+
+    pub(crate) fn submit(
+        &mut self,
+        at: usize,
+        key: R::Key,
+        command: R::Command,
+        sink: Sink<R::Reply>,
+    ) {
+        self.with(at, |core, now, work| core.submit(key, Expect::Any, command, sink, now, work));
+    }
+
+    pub(crate) fn read(&mut self, at: usize, key: R::Key, reader: Reader<R>) {
+        self.with(at, |core, now, work| core.read(key, reader, now, work));
+    }
+
+    /// The node listens to a name from its next question on.
+    pub(crate) fn listen(&mut self, at: usize, name: String) {
+        let node = &mut self.nodes[at];
+        node.names.insert(name.clone());
+        node.up.push_back((self.now, Said::Listen(name)));
+    }
+
+    pub(crate) fn unlisten(&mut self, at: usize, name: String) {
+        let node = &mut self.nodes[at];
+        node.names.remove(&name);
+        node.up.push_back((self.now, Said::Unlisten(name)));
+    }
+
+    /// The node learns what the server's data are marked with.
+    pub(crate) fn renew(&mut self, at: usize) {
+        let (mark, node) = (self.server.mark, &mut self.nodes[at]);
+        if std::mem::replace(&mut node.mark, mark) != mark {
+            node.restated = None;
+            self.with(at, |core, now, work| core.mend(mark.to_string().into(), now, work));
+        }
+    }
+
+    /// A node that has restated what it knows goes on.
+    pub(crate) fn conclude(&mut self, at: usize) {
+        if let Some((era, _)) = self.nodes[at].restated {
+            self.with(at, |core, now, work| core.mended(era, now, work));
+        }
+    }
+
+    /// Since when a node has restated what it knows under the server's mark.
+    pub(crate) fn restated(&self, at: usize) -> Option<Timestamp> {
+        let node = &self.nodes[at];
+        node.restated.filter(|_| node.mark == self.server.mark).map(|(_, at)| at)
+    }
+
+    /// Whether all nodes have restated what they know under the server's mark.
+    pub(crate) fn is_repaired(&self) -> bool {
+        self.nodes.iter().all(|node| node.has_restated(self.server.mark))
+    }
+
+    /// The server does the next thing that a node asked for.
+    pub(crate) fn serve(&mut self, at: usize) {
+        let Some((_, said)) = self.nodes[at].up.pop_front() else { return };
+        if let Some(answer) = self.hear_out(said, self.nodes[at].id) {
+            self.nodes[at].answers.push_back((self.now, answer));
+        }
+    }
+
+    fn hear_out(&mut self, said: Said<R::Key>, from: NodeId) -> Option<(Ticket, Answer)> {
+        let ask = match said {
+            Said::Ask(ask) => ask,
+            Said::Listen(name) => {
+                self.server.listeners.entry(name).or_default().insert(from);
+                return None;
+            }
+            Said::Unlisten(name) => {
+                self.server.listeners.entry(name).or_default().remove(&from);
+                return None;
+            }
+        };
+        let served = self.server.answer::<R>(ask, from, self.now);
+        if let Some(made) = &served.made {
+            self.stage.lock().made(made, self.now);
+        }
+        for (target, message) in served.told {
+            let listeners = match &target {
+                Target::Listeners(name) => self.server.listeners.get(name),
+                _ => None,
+            };
+            for node in &mut self.nodes {
+                let hears = match &target {
+                    Target::Node(id) => *id == node.id,
+                    Target::Everyone => true,
+                    Target::Listeners(_) => listeners.is_some_and(|all| all.contains(&node.id)),
+                };
+                if hears {
+                    node.messages.push_back((self.now, message.clone()));
+                }
+            }
+        }
+        Some(served.answer)
+    }
+
+    /// The server does what those asked for who are gone.
+    pub(crate) fn serve_the_gone(&mut self) {
+        for at in 0..self.gone.len() {
+            while let Some((_, said)) = self.gone[at].up.pop_front() {
+                self.hear_out(said, self.gone[at].id);
+            }
+        }
+    }
+
+    /// The next answer reaches a node.
+    pub(crate) fn be_answered(&mut self, at: usize) {
+        let Some((_, (ticket, answer))) = self.nodes[at].answers.pop_front() else { return };
+        if answer == Answer::Lost {
+            self.renew(at);
+        }
+        self.with(at, |core, now, work| core.answered(ticket, answer, now, work));
+    }
+
+    /// The next message reaches a node.
+    pub(crate) fn hear(&mut self, at: usize) {
+        if let Some((_, bytes)) = self.nodes[at].messages.pop_front() {
+            let message = message::decode(&bytes).unwrap();
+            self.with(at, |core, now, work| core.heard(message, now, work));
+        }
+    }
+
+    /// The node waits no longer for an answer; what it asked for happens all the same.
+    pub(crate) fn lose_patience(&mut self, at: usize) {
+        let last = self.nodes[at].up.back();
+        if let Some((_, Said::Ask(ask))) = last {
+            let ticket = ask.ticket();
+            self.with(at, |core, now, work| core.answered(ticket, Answer::Away, now, work));
+        }
+    }
+
+    /// Timers of all nodes.
+    pub(crate) fn run_due(&mut self, at: usize) {
+        self.with(at, |core, now, work| core.run_due(now, work));
+    }
+
+    /// A node looks for what is due.
+    pub(crate) fn sweep(&mut self, at: usize, before: Timestamp) {
+        let due = self.server.data.due.iter().filter(|(_, due)| **due <= before);
+        let due: Vec<R::Key> = due.map(|(key, _)| key.clone()).collect();
+        for key in due {
+            self.with(at, |core, now, work| core.due(key, now, work));
+        }
+    }
+
+    /// A survivor looks for what ended nodes hold.
+    pub(crate) fn let_go(&mut self, at: usize, is_ended: impl Fn(NodeId) -> bool) {
+        let orphans = self.server.data.held.iter().filter(|(node, _)| is_ended(*node));
+        let orphans: Vec<(NodeId, R::Key)> = orphans.cloned().collect();
+        for (node, key) in orphans {
+            let record = self.record(&key);
+            if record.is_none_or(|record| !record.holders().contains(&node)) {
+                self.server.data.held.remove(&(node, key));
+            } else if let Some(lost) = R::lost(node) {
+                self.submit(at, key, lost, Box::new(|_| ()));
+            }
+        }
+    }
+
+    /// The record as the server has it.
+    pub(crate) fn record(&self, key: &R::Key) -> Option<R> {
+        let row = self.server.data.rows.get(key);
+        row.and_then(|(_, row)| row.as_ref()).map(|row| serde_json::from_slice(row).unwrap())
+    }
+
+    /// The connection breaks, and is there again at once.
+    pub(crate) fn cut(&mut self, at: usize) {
+        self.break_off(at);
+        self.mend_the_way(at);
+    }
+
+    /// The connection breaks: some of what was asked is done all the same, no answer comes, and nothing is heard.
+    pub(crate) fn break_off(&mut self, at: usize) {
+        for _ in 0..self.random.random_range(0..3) {
+            self.serve(at);
+        }
+        let node = &mut self.nodes[at];
+        node.was_cut = true;
+        node.messages.clear();
+        for listeners in self.server.listeners.values_mut() {
+            listeners.remove(&node.id);
+        }
+        let asked = node.up.drain(..).filter_map(|(_, said)| match said {
+            Said::Ask(ask) => Some(ask.ticket()),
+            Said::Listen(_) | Said::Unlisten(_) => None,
+        });
+        let mut lost: Vec<Ticket> = asked.collect();
+        lost.extend(node.answers.drain(..).map(|(_, (ticket, _))| ticket));
+        for ticket in lost {
+            self.with(at, |core, now, work| core.answered(ticket, Answer::Away, now, work));
+        }
+    }
+
+    /// What a node without a connection asks for has no answer.
+    pub(crate) fn ask_in_vain(&mut self, at: usize) {
+        for _ in 0..self.nodes[at].up.len() {
+            if let Some((_, Said::Ask(ask))) = self.nodes[at].up.pop_front() {
+                let ticket = ask.ticket();
+                self.with(at, |core, now, work| core.answered(ticket, Answer::Away, now, work));
+            }
+        }
+    }
+
+    /// The node has a connection again. Before it asks anything it renews its lease, and hears its channels.
+    pub(crate) fn mend_the_way(&mut self, at: usize) {
+        self.renew(at);
+        let node = &self.nodes[at];
+        for name in &node.names {
+            self.server.listeners.entry(name.clone()).or_default().insert(node.id);
+        }
+        self.with(at, |core, now, work| {
+            core.deaf(now, work);
+            core.missed(now, work);
+        });
+    }
+
+    /// The node finds out whether the server is back.
+    pub(crate) fn try_again(&mut self, at: usize) {
+        self.with(at, |core, now, work| core.try_again(false, now, work));
+    }
+
+    /// A node ends without a word, and starts anew.
+    pub(crate) fn crash(&mut self, at: usize) {
+        for _ in 0..self.random.random_range(0..3) {
+            self.serve(at);
+        }
+        self.nodes[at].up.clear();
+        self.replace(at);
+    }
+
+    /// A node is gone, and another incarnation of it begins; what it asked last may come through later.
+    pub(crate) fn replace(&mut self, at: usize) {
+        let new = self.node(at);
+        let old = std::mem::replace(&mut self.nodes[at], new);
+        for listeners in self.server.listeners.values_mut() {
+            listeners.remove(&old.id);
+        }
+        self.gone.push(old);
+        self.renew(at);
+    }
+
+    /// The server loses the last transitions, and nobody a connection. The clock of the one that goes on is so far behind.
+    pub(crate) fn lose_the_last(&mut self, behind_ms: u64) {
+        let number = self.random.random_range(1..=MOST_LOST);
+        let left = self.server.without_the_last(number);
+        self.server.go_on_with(left, behind_ms * 1_000);
+    }
+
+    /// What the server's data are marked with.
+    pub(crate) fn mark(&self) -> u64 {
+        self.server.mark
+    }
+
+    /// Whether a node listens to a name.
+    pub(crate) fn listens(&self, at: usize, name: &str) -> bool {
+        self.nodes[at].names.contains(name)
+    }
+
+    /// The node asks for a word once more, if it waits for one.
+    pub(crate) fn listen_again(&mut self, at: usize) {
+        self.with(at, |core, now, work| core.listen(now, work));
+    }
+
+    /// The server loses all.
+    pub(crate) fn flush(&mut self) {
+        self.server.lose_all();
+    }
+
+    /// The server loses the last transitions, and everybody the connection to it. What the clock of the one that goes on
+    /// says is of no use.
+    pub(crate) fn fail_over(&mut self) {
+        let number = self.random.random_range(0..=MOST_LOST);
+        let left = self.server.without_the_last(number);
+        for at in 0..self.nodes.len() {
+            self.break_off(at);
+        }
+        self.server.go_on_with(left, u64::MAX);
+        for at in 0..self.nodes.len() {
+            self.mend_the_way(at);
+        }
+    }
+
+    /// Whether the highest version of a record is known neither to the server nor to anybody who is left.
+    pub(crate) fn is_damaged(&self, key: &R::Key) -> bool {
+        let (highest, is_gone) = self.server.highest.get(key).copied().unwrap_or_default();
+        let known = self.nodes.iter().map(|node| node.core.known_version(key));
+        let there = self.server.data.rows.get(key).map_or(0, |(version, _)| *version);
+        let known = known.fold(there, u64::max);
+        // Of a record that has ended nobody needs to know anything.
+        known < highest && (known != 0 || !is_gone)
+    }
+
+    /// What was said to the server, by it or about it and is older than `before` goes on its way.
+    pub(crate) fn hurry(&mut self, at: usize, before: Timestamp) {
+        let is_late = |waits: Option<Timestamp>| waits.is_some_and(|since| since <= before);
+        while is_late(self.nodes[at].up.front().map(|(since, _)| *since)) {
+            self.serve(at);
+        }
+    }
+
+    /// Likewise what comes to a node.
+    pub(crate) fn catch_up(&mut self, at: usize, before: Timestamp) {
+        let is_late = |waits: Option<Timestamp>| waits.is_some_and(|since| since <= before);
+        while is_late(self.nodes[at].answers.front().map(|(since, _)| *since)) {
+            self.be_answered(at);
+        }
+        while is_late(self.nodes[at].messages.front().map(|(since, _)| *since)) {
+            self.hear(at);
+        }
+    }
+
+    /// Whether nothing is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.nodes.iter().all(Node::is_quiet)
+    }
+
+    /// Nothing breaks any more, and all that is under way comes to its end, in no time.
+    pub(crate) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            for at in 0..self.nodes.len() {
+                self.renew(at);
+                if self.is_repaired() {
+                    self.conclude(at);
+                }
+                self.with(at, |core, now, work| core.listen(now, work));
+                self.try_again(at);
+                self.serve(at);
+                self.hear(at);
+                self.be_answered(at);
+            }
+            if self.is_quiet() {
+                return;
+            }
+        }
+        panic!("the nodes do not come to rest");
+    }
+}
+
+/// The random numbers of a seed.
+pub(crate) fn random(seed: u64) -> SmallRng {
+    SmallRng::seed_from_u64(seed)
+}
