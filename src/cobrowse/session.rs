@@ -47,6 +47,9 @@ use crate::{
 
 /// How long an ended session still answers, in milliseconds. Then only the history knows of it.
 pub const ENDED_MEMORY_MS: u64 = 60_000;
+/// How long what an end leads to elsewhere may take, in milliseconds, before it is said again: whoever was to see to it may
+/// have ended, too.
+const CONCLUDED_MS: u64 = 5_000;
 /// Most pages of the visitor in a session at a time. One more is refused.
 pub const MAX_PAGES: usize = 32;
 /// Most visits of pages that a session remembers; further ones are counted.
@@ -73,6 +76,9 @@ enum State {
     Ended {
         summary: Box<Summary>,
         until: Timestamp,
+        /// When it is said again how it ended, unless it is known that all is done that this leads to.
+        #[serde(default)]
+        owed: Option<Timestamp>,
     },
 }
 
@@ -132,7 +138,13 @@ impl Session {
                 self.0 = State::Open(Box::new(Open::new(*create, &mut step)));
                 return Reply::Done;
             }
-            (_, Command::Tick | Command::Restored { .. }) => return Reply::Done,
+            (State::Ended { owed, .. }, Command::Concluded) => {
+                *owed = None;
+                return Reply::Done;
+            }
+            (_, Command::Tick | Command::Restored { .. } | Command::Concluded) => {
+                return Reply::Done;
+            }
             (State::Open(_), Command::Create(_)) => {
                 return refused(ErrorCode::TooMany, "the session is there already");
             }
@@ -163,7 +175,7 @@ impl Session {
         match &self.0 {
             State::Vacant => None,
             State::Open(open) => Some(open.next_due().0),
-            State::Ended { until, .. } => Some(*until),
+            State::Ended { until, owed, .. } => Some(owed.map_or(*until, |at| at.min(*until))),
         }
     }
 
@@ -187,8 +199,18 @@ impl Session {
                         self.end(end, step);
                     }
                 }
-                State::Ended { until, .. } if *until <= now => self.0 = State::Vacant,
-                State::Ended { .. } | State::Vacant => break,
+                State::Ended { summary, until, owed } => {
+                    let is_over = *until <= now;
+                    if owed.take_if(|at| is_over || *at <= now).is_some() {
+                        step.effects.push(Effect::Ended(summary.clone()));
+                        *owed = Some(now + CONCLUDED_MS);
+                    }
+                    if is_over {
+                        self.0 = State::Vacant;
+                    }
+                    break;
+                }
+                State::Vacant => break,
             }
         }
         step.now = now;
@@ -200,7 +222,8 @@ impl Session {
             let summary = Box::new(open.end(end, step));
             step.effects.push(Effect::Ended(summary.clone()));
             step.effects.push(Effect::Over { nodes });
-            self.0 = State::Ended { summary, until: step.now + ENDED_MEMORY_MS };
+            let (until, owed) = (step.now + ENDED_MEMORY_MS, Some(step.now + CONCLUDED_MS));
+            self.0 = State::Ended { summary, until, owed };
         }
     }
 }

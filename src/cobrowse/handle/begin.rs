@@ -192,6 +192,6 @@ impl Cobrowse {
 
     /// The visitor's record is not to name a session that does not run.
     pub(super) fn forget(&self, visitor: VisitorKey, session: SessionId) {
-        self.shared.presence.end_session(visitor, session, SessionEndReason::Error);
+        self.shared.presence.end_session(visitor, session, SessionEndReason::Error, || ());
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::Shared;
 use crate::{
     cobrowse::{
-        session::{Session, Summary, command::Effect},
+        session::{
+            Session, Summary,
+            command::{Command, Effect},
+        },
         ticket::{LINK_LIFE_MS, Ticket},
     },
     codes::Lead,
@@ -18,7 +21,7 @@ use crate::{
         ids::{SessionKey, SocketAddress, VisitorId, VisitorKey},
     },
     store::{
-        Deliver, Engine, Origin,
+        Deliver, Engine, Expect, Origin,
         history::{ConsentLine, Line, PastSession},
     },
 };
@@ -26,7 +29,7 @@ use crate::{
 pub(super) struct Delivery(pub Arc<Shared>);
 
 impl<E: Engine<Session>> Deliver<Session, E> for Delivery {
-    fn deliver(&self, _: &E, key: &SessionKey, effects: &mut Vec<Effect>, _: Origin) {
+    fn deliver(&self, engine: &E, key: &SessionKey, effects: &mut Vec<Effect>, _: Origin) {
         let shared = &*self.0;
         let here = |to: SocketAddress| (to.node == shared.node).then_some(to.socket);
         for effect in effects.drain(..) {
@@ -74,8 +77,10 @@ impl<E: Engine<Session>> Deliver<Session, E> for Delivery {
                     shared.post.offer(&key.group, &to, visitor, offer);
                 }
                 Effect::Consent(entry) => self.consent(key, entry),
-                Effect::Ended(summary) => self.ended(key, &summary),
-                Effect::Lost { visitor } => self.over(key, visitor, SessionEndReason::Error),
+                Effect::Ended(summary) => self.ended(engine, key, &summary),
+                Effect::Lost { visitor } => {
+                    self.over(key, visitor, SessionEndReason::Error, || ());
+                }
                 Effect::Over { .. } => shared.end_stream(key),
             }
         }
@@ -102,7 +107,8 @@ impl Delivery {
         }));
     }
 
-    fn ended(&self, key: &SessionKey, summary: &Summary) {
+    /// Done again where nobody knows whether it was done; so each part of it may be.
+    fn ended<E: Engine<Session>>(&self, engine: &E, key: &SessionKey, summary: &Summary) {
         let reason = match summary.reason {
             EndReason::Visitor | EndReason::Declined | EndReason::UserTimeout => {
                 SessionEndReason::Visitor
@@ -123,11 +129,20 @@ impl Delivery {
             let lead = Lead::Session(key.session);
             self.0.presence.codes().release(key.group.clone(), code, lead);
         }
-        self.over(key, summary.visitorid.clone(), reason);
+        let (engine, of) = (engine.clone(), key.clone());
+        self.over(key, summary.visitorid.clone(), reason, move || {
+            engine.submit(of, Expect::Any, Command::Concluded, Box::new(|_| ()));
+        });
     }
 
-    fn over(&self, key: &SessionKey, visitor: VisitorId, reason: SessionEndReason) {
+    fn over(
+        &self,
+        key: &SessionKey,
+        visitor: VisitorId,
+        reason: SessionEndReason,
+        done: impl FnOnce() + Send + 'static,
+    ) {
         let visitor = VisitorKey { group: key.group.clone(), visitor };
-        self.0.presence.end_session(visitor, key.session, reason);
+        self.0.presence.end_session(visitor, key.session, reason, done);
     }
 }

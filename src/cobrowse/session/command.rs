@@ -195,6 +195,8 @@ pub enum Command {
         /// Sockets of incarnations before this one are lost.
         before: u64,
     },
+    /// What its end leads to elsewhere is done.
+    Concluded,
     /// Time passed.
     Tick,
 }

@@ -398,6 +398,10 @@ impl Life {
             None => {
                 assert_eq!((self.ends, self.overs), (1, 1), "one end, one history");
                 assert!(self.recording.is_empty());
+                // What it leads to is done at once.
+                let now = Timestamp(self.now);
+                let reply = self.session.apply(Command::Concluded, now, &mut Vec::new());
+                assert_eq!(reply, Reply::Done);
             }
         }
     }

@@ -202,7 +202,9 @@ impl Open {
                 };
                 self.gone(&is_lost, step)
             }
-            Command::Create(_) | Command::Restored { .. } | Command::Tick => Reply::Done,
+            Command::Create(_) | Command::Restored { .. } | Command::Concluded | Command::Tick => {
+                Reply::Done
+            }
         };
         self.settle_down(step);
         Ok(reply)

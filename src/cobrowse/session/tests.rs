@@ -425,3 +425,35 @@ fn a_page_streams_while_it_is_recorded_from_wherever_it_likes() {
     scene.apply(Command::NodeLost { node: 7, before: 4 });
     assert_eq!(scene.session.shown(), Some(Shown { recorded: Some(1), stream: None }));
 }
+
+#[test]
+fn how_it_ended_is_said_again_until_all_is_done_that_this_leads_to() {
+    let ends = |scene: &mut Scene| {
+        let is_end = |effect: &Effect| matches!(effect, Effect::Ended(_));
+        std::mem::take(&mut scene.effects).iter().filter(|effect| is_end(effect)).count()
+    };
+    for is_concluded in [true, false] {
+        let mut scene = Scene::shared(Policy::NATIVE);
+        scene.ends(EndReason::Agent);
+        assert_eq!(ends(&mut scene), 1);
+        scene.advance(5_000);
+        assert_eq!(ends(&mut scene), 1, "whoever was to see to it may be gone");
+        if is_concluded {
+            scene.apply(Command::Concluded);
+        }
+        scene.advance(55_000);
+        assert_eq!(ends(&mut scene) > 0, !is_concluded);
+        assert!(scene.session.is_vacant(), "it is remembered no longer than any");
+    }
+}
+
+#[test]
+fn after_an_outage_it_is_said_once_more_before_it_is_forgotten() {
+    let mut scene = Scene::shared(Policy::NATIVE);
+    scene.ends(EndReason::Agent);
+    scene.effects.clear();
+    scene.now = scene.now + 600_000;
+    scene.apply(Command::Tick);
+    assert!(matches!(&scene.effects[..], [Effect::Ended(_)]), "{:?}", scene.effects);
+    assert!(scene.session.is_vacant());
+}

@@ -32,12 +32,18 @@ impl Presence {
 
     /// The visitor agreed to be seen in the session.
     pub fn session_started(&self, key: VisitorKey, session: SessionId) {
-        self.of_session(key, move || Command::SessionStarted { session });
+        self.of_session(key, move || Command::SessionStarted { session }, || ());
     }
 
-    /// The session is over.
-    pub fn end_session(&self, key: VisitorKey, session: SessionId, reason: SessionEndReason) {
-        self.of_session(key, move || Command::SessionOver { session, reason });
+    /// The session is over. `done` is called when the visitor's record knows it.
+    pub fn end_session(
+        &self,
+        key: VisitorKey,
+        session: SessionId,
+        reason: SessionEndReason,
+        done: impl FnOnce() + Send + 'static,
+    ) {
+        self.of_session(key, move || Command::SessionOver { session, reason }, done);
     }
 
     /// The session that the visitor has.
@@ -63,17 +69,28 @@ impl Presence {
 
     /// The visitor's chat has something to tell.
     pub fn tell_chat(&self, key: VisitorKey, command: Command) {
-        self.of_session(key, move || command.clone());
+        self.of_session(key, move || command.clone(), || ());
     }
 
     /// Submits where the visitor is; he may have become known since the session began.
-    fn of_session(&self, key: VisitorKey, command: impl Fn() -> Command + Send + 'static) {
+    fn of_session(
+        &self,
+        key: VisitorKey,
+        command: impl Fn() -> Command + Send + 'static,
+        done: impl FnOnce() + Send + 'static,
+    ) {
         let (presence, group) = (self.clone(), key.group.clone());
-        self.submit(key, command(), move |reply| {
-            if let Ok(Reply::Elsewhere { known }) = reply {
+        self.submit(key, command(), move |reply| match reply {
+            Ok(Reply::Elsewhere { known }) => {
                 let key = VisitorKey { group, visitor: known };
-                presence.submit(key, command(), |_| ());
+                presence.submit(key, command(), |reply| {
+                    if reply.is_ok() {
+                        done();
+                    }
+                });
             }
+            Ok(_) => done(),
+            Err(_) => {}
         });
     }
 }
