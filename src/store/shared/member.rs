@@ -43,11 +43,15 @@ pub(super) struct Membership {
     hurry: Notify,
     /// Told after each try of any link.
     changed: Notify,
+    /// Links that were never there yet. Before all were, this node does not say that it is a member.
+    missing: Cell<usize>,
 }
 
 impl Membership {
+    /// Of a node that has so many links.
     pub(super) fn new(
         node: NodeId,
+        links: usize,
         lease: Duration,
         clock: Clock,
         standing: watch::Sender<Standing>,
@@ -62,7 +66,20 @@ impl Membership {
             failures: Cell::default(),
             hurry: Notify::new(),
             changed: Notify::new(),
+            missing: Cell::new(links),
         }
+    }
+
+    /// Tells how it stands with this node, and that a link has tried something.
+    fn tell(&self) -> Standing {
+        let standing = self.standing();
+        let told = match standing {
+            Standing::Member if self.missing.get() > 0 => Standing::Away,
+            standing => standing,
+        };
+        self.standing.send_if_modified(|last| std::mem::replace(last, told) != told);
+        self.changed.notify_waiters();
+        standing
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -107,16 +124,17 @@ impl Link {
             return;
         }
         let mut pause = PAUSES.0;
+        let mut was_there = false;
         loop {
             let renewed = self.renew().await;
-            if let Err(error) = &renewed {
-                self.fails(error);
+            match &renewed {
+                Err(error) => self.fails(error),
+                Ok(()) if !std::mem::replace(&mut was_there, true) => {
+                    self.membership.missing.update(|missing| missing.saturating_sub(1));
+                }
+                Ok(()) => {}
             }
-            let standing = self.standing();
-            let told = |told: &mut Standing| std::mem::replace(told, standing) != standing;
-            self.membership.standing.send_if_modified(told);
-            self.membership.changed.notify_waiters();
-            if standing.is_final() {
+            if self.membership.tell().is_final() {
                 return;
             }
             if renewed.is_err() {
