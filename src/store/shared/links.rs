@@ -44,7 +44,10 @@ impl Links {
             Rc::new(Link::new(server, part, &membership, way))
         };
         let first = link(parts.first().copied().unwrap_or(Part::WHOLE));
-        Self { first, others: parts.into_iter().filter(|part| !part.is_first()).map(link).collect() }
+        Self {
+            first,
+            others: parts.into_iter().filter(|part| !part.is_first()).map(link).collect(),
+        }
     }
 
     pub(super) fn node(&self) -> NodeId {
