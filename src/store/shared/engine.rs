@@ -232,7 +232,7 @@ impl<R: Record> SharedEngine<R> {
         let closings: Vec<Closing<R>> = engine.0.parts.iter().map(of).collect();
         let id = node.0.id;
         let begin = Box::new(move |links: Rc<Links>| {
-            let gap = Rc::<Gap>::default();
+            let gap = Gap::of(links.len());
             for (closing, link) in closings.into_iter().zip(links.all()) {
                 let core = Core::new(id, Arc::clone(&rules), most, links.len());
                 let (link, links, gap) = (Rc::clone(link), Rc::clone(&links), Rc::clone(&gap));

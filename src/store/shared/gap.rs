@@ -6,9 +6,11 @@ use std::{cell::Cell, rc::Rc, time::Duration};
 /// How long later cuts are gathered.
 const GATHERED_FOR: Duration = Duration::from_millis(100);
 
-/// Tells the first cut at once, and those that follow soon in one go.
-#[derive(Default)]
-pub(super) struct Gap(Cell<Told>);
+/// Tells the first cut at once, and those that follow soon in one go; where there is only one part, each at once.
+pub(super) struct Gap {
+    told: Cell<Told>,
+    gathers: bool,
+}
 
 #[derive(Clone, Copy, Default)]
 enum Told {
@@ -22,20 +24,28 @@ enum Told {
 }
 
 impl Gap {
+    /// Of so many parts.
+    pub(super) fn of(parts: usize) -> Rc<Self> {
+        Rc::new(Self { told: Cell::default(), gathers: parts > 1 })
+    }
+
     /// Something was missed until now: calls `tell`, now, or once for all cuts that come in these moments.
     pub(super) fn tell(self: &Rc<Self>, tell: impl Fn() + 'static) {
-        if !matches!(self.0.get(), Told::Nothing) {
-            return self.0.set(Told::NotAll);
+        if !self.gathers {
+            return tell();
         }
-        self.0.set(Told::Something);
+        if !matches!(self.told.get(), Told::Nothing) {
+            return self.told.set(Told::NotAll);
+        }
+        self.told.set(Told::Something);
         tell();
         let gap = Rc::clone(self);
         tokio::task::spawn_local(async move {
             loop {
                 tokio::time::sleep(GATHERED_FOR).await;
-                match gap.0.replace(Told::Something) {
+                match gap.told.replace(Told::Something) {
                     Told::NotAll => tell(),
-                    Told::Nothing | Told::Something => return gap.0.set(Told::Nothing),
+                    Told::Nothing | Told::Something => return gap.told.set(Told::Nothing),
                 }
             }
         });
@@ -63,13 +73,13 @@ mod tests {
             move || told.set(told.get() + 1)
         };
         let cuts = async {
-            let gap = Rc::<Gap>::default();
+            let gap = Gap::of(2);
             (0..5).for_each(|_| gap.tell(tell()));
             assert_eq!(told.get(), 1, "at once");
             until(|| told.get() > 1).await;
             gap.tell(tell());
             assert_eq!(told.get(), 2, "once more for all others");
-            until(|| matches!(gap.0.get(), Told::Nothing)).await;
+            until(|| matches!(gap.told.get(), Told::Nothing)).await;
             assert_eq!(told.get(), 3, "also behind that");
             gap.tell(tell());
             assert_eq!(told.get(), 4, "and after a pause at once again");

@@ -18,11 +18,11 @@ use super::{
     member::{Marked, Membership},
     message,
     parts::Part,
-    question::{Answer, Ask, Lists, Mark, Row, Target, Tell, Ticket},
+    question::{Answer, Ask, Mark, Row, Target, Tell, Ticket},
     url::ServerUrl,
     way::{Counted, Detour, PATIENCE, Way, detour},
 };
-use crate::{clock::Timestamp, model::ids::NodeId, store::Record};
+use crate::{model::ids::NodeId, store::Record};
 
 /// Records that are read at once.
 const ROWS_AT_ONCE: usize = 256;
@@ -296,83 +296,6 @@ impl Link {
         Ok(Answer::Restated { version: number(&version)?, is_there: is_there == 1 })
     }
 
-    /// Writes into the lists what the next version of the record will have.
-    async fn enlist<R: Record>(&self, key: &R::Key, lists: &Lists) -> RedisResult<()> {
-        let member = member(key)?;
-        let mut pipe = redis::pipe();
-        if let Some(Some(at)) = lists.due {
-            pipe.zadd(self.times::<R>(), &member, at.0);
-        }
-        for node in &lists.holds {
-            pipe.sadd(self.held_by::<R>(*node), &member);
-        }
-        if let Some(name) = &lists.joins {
-            pipe.sadd(self.listed_under::<R>(name), &member);
-        }
-        self.keep_lists(pipe).await
-    }
-
-    /// Takes out of the lists what the record has no more. What stays behind is found wrong later.
-    async fn strike_out<R: Record>(&self, key: &R::Key, lists: &Lists) {
-        let Ok(member) = member(key) else { return };
-        let mut pipe = redis::pipe();
-        if lists.due == Some(None) {
-            pipe.zrem(self.times::<R>(), &member);
-        }
-        for node in &lists.frees {
-            pipe.srem(self.held_by::<R>(*node), &member);
-        }
-        if let Err(error) = self.keep_lists(pipe).await {
-            tracing::debug!(kind = R::KIND, %error, "a list says more than is so");
-        }
-    }
-
-    async fn keep_lists(&self, pipe: redis::Pipeline) -> RedisResult<()> {
-        if pipe.is_empty() {
-            return Ok(());
-        }
-        let asked = async |connection: &mut Counted| pipe.query_async::<()>(connection).await;
-        self.patiently(asked).await
-    }
-
-    /// Records of which an ended node holds something, at most so many of each; with the node. One that holds nothing of
-    /// the record any more is struck out.
-    pub(super) async fn orphans<R: Record>(&self, most: usize) -> Vec<(R::Key, NodeId)> {
-        let ended = self.membership.ended();
-        let mut orphans = Vec::new();
-        for node in ended {
-            let list = self.held_by::<R>(node);
-            let mut command = redis::cmd("SRANDMEMBER");
-            command.arg(&list).arg(most);
-            let asked = async |connection: &mut Counted| {
-                command.query_async::<Vec<String>>(connection).await
-            };
-            let members = self.patiently(asked).await.unwrap_or_default();
-            let keys: Vec<R::Key> =
-                members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
-            let Some(rows) = self.found::<R>(keys.clone()).await else { continue };
-            for (key, row) in keys.into_iter().zip(rows) {
-                if row.is_some_and(|record| record.holders().contains(&node)) {
-                    orphans.push((key, node));
-                } else {
-                    let lists = Lists { frees: vec![node], ..Lists::default() };
-                    self.strike_out::<R>(&key, &lists).await;
-                }
-            }
-        }
-        orphans
-    }
-
-    /// Records that were due before, at most so many.
-    pub(super) async fn overdue<R: Record>(&self, before: Timestamp, most: usize) -> Vec<R::Key> {
-        let mut command = redis::cmd("ZRANGEBYSCORE");
-        command.arg(self.times::<R>()).arg("-inf").arg(before.0).arg("LIMIT").arg(0).arg(most);
-        let asked =
-            async |connection: &mut Counted| command.query_async::<Vec<String>>(connection).await;
-        let members = self.patiently(asked).await.unwrap_or_default();
-        members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
-    }
-
     /// The records of these keys, with the places that come along, as far as there are any.
     pub(super) async fn rows<R: Record>(
         &self,
@@ -449,7 +372,7 @@ impl Link {
         Ok(self.name(&format!("{}:{}", R::KIND, member(key)?)))
     }
 
-    fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
+    pub(super) fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {
         self.name(&format!("held:{node}.{incarnation}:{}", R::KIND))
     }
 
@@ -457,7 +380,7 @@ impl Link {
         self.name(&format!("list:{}:{name}", R::KIND))
     }
 
-    fn times<R: Record>(&self) -> String {
+    pub(super) fn times<R: Record>(&self) -> String {
         self.name(&format!("due:{}", R::KIND))
     }
 

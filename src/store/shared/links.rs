@@ -36,15 +36,18 @@ impl Links {
         standing: watch::Sender<Standing>,
         traffic: &Arc<Traffic>,
     ) -> Self {
-        let membership = Rc::new(Membership::new(node, lease, clock, standing));
+        let parts = server.parts();
+        let membership = Rc::new(Membership::new(node, parts.len(), lease, clock, standing));
         let finder = server.seeds().map(|seeds| Rc::new(Finder::new(seeds)));
         let link = |part: Part| {
             let way = Way::new(server, part, finder.clone(), Arc::clone(traffic));
             Rc::new(Link::new(server, part, &membership, way))
         };
-        let others = server.parts().into_iter().filter(|part| !part.is_first());
-        let first = server.parts().first().copied().unwrap_or(Part::WHOLE);
-        Self { first: link(first), others: others.map(link).collect() }
+        let first = link(parts.first().copied().unwrap_or(Part::WHOLE));
+        Self {
+            first,
+            others: parts.into_iter().filter(|part| !part.is_first()).map(link).collect(),
+        }
     }
 
     pub(super) fn node(&self) -> NodeId {

@@ -1,8 +1,11 @@
-//! Records that are listed under a name: a set of keys beside them. A key is written before its record joins, so that a node
-//! that ends in between leaves a set that says too much, which whoever reads it mends.
+//! The lists beside the records of a part: when they are due, what a node holds something of, and what is listed under a name.
+//! A key is written before its record says so, so that a node that ends in between leaves a list that says too much, which
+//! whoever reads it mends.
 //!
-//! One node's late striking out may meet another one's joining. So who joins writes the key once more when the record is
+//! In sets of names, one node's late striking out may meet another one's joining. So who joins writes the key once more when the record is
 //! there, and who strikes out looks at the record behind that: whichever comes last, the set is right.
+
+use redis::RedisResult;
 
 use super::{
     link::{Link, member},
@@ -10,12 +13,93 @@ use super::{
     way::Counted,
     worker::guarded,
 };
-use crate::store::{Record, Visit};
+use crate::{
+    clock::Timestamp,
+    model::ids::NodeId,
+    store::{Record, Visit},
+};
 
 /// Keys that are read at a time, about.
 const PAGE: usize = 1_000;
 
 impl Link {
+    /// Writes into the lists what the next version of the record will have.
+    pub(super) async fn enlist<R: Record>(&self, key: &R::Key, lists: &Lists) -> RedisResult<()> {
+        let member = member(key)?;
+        let mut pipe = redis::pipe();
+        if let Some(Some(at)) = lists.due {
+            pipe.zadd(self.times::<R>(), &member, at.0);
+        }
+        for node in &lists.holds {
+            pipe.sadd(self.held_by::<R>(*node), &member);
+        }
+        if let Some(name) = &lists.joins {
+            pipe.sadd(self.listed_under::<R>(name), &member);
+        }
+        self.keep_lists(pipe).await
+    }
+
+    /// Takes out of the lists what the record has no more. What stays behind is found wrong later.
+    pub(super) async fn strike_out<R: Record>(&self, key: &R::Key, lists: &Lists) {
+        let Ok(member) = member(key) else { return };
+        let mut pipe = redis::pipe();
+        if lists.due == Some(None) {
+            pipe.zrem(self.times::<R>(), &member);
+        }
+        for node in &lists.frees {
+            pipe.srem(self.held_by::<R>(*node), &member);
+        }
+        if let Err(error) = self.keep_lists(pipe).await {
+            tracing::debug!(kind = R::KIND, %error, "a list says more than is so");
+        }
+    }
+
+    async fn keep_lists(&self, pipe: redis::Pipeline) -> RedisResult<()> {
+        if pipe.is_empty() {
+            return Ok(());
+        }
+        let asked = async |connection: &mut Counted| pipe.query_async::<()>(connection).await;
+        self.patiently(asked).await
+    }
+
+    /// Records of which an ended node holds something, at most so many of each; with the node. One that holds nothing of
+    /// the record any more is struck out.
+    pub(super) async fn orphans<R: Record>(&self, most: usize) -> Vec<(R::Key, NodeId)> {
+        let ended = self.membership.ended();
+        let mut orphans = Vec::new();
+        for node in ended {
+            let list = self.held_by::<R>(node);
+            let mut command = redis::cmd("SRANDMEMBER");
+            command.arg(&list).arg(most);
+            let asked = async |connection: &mut Counted| {
+                command.query_async::<Vec<String>>(connection).await
+            };
+            let members = self.patiently(asked).await.unwrap_or_default();
+            let keys: Vec<R::Key> =
+                members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
+            let Some(rows) = self.found::<R>(keys.clone()).await else { continue };
+            for (key, row) in keys.into_iter().zip(rows) {
+                if row.is_some_and(|record| record.holders().contains(&node)) {
+                    orphans.push((key, node));
+                } else {
+                    let lists = Lists { frees: vec![node], ..Lists::default() };
+                    self.strike_out::<R>(&key, &lists).await;
+                }
+            }
+        }
+        orphans
+    }
+
+    /// Records that were due before, at most so many.
+    pub(super) async fn overdue<R: Record>(&self, before: Timestamp, most: usize) -> Vec<R::Key> {
+        let mut command = redis::cmd("ZRANGEBYSCORE");
+        command.arg(self.times::<R>()).arg("-inf").arg(before.0).arg("LIMIT").arg(0).arg(most);
+        let asked =
+            async |connection: &mut Counted| command.query_async::<Vec<String>>(connection).await;
+        let members = self.patiently(asked).await.unwrap_or_default();
+        members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
+    }
+
     /// Brings the sets in line with a record that has just been replaced.
     pub(super) async fn list_anew<R: Record>(&self, key: &R::Key, lists: &Lists) {
         let (Ok(member), Ok(row)) = (member(key), self.row_of::<R>(key)) else { return };

@@ -41,17 +41,19 @@ pub(super) struct Membership {
     secrets: RefCell<Vec<(String, Secret)>>,
     /// Tries to renew the lease that failed.
     failures: Cell<u64>,
-    /// Parts whose last try failed.
-    failing: RefCell<BTreeSet<usize>>,
     /// Asks for the next one.
     hurry: Notify,
     /// Told after each try of any link.
     changed: Notify,
+    /// Links that were never there yet. Before all were, this node does not say that it is a member.
+    missing: RefCell<BTreeSet<usize>>,
 }
 
 impl Membership {
+    /// Of a node that has so many links.
     pub(super) fn new(
         node: NodeId,
+        links: usize,
         lease: Duration,
         clock: Clock,
         standing: watch::Sender<Standing>,
@@ -64,24 +66,36 @@ impl Membership {
             clock,
             secrets: RefCell::default(),
             failures: Cell::default(),
-            failing: RefCell::default(),
             hurry: Notify::new(),
             changed: Notify::new(),
+            missing: RefCell::new((0..links).collect()),
         }
+    }
+
+    /// Tells how it stands with this node, and that a link has tried something.
+    fn tell(&self) -> Standing {
+        let standing = self.standing();
+        let told = match standing {
+            // Though the lease goes on.
+            Standing::Member if !self.missing.borrow().is_empty() => Standing::Away,
+            standing => standing,
+        };
+        self.standing.send_if_modified(|last| std::mem::replace(last, told) != told);
+        self.changed.notify_waiters();
+        standing
     }
 
     pub(super) fn standing(&self) -> Standing {
         self.lease.borrow().standing(Instant::now())
     }
 
-    /// The last try of a part failed, or did not. Whether that of any part did.
-    fn is_failing(&self, part: Part, fails: bool) -> bool {
-        let mut failing = self.failing.borrow_mut();
+    /// Whether a part's last try failed.
+    fn is_missing(&self, part: Part, fails: bool) {
+        let mut missing = self.missing.borrow_mut();
         match fails {
-            true => failing.insert(part.number()),
-            false => failing.remove(&part.number()),
+            true => missing.insert(part.number()),
+            false => missing.remove(&part.number()),
         };
-        !failing.is_empty()
     }
 
     /// The nodes whose leases ended.
@@ -124,20 +138,11 @@ impl Link {
         let mut pause = PAUSES.0;
         loop {
             let renewed = self.renew().await;
+            self.membership.is_missing(self.part, renewed.is_err());
             if let Err(error) = &renewed {
                 self.fails(error);
             }
-            let standing = self.standing();
-            // Others are told at once that the server is away, or a part of it, though the lease goes on.
-            let failing = self.membership.is_failing(self.part, renewed.is_err());
-            let standing = match failing && !standing.is_final() {
-                true => Standing::Away,
-                false => standing,
-            };
-            let told = |told: &mut Standing| std::mem::replace(told, standing) != standing;
-            self.membership.standing.send_if_modified(told);
-            self.membership.changed.notify_waiters();
-            if standing.is_final() {
+            if self.membership.tell().is_final() {
                 return;
             }
             if renewed.is_err() {

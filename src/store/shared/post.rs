@@ -195,7 +195,7 @@ async fn receive(
         link.listen(kind, &ears);
         tokio::task::spawn_local(begin_to_hear(Rc::clone(link), kind, courier.clone()));
     }
-    let gap = Rc::<Gap>::default();
+    let gap = Gap::of(links.len());
     let mut turns = tokio::time::interval(TURN);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while courier.strong_count() > 0 {

@@ -94,7 +94,8 @@ pub(super) async fn work<R: Record>(
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut retry = tokio::time::interval(RETRY_EVERY);
     retry.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (mut sweeps, mut tries) = (false, false);
+    // The first sweep is at once: what an ended node left behind is not to be met by those who come now.
+    let (mut sweeps, mut tries) = (true, false);
     let mut marks = worker.link.marks();
     marks.mark_changed();
     let mut first_answered = None;
