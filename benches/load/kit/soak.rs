@@ -56,6 +56,8 @@ enum Later {
     Return(usize),
     /// An agent sends a signal again that the server was not ready for.
     Resend(usize),
+    /// An agent asks again to watch a visitor, for whom the server was not ready.
+    Rewatch(usize, usize),
     /// The agents watch a visitor no more who left for good.
     Forget(usize),
     /// A random tab changes its page.
@@ -366,6 +368,7 @@ impl Soak {
             }
             Later::Return(agent) => self.connect_agent(agent),
             Later::Resend(signal) => self.send_again(signal),
+            Later::Rewatch(agent, visitor) => self.watch_again(agent, visitor),
             Later::Forget(visitor) => self.forget(visitor),
             Later::Change | Later::Send | Later::Leave | Later::LoseAgent => {}
         }

@@ -101,6 +101,11 @@ impl Link {
         self.lease.borrow().standing(Instant::now())
     }
 
+    /// The nodes that were ended lately.
+    pub(super) fn ended(&self) -> Vec<NodeId> {
+        self.lease.borrow().ended().to_vec()
+    }
+
     /// The mark of the server's data, now and whenever it is new.
     pub(super) fn marks(&self) -> watch::Receiver<Option<Marked>> {
         self.marked.subscribe()
@@ -311,7 +316,7 @@ impl Link {
     /// Records of which an ended node holds something, at most so many of each; with the node. One that holds nothing of
     /// the record any more is struck out.
     pub(super) async fn orphans<R: Record>(&self, most: usize) -> Vec<(R::Key, NodeId)> {
-        let ended = self.lease.borrow().ended().to_vec();
+        let ended = self.ended();
         let mut orphans = Vec::new();
         for node in ended {
             let list = self.held_by::<R>(node);
@@ -324,14 +329,18 @@ impl Link {
             let keys: Vec<R::Key> =
                 members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
             let rows = self.rows::<R>(keys.clone()).await;
+            // Those that somebody else has freed already.
+            let mut freed = redis::pipe();
             for key in keys {
                 let row = rows.iter().find(|(found, _)| *found == key);
                 if row.is_some_and(|(_, record)| record.holders().contains(&node)) {
                     orphans.push((key, node));
-                } else {
-                    let lists = Lists { frees: vec![node], ..Lists::default() };
-                    self.strike_out::<R>(&key, &lists).await;
+                } else if let Ok(member) = member(&key) {
+                    freed.srem(&list, member);
                 }
+            }
+            if let Err(error) = self.keep_lists(freed).await {
+                tracing::debug!(kind = R::KIND, %error, "a list says more than is so");
             }
         }
         orphans

@@ -69,6 +69,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
         link,
         answers,
         actions: Vec::new(),
+        ended: Vec::new(),
         sweeping: Rc::default(),
         reading: Rc::default(),
         postponed: Vec::new(),
@@ -112,7 +113,7 @@ pub(super) async fn work<R: Record>(engine: Closing<R>, core: Core<R>, link: Rc<
             worker.take(&engine, job);
         }
         worker.run_due(&engine);
-        if std::mem::take(&mut sweeps) {
+        if std::mem::take(&mut sweeps) | worker.has_another_ended() {
             worker.with(&engine, |core, _, work| core.listen(work));
             worker.sweep(&engine);
         }
@@ -192,6 +193,8 @@ struct Worker<R: Record> {
     actions: Vec<Action<R>>,
     /// Whether nodes hold something of these records.
     is_held: bool,
+    /// The nodes that were known to have ended when last looked.
+    ended: Vec<NodeId>,
     /// Kept by each sweep that is under way.
     sweeping: Rc<()>,
     /// Likewise by each who reads many.
@@ -360,6 +363,12 @@ impl<R: Record> Worker<R> {
         figures::set(&counts.under_way, self.core.under_way());
         figures::set(&counts.records, self.core.records());
         figures::set(&counts.timers, self.core.timers());
+    }
+
+    /// Whether a node has ended since this was asked last: what it held waits for no sweep.
+    fn has_another_ended(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.ended, self.link.ended());
+        self.ended.iter().any(|node| !before.contains(node))
     }
 
     /// Cares for records whose time came, and whose node did nothing about it; and for what ended nodes left behind.

@@ -143,6 +143,14 @@ impl Soak {
                 let wait = heard.retry_ms.unwrap_or(500);
                 self.after(wait as f64, Later::Resend(request as usize - 1));
             }
+            ("error", Some(request))
+                if (WATCHES..UNWATCHES).contains(&request)
+                    && self.may_close()
+                    && heard.code == Some("unready") =>
+            {
+                let (wait, visitor) = (heard.retry_ms.unwrap_or(500), request - WATCHES);
+                self.after(wait as f64, Later::Rewatch(agent, visitor as usize));
+            }
             ("error", Some(request)) if request < WATCHES => {
                 let signal = request as usize - 1;
                 self.agents[agent].open.retain(|open| *open != signal);
@@ -185,6 +193,14 @@ impl Soak {
         for signal in open {
             self.ledger.resent += 1;
             self.send(agent, signal);
+        }
+    }
+
+    /// Asks again for a visitor whom the server could not show; where the agent is away, his next socket does it.
+    pub(super) fn watch_again(&mut self, agent: usize, visitor: usize) {
+        let is_missing = !self.agents[agent].confirmed.contains_key(&visitor);
+        if is_missing && self.agents[agent].watched.contains(&visitor) {
+            self.ask_about(agent, visitor, "watch", WATCHES);
         }
     }
 
