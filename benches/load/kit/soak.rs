@@ -246,6 +246,19 @@ impl Soak {
         self.connect_pages(spacing_ms);
     }
 
+    /// Likewise, but nobody comes before the agents watch: the clocks of several nodes are not quite the same.
+    fn move_in_after_agents(&mut self, spacing_ms: f64) {
+        self.agents_move_in();
+        self.connect_pages(spacing_ms);
+    }
+
+    fn agents_move_in(&mut self) {
+        self.connect_agents();
+        self.turn_until("the agents are there", Duration::from_secs(60), |soak| {
+            soak.agents.iter().all(Agent::is_ready)
+        });
+    }
+
     fn connect_agents(&mut self) {
         for agent in 0..self.agents.len() {
             self.connect_agent(agent);
