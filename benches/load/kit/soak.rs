@@ -425,12 +425,6 @@ impl Soak {
         }
     }
 
-    fn carry_out_due(&mut self) {
-        while let Some((_, what)) = self.next_due() {
-            self.carry_out(what);
-        }
-    }
-
     fn tell_progress(&mut self) {
         if self.told_at.is_some_and(|told| told.elapsed() >= PROGRESS) {
             self.told_at = Some(Instant::now());
@@ -440,26 +434,6 @@ impl Soak {
                 self.changes,
                 self.ledger.signals.len(),
             );
-        }
-    }
-
-    fn turn_for(&mut self, time: Duration) {
-        let started = Instant::now();
-        while started.elapsed() < time {
-            self.turn();
-            self.carry_out_due();
-        }
-    }
-
-    fn turn_until(&mut self, what: &str, patience: Duration, done: impl Fn(&Self) -> bool) {
-        let started = Instant::now();
-        while !done(self) {
-            if started.elapsed() > patience {
-                self.ledger.fail(format!("waited in vain: {what}"));
-                return;
-            }
-            self.turn();
-            self.carry_out_due();
         }
     }
 }
