@@ -89,6 +89,7 @@ fn main() -> ExitCode {
         "rolling" => {
             let plan = if arguments.has("short") { Rolling::short() } else { Rolling::full() };
             soak::rolling::run(&Rolling {
+                is_blind: arguments.has("blind"),
                 nodes: arguments.number("nodes", plan.nodes),
                 visitors: arguments.number("visitors", plan.visitors),
                 agents: arguments.number("agents", plan.agents),

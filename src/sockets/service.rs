@@ -43,7 +43,9 @@ use crate::{
 };
 
 /// Within which time clients come back that came while the service was not ready, in ms.
-pub const UNREADY_RETRY_MS: u64 = 500;
+const UNREADY_RETRY_MS: u64 = 500;
+/// Likewise where other nodes are ready.
+const ELSEWHERE_RETRY_MS: u64 = 100;
 
 /// How far the process is, and whether it can do its work.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +67,12 @@ impl Lifecycle {
     /// The service takes no more sockets. Whether this call made it so.
     pub fn drain(&self) -> bool {
         self.0.reached.swap(2, Ordering::SeqCst) != 2
+    }
+
+    /// Whether the service has begun to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.0.reached.load(Ordering::SeqCst) == 2
     }
 
     /// Whether the service takes sockets.
@@ -300,6 +308,17 @@ impl SocketService {
         let lines: Vec<_> =
             headers.get_all(proxies.header().name()).map(HeaderValue::as_bytes).collect();
         proxies.client(peer, &mut lines.into_iter())
+    }
+
+    /// When a client for whom this node is not ready is to come back, in ms. When it ends and others are there, nearly at
+    /// once: every try that is in vain makes the client's own pauses longer.
+    #[must_use]
+    pub fn unready_retry_ms(&self) -> u64 {
+        if self.node.is_some() && self.lifecycle.is_draining() {
+            rand::random::<u64>() % ELSEWHERE_RETRY_MS
+        } else {
+            UNREADY_RETRY_MS + rand::random::<u64>() % UNREADY_RETRY_MS
+        }
     }
 
     /// Enters a socket that was admitted. When the service began to stop meanwhile, the socket is told so like all

@@ -18,7 +18,7 @@ use super::{
     framing::Frame,
     guest::{GUEST, Guest, Guests},
     pump::Connection,
-    service::{PageOrigin, SocketService, UNREADY_RETRY_MS},
+    service::{PageOrigin, SocketService},
     stream::StreamSocket,
     table::Line,
     visitor::{Door, VisitorSocket},
@@ -217,8 +217,7 @@ fn judge<'a>(
     }
     if !service.lifecycle.is_ready() || service.sockets.len() >= service.settings.limits.max_sockets
     {
-        let spread = rand::random::<u64>() % UNREADY_RETRY_MS;
-        let close = Close::from(CloseCode::Unready).retry_in(UNREADY_RETRY_MS + spread);
+        let close = Close::from(CloseCode::Unready).retry_in(service.unready_retry_ms());
         return Err(Refused::Close(close));
     }
     let admitted = admit(service, request, path)?;

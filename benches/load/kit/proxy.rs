@@ -76,7 +76,7 @@ impl Proxy {
         Self { address, routes, waker, thread: Some(thread) }
     }
 
-    /// From now on new connections go to these nodes alone.
+    /// From now on new connections go to these nodes alone, as when a balancer finds the others not ready.
     pub fn only(&self, nodes: &[usize]) {
         for (number, open) in self.routes.open.iter().enumerate() {
             open.store(nodes.contains(&number), Ordering::SeqCst);

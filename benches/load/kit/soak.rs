@@ -56,6 +56,8 @@ enum Later {
     Return(usize),
     /// An agent sends a signal again that the server was not ready for.
     Resend(usize),
+    /// An agent asks again to watch a visitor, for whom the server was not ready.
+    Rewatch(usize, usize),
     /// The agents watch a visitor no more who left for good.
     Forget(usize),
     /// A random tab changes its page.
@@ -244,6 +246,19 @@ impl Soak {
         self.connect_pages(spacing_ms);
     }
 
+    /// Likewise, but nobody comes before the agents watch: the clocks of several nodes are not quite the same.
+    fn move_in_after_agents(&mut self, spacing_ms: f64) {
+        self.agents_move_in();
+        self.connect_pages(spacing_ms);
+    }
+
+    fn agents_move_in(&mut self) {
+        self.connect_agents();
+        self.turn_until("the agents are there", Duration::from_secs(60), |soak| {
+            soak.agents.iter().all(Agent::is_ready)
+        });
+    }
+
     fn connect_agents(&mut self) {
         for agent in 0..self.agents.len() {
             self.connect_agent(agent);
@@ -366,6 +381,7 @@ impl Soak {
             }
             Later::Return(agent) => self.connect_agent(agent),
             Later::Resend(signal) => self.send_again(signal),
+            Later::Rewatch(agent, visitor) => self.watch_again(agent, visitor),
             Later::Forget(visitor) => self.forget(visitor),
             Later::Change | Later::Send | Later::Leave | Later::LoseAgent => {}
         }
@@ -409,12 +425,6 @@ impl Soak {
         }
     }
 
-    fn carry_out_due(&mut self) {
-        while let Some((_, what)) = self.next_due() {
-            self.carry_out(what);
-        }
-    }
-
     fn tell_progress(&mut self) {
         if self.told_at.is_some_and(|told| told.elapsed() >= PROGRESS) {
             self.told_at = Some(Instant::now());
@@ -424,26 +434,6 @@ impl Soak {
                 self.changes,
                 self.ledger.signals.len(),
             );
-        }
-    }
-
-    fn turn_for(&mut self, time: Duration) {
-        let started = Instant::now();
-        while started.elapsed() < time {
-            self.turn();
-            self.carry_out_due();
-        }
-    }
-
-    fn turn_until(&mut self, what: &str, patience: Duration, done: impl Fn(&Self) -> bool) {
-        let started = Instant::now();
-        while !done(self) {
-            if started.elapsed() > patience {
-                self.ledger.fail(format!("waited in vain: {what}"));
-                return;
-            }
-            self.turn();
-            self.carry_out_due();
         }
     }
 }

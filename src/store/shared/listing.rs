@@ -78,13 +78,17 @@ impl Link {
             let keys: Vec<R::Key> =
                 members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
             let Some(rows) = self.found::<R>(keys.clone()).await else { continue };
+            // Those that somebody else has freed already.
+            let mut freed = redis::pipe();
             for (key, row) in keys.into_iter().zip(rows) {
                 if row.is_some_and(|record| record.holders().contains(&node)) {
                     orphans.push((key, node));
-                } else {
-                    let lists = Lists { frees: vec![node], ..Lists::default() };
-                    self.strike_out::<R>(&key, &lists).await;
+                } else if let Ok(member) = member(&key) {
+                    freed.srem(&list, member);
                 }
+            }
+            if let Err(error) = self.keep_lists(freed).await {
+                tracing::debug!(kind = R::KIND, %error, "a list says more than is so");
             }
         }
         orphans

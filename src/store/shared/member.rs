@@ -45,7 +45,8 @@ pub(super) struct Membership {
     hurry: Notify,
     /// Told after each try of any link.
     changed: Notify,
-    /// Links that were never there yet. Before all were, this node does not say that it is a member.
+    /// Parts whose link was never there yet; and the first one while its last try failed. Meanwhile this node does not say that
+    /// it is a member.
     missing: RefCell<BTreeSet<usize>>,
 }
 
@@ -89,11 +90,13 @@ impl Membership {
         self.lease.borrow().standing(Instant::now())
     }
 
-    /// Whether a part's last try failed.
+    /// Whether a part's last try failed. Once all were there, only the part of the leases counts: who is refused because of
+    /// another one would be so at any node.
     fn is_missing(&self, part: Part, fails: bool) {
         let mut missing = self.missing.borrow_mut();
         match fails {
-            true => missing.insert(part.number()),
+            true if part.is_first() => missing.insert(part.number()),
+            true => false,
             false => missing.remove(&part.number()),
         };
     }

@@ -77,6 +77,7 @@ pub(super) async fn work<R: Record>(
         gap,
         answers,
         actions: Vec::new(),
+        ended: Vec::new(),
         sweeping: Rc::default(),
         reading: Rc::default(),
         postponed: Vec::new(),
@@ -125,7 +126,7 @@ pub(super) async fn work<R: Record>(
             worker.take(&engine, job);
         }
         worker.run_due(&engine);
-        if std::mem::take(&mut sweeps) {
+        if std::mem::take(&mut sweeps) | worker.has_another_ended() {
             worker.with(&engine, |core, now, work| core.listen(now, work));
             worker.sweep(&engine);
         }
@@ -209,6 +210,8 @@ struct Worker<R: Record> {
     actions: Vec<Action<R>>,
     /// Whether nodes hold something of these records.
     is_held: bool,
+    /// The nodes that were known to have ended when last looked.
+    ended: Vec<NodeId>,
     /// Kept by each sweep that is under way.
     sweeping: Rc<()>,
     /// Likewise by each who reads many.
@@ -389,6 +392,12 @@ impl<R: Record> Worker<R> {
         figures::set(&counts.under_way, self.core.under_way());
         figures::set(&counts.records, self.core.records());
         figures::set(&counts.timers, self.core.timers());
+    }
+
+    /// Whether a node has ended since this was asked last: what it held waits for no sweep.
+    fn has_another_ended(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.ended, self.link.membership.ended());
+        self.ended.iter().any(|node| !before.contains(node))
     }
 
     /// Cares for records whose time came, and whose node did nothing about it; and for what ended nodes left behind.

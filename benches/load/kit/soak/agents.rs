@@ -143,6 +143,14 @@ impl Soak {
                 let wait = heard.retry_ms.unwrap_or(500);
                 self.after(wait as f64, Later::Resend(request as usize - 1));
             }
+            ("error", Some(request))
+                if (WATCHES..UNWATCHES).contains(&request)
+                    && self.may_close()
+                    && heard.code == Some("unready") =>
+            {
+                let (wait, visitor) = (heard.retry_ms.unwrap_or(500), request - WATCHES);
+                self.after(wait as f64, Later::Rewatch(agent, visitor as usize));
+            }
             ("error", Some(request)) if request < WATCHES => {
                 let signal = request as usize - 1;
                 self.agents[agent].open.retain(|open| *open != signal);
@@ -158,9 +166,10 @@ impl Soak {
                 };
                 match self.ledger.by_id.get(text("id")) {
                     Some(signal) => self.ended(agent, *signal, text("outcome")),
+                    // The answer that tells the id is still on its way, from another node perhaps.
                     None => {
-                        let text = String::from_utf8_lossy(message).into_owned();
-                        self.ledger.fail(format!("an outcome of nothing: {text}"));
+                        let (id, outcome) = (text("id").to_owned(), text("outcome").to_owned());
+                        self.ledger.early.insert(id, outcome);
                     }
                 }
             }
@@ -185,6 +194,14 @@ impl Soak {
         for signal in open {
             self.ledger.resent += 1;
             self.send(agent, signal);
+        }
+    }
+
+    /// Asks again for a visitor whom the server could not show; where the agent is away, his next socket does it.
+    pub(super) fn watch_again(&mut self, agent: usize, visitor: usize) {
+        let is_missing = !self.agents[agent].confirmed.contains_key(&visitor);
+        if is_missing && self.agents[agent].watched.contains(&visitor) {
+            self.ask_about(agent, visitor, "watch", WATCHES);
         }
     }
 
@@ -285,8 +302,10 @@ impl Soak {
         }
         sent.id = Some(id.to_owned());
         self.ledger.by_id.insert(id.to_owned(), signal);
-        if outcome != "held" {
-            self.ended(agent, signal, outcome);
+        match (outcome, self.ledger.early.remove(id)) {
+            ("held", None) => {}
+            ("held", Some(outcome)) => self.ended(agent, signal, &outcome),
+            (outcome, _) => self.ended(agent, signal, outcome),
         }
     }
 
@@ -328,7 +347,7 @@ impl Soak {
                 view.connected = connected;
                 if !connected && is_news {
                     view.left_at = Some(own_now);
-                    self.judge_leave(visitor, own_now);
+                    self.judge_leave(visitor, own_now, heard);
                 }
             }
             "visitorsock" => {
@@ -342,7 +361,7 @@ impl Soak {
 
     /// A leave was told. It is false unless the visitor left on purpose. It is not judged if this process let him wait
     /// for longer than the grace before it even tried to connect, or stood still meanwhile and the machine with it.
-    fn judge_leave(&mut self, visitor: usize, now: u64) {
+    fn judge_leave(&mut self, visitor: usize, now: u64, heard: &Heard<'_>) {
         let this = &self.visitors[visitor];
         if this.away.is_some() || now < this.back_at + SLACK_MS {
             return;
@@ -356,8 +375,12 @@ impl Soak {
             return;
         }
         self.ledger.false_leaves += 1;
-        let name = this.name.clone();
-        self.ledger.fail(format!("a false leave of {name}, at {now} ms"));
+        let how = if heard.present { "as the present state" } else { "as news" };
+        let failure = format!(
+            "a false leave of {}, at {now} ms, {how}, epoch {:?}, sequence {:?}; a page went at {} ms, the next one tried at {}",
+            this.name, heard.epoch, heard.sequence, this.gone_at, this.tried_at
+        );
+        self.ledger.fail(failure);
     }
 
     /// When a visitor who was away on purpose is about to come back: everybody must have heard of his leave.

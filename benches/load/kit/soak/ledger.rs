@@ -34,6 +34,8 @@ pub enum Outcome {
 pub struct Ledger {
     pub signals: Vec<Sent>,
     pub by_id: HashMap<String, usize>,
+    /// Outcomes that were told before the id was, as the SDK remembers them.
+    pub early: HashMap<String, String>,
     pub open: usize,
     pub changes: usize,
     pub by_manner: BTreeMap<&'static str, usize>,
@@ -146,6 +148,8 @@ impl Ledger {
             }
         }
         self.failures.extend(failures);
+        let of_nothing = self.early.keys().map(|id| format!("an outcome of nothing, {id}"));
+        self.failures.extend(of_nothing);
         for (count, what) in [
             (self.false_leaves, "false leaves"),
             (self.missed_leaves, "missed leaves"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Service, Soak,
-    agents::{Agent, GRACE_MS, watchers},
+    agents::{GRACE_MS, watchers},
 };
 use crate::kit::{nodes::Nodes, server::Wishes};
 
@@ -47,10 +47,7 @@ pub fn run(plan: &Loss) -> bool {
     nodes.proxy.only(&others);
     soak.make_visitors(plan.visitors, false);
     soak.make_agents(plan.agents);
-    soak.connect_agents();
-    soak.turn_until("the agents are there", Duration::from_secs(30), |soak| {
-        soak.agents.iter().all(Agent::is_ready)
-    });
+    soak.agents_move_in();
     nodes.proxy.only(&[0]);
     soak.connect_pages(1.0);
     let sockets = nodes.nodes[0].metrics().sum("sockets_open");

@@ -19,12 +19,21 @@ pub struct Rolling {
     pub visitors: usize,
     pub agents: usize,
     pub signals_per_second: f64,
+    /// Whether the proxy does not look whether a node is ready, and passes over those alone that take no connection.
+    pub is_blind: bool,
     pub seed: u64,
 }
 
 impl Rolling {
     pub fn full() -> Self {
-        Self { nodes: 3, visitors: 5_000, agents: 50, signals_per_second: 200.0, seed: 1 }
+        Self {
+            nodes: 3,
+            visitors: 5_000,
+            agents: 50,
+            signals_per_second: 200.0,
+            is_blind: false,
+            seed: 1,
+        }
     }
 
     /// For every build.
@@ -49,13 +58,20 @@ pub fn run(plan: &Rolling) -> bool {
     let mut soak = Soak::new(nodes.address(), nodes.nodes[0].token(), plan.seed);
     soak.make_visitors(plan.visitors, false);
     soak.make_agents(plan.agents);
-    soak.move_in(1.0);
+    soak.move_in_after_agents(1.0);
     soak.send_at(plan.signals_per_second);
     // Long enough for every connection to count as healthy, as a visitor's usually is.
     soak.storm_for(Duration::from_secs(5));
     soak.service = Service::Partly;
     let started = soak.now_ms();
-    let steps: Vec<Step> = (0..plan.nodes).map(|node| soak.restart(node, &mut nodes)).collect();
+    let mut steps = Vec::new();
+    for node in 0..plan.nodes {
+        let all: Vec<usize> = (0..plan.nodes).collect();
+        let others: Vec<usize> = all.iter().copied().filter(|other| *other != node).collect();
+        nodes.proxy.only(if plan.is_blind { &all } else { &others });
+        steps.push(soak.restart(node, &mut nodes));
+        nodes.proxy.only(&all);
+    }
     let ready = soak.now_ms();
     let is_whole = soak.storm_until(PATIENCE, |soak| {
         soak.tabs.iter().all(Tab::is_up) && soak.agents.iter().all(Agent::is_ready)

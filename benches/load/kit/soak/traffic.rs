@@ -1,10 +1,41 @@
-//! Signals at random moments while something else is waited for.
+//! Time goes by, with signals at random moments or without, until something comes about.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Soak;
 
 impl Soak {
+    pub(super) fn carry_out_due(&mut self) {
+        while let Some((_, what)) = self.next_due() {
+            self.carry_out(what);
+        }
+    }
+
+    pub(super) fn turn_for(&mut self, time: Duration) {
+        let started = Instant::now();
+        while started.elapsed() < time {
+            self.turn();
+            self.carry_out_due();
+        }
+    }
+
+    pub(super) fn turn_until(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        done: impl Fn(&Self) -> bool,
+    ) {
+        let started = Instant::now();
+        while !done(self) {
+            if started.elapsed() > patience {
+                self.ledger.fail(format!("waited in vain: {what}"));
+                return;
+            }
+            self.turn();
+            self.carry_out_due();
+        }
+    }
+
     /// From now on so many signals a second are sent while time goes by.
     pub(super) fn send_at(&mut self, signals_per_second: f64) {
         self.signals_per_second = signals_per_second;
