@@ -351,6 +351,29 @@ fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
 }
 
 #[test]
+fn who_is_told_of_a_transition_answers_without_a_look() {
+    let mut world = World::<Journal, Said>::new(random(0), 2, 100, (), Said::default());
+    let nodes: Vec<NodeId> = world.nodes.iter().map(|node| node.id).collect();
+    let write = |world: &mut World<Journal, Said>, at: usize, entry: u64| {
+        let hearers = Hearers::Nodes(nodes.clone());
+        world.submit(at, 1, Command::Write { entry, hearers }, Box::new(|_| ()));
+        let questions = world.nodes[at].up.len();
+        world.serve(at);
+        let is_made = world.server.row(&1).1;
+        world.settle();
+        (questions, is_made)
+    };
+    world.settle();
+    // Each reads the record once.
+    (0..2).for_each(|at| drop(write(&mut world, at, at as u64)));
+    for entry in 2..10 {
+        let (questions, row) = write(&mut world, usize::try_from(entry % 2).unwrap(), entry);
+        let journal: Journal = serde_json::from_slice(&row).unwrap();
+        assert_eq!((questions, journal.entries.last()), (1, Some(&entry)));
+    }
+}
+
+#[test]
 fn what_waits_for_all_records_together_is_bounded() {
     let mut world = World::<Journal, Said>::new(random(0), 1, 2, (), Said::default());
     world.conclude(0);
