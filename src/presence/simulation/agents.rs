@@ -46,7 +46,7 @@ impl Play {
     pub(super) fn try_to_send(&mut self, number: usize) {
         let now = self.world.now;
         self.count += 1;
-        let id = SignalId::from_u128(u128::from(now.0) << 64 | u128::from(self.count));
+        let id = SignalId::from_u128((u128::from(now.0) << 64) | u128::from(self.count));
         let is_told = self.world.random.random_range(0..3) > 0;
         let (at, person, submission) = {
             let mut site = self.world.stage.lock();

@@ -163,7 +163,9 @@ impl Play {
         let for_ms = [300, 1_500, 4_000, 15_000][self.world.random.random_range(0..4)];
         let for_ms = self.draw(for_ms / 2..for_ms);
         let now = self.world.now;
-        match self.world.random.random_range(0..10) {
+        let what = self.world.random.random_range(0..10);
+        self.world.stage.lock().trace(|| format!("fault {what} at {at} for {for_ms}"));
+        match what {
             0 | 1 => self.begin_anew(at),
             2 => self.trouble(&Trouble::Sleep(at), for_ms),
             3 => self.trouble(&Trouble::Cut(at), for_ms),
@@ -205,7 +207,9 @@ impl Play {
                 || is_asleep && !self.world.is_repaired()
                 // Those who cannot reach the server may say too late what they know.
                 || self.times.iter().any(|times| times.is_cut(self.world.now)) && !self.world.is_repaired();
-            self.world.stage.lock().people[person].is_damaged |= is_damaged;
+            let mut site = self.world.stage.lock();
+            site.trace(|| format!("{}: {}", key.visitor, self.world.versions(&key)));
+            site.people[person].is_damaged |= is_damaged;
         }
     }
 

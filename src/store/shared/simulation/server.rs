@@ -59,7 +59,7 @@ pub(crate) struct Made<K> {
     /// What came of it.
     pub(crate) row: Came,
     /// Who is told what.
-    pub(crate) told: Vec<(Target, Vec<u8>)>,
+    pub(super) told: Vec<(Target, Vec<u8>)>,
 }
 
 /// What was said to those who listen to a name.

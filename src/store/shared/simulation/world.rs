@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use rand::{SeedableRng as _, rngs::SmallRng};
 
 use super::{
     node::{Node, Said},
@@ -81,7 +81,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
     }
 
     /// A node's core acts, and what it wants to be done is done.
-    pub(crate) fn with(
+    pub(super) fn with(
         &mut self,
         at: usize,
         act: impl FnOnce(&mut Core<R>, Timestamp, &mut Work<'_, R>),
@@ -293,6 +293,13 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         let known = known.fold(there, u64::max);
         // Of a record that has ended nobody needs to know anything.
         known < highest && (known != 0 || !is_gone)
+    }
+
+    /// Who knows which version of a record, for whoever traces a run.
+    pub(crate) fn versions(&self, key: &R::Key) -> String {
+        let known = self.nodes.iter().map(|node| node.core.known_version(key));
+        let known: Vec<u64> = known.collect();
+        format!("{:?}, {:?}, {known:?}", self.server.highest.get(key), self.server.row(key).0)
     }
 
     /// What was said to the server, by it or about it and is older than `before` goes on its way.
