@@ -73,7 +73,8 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         self.replace(at);
     }
 
-    /// A node is gone, and another incarnation of it begins; what it asked last may come through later.
+    /// A node is gone, and another incarnation of it begins, which knows the server's mark when it has renewed its lease. What
+    /// it asked last may come through later.
     pub(crate) fn replace(&mut self, at: usize) {
         let new = self.node(at);
         let old = std::mem::replace(&mut self.nodes[at], new);
@@ -81,7 +82,6 @@ impl<R: Record, S: Stage<R>> World<R, S> {
             listeners.remove(&old.id);
         }
         self.gone.push(old);
-        self.renew(at);
     }
 
     /// The server loses the last transitions, and nobody a connection. The clock of the one that goes on is so far behind.

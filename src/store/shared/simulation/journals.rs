@@ -133,6 +133,7 @@ impl Play {
     fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal, Said>, usize)) {
         let is_repaired = self.world.is_repaired();
         end(&mut self.world, at);
+        self.world.renew(at);
         if !is_repaired {
             // It may have been the only one who knew.
             self.note_what_is_lost();
