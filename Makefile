@@ -62,9 +62,10 @@ browser:
 	cargo build
 	cd sdk && npm run --silent test:browser
 
-# Several nodes' engines against delays, cuts and crashes, from 100,000 seeds; a failing one is named. `make rust` has 2,000.
+# Several nodes' engines, alone and with visitors, against delays, cuts and crashes, from 100,000 seeds each; a failing one is
+# named, and SEED=n repeats it and tells what happens. `make rust` has 2,000 and 150.
 simulation:
-	SEEDS=100000 cargo test --release --lib store::shared::simulation
+	SEEDS=100000 cargo test --release --lib simulation
 
 # 10,000 page changes and 10,000 signals with sockets that die at random.
 soak:

@@ -188,6 +188,9 @@ impl Site {
     /// When all has come to rest, everybody knows how it is.
     pub(super) fn check_the_end(&self, record: impl Fn(&VisitorKey) -> Option<Visitor>) {
         for (person, of) in self.people.iter().enumerate() {
+            if of.is_damaged {
+                continue;
+            }
             let record = record(&of.key);
             let mut has: Vec<_> = record.iter().flat_map(Visitor::sockets).collect();
             let mut is: Vec<_> = of.pages().map(|page| page.socket).collect();
@@ -204,9 +207,6 @@ impl Site {
                     "the focus of {}",
                     page.socket
                 );
-            }
-            if of.is_damaged {
-                continue;
             }
             assert_eq!(of.is_connected, !is.is_empty(), "what is told of {:?}", of.key);
             let watches = self.agents.iter().filter_map(|agent| agent.watches.get(&person));

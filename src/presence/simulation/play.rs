@@ -7,34 +7,31 @@ use rand::RngExt as _;
 use super::{
     clockwork::{Register, Times, Trouble},
     must::{LEASE_MS, SLACK_MS},
-    people::{Agent, Page, Person, Sent, Tab, Try, Watch},
+    people::{Agent, Page, Person, Tab},
     site::{Asked, Site},
 };
 use crate::{
     clock::Timestamp,
     model::{
-        event::Position,
         ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorKey},
-        json::Json,
-        signal::{Message, Target},
         timeline::PageEnd,
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Submission},
-        watched,
+        command::{Command, Connect, Departure},
     },
     store::shared::simulation::{World, random},
 };
 
-const PEOPLE: usize = 2;
+pub(super) const PEOPLE: usize = 2;
 pub(super) const TABS: usize = 3;
-const AGENTS: usize = 2;
+pub(super) const AGENTS: usize = 2;
 
 pub(super) struct Play {
     pub(super) world: World<Visitor, Site>,
     pub(super) times: Vec<Times>,
     pub(super) register: Register,
+    /// The moment that stands for the time 0.
     pub(super) base: Instant,
     /// Until then the server is away, or slow.
     pub(super) away: Timestamp,
@@ -43,7 +40,8 @@ pub(super) struct Play {
     faults: u32,
     /// Whether what was done last is lost with the server.
     loses: bool,
-    sockets: u64,
+    /// What was counted last: sockets and signals.
+    pub(super) count: u64,
 }
 
 impl Play {
@@ -71,7 +69,7 @@ impl Play {
             slow: start,
             faults,
             loses,
-            sockets: 0,
+            count: 0,
             world,
         };
         for number in 0..PEOPLE {
@@ -165,7 +163,9 @@ impl Play {
         let for_ms = [300, 1_500, 4_000, 15_000][self.world.random.random_range(0..4)];
         let for_ms = self.draw(for_ms / 2..for_ms);
         let now = self.world.now;
-        match self.world.random.random_range(0..10) {
+        let what = self.world.random.random_range(0..10);
+        self.world.stage.lock().trace(|| format!("fault {what} at {at} for {for_ms}"));
+        match what {
             0 | 1 => self.begin_anew(at),
             2 => self.trouble(&Trouble::Sleep(at), for_ms),
             3 => self.trouble(&Trouble::Cut(at), for_ms),
@@ -207,7 +207,9 @@ impl Play {
                 || is_asleep && !self.world.is_repaired()
                 // Those who cannot reach the server may say too late what they know.
                 || self.times.iter().any(|times| times.is_cut(self.world.now)) && !self.world.is_repaired();
-            self.world.stage.lock().people[person].is_damaged |= is_damaged;
+            let mut site = self.world.stage.lock();
+            site.trace(|| format!("{}: {}", key.visitor, self.world.versions(&key)));
+            site.people[person].is_damaged |= is_damaged;
         }
     }
 
@@ -220,8 +222,8 @@ impl Play {
     }
 
     fn socket(&mut self, at: usize) -> SocketAddress {
-        self.sockets += 1;
-        SocketAddress { node: self.world.nodes[at].id, socket: SocketId(self.sockets) }
+        self.count += 1;
+        SocketAddress { node: self.world.nodes[at].id, socket: SocketId(self.count) }
     }
 
     pub(super) fn submit(&mut self, at: usize, person: usize, command: Command, asked: Asked) {
@@ -380,123 +382,6 @@ impl Play {
             (agent.socket, agent.at) = (socket, at);
             for watch in agent.watches.values_mut() {
                 (watch.has_begun, watch.asks) = (false, Some(asks));
-            }
-        }
-    }
-
-    fn send(&mut self) {
-        let agent = self.world.random.random_range(0..AGENTS);
-        let sent = Sent {
-            to: self.world.random.random_range(0..PEOPLE),
-            key: None,
-            is_for_all: self.world.random.random_range(0..6) == 0,
-            agent,
-            accepted: None,
-            tries: Default::default(),
-            again: None,
-            handled: Vec::new(),
-            acknowledged: None,
-        };
-        let number = self.world.stage.lock().sent.len();
-        let key = self.world.random.random_range(0..3) > 0;
-        let key = key.then(|| format!("k{number}").parse().unwrap());
-        self.world.stage.lock().sent.push(Sent { key, ..sent });
-        self.try_to_send(number);
-    }
-
-    pub(super) fn try_to_send(&mut self, number: usize) {
-        let now = self.world.now;
-        self.sockets += 1;
-        let id = SignalId::from_u128(u128::from(now.0) << 64 | u128::from(self.sockets));
-        let is_told = self.world.random.random_range(0..3) > 0;
-        let (at, person, submission) = {
-            let mut site = self.world.stage.lock();
-            let sent = &mut site.sent[number];
-            sent.tries.insert(id, Try::default());
-            sent.again = None;
-            let (to, key, agent) = (sent.to, sent.key.clone(), sent.agent);
-            let target = if sent.is_for_all { Target::All } else { Target::Focus };
-            let message = Message::Signal { data: Json::of(&number) };
-            site.number_by_id.insert(id, number);
-            let agent = &site.agents[agent];
-            let sender = is_told.then_some(agent.socket);
-            (agent.at, to, Submission { id, message, target, key, sender })
-        };
-        if self.is_awake(at) {
-            let asked = Asked::Signal { number, id, since: now };
-            self.submit(at, person, Command::Signal(Box::new(submission)), asked);
-        } else {
-            let mut site = self.world.stage.lock();
-            let sent = &mut site.sent[number];
-            sent.again = sent.key.is_some().then_some(now + 500);
-        }
-    }
-
-    fn watch(&mut self) {
-        let agent = self.world.random.random_range(0..AGENTS);
-        let person = self.world.random.random_range(0..PEOPLE);
-        let is_watched = self.world.stage.lock().agents[agent].watches.contains_key(&person);
-        if is_watched {
-            if self.world.random.random_range(0..4) == 0 {
-                self.world.stage.lock().agents[agent].watches.remove(&person);
-                self.listen_as_wanted(agent, person);
-            }
-        } else {
-            self.world.stage.lock().agents[agent].watches.insert(person, Watch::default());
-            self.attach(agent, person);
-        }
-    }
-
-    pub(super) fn attach(&mut self, agent: usize, person: usize) {
-        let now = self.world.now;
-        let sleeps: Vec<Timestamp> = self.times.iter().map(Times::wakes_up).collect();
-        let (at, socket) = {
-            let mut site = self.world.stage.lock();
-            let agent = &mut site.agents[agent];
-            let Some(watch) = agent.watches.get_mut(&person) else { return };
-            // A node that sleeps hears nothing.
-            let is_asleep = now < sleeps[agent.at];
-            watch.asks = is_asleep.then_some(now + 500);
-            if is_asleep {
-                return;
-            }
-            (agent.at, agent.socket)
-        };
-        self.listen_as_wanted(agent, person);
-        let asked = Asked::Attach { agent, person, socket };
-        self.submit(at, person, Command::Attach { watcher: socket, since: None }, asked);
-    }
-
-    /// The node of an agent listens to a visitor as long as somebody on it watches him.
-    fn listen_as_wanted(&mut self, agent: usize, person: usize) {
-        let (at, name, is_wanted) = {
-            let site = self.world.stage.lock();
-            let at = site.agents[agent].at;
-            let wants = |agent: &&Agent| agent.at == at && agent.watches.contains_key(&person);
-            (at, watched(&site.people[person].key), site.agents.iter().any(|agent| wants(&agent)))
-        };
-        match (is_wanted, self.world.listens(at, &name)) {
-            (true, false) => self.world.listen(at, name),
-            (false, true) => self.world.unlisten(at, name),
-            _ => {}
-        }
-    }
-
-    /// A node may have missed something: its watchers ask anew.
-    pub(super) fn missed(&mut self, at: usize) {
-        let node = self.world.nodes[at].id;
-        for agent in 0..AGENTS {
-            if self.world.stage.lock().agents[agent].socket.node != node {
-                continue;
-            }
-            let watches: Vec<usize> = {
-                let site = self.world.stage.lock();
-                site.agents[agent].watches.keys().copied().collect()
-            };
-            for person in watches {
-                let socket = self.world.stage.lock().agents[agent].socket;
-                let command = Command::Attach { watcher: socket, since: Some(Position::ORIGIN) };
-                self.submit(at, person, command, Asked::Other);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! [`World`] has the nodes and what breaks, whatever the records are. `journals` looks at the engine by itself, with records
 //! that keep what was done to them; presence puts its visitors into it.
 
+mod faults;
 mod journals;
 mod node;
 mod server;

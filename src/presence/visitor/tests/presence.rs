@@ -446,6 +446,48 @@ fn rule_2_8_what_was_lost_with_the_records_is_not_told_as_away_for_one_grace() {
 }
 
 #[test]
+fn rule_2_2_nobody_leaves_while_his_next_page_may_wait_behind_an_outage() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    scene.page("a1").closes();
+    assert_eq!(scene.told(), ["visitorsock false 0"]);
+    // The records are there again, 3 s after the grace was over; what pages said meanwhile comes one after the other.
+    scene.now = scene.now + 8_000;
+    scene.rules.spared_until = scene.now + 2_500;
+    scene.apply(Command::Tick);
+    assert_eq!(scene.visitor.deadline(&scene.rules), Some(scene.rules.spared_until));
+    scene.page("a2").connects();
+    assert_eq!(scene.told(), ["visitorsock true 1"]);
+    scene.page("a2").closes();
+    scene.advance(5_000);
+    assert_eq!(scene.told(), ["visitorsock false 0", "visitorconn false"]);
+}
+
+#[test]
+fn rule_2_6_an_absence_is_older_than_an_arrival_that_is_made_late() {
+    let rules = Rules { late_ms: 2_500, ..Scene::new().rules };
+    let mut arrival = Scene::with(rules);
+    arrival.page("a1").connects();
+    let arrived = arrival.view().unwrap().row.epoch;
+    // Another node finds no record yet, when this one has applied the command already.
+    let now = START + 2_500;
+    let mut absence = Scene::with(rules);
+    (absence.now, absence.visitor) = (now, Visitor::vacant(&rules, now));
+    absence.attach();
+    let epochs = absence.effects.iter().filter_map(|effect| match effect {
+        Effect::Present { event, .. } => Some(event.epoch),
+        _ => None,
+    });
+    let epochs: Vec<u64> = epochs.collect();
+    assert!(!epochs.is_empty() && epochs.iter().all(|epoch| *epoch < arrived), "{epochs:?}");
+    // And newer than a visit that is forgotten.
+    arrival.page("a1").disconnects();
+    assert!(!arrival.visitor.is_vacant(&rules, START + 2_501));
+    arrival.advance(65_000);
+    assert!(arrival.visitor.is_vacant(&rules, arrival.now));
+    assert!(absence.visitor.is_vacant(&rules, now));
+}
+
+#[test]
 fn rule_2_8_who_left_after_the_records_were_lost_is_known_to_be_away() {
     let rules = Rules { unknown_until: START + 5_000, signal_window_ms: 0, ..Scene::new().rules };
     let mut scene = Scene::with(rules);

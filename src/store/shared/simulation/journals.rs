@@ -133,6 +133,7 @@ impl Play {
     fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal, Said>, usize)) {
         let is_repaired = self.world.is_repaired();
         end(&mut self.world, at);
+        self.world.renew(at);
         if !is_repaired {
             // It may have been the only one who knew.
             self.note_what_is_lost();
@@ -348,6 +349,29 @@ fn run(seed: u64) {
 #[test]
 fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
     for_each_seed(2_000, run);
+}
+
+#[test]
+fn who_is_told_of_a_transition_answers_without_a_look() {
+    let mut world = World::<Journal, Said>::new(random(0), 2, 100, (), Said::default());
+    let nodes: Vec<NodeId> = world.nodes.iter().map(|node| node.id).collect();
+    let write = |world: &mut World<Journal, Said>, at: usize, entry: u64| {
+        let hearers = Hearers::Nodes(nodes.clone());
+        world.submit(at, 1, Command::Write { entry, hearers }, Box::new(|_| ()));
+        let questions = world.nodes[at].up.len();
+        world.serve(at);
+        let is_made = world.server.row(&1).1;
+        world.settle();
+        (questions, is_made)
+    };
+    world.settle();
+    // Each reads the record once.
+    (0..2).for_each(|at| drop(write(&mut world, at, at as u64)));
+    for entry in 2..10 {
+        let (questions, row) = write(&mut world, usize::try_from(entry % 2).unwrap(), entry);
+        let journal: Journal = serde_json::from_slice(&row).unwrap();
+        assert_eq!((questions, journal.entries.last()), (1, Some(&entry)));
+    }
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use rand::{SeedableRng as _, rngs::SmallRng};
 
 use super::{
     node::{Node, Said},
-    server::{MOST_LOST, Made, Server},
+    server::{Made, Server},
 };
 use crate::{
     clock::Timestamp,
@@ -73,7 +73,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         world
     }
 
-    fn node(&mut self, at: usize) -> Node<R> {
+    pub(super) fn node(&mut self, at: usize) -> Node<R> {
         self.incarnations += 1;
         let node = u32::try_from(at).unwrap();
         let id = NodeId { node, incarnation: self.incarnations };
@@ -265,87 +265,9 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         row.and_then(|(_, row)| row.as_ref()).map(|row| serde_json::from_slice(row).unwrap())
     }
 
-    /// The connection breaks, and is there again at once.
-    pub(crate) fn cut(&mut self, at: usize) {
-        self.break_off(at);
-        self.mend_the_way(at);
-    }
-
-    /// The connection breaks: some of what was asked is done all the same, no answer comes, and nothing is heard.
-    pub(crate) fn break_off(&mut self, at: usize) {
-        for _ in 0..self.random.random_range(0..3) {
-            self.serve(at);
-        }
-        let node = &mut self.nodes[at];
-        node.was_cut = true;
-        node.messages.clear();
-        for listeners in self.server.listeners.values_mut() {
-            listeners.remove(&node.id);
-        }
-        let asked = node.up.drain(..).filter_map(|(_, said)| match said {
-            Said::Ask(ask) => Some(ask.ticket()),
-            Said::Listen(_) | Said::Unlisten(_) => None,
-        });
-        let mut lost: Vec<Ticket> = asked.collect();
-        lost.extend(node.answers.drain(..).map(|(_, (ticket, _))| ticket));
-        for ticket in lost {
-            self.with(at, |core, now, work| core.answered(ticket, Answer::Away, now, work));
-        }
-    }
-
-    /// What a node without a connection asks for has no answer.
-    pub(crate) fn ask_in_vain(&mut self, at: usize) {
-        for _ in 0..self.nodes[at].up.len() {
-            if let Some((_, Said::Ask(ask))) = self.nodes[at].up.pop_front() {
-                let ticket = ask.ticket();
-                self.with(at, |core, now, work| core.answered(ticket, Answer::Away, now, work));
-            }
-        }
-    }
-
-    /// The node has a connection again. Before it asks anything it renews its lease, and hears its channels.
-    pub(crate) fn mend_the_way(&mut self, at: usize) {
-        self.renew(at);
-        let node = &self.nodes[at];
-        for name in &node.names {
-            self.server.listeners.entry(name.clone()).or_default().insert(node.id);
-        }
-        self.with(at, |core, now, work| {
-            core.deaf(now, work);
-            core.missed(now, work);
-        });
-    }
-
     /// The node finds out whether the server is back.
     pub(crate) fn try_again(&mut self, at: usize) {
         self.with(at, |core, now, work| core.try_again(false, now, work));
-    }
-
-    /// A node ends without a word, and starts anew.
-    pub(crate) fn crash(&mut self, at: usize) {
-        for _ in 0..self.random.random_range(0..3) {
-            self.serve(at);
-        }
-        self.nodes[at].up.clear();
-        self.replace(at);
-    }
-
-    /// A node is gone, and another incarnation of it begins; what it asked last may come through later.
-    pub(crate) fn replace(&mut self, at: usize) {
-        let new = self.node(at);
-        let old = std::mem::replace(&mut self.nodes[at], new);
-        for listeners in self.server.listeners.values_mut() {
-            listeners.remove(&old.id);
-        }
-        self.gone.push(old);
-        self.renew(at);
-    }
-
-    /// The server loses the last transitions, and nobody a connection. The clock of the one that goes on is so far behind.
-    pub(crate) fn lose_the_last(&mut self, behind_ms: u64) {
-        let number = self.random.random_range(1..=MOST_LOST);
-        let left = self.server.without_the_last(number);
-        self.server.go_on_with(left, behind_ms * 1_000);
     }
 
     /// What the server's data are marked with.
@@ -363,25 +285,6 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         self.with(at, |core, now, work| core.listen(now, work));
     }
 
-    /// The server loses all.
-    pub(crate) fn flush(&mut self) {
-        self.server.lose_all();
-    }
-
-    /// The server loses the last transitions, and everybody the connection to it. What the clock of the one that goes on
-    /// says is of no use.
-    pub(crate) fn fail_over(&mut self) {
-        let number = self.random.random_range(0..=MOST_LOST);
-        let left = self.server.without_the_last(number);
-        for at in 0..self.nodes.len() {
-            self.break_off(at);
-        }
-        self.server.go_on_with(left, u64::MAX);
-        for at in 0..self.nodes.len() {
-            self.mend_the_way(at);
-        }
-    }
-
     /// Whether the highest version of a record is known neither to the server nor to anybody who is left.
     pub(crate) fn is_damaged(&self, key: &R::Key) -> bool {
         let (highest, is_gone) = self.server.highest.get(key).copied().unwrap_or_default();
@@ -390,6 +293,13 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         let known = known.fold(there, u64::max);
         // Of a record that has ended nobody needs to know anything.
         known < highest && (known != 0 || !is_gone)
+    }
+
+    /// Who knows which version of a record, for whoever traces a run.
+    pub(crate) fn versions(&self, key: &R::Key) -> String {
+        let known = self.nodes.iter().map(|node| node.core.known_version(key));
+        let known: Vec<u64> = known.collect();
+        format!("{:?}, {:?}, {known:?}", self.server.highest.get(key), self.server.row(key).0)
     }
 
     /// What was said to the server, by it or about it and is older than `before` goes on its way.
