@@ -154,13 +154,16 @@ impl Signals {
             id == again.id || (again.key.is_some() && *key == again.key)
         };
         let mut held = self.held.iter_mut().map(|held| &mut held.submission);
+        // Sent again by way of another node, it may overtake what an ending node still had: the later one knows where the
+        // sender is.
+        let is_later = |id: SignalId| again.id >= id;
         if let Some(held) = held.find(|held| same(held.id, &held.key)) {
-            held.sender = again.sender.or(held.sender);
+            held.sender = again.sender.filter(|_| is_later(held.id)).or(held.sender);
             return Some((held.id, Outcome::Held));
         }
         let mut settled = self.settled.iter_mut().rev();
         let settled = settled.find(|settled| same(settled.id, &settled.key))?;
-        settled.sender = again.sender.or(settled.sender);
+        settled.sender = again.sender.filter(|_| is_later(settled.id)).or(settled.sender);
         Some((settled.id, settled.outcome))
     }
 
