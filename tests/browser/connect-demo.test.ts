@@ -30,6 +30,12 @@ test("from the first page a newcomer finds the code, types it at the desk, and b
   await agree(visitor.page);
   await watch.waitForFunction(() => document.body.dataset.standing === "live");
   await visitor.has(`#heard [data-topic="~pagesession/cobrowsing/start"]`);
+  // What the picture still loads when the session ends is not to be had any more.
+  await watch.waitForFunction(() => {
+    const picture = document.querySelector<HTMLIFrameElement>(".picture.shown iframe")?.contentDocument;
+    const styles = [...(picture?.querySelectorAll<HTMLLinkElement>("link[rel=stylesheet]") ?? [])];
+    return styles.length > 0 && styles.every(({ sheet }) => sheet);
+  });
   await visitor.click("#stop");
   await visitor.has(`#heard [data-topic="~pagesession/cobrowsing/stop"]`);
   await visitor.has("#code-left", "A new one");
