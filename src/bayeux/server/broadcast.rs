@@ -141,6 +141,7 @@ impl Bayeux {
         // It may have ended meanwhile, when nobody here knew it yet.
         if self.look(client).await.is_none_or(|now| now.member().is_none()) {
             self.0.local.forget(client);
+            self.0.local.application.ended(service, client);
         }
     }
 
