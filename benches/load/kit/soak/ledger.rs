@@ -80,6 +80,16 @@ impl Ledger {
         is_well
     }
 
+    pub fn events_line(&self) -> String {
+        format!(
+            "events to watchers {}, false leaves {}, out of order {}; {}",
+            self.events,
+            self.false_leaves,
+            self.disordered_events,
+            self.pauses_line()
+        )
+    }
+
     pub fn pauses_line(&self) -> String {
         format!(
             "this process stood still for {} ms at most, {} leaves were not judged for it",

@@ -111,16 +111,13 @@ pub fn run(plan: &Loss) -> bool {
     soak.ledger.longest_pause_ms = soak.pauses.longest();
     println!(
         "loss: one of {} nodes killed, with {} visitors; {} who come back did so within {back_ms} ms, {} leaves were told {first} \
-         to {last} ms after the kill; held at the kill {held}\n  {}\n  events to watchers {}, false leaves {}, out of order {}; {}",
+         to {last} ms after the kill; held at the kill {held}\n  {}\n  {}",
         plan.nodes,
         plan.visitors,
         plan.visitors - gone.len(),
         told_at.len(),
         soak.ledger.signals_line(),
-        soak.ledger.events,
-        soak.ledger.false_leaves,
-        soak.ledger.disordered_events,
-        soak.ledger.pauses_line(),
+        soak.ledger.events_line(),
     );
     soak.ledger.tell_failures("loss")
 }

@@ -109,7 +109,7 @@ pub fn run(plan: &Rolling) -> bool {
     });
     println!(
         "rolling: {} nodes, {} visitors, {} agents; {}; {:.1} s in all, everybody back {back_ms} ms after that; attempts {}, \
-         turned away {}, nodes passed over {skipped} times\n  {}\n  events to watchers {}, false leaves {}, out of order {}; {}",
+         turned away {}, nodes passed over {skipped} times\n  {}\n  {}",
         plan.nodes,
         plan.visitors,
         plan.agents,
@@ -118,10 +118,7 @@ pub fn run(plan: &Rolling) -> bool {
         soak.attempts,
         soak.turned_away,
         soak.ledger.signals_line(),
-        soak.ledger.events,
-        soak.ledger.false_leaves,
-        soak.ledger.disordered_events,
-        soak.ledger.pauses_line(),
+        soak.ledger.events_line(),
     );
     soak.ledger.tell_failures("rolling")
 }
