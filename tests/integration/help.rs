@@ -200,5 +200,7 @@ async fn what_is_wrong_is_refused_and_so_are_too_many() {
     let (_, list) = server.rest_as(&theirs, "GET", path, None, &[]).await;
     assert_eq!(list["requests"], json!([]));
     page.ok(json!({"type": "cancelhelp"})).await;
+    // The answer comes before what follows from it.
+    lists(&server, "/v1/groups/12345/requests", |list| list["requests"] == json!([])).await;
     other.ok(json!({"type": "askhelp"})).await;
 }
