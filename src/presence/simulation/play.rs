@@ -60,7 +60,7 @@ impl Play {
         let nodes = random.random_range(3..=5);
         let (faults, loses) = (random.random_range(0..25), random.random());
         let start = Timestamp(1_000_000);
-        let world = World::new(random, nodes, 100, rules, Site::new(rules, start));
+        let world = World::new(random, nodes, (100, 100), rules, Site::new(rules, start));
         let mut play = Self {
             times: (0..nodes).map(|_| Times::new(start)).collect(),
             register: Register::default(),

@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     ears::Ears,
+    figures::{self, Counts},
     lease::Standing,
     member::{Marked, Membership},
     message,
@@ -151,19 +152,30 @@ impl Link {
         .await
     }
 
-    /// Asks for what the core wants to know or to be done.
-    pub(super) async fn ask<R: Record>(&self, ask: Ask<R::Key>) -> (Ticket, Answer) {
+    /// Asks for what the core wants to know or to be done. How many records there are it notes in `counts`.
+    pub(super) async fn ask<R: Record>(
+        &self,
+        ask: Ask<R::Key>,
+        counts: &Counts,
+    ) -> (Ticket, Answer) {
         let (ticket, asked) = match ask {
             Ask::Probe { ticket } => (ticket, self.probe::<R>(ticket).await),
             Ask::Look { ticket, key, mark } => {
                 (ticket, self.look_at::<R>(ticket, &key, &mark).await)
             }
-            Ask::Replace { ticket, key, mark, expected, row, lists, tell } => {
+            // Nothing is written into the lists for what is refused anyway.
+            Ask::Replace { ticket, most: Some(most), .. }
+                if figures::read(&counts.there) >= most
+                    && self.there::<R>(counts).await.is_ok_and(|there| there >= most) =>
+            {
+                (ticket, Ok(Answer::Full))
+            }
+            Ask::Replace { ticket, key, mark, expected, row, most, lists, tell } => {
                 // Sent one behind the other: a node that ends in between leaves a list that says too much, which is mended
                 // by whoever reads it, and never one that says too little.
                 let (listed, answer) = tokio::join!(
                     self.enlist::<R>(&key, &lists),
-                    self.replace::<R>(&key, &mark, expected, row, tell),
+                    self.replace::<R>(&key, &mark, expected, (row, most), tell, counts),
                 );
                 let answer = listed.and(answer);
                 if let Ok(Answer::Replaced { .. }) = &answer {
@@ -248,9 +260,12 @@ impl Link {
         key: &R::Key,
         mark: &Mark,
         expected: u64,
-        row: Row,
+        (row, most): (Row, Option<u64>),
         tell: Tell,
+        counts: &Counts,
     ) -> RedisResult<Answer> {
+        let begins_or_ends = row == Row::Gone || expected == 0 && row != Row::Same;
+        let most = most.map(|most| most.to_string()).unwrap_or_default();
         let (what, row) = match row {
             Row::Same => ("same", Vec::new()),
             Row::Gone => ("gone", Vec::new()),
@@ -260,7 +275,11 @@ impl Link {
         let tell: Vec<_> = tell.iter().map(|(to, message)| (channel(to), message)).collect();
         let asked = async |connection: &mut Counted| {
             let mut replace = self.scripts.replace.key(&place);
-            replace.key(self.mark_key()).arg(&**mark).arg(expected).arg(what).arg(&row);
+            replace.key(self.mark_key());
+            if begins_or_ends {
+                replace.key(self.number_of::<R>());
+            }
+            replace.arg(&**mark).arg(expected).arg(what).arg(&row).arg(&most);
             replace.arg(connection.publish());
             for (channel, message) in &tell {
                 replace.arg(channel).arg(message);
@@ -268,11 +287,15 @@ impl Link {
             replace.invoke_async(connection).await
         };
         let answer = self.patiently(asked).await?;
-        let (is_done, version, row): (u8, String, Vec<u8>) = answer;
+        let (is_done, version, row, there): (u8, String, Vec<u8>, i64) = answer;
         let version = number(&version)?;
+        if let Ok(there) = u64::try_from(there) {
+            counts.there.store(there, Ordering::Relaxed);
+        }
         Ok(match is_done {
             1 => Answer::Replaced { version },
             2 => Answer::Lost,
+            3 => Answer::Full,
             _ => Answer::Conflict { version, row },
         })
     }
@@ -285,7 +308,7 @@ impl Link {
         row: Option<Vec<u8>>,
     ) -> RedisResult<Answer> {
         let mut restate = self.scripts.restate.key(self.row_of::<R>(key)?);
-        restate.key(self.mark_key()).arg(&**mark);
+        restate.key(self.mark_key()).key(self.number_of::<R>()).arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
         restate.arg(row.unwrap_or_default()).arg(END_REMEMBERED_MS);
         let asked = async |connection: &mut Counted| restate.invoke_async(connection).await;
@@ -370,6 +393,11 @@ impl Link {
 
     pub(super) fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
         Ok(self.name(&format!("{}:{}", R::KIND, member(key)?)))
+    }
+
+    /// Where it says how many records of a kind there are in this part.
+    pub(super) fn number_of<R: Record>(&self) -> String {
+        self.name(&format!("number:{}", R::KIND))
     }
 
     pub(super) fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {

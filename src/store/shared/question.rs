@@ -35,6 +35,8 @@ pub(super) enum Ask<K> {
         mark: Mark,
         expected: u64,
         row: Row,
+        /// So many records there may be in the part before a new one is refused.
+        most: Option<u64>,
         lists: Lists,
         /// To whom what is said. Among them this node, when something follows here.
         tell: Tell,
@@ -103,6 +105,8 @@ pub(super) enum Answer {
     Said,
     /// It was another one: this.
     Conflict { version: u64, row: Vec<u8> },
+    /// There are as many records as may be: nothing was done.
+    Full,
     /// The server's data have another mark: nothing was done.
     Lost,
     /// The server has this version now; whether the record is there.

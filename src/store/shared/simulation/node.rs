@@ -47,10 +47,11 @@ pub(crate) struct Node<R: Record> {
 }
 
 impl<R: Record> Node<R> {
-    pub(super) fn new(id: NodeId, rules: Arc<R::Rules>, most: usize) -> Self {
+    /// One that remembers so many records, where there may be so many.
+    pub(super) fn new(id: NodeId, rules: Arc<R::Rules>, (remembers, most): (usize, usize)) -> Self {
         Self {
             id,
-            core: Core::new(id, rules, most, 1),
+            core: Core::new(id, rules, most, 1).remembering(remembers),
             up: VecDeque::new(),
             answers: VecDeque::new(),
             messages: VecDeque::new(),

@@ -127,11 +127,14 @@ impl<K: Clone + Ord> Server<K> {
                 let told = word(ticket, version, Some(&key));
                 Served { told, ..plain((ticket, Answer::Found { version, row })) }
             }
-            Ask::Replace { ticket, key, expected, row, lists, tell, .. } => {
+            Ask::Replace { ticket, key, expected, row, most, lists, tell, .. } => {
                 self.enlist(&key, &lists);
                 let (mut version, old) = self.row(&key);
                 if version != expected {
                     return plain((ticket, Answer::Conflict { version, row: old }));
+                }
+                if most.is_some_and(|most| self.number() >= most) {
+                    return plain((ticket, Answer::Full));
                 }
                 if row != Row::Same {
                     version = self.next_version(&key, now);
@@ -187,6 +190,11 @@ impl<K: Clone + Ord> Server<K> {
             Some((version, Some(row))) => (*version, row.to_vec()),
             _ => (0, Vec::new()),
         }
+    }
+
+    /// How many records there are.
+    pub(super) fn number(&self) -> u64 {
+        self.data.rows.values().filter(|(_, row)| row.is_some()).count() as u64
     }
 
     fn enlist(&mut self, key: &K, lists: &Lists) {
