@@ -228,14 +228,21 @@ impl<R: Record> Core<R> {
         self.enqueue(key, Job::Read { reader, since: now }, false, now, work);
     }
 
-    /// The server's list says that time changes this record now.
-    pub(super) fn due(&mut self, key: R::Key, now: Timestamp, work: &mut Work<'_, R>) {
+    /// The server's list says that time changes this record now. `sink` is told when it is seen to, and dropped where
+    /// somebody else's word is waited for already.
+    pub(super) fn due(
+        &mut self,
+        key: R::Key,
+        sink: Sink<R::Reply>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
         let lane = self.lanes.entry(key.clone()).or_default();
-        if lane.waiting.iter().any(|job| matches!(job, Job::Tick)) {
+        if lane.waiting.iter().any(|job| matches!(job, Job::Tick { .. })) {
             return;
         }
         lane.listed = Listed::Wrong;
-        self.enqueue(key, Job::Tick, true, now, work);
+        self.enqueue(key, Job::Tick { sink: Some(sink) }, true, now, work);
     }
 
     /// Lets time pass for the records that are due by this node's own timers.
@@ -244,7 +251,7 @@ impl<R: Record> Core<R> {
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             if lane.scheduled == Some(at) {
                 lane.scheduled = None;
-                self.enqueue(key, Job::Tick, true, now, work);
+                self.enqueue(key, Job::Tick { sink: None }, true, now, work);
             }
         }
     }
@@ -298,9 +305,9 @@ impl<R: Record> Core<R> {
                     let write = Asked { expect, command, sink: Some(sink), since, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
-                Job::Tick => {
+                Job::Tick { sink } => {
                     let (expect, command) = (Expect::Any, R::tick());
-                    let write = Asked { expect, command, sink: None, since: now, tries: 0 };
+                    let write = Asked { expect, command, sink, since: now, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
             }

@@ -20,6 +20,7 @@ use super::{
     message,
     parts::Part,
     question::{Answer, Ask, Mark, Row, Target, Tell, Ticket},
+    restated::Restating,
     url::ServerUrl,
     way::{Counted, Detour, PATIENCE, Way, detour},
 };
@@ -52,6 +53,7 @@ pub(super) struct Link {
     pub(super) hurry: Notify,
     is_away: Cell<bool>,
     pub(super) marked: watch::Sender<Option<Marked>>,
+    pub(super) restating: Restating,
     pub(super) scripts: Scripts,
 }
 
@@ -98,6 +100,7 @@ impl Link {
             hurry: Notify::new(),
             is_away: Cell::default(),
             marked: watch::Sender::new(None),
+            restating: Restating::default(),
             scripts: Scripts::new(),
         }
     }

@@ -26,8 +26,10 @@ mod message;
 mod parts;
 pub mod post;
 mod question;
+mod restated;
 #[cfg(test)]
 pub(crate) mod simulation;
+mod sweep;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

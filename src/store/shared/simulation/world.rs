@@ -244,7 +244,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         let due = self.server.data.due.iter().filter(|(_, due)| **due <= before);
         let due: Vec<R::Key> = due.map(|(key, _)| key.clone()).collect();
         for key in due {
-            self.with(at, |core, now, work| core.due(key, now, work));
+            self.with(at, |core, now, work| core.due(key, Box::new(|_| ()), now, work));
         }
     }
 
