@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -14,6 +15,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     ears::Ears,
+    fields::{changes_of, field, number, record_of, state},
     lease::Standing,
     member::{Marked, Membership},
     message,
@@ -22,7 +24,10 @@ use super::{
     url::ServerUrl,
     way::{Counted, Detour, PATIENCE, Way, detour},
 };
-use crate::{model::ids::NodeId, store::Record};
+use crate::{
+    model::ids::NodeId,
+    store::{Record, Written},
+};
 
 /// Records that are read at once.
 const ROWS_AT_ONCE: usize = 256;
@@ -67,12 +72,12 @@ pub(super) struct Scripts {
 
 impl Scripts {
     fn new() -> Self {
-        let mark = include_str!("mark.lua");
+        let (mark, since) = (include_str!("mark.lua"), include_str!("since.lua"));
         Self {
             renew: Script::new(&[mark, include_str!("renew.lua")].concat()),
             mark: Script::new(&[mark, "return mark"].concat()),
-            look: Script::new(include_str!("look.lua")),
-            replace: Script::new(include_str!("replace.lua")),
+            look: Script::new(&[since, include_str!("look.lua")].concat()),
+            replace: Script::new(&[since, include_str!("replace.lua")].concat()),
             restate: Script::new(include_str!("restate.lua")),
         }
     }
@@ -155,8 +160,8 @@ impl Link {
     pub(super) async fn ask<R: Record>(&self, ask: Ask<R::Key>) -> (Ticket, Answer) {
         let (ticket, asked) = match ask {
             Ask::Probe { ticket } => (ticket, self.probe::<R>(ticket).await),
-            Ask::Look { ticket, key, mark } => {
-                (ticket, self.look_at::<R>(ticket, &key, &mark).await)
+            Ask::Look { ticket, key, mark, known } => {
+                (ticket, self.look_at::<R>(ticket, &key, &mark, known).await)
             }
             Ask::Replace { ticket, key, mark, expected, row, lists, tell } => {
                 // Sent one behind the other: a node that ends in between leaves a list that says too much, which is mended
@@ -227,20 +232,23 @@ impl Link {
         ticket: Ticket,
         key: &R::Key,
         mark: &Mark,
+        known: u64,
     ) -> RedisResult<Answer> {
         let word = message::encode::<R>(self.node, ticket, Some(key), &[]);
         let own = self.channel(R::KIND, &Target::Node(self.node));
         let row = self.row_of::<R>(key)?;
         let asked = async |connection: &mut Counted| {
             let mut look = self.scripts.look.key(&row);
-            look.key(self.mark_key()).arg(&**mark).arg(connection.publish()).arg(&own).arg(&word);
-            look.invoke_async(connection).await
+            look.key(self.mark_key()).key(changes_of(&row)).arg(&**mark);
+            look.arg(connection.publish()).arg(&own).arg(&word).arg(known);
+            look.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
-        let (version, row): (String, Vec<u8>) = self.patiently(asked).await?;
-        if version == "-1" {
+        let answer = self.patiently(asked).await?;
+        if answer.first().is_some_and(|version| version == b"-1") {
             return Ok(Answer::Lost);
         }
-        Ok(Answer::Found { version: number(&version)?, row })
+        let (version, state) = state(answer)?;
+        Ok(Answer::Found { version, state })
     }
 
     async fn replace<R: Record>(
@@ -251,29 +259,36 @@ impl Link {
         row: Row,
         tell: Tell,
     ) -> RedisResult<Answer> {
-        let (what, row) = match row {
-            Row::Same => ("same", Vec::new()),
-            Row::Gone => ("gone", Vec::new()),
-            Row::New(row) => ("new", row),
+        let (what, Written { row, leaves }) = match row {
+            Row::Same => ("same", Written::default()),
+            Row::Gone => ("gone", Written::default()),
+            Row::New(written) => ("new", written),
         };
+        let changes = if R::HAS_LEAVES { leaves.len().to_string() } else { "-1".to_owned() };
         let (place, channel) = (self.row_of::<R>(key)?, |to: &Target| self.channel(R::KIND, to));
         let tell: Vec<_> = tell.iter().map(|(to, message)| (channel(to), message)).collect();
         let asked = async |connection: &mut Counted| {
             let mut replace = self.scripts.replace.key(&place);
-            replace.key(self.mark_key()).arg(&**mark).arg(expected).arg(what).arg(&row);
-            replace.arg(connection.publish());
+            replace.key(self.mark_key()).key(changes_of(&place));
+            replace.arg(&**mark).arg(expected).arg(what).arg(&row);
+            replace.arg(connection.publish()).arg(&changes);
+            for (name, leaf) in &leaves {
+                replace.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
+            }
             for (channel, message) in &tell {
                 replace.arg(channel).arg(message);
             }
-            replace.invoke_async(connection).await
+            replace.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
-        let answer = self.patiently(asked).await?;
-        let (is_done, version, row): (u8, String, Vec<u8>) = answer;
-        let version = number(&version)?;
-        Ok(match is_done {
-            1 => Answer::Replaced { version },
-            2 => Answer::Lost,
-            _ => Answer::Conflict { version, row },
+        let mut answer = self.patiently(asked).await?.into_iter();
+        let is_done = answer.next().unwrap_or_default();
+        Ok(match &*is_done {
+            b"1" => Answer::Replaced { version: number(&answer.next().unwrap_or_default())? },
+            b"2" => Answer::Lost,
+            _ => {
+                let (version, state) = state(answer)?;
+                Answer::Conflict { version, state }
+            }
         })
     }
 
@@ -282,18 +297,23 @@ impl Link {
         key: &R::Key,
         mark: &Mark,
         version: u64,
-        row: Option<Vec<u8>>,
+        row: Option<Written>,
     ) -> RedisResult<Answer> {
-        let mut restate = self.scripts.restate.key(self.row_of::<R>(key)?);
-        restate.key(self.mark_key()).arg(&**mark);
+        let place = self.row_of::<R>(key)?;
+        let mut restate = self.scripts.restate.key(&place);
+        restate.key(self.mark_key()).key(changes_of(&place)).arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
-        restate.arg(row.unwrap_or_default()).arg(END_REMEMBERED_MS);
+        let Written { row, leaves } = row.unwrap_or_default();
+        restate.arg(row).arg(END_REMEMBERED_MS);
+        for (name, leaf) in &leaves {
+            restate.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
+        }
         let asked = async |connection: &mut Counted| restate.invoke_async(connection).await;
         let (version, is_there): (String, u8) = self.patiently(asked).await?;
         if version == "-1" {
             return Ok(Answer::Lost);
         }
-        Ok(Answer::Restated { version: number(&version)?, is_there: is_there == 1 })
+        Ok(Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 })
     }
 
     /// The records of these keys, with the places that come along, as far as there are any.
@@ -321,14 +341,14 @@ impl Link {
         let mut pipe = redis::pipe();
         for key in &keys {
             if let Ok(row) = self.row_of::<R>(key) {
-                pipe.hget(row, "r");
+                pipe.hgetall(row);
             }
         }
         let asked = async |connection: &mut Counted| {
-            pipe.query_async::<Vec<Option<Vec<u8>>>>(connection).await
+            pipe.query_async::<Vec<HashMap<String, Vec<u8>>>>(connection).await
         };
         let rows = self.patiently(asked).await.ok()?;
-        Some(rows.into_iter().map(|row| serde_json::from_slice(&row?).ok()).collect())
+        Some(rows.into_iter().map(record_of).collect())
     }
 
     /// Asks, once the node hears its channels, and waits no longer than is sensible. Asks again where the part is elsewhere,
@@ -402,8 +422,4 @@ pub(super) fn millis(duration: Duration) -> u64 {
 pub(super) async fn in_time<T>(asked: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     let late = || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()))
-}
-
-fn number(text: &str) -> RedisResult<u64> {
-    text.parse().map_err(|error| RedisError::from(std::io::Error::other(error)))
 }
