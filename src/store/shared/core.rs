@@ -350,8 +350,9 @@ impl<R: Record> Core<R> {
         let later = Vec::new();
         lane.flight = Some(Flight::Look { ticket, found: false, heard: false, reader, later });
         lane.asked_in = self.era;
+        let known = lane.known.as_ref().filter(|_| R::HAS_LEAVES).map_or(0, |known| known.version);
         let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Look { ticket, key, mark }));
+        work.out.push(Action::Ask(Ask::Look { ticket, key, mark, known }));
     }
 
     /// Whether what is in flight has landed: the answer is there, and so is the word on the channel.
@@ -385,6 +386,7 @@ impl<R: Record> Core<R> {
                     self.remember_end(key, lane, version, now);
                 } else if let Some(known) = &mut lane.known {
                     (known.version, known.hash) = (version, write.hash);
+                    known.record.stands();
                     lane.is_held = known.record.holders().contains(&self.node);
                     lane.ended = None;
                 }
@@ -442,12 +444,12 @@ impl<R: Record> Core<R> {
 }
 
 #[cfg(test)]
-impl Core<super::testing::Journal> {
+impl<const IN_LEAVES: bool> Core<super::testing::Journal<IN_LEAVES>> {
     /// What it knows of a record, if anything, and under which version; or will know when its flight lands.
-    pub(super) fn knows(&self, key: u32) -> Option<(u64, super::testing::Journal)> {
+    pub(super) fn knows(&self, key: u32) -> Option<(u64, super::testing::Journal<IN_LEAVES>)> {
         let lane = self.lanes.get(&key)?;
         let known = lane.known.as_ref().map(|known| (known.version, known.record.clone()));
-        let ended = lane.ended.map(|version| (version, super::testing::Journal::default()));
+        let ended = lane.ended.map(|version| (version, Default::default()));
         let flying = match &lane.flight {
             Some(Flight::Write(write)) => Some((write.version, write.is_gone, &write.before)),
             _ => None,

@@ -15,6 +15,7 @@ mod cluster;
 mod core;
 mod ears;
 mod engine;
+mod fields;
 mod figures;
 mod gap;
 mod lease;
