@@ -39,6 +39,13 @@ fn nodes_restarted_one_after_another_lose_no_signal_and_tell_no_leave() {
     assert!(named_server().is_none() || soak::rolling::run(&Rolling::short()));
 }
 
+/// A balancer that does not ask whether a node is ready finds out by the connections that it refuses.
+#[test]
+fn behind_a_balancer_that_does_not_ask_a_restart_tells_no_leave_either() {
+    let blind = Rolling { is_blind: true, ..Rolling::short() };
+    assert!(named_server().is_none() || soak::rolling::run(&blind));
+}
+
 #[test]
 fn of_a_killed_node_those_who_come_back_never_left_and_the_others_leave_in_time() {
     assert!(named_server().is_none() || soak::loss::run(&Loss::short()));
