@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     SharedEngine,
@@ -34,6 +34,10 @@ const SWEEP_EVERY_MS: u64 = 1_000;
 const RETRY_EVERY: Duration = Duration::from_millis(100);
 /// How late a record must be before others than the node that changed it last care for it, in milliseconds.
 pub(super) const OVERDUE_MS: u64 = 1_500;
+/// How long after the server lost something a node looks at what it is said to hold, and how often. By then everybody has said
+/// again what he knows, or has been ended.
+const UNSURE_FOR: Duration = Duration::from_secs(25);
+const CHECKS_EVERY: Duration = Duration::from_secs(5);
 /// Records that are cared for at a time.
 const SWEPT_AT_ONCE: usize = 256;
 /// Questions for many records that are under way. Beyond, they are answered with none.
@@ -49,6 +53,8 @@ enum News<R: Record> {
     Overdue(Vec<R::Key>),
     /// With where it is said that one of them could not be seen to.
     Orphans(Vec<(R::Key, NodeId)>, mpsc::Sender<()>),
+    /// Records of which the server's list says that this node holds something; dropped when they were looked at.
+    Held(Vec<R::Key>, oneshot::Sender<()>),
     /// All nodes have restated what they know since the mark was new for the so manieth time.
     Restated(u64),
 }
@@ -85,6 +91,7 @@ pub(super) async fn work<R: Record>(
         ears: Arc::clone(&ears),
         was_cut: false,
         marked: None,
+        unsure: None,
     };
     // The parts take turns, so that what else is asked waits behind one of them at most.
     let every = Duration::from_millis(SWEEP_EVERY_MS);
@@ -103,7 +110,10 @@ pub(super) async fn work<R: Record>(
     loop {
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
         if let Ok(true) = marks.has_changed() {
-            worker.marked = marks.borrow_and_update().clone();
+            let before = std::mem::replace(&mut worker.marked, marks.borrow_and_update().clone());
+            if before.is_some() {
+                worker.unsure = Some((Instant::now() + UNSURE_FOR, Instant::now()));
+            }
             if let Some(marked) = &worker.marked {
                 let mark = Arc::clone(&marked.mark);
                 worker.with(&engine, |core, now, work| core.mend(mark, now, work));
@@ -129,6 +139,7 @@ pub(super) async fn work<R: Record>(
         if std::mem::take(&mut sweeps) | worker.has_another_ended() {
             worker.with(&engine, |core, now, work| core.listen(now, work));
             worker.sweep(&engine);
+            worker.check_what_is_held();
         }
         if std::mem::take(&mut tries) {
             let no_hope = worker.link.standing().is_final();
@@ -224,6 +235,8 @@ struct Worker<R: Record> {
     was_cut: bool,
     /// What the server's data are marked with.
     marked: Option<Marked>,
+    /// Until when this node looks at what it is said to hold, and when it looks next.
+    unsure: Option<(Instant, Instant)>,
 }
 
 impl<R: Record> Drop for Worker<R> {
@@ -299,6 +312,9 @@ impl<R: Record> Worker<R> {
                 for key in keys {
                     self.with(engine, |core, now, work| core.due(key, now, work));
                 }
+            }
+            News::Held(keys, _looked_at) => {
+                self.with(engine, |core, now, work| core.check_held(keys, now, work));
             }
             News::Restated(era) => {
                 self.with(engine, |core, now, work| core.mended(era, now, work));
@@ -422,6 +438,27 @@ impl<R: Record> Worker<R> {
             }
             drop(sweeping);
         });
+    }
+
+    /// Who said again what the server lost may have known an old version only, of somebody who is not here any more.
+    fn check_what_is_held(&mut self) {
+        let now = Instant::now();
+        let Some((until, next)) = self.unsure.filter(|_| !self.core.is_mending()) else { return };
+        if now >= until || R::holds(self.link.node(), None).is_none() {
+            self.unsure = None;
+        } else if now >= next {
+            self.unsure = Some((until, now + CHECKS_EVERY));
+            let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
+            tokio::task::spawn_local(async move {
+                link.each_held::<R>(async |keys| {
+                    let (looked_at, done) = oneshot::channel();
+                    if answers.send(News::Held(keys, looked_at)).is_ok() {
+                        let _ = done.await;
+                    }
+                })
+                .await;
+            });
+        }
     }
 
     /// Begins what was postponed, unless the nodes are about to say again what the server lost.

@@ -140,7 +140,9 @@ impl Harness {
                     from: None,
                 };
                 match self.apply(Command::Connect(Box::new(connect))) {
-                    Reply::Welcome(welcome) => assert_eq!((is_welcome, welcome.refused_data), (true, None)),
+                    Reply::Welcome(welcome) => {
+                        assert_eq!((is_welcome, welcome.refused_data), (true, None))
+                    }
                     reply => assert_eq!((is_welcome, reply), (false, Reply::Superseded)),
                 }
                 if is_welcome {

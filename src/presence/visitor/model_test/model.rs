@@ -160,7 +160,8 @@ impl Model {
         seen: &[SignalId],
         data: Option<(String, u8)>,
     ) -> bool {
-        let mut newer = self.pages.iter().filter(|page| page.tab == tab && page.accepted > accepted);
+        let mut newer =
+            self.pages.iter().filter(|page| page.tab == tab && page.accepted > accepted);
         if newer.any(|page| page.accepted <= self.now) {
             for id in seen {
                 self.finish(*id, Outcome::Delivered);
@@ -179,7 +180,16 @@ impl Model {
         self.activities += 1;
         let (active, got) = (self.activities, BTreeSet::new());
         let has_focus = false;
-        self.pages.push(Page { address, tab, accepted, visible, listening, active, has_focus, got });
+        self.pages.push(Page {
+            address,
+            tab,
+            accepted,
+            visible,
+            listening,
+            active,
+            has_focus,
+            got,
+        });
         self.told.sock.push((true, self.pages.len()));
         for id in seen {
             self.finish(*id, Outcome::Delivered);

@@ -23,9 +23,11 @@ use rand::RngExt as _;
 
 use super::{
     for_each_seed, random,
+    server::{Came, Made},
     world::{Stage, World},
 };
 use crate::{
+    clock::Timestamp,
     model::ids::NodeId,
     store::{
         Applied, Reader, Record as _, Refusal,
@@ -61,9 +63,27 @@ struct Said {
     held: Held,
     /// What each node learnt, in this order.
     learnt: BTreeMap<NodeId, Vec<(u32, Learnt)>>,
+    is_traced: bool,
+}
+
+impl Said {
+    /// Tells whoever repeats one seed what happens.
+    fn trace(&self, what: impl FnOnce() -> String) {
+        if self.is_traced {
+            eprintln!("{}", what());
+        }
+    }
 }
 
 impl Stage<Journal> for Said {
+    fn made(&mut self, made: &Made<u32>, _: Timestamp) {
+        self.trace(|| match &made.row {
+            Came::Same => format!("{} stays as it is", made.key),
+            Came::Gone => format!("{} is gone", made.key),
+            Came::New(row) => format!("{} is {}", made.key, String::from_utf8_lossy(row)),
+        });
+    }
+
     fn delivered(&mut self, node: NodeId, key: u32, effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Written { entry, place, .. } = effect {
@@ -88,7 +108,8 @@ impl Play {
         let mut random = random(seed);
         // Who forgets cannot repair.
         let (most, loses) = if random.random() { (2, false) } else { (100, true) };
-        let world = World::new(random, NODES, most, (), Said::default());
+        let said = Said { is_traced: std::env::var_os("SEED").is_some(), ..Said::default() };
+        let world = World::new(random, NODES, most, (), said);
         Self { world, loses, lost: BTreeSet::new(), written: BTreeMap::new() }
     }
 
@@ -131,6 +152,7 @@ impl Play {
     }
 
     fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal, Said>, usize)) {
+        self.world.stage.lock().trace(|| format!("{at} begins anew"));
         let is_repaired = self.world.is_repaired();
         end(&mut self.world, at);
         self.world.renew(at);
@@ -142,6 +164,10 @@ impl Play {
 
     /// Notes what nobody who is left knows, nor the server.
     fn note_what_is_lost(&mut self) {
+        for key in 0..KEYS {
+            let versions = || format!("{key} may be lost: {}", self.world.versions(&key));
+            self.world.stage.lock().trace(versions);
+        }
         for key in 0..KEYS {
             let (version, row) = self.world.server.row(&key);
             let mut best = Journal::default();
@@ -176,9 +202,12 @@ impl Play {
             }
         };
         let said = Arc::clone(&world.stage);
+        said.lock().trace(|| format!("{at} writes {entry} into {key}"));
         self.written.insert(entry, (key, world.nodes[at].id, hearers.clone()));
         let sink = Box::new(move |result| {
-            assert!(said.lock().answers.insert(entry, result).is_none(), "answered twice");
+            let mut said = said.lock();
+            said.trace(|| format!("{at} is told of {entry}: {result:?}"));
+            assert!(said.answers.insert(entry, result).is_none(), "answered twice");
         });
         world.submit(at, key, Command::Write { entry, hearers }, sink);
     }
