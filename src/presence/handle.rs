@@ -2,7 +2,9 @@
 
 mod delivery;
 mod explain;
+mod figures;
 mod help;
+mod pages;
 mod replica;
 mod sharing;
 mod signals;
@@ -14,27 +16,22 @@ mod unique;
 
 use std::{
     collections::HashSet,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
-use dashmap::DashMap;
 use parking_lot::Mutex;
 
-pub use self::replica::Rows;
-pub use self::unique::UniqueKind;
 use self::{
     delivery::{CodeDelivery, VisitorDelivery},
     replica::Replica,
 };
+pub use self::{figures::Figures, pages::NotWelcome, replica::Rows, unique::UniqueKind};
 use super::{
     open::OpenSignals,
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Reply, Report, Share, ToPage, Welcome},
+        command::{Command, Reply, ToPage},
         rows_of, watched,
     },
     watchers::{WatchLimits, Watchers},
@@ -44,13 +41,12 @@ use crate::{
     codes::{CodeRecord, CodeRules, Codes, GuessLimits, Guesses},
     model::{
         error::{ErrorCode, Problem},
-        event::{Event, EventKind, Position},
+        event::{Event, Position},
         help::HelpStatus,
         ids::{GroupId, NodeId, SocketAddress, SocketId, VisitorId, VisitorKey},
         list::Row,
         protocol::agent::ToAgent,
         signal::Outcome,
-        timeline::PageEnd,
         view::VisitorView,
     },
     store::{
@@ -96,15 +92,6 @@ pub trait Tap: Send + Sync {
 
     /// These are all rows of the group, but for the visitors whose rows were told meanwhile.
     fn replaced(&self, _group: &GroupId, _rows: &Rows, _but: &HashSet<VisitorId>) {}
-}
-
-/// Why a page is not let in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotWelcome {
-    /// Its tab shows a newer page.
-    Superseded,
-    /// It may not, or not now.
-    Refused(Problem),
 }
 
 /// What presence needs to start.
@@ -154,40 +141,6 @@ struct Shared {
     open: Option<Mutex<OpenSignals>>,
     /// What keeps codes; it knows the visitors in its turn, so they do not keep it.
     codes: OnceLock<WeakStore<CodeRecord>>,
-}
-
-/// Sums over all visitors, kept up with every change.
-#[derive(Default)]
-pub struct Figures {
-    connected: AtomicI64,
-    in_transit: AtomicI64,
-    held: AtomicI64,
-    asking: AtomicI64,
-    /// Of each group: wishes for help that wait.
-    asking_by_group: DashMap<GroupId, i64>,
-}
-
-impl Figures {
-    fn add(&self, group: &GroupId, share: Share) {
-        self.asking.fetch_add(share.asking, Ordering::Relaxed);
-        if share.asking != 0 {
-            *self.asking_by_group.entry(group.clone()).or_default() += share.asking;
-        }
-        self.connected.fetch_add(share.connected, Ordering::Relaxed);
-        self.in_transit.fetch_add(share.in_transit, Ordering::Relaxed);
-        self.held.fetch_add(share.held, Ordering::Relaxed);
-    }
-
-    /// The sums now.
-    #[must_use]
-    pub fn sums(&self) -> Share {
-        Share {
-            connected: self.connected.load(Ordering::Relaxed),
-            in_transit: self.in_transit.load(Ordering::Relaxed),
-            held: self.held.load(Ordering::Relaxed),
-            asking: self.asking.load(Ordering::Relaxed),
-        }
-    }
 }
 
 impl Presence {
@@ -306,32 +259,6 @@ impl Presence {
         SocketAddress { node: self.shared.node, socket }
     }
 
-    /// A page connects. `answer` is called before anything that follows is sent to the page.
-    pub fn connect(
-        &self,
-        key: VisitorKey,
-        connect: Connect,
-        answer: impl FnOnce(Result<Welcome, NotWelcome>) + Send + 'static,
-    ) {
-        self.submit(key, Command::Connect(Box::new(connect)), |reply| match reply {
-            Ok(Reply::Welcome(welcome)) => answer(Ok(welcome)),
-            Ok(Reply::Superseded) => answer(Err(NotWelcome::Superseded)),
-            Ok(_) => answer(Err(NotWelcome::Refused(unexpected()))),
-            Err(problem) => answer(Err(NotWelcome::Refused(problem))),
-        });
-    }
-
-    /// A socket ended.
-    pub fn close(
-        &self,
-        key: VisitorKey,
-        socket: SocketAddress,
-        departure: Departure,
-        cause: PageEnd,
-    ) {
-        self.submit(key, Command::Close { socket, departure, cause }, |_| ());
-    }
-
     /// A command whose only answer is whether it was carried out.
     pub fn command(
         &self,
@@ -340,20 +267,6 @@ impl Presence {
         answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
     ) {
         self.submit(key, command, |reply| answer(reply.map(|_| ())));
-    }
-
-    /// A page's report for the watchers.
-    pub fn report(
-        &self,
-        key: VisitorKey,
-        socket: SocketAddress,
-        kind: EventKind,
-        answer: impl FnOnce(Result<(), Problem>) + Send + 'static,
-    ) {
-        match Report::new(kind) {
-            Some(report) => self.command(key, Command::Report { socket, report }, answer),
-            None => answer(Err(unexpected())),
-        }
     }
 
     /// Reads a visitor. `None` when he is not there; `unready` while that is not known yet (design section 2.8).
@@ -423,37 +336,6 @@ impl Presence {
     /// A socket wants them no more.
     pub fn unwatch(&self, key: &VisitorKey, watcher: SocketId) {
         self.shared.watchers.remove(key, watcher);
-    }
-
-    /// An anonymous visitor goes on as `known`, to whose record his page is connected already; `page` is the socket
-    /// that leaves the anonymous record, if it is connected there. `done` is called when all is carried over, or at
-    /// once when the anonymous record is gone.
-    pub fn join(
-        &self,
-        anonymous: VisitorId,
-        page: Option<SocketAddress>,
-        known: VisitorKey,
-        done: impl FnOnce() + Send + 'static,
-    ) {
-        let presence = self.clone();
-        let key = VisitorKey { group: known.group.clone(), visitor: anonymous };
-        let left = key.clone();
-        let command = Command::Join { page, known: known.visitor.clone() };
-        self.submit(key, command, move |reply| match reply {
-            Ok(Reply::Joined { data, terms, sharing, help }) => {
-                // A turn of that record later: by then its watchers have gone over, and hear what is inherited.
-                let (anonymous, next) = (left, presence.clone());
-                presence.read(
-                    anonymous,
-                    |_| (),
-                    move |_| {
-                        let inherit = Command::Inherit { data, terms, sharing, help };
-                        next.submit(known, inherit, |_| done());
-                    },
-                );
-            }
-            _ => done(),
-        });
     }
 
     /// Takes out of a record what `look` finds there, and goes on with that.

@@ -5,6 +5,7 @@
 //! * [`command`] names what can happen and what follows from it,
 //! * `pages`: connecting, leaving, grace, focus, visibility,
 //! * `dismissed`: pages that are to be closed,
+//! * `holds`: pages that the record lost sight of,
 //! * `held`: the signals that wait, and their outcomes,
 //! * `chat`: what his pages know of his chat,
 //! * `help`: his wish for help, and who takes it,
@@ -18,6 +19,7 @@ pub mod command;
 mod dismissed;
 mod held;
 pub mod help;
+mod holds;
 mod identity;
 #[cfg(test)]
 mod model_test;
@@ -316,6 +318,10 @@ impl Visitor {
             }
             Command::Missed { node } => {
                 self.tell_again(node, &mut step);
+                Reply::Done
+            }
+            Command::Holds { node, pages } => {
+                self.node_holds(node, pages.0, &mut step);
                 Reply::Done
             }
             Command::NodeLost { .. } | Command::Tick => Reply::Done,

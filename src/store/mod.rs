@@ -152,6 +152,13 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
         None
     }
 
+    /// The command that says what a node holds of the record: what the version that it `known` has of it, or nothing. For
+    /// others may have gone on without what the node knew. Essential. `None` for records that no node holds anything of, or
+    /// where nobody misses that.
+    fn holds(_node: NodeId, _known: Option<&Self>) -> Option<Self::Command> {
+        None
+    }
+
     /// Whether a command must be taken even when the engine's queue is full, because it comes once in the life of
     /// something that is bounded elsewhere (a socket's end).
     fn is_essential(command: &Self::Command) -> bool;

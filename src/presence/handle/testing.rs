@@ -5,7 +5,12 @@ use std::num::NonZeroU32;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::{clock::Timestamp, limits::Rate, model::signal::Message};
+use crate::{
+    clock::Timestamp,
+    limits::Rate,
+    model::{event::EventKind, signal::Message},
+    presence::visitor::command::Connect,
+};
 
 /// When the tests' clock begins.
 pub(crate) const START: Timestamp = Timestamp(1_700_000_000_000);

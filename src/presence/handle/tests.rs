@@ -13,8 +13,9 @@ use crate::{
         ids::{Code, SignalId},
         json::Json,
         signal::{Message, Target},
+        timeline::PageEnd,
     },
-    presence::visitor::command::Submission,
+    presence::visitor::command::{Departure, Share, Submission},
 };
 
 struct Bench {

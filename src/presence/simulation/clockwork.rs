@@ -18,6 +18,8 @@ use crate::{
 const TICK_MS: (u64, u64) = (10, 250);
 /// How long a question, an answer or a message takes at most.
 const DELAY_MS: u64 = 30;
+/// How long after a new mark a node looks at what it is said to hold.
+const UNSURE_MS: u64 = 25_000;
 /// How long a node waits for others to restate what they know.
 const WAITS_MS: u64 = 1_500;
 
@@ -32,6 +34,8 @@ pub(super) struct Register {
 pub(super) struct Times {
     lease: Lease,
     mark: Option<u64>,
+    /// When that was new.
+    marked: Timestamp,
     renews: Timestamp,
     sweeps: Timestamp,
     tries: Timestamp,
@@ -50,6 +54,7 @@ impl Times {
         Self {
             lease: Lease::new(Duration::from_millis(LEASE_MS)),
             mark: None,
+            marked: now,
             renews: now,
             sweeps: now,
             tries: now,
@@ -189,6 +194,9 @@ impl Play {
             self.times[at].sweeps = now + 1_000;
             self.world.listen_again(at);
             self.world.sweep(at, now - 1_500);
+            if now.since(self.times[at].marked) <= UNSURE_MS {
+                self.world.check_held(at);
+            }
             let ended: BTreeSet<NodeId> = self.times[at].lease.ended().iter().copied().collect();
             self.world.let_go(at, |node| ended.contains(&node));
         }
@@ -235,6 +243,7 @@ impl Play {
         let mark = self.world.mark();
         let known = self.times[at].mark.replace(mark);
         if known.is_some_and(|known| known != mark) {
+            self.times[at].marked = now;
             self.times[at].lease.was_away(instant);
             let ended = self.times[at].lease.ended().to_vec();
             self.register.ended.extend(ended);

@@ -179,7 +179,7 @@ impl Site {
     pub(super) fn check_ghosts(&self) {
         let latest = self.troubled_nodes.values().copied().fold(self.troubled, Timestamp::max);
         let lease = LEASE_MS + LEASE_MS / 5;
-        for of in self.people.iter().filter(|of| of.is_connected && !of.is_damaged) {
+        for of in self.people.iter().filter(|of| of.is_connected && !of.is_lost) {
             if of.pages().next().is_some() {
                 continue;
             }
@@ -191,7 +191,7 @@ impl Site {
     /// When all has come to rest, everybody knows how it is.
     pub(super) fn check_the_end(&self, record: impl Fn(&VisitorKey) -> Option<Visitor>) {
         for (person, of) in self.people.iter().enumerate() {
-            if of.is_damaged {
+            if of.is_lost {
                 continue;
             }
             let record = record(&of.key);
@@ -213,7 +213,7 @@ impl Site {
             }
             assert_eq!(of.is_connected, !is.is_empty(), "what is told of {:?}", of.key);
             let watches = self.agents.iter().filter_map(|agent| agent.watches.get(&person));
-            for watch in watches.filter(|watch| watch.has_begun) {
+            for watch in watches.filter(|watch| watch.has_begun && !of.is_damaged) {
                 let believes = watch.is_connected.unwrap_or_default();
                 assert_eq!(believes, of.is_connected, "a watcher of {:?}", of.key);
             }

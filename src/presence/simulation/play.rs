@@ -91,6 +91,7 @@ impl Play {
                 farewells: Default::default(),
                 is_connected: false,
                 newest: (0, 0),
+                is_lost: false,
                 is_damaged: false,
             };
             play.world.stage.lock().people.push(person);
@@ -203,13 +204,14 @@ impl Play {
         for person in 0..PEOPLE {
             let key = self.world.stage.lock().people[person].key.clone();
             let is_asleep = (0..self.times.len()).any(|at| !self.is_awake(at));
-            let is_damaged = self.world.is_damaged(&key)
-                || is_asleep && !self.world.is_repaired()
-                // Those who cannot reach the server may say too late what they know.
-                || self.times.iter().any(|times| times.is_cut(self.world.now)) && !self.world.is_repaired();
+            let is_lost = self.world.is_damaged(&key);
+            // Those who cannot reach the server may say too late what they know.
+            let is_cut = self.times.iter().any(|times| times.is_cut(self.world.now));
+            let is_late = (is_asleep || is_cut) && !self.world.is_repaired();
             let mut site = self.world.stage.lock();
             site.trace(|| format!("{}: {}", key.visitor, self.world.versions(&key)));
-            site.people[person].is_damaged |= is_damaged;
+            site.people[person].is_lost |= is_lost;
+            site.people[person].is_damaged |= is_lost || is_late;
         }
     }
 

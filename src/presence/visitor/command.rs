@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    Socket,
     help::{Help, Helper},
     sharing::Sharing,
 };
@@ -100,6 +101,10 @@ impl Report {
         }
     }
 }
+
+/// Pages of one node, as a version of the record had them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pages(pub(super) Vec<Socket>);
 
 /// What can happen to a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -267,6 +272,13 @@ pub enum Command {
     Missed {
         /// Which.
         node: NodeId,
+    },
+    /// A node has these pages of the visitor's, and no other ones.
+    Holds {
+        /// Which.
+        node: NodeId,
+        /// Its pages, as it knows them.
+        pages: Pages,
     },
     /// Time passed.
     Tick,

@@ -52,6 +52,11 @@ impl Visitor {
         }
     }
 
+    /// Whether a socket is to be closed.
+    pub(super) fn is_dismissed(&self, socket: SocketAddress) -> bool {
+        self.dismissed.iter().any(|dismissed| dismissed.socket == socket)
+    }
+
     /// Sockets that are closed need not be told any more.
     pub(super) fn forget_dismissed(&mut self, is_closed: impl Fn(SocketAddress) -> bool) {
         self.dismissed.retain(|dismissed| !is_closed(dismissed.socket));

@@ -2,7 +2,7 @@
 
 use super::{
     Rules, Visitor,
-    command::{Command, Effect, Reply, Share, ToPage},
+    command::{Command, Effect, Pages, Reply, Share, ToPage},
 };
 use crate::{
     clock::Timestamp,
@@ -113,6 +113,11 @@ impl Record for Visitor {
         Some(Command::Missed { node })
     }
 
+    fn holds(node: NodeId, known: Option<&Self>) -> Option<Command> {
+        let pages = known.map(|visitor| Pages(visitor.pages_of(node))).unwrap_or_default();
+        Some(Command::Holds { node, pages })
+    }
+
     fn listed(&self, key: &VisitorKey) -> Option<String> {
         self.is_connected().then(|| key.group.to_string())
     }
@@ -158,6 +163,7 @@ impl Record for Visitor {
             Command::Close { .. }
                 | Command::NodeLost { .. }
                 | Command::Missed { .. }
+                | Command::Holds { .. }
                 | Command::UniqueExpired { .. }
                 | Command::SessionOver { .. }
                 | Command::Chat { .. }

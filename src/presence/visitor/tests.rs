@@ -4,6 +4,7 @@ mod chat;
 mod codes;
 mod dismissed;
 mod help;
+mod holds;
 mod identity;
 mod presence;
 mod scene;

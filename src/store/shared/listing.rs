@@ -98,6 +98,26 @@ impl Link {
         orphans
     }
 
+    /// Lets `take` have the keys of the records of which this node holds something, as the list says, some at a time.
+    pub(super) async fn each_held<R: Record>(&self, mut take: impl AsyncFnMut(Vec<R::Key>)) {
+        let list = self.held_by::<R>(self.node);
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SSCAN");
+            scan.arg(&list).arg(cursor).arg("COUNT").arg(PAGE);
+            let asked = async |connection: &mut Counted| {
+                scan.query_async::<(u64, Vec<String>)>(connection).await
+            };
+            let Ok((next, members)) = self.patiently(asked).await else { return };
+            take(members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect())
+                .await;
+            cursor = next;
+            if cursor == 0 {
+                return;
+            }
+        }
+    }
+
     /// Records that were due before, at most so many.
     pub(super) async fn overdue<R: Record>(&self, before: Timestamp, most: usize) -> Vec<R::Key> {
         let mut command = redis::cmd("ZRANGEBYSCORE");

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
     SharedEngine,
@@ -33,6 +33,10 @@ use crate::{
 const SWEEP_EVERY_MS: u64 = 1_000;
 /// How often a command that waits for the server tries whether that is back.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
+/// How long after the server lost something a node looks at what it is said to hold, and how often. By then everybody has said
+/// again what he knows, or has been ended.
+const UNSURE_FOR: Duration = Duration::from_secs(25);
+const CHECKS_EVERY: Duration = Duration::from_secs(5);
 /// Questions for many records that are under way. Beyond, they are answered with none.
 const MOST_READING: usize = 1_024;
 /// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
@@ -47,6 +51,8 @@ pub(super) enum News<R: Record> {
     Overdue(Vec<R::Key>, mpsc::Sender<()>),
     /// Likewise.
     Orphans(Vec<(R::Key, NodeId)>, mpsc::Sender<()>),
+    /// Records of which the server's list says that this node holds something; dropped when they were looked at.
+    Held(Vec<R::Key>, oneshot::Sender<()>),
     /// All nodes have restated what they know since the mark was new for the so manieth time.
     Restated(u64),
 }
@@ -83,6 +89,7 @@ pub(super) async fn work<R: Record>(
         ears: Arc::clone(&ears),
         was_cut: false,
         marked: None,
+        unsure: None,
     };
     // The parts take turns, so that what else is asked waits behind one of them at most.
     let every = Duration::from_millis(SWEEP_EVERY_MS);
@@ -101,7 +108,10 @@ pub(super) async fn work<R: Record>(
     loop {
         let Some(engine) = engine.upgrade().map(SharedEngine) else { return };
         if let Ok(true) = marks.has_changed() {
-            worker.marked = marks.borrow_and_update().clone();
+            let before = std::mem::replace(&mut worker.marked, marks.borrow_and_update().clone());
+            if before.is_some() {
+                worker.unsure = Some((Instant::now() + UNSURE_FOR, Instant::now()));
+            }
             if let Some(marked) = &worker.marked {
                 let mark = Arc::clone(&marked.mark);
                 tracing::debug!(part = worker.link.part.number(), kind = R::KIND, "mends");
@@ -128,6 +138,7 @@ pub(super) async fn work<R: Record>(
         if std::mem::take(&mut sweeps) | worker.has_another_ended() {
             worker.with(&engine, |core, now, work| core.listen(now, work));
             worker.sweep(&engine);
+            worker.check_what_is_held();
         }
         if std::mem::take(&mut tries) {
             let no_hope = worker.link.standing().is_final();
@@ -223,6 +234,8 @@ struct Worker<R: Record> {
     was_cut: bool,
     /// What the server's data are marked with.
     marked: Option<Marked>,
+    /// Until when this node looks at what it is said to hold, and when it looks next.
+    unsure: Option<(Instant, Instant)>,
 }
 
 impl<R: Record> Drop for Worker<R> {
@@ -290,6 +303,9 @@ impl<R: Record> Worker<R> {
                     let sink = unless_well(&failed);
                     self.with(engine, |core, now, work| core.due(key, sink, now, work));
                 }
+            }
+            News::Held(keys, _looked_at) => {
+                self.with(engine, |core, now, work| core.check_held(keys, now, work));
             }
             News::Restated(era) => {
                 self.with(engine, |core, now, work| core.mended(era, now, work));
@@ -406,6 +422,27 @@ impl<R: Record> Worker<R> {
             sweep.run().await;
             drop(sweeping);
         });
+    }
+
+    /// Who said again what the server lost may have known an old version only, of somebody who is not here any more.
+    fn check_what_is_held(&mut self) {
+        let now = Instant::now();
+        let Some((until, next)) = self.unsure.filter(|_| !self.core.is_mending()) else { return };
+        if now >= until || R::holds(self.link.node(), None).is_none() {
+            self.unsure = None;
+        } else if now >= next {
+            self.unsure = Some((until, now + CHECKS_EVERY));
+            let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
+            tokio::task::spawn_local(async move {
+                link.each_held::<R>(async |keys| {
+                    let (looked_at, done) = oneshot::channel();
+                    if answers.send(News::Held(keys, looked_at)).is_ok() {
+                        let _ = done.await;
+                    }
+                })
+                .await;
+            });
+        }
     }
 
     /// Begins what was postponed, unless the nodes are about to say again what the server lost.

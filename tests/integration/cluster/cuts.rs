@@ -1,8 +1,10 @@
 //! What is said to a node whose way to the server is cut, and what becomes of it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::support::{Server, redis::Redis};
+use crate::support::{Server, redis::Redis, soon};
 
 /// Two nodes around a server of their own.
 async fn nodes() -> Option<(Redis, [Server; 2])> {
@@ -66,4 +68,37 @@ async fn a_page_that_was_superseded_while_its_node_was_cut_off_is_closed() {
         (view["sockets"].clone(), view["data"]["cart"].clone())
     };
     assert_eq!(is_there(&first).await, (Value::from(1), Value::from(1)));
+}
+
+/// What the server lost is said again by the others, who know an old version only; and they go on with that.
+#[tokio::test]
+async fn a_node_that_comes_late_after_a_loss_has_the_pages_that_it_has() {
+    let Some((redis, [first, second])) = nodes().await else { return };
+    let mut agent = first.agent().await;
+    let old = second.page("ada", "t").opens().await;
+    // From now on the first node remembers him with that page.
+    assert_eq!(agent.watch("ada").await, Some(1));
+    let mut new = second.page("ada", "u").opens().await;
+    old.goes().await;
+    agent.event("visitorsock", json!({"connected": true, "sockets": 2})).await;
+    agent.event("visitorsock", json!({"connected": false, "sockets": 1})).await;
+    second.pause();
+    redis.does("FLUSHALL");
+    let id = agent.signal("ada", json!("hello")).await;
+    let tabs = async || {
+        let (_, view) = first.rest("GET", "/v1/groups/12345/visitors/ada", None).await;
+        let tabs = view["tabs"].as_array().into_iter().flatten();
+        tabs.map(|tab| tab["tab"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(tabs().await, ["t"], "the second node was not waited for");
+    second.resume();
+    soon("the page that is there", async {
+        while tabs().await != ["u"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    // What was sent to the page that is gone comes to the one that is there.
+    while new.hear().await["id"] != *id {}
+    new.ok(json!({"type": "ack", "ids": [id]})).await;
 }

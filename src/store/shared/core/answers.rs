@@ -126,7 +126,7 @@ impl<R: Record> Core<R> {
                 self.flights.remove(&ticket);
                 self.restating -= 1;
                 if let Answer::Restated { version, is_there } = answer {
-                    self.restated(&mut lane, version, is_there);
+                    self.restated(&mut lane, version, is_there, now);
                 } else {
                     // Once more, when the server is back.
                     self.to_restate.push_back(key.clone());

@@ -10,12 +10,12 @@
 
 use super::{
     Action, Core, Work,
-    lane::{Flight, Lane, Listed},
+    lane::{Flight, Job, Lane, Listed},
 };
 use crate::{
     clock::Timestamp,
     store::{
-        Record, Which,
+        Expect, Record, Which,
         shared::question::{Ask, Lists, Mark},
     },
 };
@@ -111,14 +111,46 @@ impl<R: Record> Core<R> {
     }
 
     /// The server has this version now, of a record that `is_there`.
-    pub(super) fn restated(&mut self, lane: &mut Lane<R>, version: u64, is_there: bool) {
+    pub(super) fn restated(
+        &mut self,
+        lane: &mut Lane<R>,
+        version: u64,
+        is_there: bool,
+        now: Timestamp,
+    ) {
         lane.verified = lane.asked_in;
+        if let Some(known) = lane.known.as_ref().filter(|known| known.version != version)
+            && lane.is_held
+            && let Some(command) = R::holds(self.node, Some(&known.record))
+        {
+            // The others may have gone on without this one.
+            lane.waiting.push_front(unasked(command, now));
+        }
         match &lane.known {
             Some(known) if known.version == version => lane.is_stale = false,
             // It was ended, and whoever did that knew more.
             Some(_) if !is_there => lane.forget(),
             Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
             None => {}
+        }
+    }
+
+    /// The server's list says that this node holds something of these records. Of those of which it knows nothing it says
+    /// that it does not: who says again what the server lost may know an old version only.
+    pub(in crate::store::shared) fn check_held(
+        &mut self,
+        keys: Vec<R::Key>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
+        for key in keys {
+            let holds = |lane: &Lane<R>| lane.is_held || !lane.is_idle();
+            if self.lanes.get(&key).is_some_and(holds) {
+                continue;
+            }
+            let Some(command) = R::holds(self.node, None) else { return };
+            // Those for whom there is no room are looked at again.
+            self.enqueue(key, unasked(command, now), false, now, work);
         }
     }
 
@@ -157,4 +189,9 @@ impl<R: Record> Core<R> {
         }
         self.put_back(key, lane);
     }
+}
+
+/// A command of which nobody waits to hear.
+fn unasked<R: Record>(command: R::Command, since: Timestamp) -> Job<R> {
+    Job::Submit { expect: Expect::Any, command, sink: Box::new(|_| ()), since }
 }

@@ -24,9 +24,11 @@ use rand::RngExt as _;
 
 use super::{
     for_each_seed, random,
+    server::{Came, Made},
     world::{Stage, World},
 };
 use crate::{
+    clock::Timestamp,
     model::ids::NodeId,
     store::{
         Applied, Reader, Record as _, Refusal,
@@ -64,9 +66,27 @@ struct Said {
     held: Held,
     /// What each node learnt, in this order.
     learnt: BTreeMap<NodeId, Vec<(u32, Learnt)>>,
+    is_traced: bool,
+}
+
+impl Said {
+    /// Tells whoever repeats one seed what happens.
+    fn trace(&self, what: impl FnOnce() -> String) {
+        if self.is_traced {
+            eprintln!("{}", what());
+        }
+    }
 }
 
 impl<const IN_LEAVES: bool> Stage<Journal<IN_LEAVES>> for Said {
+    fn made(&mut self, made: &Made<u32>, _: Timestamp) {
+        self.trace(|| match &made.row {
+            Came::Same => format!("{} stays as it is", made.key),
+            Came::Gone => format!("{} is gone", made.key),
+            Came::New(state) => format!("{} is {}", made.key, String::from_utf8_lossy(&state.row)),
+        });
+    }
+
     fn delivered(&mut self, node: NodeId, key: u32, effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Written { entry, place, .. } = effect {
@@ -97,7 +117,8 @@ impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
             1 | 2 => (2, 100, false),
             _ => (100, 100, true),
         };
-        let world = World::new(random, NODES, (remembers, most), (), Said::default());
+        let said = Said { is_traced: std::env::var_os("SEED").is_some(), ..Said::default() };
+        let world = World::new(random, NODES, (remembers, most), (), said);
         Self { world, loses, most, lost: BTreeSet::new(), written: BTreeMap::new() }
     }
 
@@ -143,6 +164,7 @@ impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
     }
 
     fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal<IN_LEAVES>, Said>, usize)) {
+        self.world.stage.lock().trace(|| format!("{at} begins anew"));
         let is_repaired = self.world.is_repaired();
         end(&mut self.world, at);
         self.world.renew(at);
@@ -154,6 +176,10 @@ impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
 
     /// Notes what nobody who is left knows, nor the server.
     fn note_what_is_lost(&mut self) {
+        for key in 0..KEYS {
+            let versions = || format!("{key} may be lost: {}", self.world.versions(&key));
+            self.world.stage.lock().trace(versions);
+        }
         for key in 0..KEYS {
             let (version, journal) = self.world.server.record::<Journal<IN_LEAVES>>(&key);
             let mut best = (version, journal.unwrap_or_default());
@@ -184,9 +210,12 @@ impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
             }
         };
         let said = Arc::clone(&world.stage);
+        said.lock().trace(|| format!("{at} writes {entry} into {key}"));
         self.written.insert(entry, (key, world.nodes[at].id, hearers.clone()));
         let sink = Box::new(move |result| {
-            assert!(said.lock().answers.insert(entry, result).is_none(), "answered twice");
+            let mut said = said.lock();
+            said.trace(|| format!("{at} is told of {entry}: {result:?}"));
+            assert!(said.answers.insert(entry, result).is_none(), "answered twice");
         });
         world.submit(at, key, Command::Write { entry, hearers }, sink);
     }

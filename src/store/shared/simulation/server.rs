@@ -27,6 +27,8 @@ pub(crate) struct Server<K> {
     before: VecDeque<Data<K>>,
     /// The version that it gave last. They go by its clock, in microseconds.
     versions: u64,
+    /// All that were ever given: between two histories time goes by, if only a microsecond.
+    given: BTreeSet<u64>,
     /// So far is that behind.
     behind: u64,
     /// The highest version that each record ever had, and whether the record ended with it.
@@ -134,6 +136,7 @@ impl<K: Clone + Ord> Server<K> {
             data: Data::default(),
             before: VecDeque::new(),
             versions: 0,
+            given: BTreeSet::new(),
             behind: 0,
             highest: BTreeMap::new(),
             mark: 0,
@@ -229,6 +232,9 @@ impl<K: Clone + Ord> Server<K> {
         let floor = self.data.rows.get(key).map_or(0, |(version, _)| *version);
         let time = (now.0 * 1_000).saturating_sub(self.behind);
         self.versions = floor.max(self.versions).max(time) + 1;
+        while !self.given.insert(self.versions) {
+            self.versions += 1;
+        }
         self.versions
     }
 

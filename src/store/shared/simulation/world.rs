@@ -262,6 +262,14 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         }
     }
 
+    /// A node looks at what the server's list says that it holds.
+    pub(crate) fn check_held(&mut self, at: usize) {
+        let id = self.nodes[at].id;
+        let held = self.server.data.held.iter().filter(|(node, _)| *node == id);
+        let keys: Vec<R::Key> = held.map(|(_, key)| key.clone()).collect();
+        self.with(at, |core, now, work| core.check_held(keys, now, work));
+    }
+
     /// The record as the server has it.
     pub(crate) fn record(&self, key: &R::Key) -> Option<R> {
         self.server.record(key).1
