@@ -15,7 +15,8 @@ use tokio::sync::{Notify, watch};
 use super::{
     ears::Ears,
     lease::Standing,
-    member::{Marked, Membership},
+    member::Marked,
+    membership::Membership,
     message,
     parts::Part,
     question::{Answer, Ask, Mark, Row, Target, Tell, Ticket},
