@@ -178,7 +178,7 @@ impl Record for Client {
         }
         let Some(open) = &mut self.0 else {
             // Whoever waits for the answers still gets them.
-            if let Command::Finish { to, answers: messages } = command {
+            if let Command::Finish { to, answers: messages, .. } = command {
                 step.effects.push(Effect::Write { to, messages });
             }
             return Reply::Refused(Fault::Unknown);

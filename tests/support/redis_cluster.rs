@@ -134,7 +134,7 @@ impl Cluster {
         let line = nodes.lines().find(|line| line.split(' ').skip(8).any(has))?;
         let place = line.split(' ').nth(1)?.split(['@', ',']).next()?;
         let port = place.rsplit(':').next()?.parse::<u16>().ok()?;
-        self.servers.iter().position(|server| server.ports.known() == port)
+        self.servers.iter().position(|server| server.ports.plain == port)
     }
 
     /// Whether all servers, but this one, believe that all slots are served, and this slot by `master`.

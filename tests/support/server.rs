@@ -169,6 +169,11 @@ impl Server {
         server
     }
 
+    /// Whether it shares its records with others, that may come.
+    pub fn is_one_of_several(&self) -> bool {
+        self.settings.iter().any(|(key, value)| key == "cluster.engine" && value == "redis")
+    }
+
     /// The settings that were changed, the later ones last.
     pub fn settings(&self) -> Vec<(&str, &str)> {
         self.settings.iter().map(|(key, value)| (&**key, &**value)).collect()

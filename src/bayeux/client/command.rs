@@ -101,6 +101,8 @@ pub enum Command {
     Finish {
         /// Where they go.
         to: SocketAddress,
+        /// Whether that is a socket.
+        is_socket: bool,
         /// The answers.
         answers: Vec<Text>,
     },

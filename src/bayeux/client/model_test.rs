@@ -122,7 +122,7 @@ proptest! {
                     if let (Reply::Refused(_), _) = bench.apply(Command::Begin(from)) {
                         break;
                     }
-                    bench.apply(Command::Finish { to, answers: Vec::new() }).1
+                    bench.apply(Command::Finish { to, is_socket: false, answers: Vec::new() }).1
                 }
                 Step::Pass(milliseconds) => {
                     bench.now = bench.now + milliseconds;

@@ -161,7 +161,11 @@ impl Open {
                 self.kept.remove(&name);
             }
             Command::Disconnect => self.left = true,
-            Command::Finish { to, answers } => return self.finish(to, answers, step),
+            Command::Finish { to, is_socket, answers } => {
+                // What is for the client goes to where it is: it may have lost that socket.
+                let is_there = self.socket.map_or(!is_socket, |socket| socket == to);
+                return self.finish(to, is_there, answers, step);
+            }
             Command::Hears { channel, position } => {
                 if self.channels.contains(&channel) {
                     self.begun.insert(channel, position);
@@ -319,13 +323,16 @@ impl Open {
     fn finish(
         &mut self,
         to: SocketAddress,
+        is_there: bool,
         answers: Vec<Text>,
         step: &mut Step<'_>,
     ) -> Result<Reply, Ended> {
         self.busy = self.busy.saturating_sub(1);
         // What the client's own messages led to comes before the answers to them.
-        let mut messages =
-            if self.queue.is_acknowledged() { Vec::new() } else { self.queue.take_all() };
+        let mut messages = match is_there && !self.queue.is_acknowledged() {
+            true => self.queue.take_all(),
+            false => Vec::new(),
+        };
         messages.extend(answers);
         step.effects.push(Effect::Write { to, messages });
         if self.left {

@@ -183,7 +183,7 @@ fn any_message_puts_the_end_off_and_a_held_connect_stops_the_clock() {
         bench.pass(9_000);
         let from = connect(9).from;
         assert!(matches!(bench.apply(Command::Begin(from)).0, Reply::Known { .. }));
-        bench.apply(Command::Finish { to: at(9), answers: vec![] });
+        bench.apply(Command::Finish { to: at(9), is_socket: false, answers: vec![] });
     }
     hold(&mut bench, 2);
     bench.pass(29_000);
@@ -201,7 +201,7 @@ fn what_its_own_messages_lead_to_comes_before_their_answers() {
     bench.apply(Command::Begin(connect(3).from));
     assert_eq!(bench.deliver(1), (None, vec![]), "nothing is sent meanwhile");
     let answers = vec![Answer::done("/a", None).text()];
-    let (to, written) = bench.write(Command::Finish { to: at(3), answers });
+    let (to, written) = bench.write(Command::Finish { to: at(3), is_socket: false, answers });
     assert_eq!(to, Some(3));
     assert_eq!(data(&written), [1]);
     assert_eq!(written[1], json!({"channel": "/a", "successful": true}));
@@ -234,11 +234,32 @@ fn who_is_held_on_one_socket_hears_there_when_another_is_lost() {
     assert_eq!(bench.apply(Command::Connect(Box::new(held))).0, Reply::Held);
     // A frame of the socket before is carried out late.
     bench.apply(Command::Begin(socket(5)));
-    bench.apply(Command::Finish { to: at(5), answers: vec![] });
+    bench.apply(Command::Finish { to: at(5), is_socket: true, answers: vec![] });
     bench.apply(Command::Lost(at(5)));
     let (to, written) = bench.deliver(1);
     assert_eq!((to, written.len()), (Some(6), 1));
     assert!(bench.client.is_held());
+}
+
+#[test]
+fn what_comes_while_messages_of_a_lost_socket_are_carried_out_waits_for_the_next_one() {
+    let mut bench = Bench::connected(false);
+    let socket = |number| From { at: at(number), is_socket: true, browser: None };
+    let by = |number| Box::new(Connect { from: socket(number), ..connect(number) });
+    let finish = |number| Command::Finish { to: at(number), is_socket: true, answers: vec![] };
+    bench.apply(Command::Begin(socket(5)));
+    bench.deliver(1);
+    bench.apply(Command::Lost(at(5)));
+    assert_eq!(data(&bench.write(finish(5)).1), Vec::<u64>::new());
+    assert_eq!(data(&bench.write(Command::Connect(by(6))).1), [1]);
+    // Likewise where the client is back before that.
+    bench.apply(Command::Begin(socket(6)));
+    bench.deliver(2);
+    bench.apply(Command::Lost(at(6)));
+    bench.apply(Command::Begin(socket(7)));
+    bench.apply(finish(6));
+    let (to, written) = bench.write(finish(7));
+    assert_eq!((to, data(&written)), (Some(7), vec![2]));
 }
 
 #[test]
@@ -261,7 +282,7 @@ fn who_acknowledges_gets_messages_with_connects_only() {
     let from = From { at: at(5), is_socket: true, browser: None };
     bench.apply(Command::Begin(from.clone()));
     bench.deliver(1);
-    let (_, written) = bench.write(Command::Finish { to: at(5), answers: vec![] });
+    let (_, written) = bench.write(Command::Finish { to: at(5), is_socket: true, answers: vec![] });
     assert_eq!(data(&written), Vec::<u64>::new());
     let connect = Connect { from, ack: Some(1), ..connect(5) };
     let (_, written) = bench.write(Command::Connect(Box::new(connect)));
@@ -275,7 +296,7 @@ fn disconnect_is_answered_and_releases_the_connect() {
     bench.apply(Command::Begin(connect(3).from));
     bench.apply(Command::Disconnect);
     let answers = vec![Answer::done("/meta/disconnect", None).text()];
-    let (_, effects) = bench.apply(Command::Finish { to: at(3), answers });
+    let (_, effects) = bench.apply(Command::Finish { to: at(3), is_socket: false, answers });
     let [Effect::Write { to, .. }, Effect::Write { to: held, messages }, Effect::Ended { why, .. }] =
         &effects[..]
     else {
@@ -402,7 +423,7 @@ fn a_client_that_is_gone_still_lets_its_request_be_answered() {
     bench.apply(Command::Begin(connect(3).from));
     bench.apply(Command::Dismiss);
     let answers = vec![Answer::done("/a", None).text()];
-    assert_eq!(bench.write(Command::Finish { to: at(3), answers }).1.len(), 1);
+    assert_eq!(bench.write(Command::Finish { to: at(3), is_socket: false, answers }).1.len(), 1);
 }
 
 /// A socket of another node than the client's home.

@@ -116,8 +116,8 @@ impl Bayeux {
                 return None;
             }
         };
-        let mut batch =
-            Batch { bayeux: self.clone(), client, to: visit.from.at, answers: Vec::new() };
+        let (to, is_socket) = (visit.from.at, visit.from.is_socket);
+        let mut batch = Batch { bayeux: self.clone(), client, to, is_socket, answers: Vec::new() };
         let caller = Caller { client, member, address: visit.address };
         if home == self.node() && !self.knows(client) {
             // It became that just now.
@@ -256,12 +256,14 @@ struct Batch {
     bayeux: Bayeux,
     client: ClientId,
     to: SocketAddress,
+    is_socket: bool,
     answers: Vec<Text>,
 }
 
 impl Drop for Batch {
     fn drop(&mut self) {
-        let (to, answers) = (self.to, std::mem::take(&mut self.answers));
-        self.bayeux.tell(self.client, Command::Finish { to, answers });
+        let (to, is_socket) = (self.to, self.is_socket);
+        let answers = std::mem::take(&mut self.answers);
+        self.bayeux.tell(self.client, Command::Finish { to, is_socket, answers });
     }
 }

@@ -10,12 +10,15 @@ use std::{
 
 use rand::RngExt as _;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, Value, aio::MultiplexedConnection,
-    cmd,
+    AsyncConnectionConfig, RedisError, RedisResult, Value, aio::MultiplexedConnection, cmd,
 };
 use tokio::sync::Notify;
 
-use super::{parts::Part, url::Seeds};
+use super::{
+    layout::{Address, Layout},
+    parts::Part,
+    url::Seeds,
+};
 
 /// How long one server may take to say how the cluster is laid out.
 const ANSWERS_WITHIN: Duration = Duration::from_millis(500);
@@ -28,83 +31,6 @@ pub(super) const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
 /// After that it is asked whether the server is the right one.
 const SLOW: Duration = Duration::from_millis(200);
 
-/// Where a server is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-/// Which master has which slots.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Layout {
-    /// First and last slot, and where they are.
-    masters: Vec<(u16, u16, Address)>,
-    /// All servers.
-    servers: Vec<Address>,
-}
-
-impl Layout {
-    /// Reads the answer to `CLUSTER SLOTS`: by range the first slot, the last one, and the servers that have them, the
-    /// master before the others. A server that does not know how it is called says nothing of it: it is the one that was
-    /// `asked`. What is nothing of the kind is passed over.
-    fn read(answer: &Value, asked: &Address) -> Self {
-        let mut layout = Self::default();
-        for range in list(answer) {
-            let [first, last, servers @ ..] = list(range) else { continue };
-            let servers: Vec<Address> =
-                servers.iter().filter_map(|server| address(server, asked)).collect();
-            if let (Some(first), Some(last), Some(master)) =
-                (number(first), number(last), servers.first())
-            {
-                layout.masters.push((first, last, master.clone()));
-            }
-            for server in servers {
-                if !layout.servers.contains(&server) {
-                    layout.servers.push(server);
-                }
-            }
-        }
-        layout
-    }
-
-    fn master(&self, slot: u16) -> Option<&Address> {
-        let has = |(first, last, _): &&(u16, u16, Address)| (*first..=*last).contains(&slot);
-        self.masters.iter().find(has).map(|(.., master)| master)
-    }
-}
-
-fn list(value: &Value) -> &[Value] {
-    match value {
-        Value::Array(values) => values,
-        _ => &[],
-    }
-}
-
-fn number(value: &Value) -> Option<u16> {
-    match value {
-        Value::Int(number) => u16::try_from(*number).ok(),
-        _ => None,
-    }
-}
-
-fn address(server: &Value, asked: &Address) -> Option<Address> {
-    let [host, port, ..] = list(server) else { return None };
-    let host = match host {
-        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok()?,
-        Value::SimpleString(text) => text,
-        Value::Nil => "",
-        _ => return None,
-    };
-    let host = match host {
-        "" => asked.host.clone(),
-        // It has a name, and does not know it.
-        "?" => return None,
-        host => host.to_owned(),
-    };
-    Some(Address { host, port: number(port).filter(|port| *port != 0)? })
-}
-
 /// Finds the master of a part. One for all connections of a node.
 pub(super) struct Finder {
     seeds: Arc<Seeds>,
@@ -115,6 +41,8 @@ pub(super) struct Finder {
     is_doubted: Cell<bool>,
     /// Told when it was read and is another one.
     changed: Notify,
+    /// Whether all servers that are named stand for themselves.
+    is_misled: Cell<bool>,
     /// Held by the one who asks.
     round: tokio::sync::Mutex<Round>,
 }
@@ -188,6 +116,7 @@ impl Finder {
             read: Cell::new(0),
             is_doubted: Cell::new(true),
             changed: Notify::new(),
+            is_misled: Cell::new(false),
         }
     }
 
@@ -221,6 +150,11 @@ impl Finder {
         if self.read.get() == read {
             self.is_doubted.set(true);
         }
+    }
+
+    /// Whether there is no cluster where one was named.
+    pub(super) fn is_misled(&self) -> bool {
+        self.is_misled.get()
     }
 
     /// Waits until the cluster is laid out anew.
@@ -272,8 +206,8 @@ impl Finder {
             }
         }
         if others == 0 {
-            let why = "no server that is named is one of a cluster";
-            return Err((ErrorKind::InvalidClientConfig, why).into());
+            self.is_misled.set(true);
+            return Err(nobody("no server that is named is one of a cluster"));
         }
         Err(nobody("no server says how the cluster is laid out"))
     }
@@ -318,15 +252,6 @@ mod tests {
 
     fn at(host: &str, port: u16) -> Address {
         Address { host: host.to_owned(), port }
-    }
-
-    fn server(host: Value, port: i64) -> Value {
-        let id = Value::BulkString(b"e7d1".to_vec());
-        Value::Array(vec![host, Value::Int(port), id, Value::Array(Vec::new())])
-    }
-
-    fn text(text: &str) -> Value {
-        Value::BulkString(text.as_bytes().to_vec())
     }
 
     fn round(ports: &[u16]) -> Round {
@@ -379,26 +304,5 @@ mod tests {
         assert!(pauses[10..].iter().all(|pause| *pause >= ASKS_EVERY.1 / 2), "{pauses:?}");
         assert!(pauses.iter().all(|pause| *pause <= ASKS_EVERY.1), "{pauses:?}");
         assert_eq!(round.begin(now + ASKS_EVERY.1), None, "after a pause at once again");
-    }
-
-    #[test]
-    fn a_layout_says_who_has_which_slots() {
-        let range = |first, last, servers: Vec<Value>| {
-            Value::Array([vec![Value::Int(first), Value::Int(last)], servers].concat())
-        };
-        let answer = Value::Array(vec![
-            range(0, 8_191, vec![server(text("a"), 7_000), server(text("b"), 7_001)]),
-            range(8_192, 16_382, vec![server(text(""), 7_002), server(Value::Nil, 7_003)]),
-            range(16_383, 16_383, vec![server(text("?"), 7_004), server(text("a"), 0)]),
-            Value::Nil,
-            range(-1, 70_000, vec![server(text("c"), 7_005)]),
-        ]);
-        let layout = Layout::read(&answer, &at("seed", 7_002));
-        assert_eq!(layout.master(0), Some(&at("a", 7_000)));
-        assert_eq!(layout.master(8_191), Some(&at("a", 7_000)));
-        assert_eq!(layout.master(8_192), Some(&at("seed", 7_002)));
-        assert_eq!(layout.master(16_383), None, "who has it has no name");
-        assert_eq!(layout.servers.len(), 5, "{:?}", layout.servers);
-        assert_eq!(Layout::read(&Value::Okay, &at("seed", 1)), Layout::default());
     }
 }

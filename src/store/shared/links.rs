@@ -14,7 +14,7 @@ use super::{
     figures::Traffic,
     lease::Standing,
     link::{Link, member},
-    member::Membership,
+    membership::Membership,
     parts::{self, Part},
     url::ServerUrl,
     way::Way,

@@ -2,11 +2,12 @@
 //!
 //! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, [`link`] how
 //! that is said to Redis or what speaks its protocol, and [`way`] how it gets there, to where [`url`] says; [`message`] is
-//! what nodes hear of each other, with their [`ears`], and [`lease`] says which of them are there, which [`member`] sees to;
-//! [`post`] carries what no record says. [`worker`] brings them together, on one thread, for an [`engine`].
+//! what nodes hear of each other, with their [`ears`], and [`lease`] says which of them are there, which [`member`] sees to, with
+//! what is known of all in [`membership`]; [`restated`] waits for them after a loss. [`post`] carries what no record says.
+//! [`worker`] brings them together, on one thread, for an [`engine`], and has [`sweep`] look for what nobody else does.
 //!
 //! In a cluster the data are in several [`parts`], and all of this is there for each of them, but for the lease; [`links`]
-//! lead to them, by what [`cluster`] knows.
+//! lead to them, by what [`cluster`] knows of the [`layout`].
 //!
 //! A transition is one script on one key: is the version still the expected one, then put the new row in its place and
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
@@ -18,11 +19,13 @@ mod engine;
 mod fields;
 mod figures;
 mod gap;
+mod layout;
 mod lease;
 mod link;
 mod links;
 mod listing;
 mod member;
+mod membership;
 mod message;
 mod parts;
 pub mod post;

@@ -120,17 +120,20 @@ impl Link {
             pipe.query_async::<Vec<Vec<Option<String>>>>(&mut connection).await
         });
         let mut answers = asked.await?.into_iter().zip(is_settled);
-        let part = self.part.number();
+        let mut done = Vec::new();
         waiting.retain_mut(|of| {
             let Some((marks, is_settled)) = answers.next() else { return true };
             of.is_said = true;
-            let (kind, waited) = (of.kind, of.since.elapsed());
             let all = marks.iter().all(|mark| mark.as_deref() == Some(&*of.marked.mark));
             if all && is_settled {
-                tracing::debug!(part, kind, ?waited, "all have said again what they know");
+                done.push((of.kind, of.since.elapsed()));
             }
             !(all && is_settled)
         });
+        if !done.is_empty() {
+            let part = self.part.number();
+            tracing::debug!(part, ?done, "all nodes have said again what they know");
+        }
         Ok(())
     }
 

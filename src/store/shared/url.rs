@@ -9,7 +9,7 @@ use redis::{
     sentinel::{SentinelClientBuilder, SentinelServerType},
 };
 
-use super::{cluster::Address, parts::Part};
+use super::{layout::Address, parts::Part};
 use crate::auth::Secret;
 
 /// Where servers listen when nothing else is said.

@@ -173,6 +173,8 @@ pub(super) struct Way {
     was_cut: Arc<AtomicU64>,
     /// Of a cluster, by which layout the current one was found.
     layout: Cell<u64>,
+    /// Whether a single server showed to be one of a cluster.
+    is_misled: Cell<bool>,
     traffic: Arc<Traffic>,
 }
 
@@ -197,6 +199,7 @@ impl Way {
             cut: Arc::default(),
             was_cut: Arc::default(),
             layout: Cell::default(),
+            is_misled: Cell::default(),
             traffic,
         }
     }
@@ -277,7 +280,7 @@ impl Way {
     /// Finds out whether what was named as a single server is one of a cluster. Where nobody may ask, it counts as a single one.
     ///
     /// # Errors
-    /// It is one of a cluster, with `InvalidClientConfig`; or it does not answer.
+    /// It is one of a cluster, or does not answer.
     pub(super) async fn leads_to_the_right_kind(&self, by: &mut Counted) -> RedisResult<()> {
         if self.finder.is_some() {
             return Ok(());
@@ -285,12 +288,18 @@ impl Way {
         let mut ask = redis::cmd("INFO");
         match ask.arg("cluster").query_async::<String>(by).await {
             Ok(answer) if answer.contains("cluster_enabled:1") => {
-                Err((ErrorKind::InvalidClientConfig, "the server is one of a cluster").into())
+                self.is_misled.set(true);
+                Err(std::io::Error::other("the server is one of a cluster").into())
             }
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether there is another kind of server than the address says.
+    pub(super) fn is_misled(&self) -> bool {
+        self.is_misled.get() || self.finder.as_ref().is_some_and(|finder| finder.is_misled())
     }
 
     /// Waits until the part may be elsewhere than it was.

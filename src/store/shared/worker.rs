@@ -114,7 +114,7 @@ pub(super) async fn work<R: Record>(
             }
             if let Some(marked) = &worker.marked {
                 let mark = Arc::clone(&marked.mark);
-                tracing::debug!(part = worker.link.part.number(), kind = R::KIND, "mends");
+                tracing::trace!(part = worker.link.part.number(), kind = R::KIND, "mends");
                 worker.with(&engine, |core, now, work| core.mend(mark, now, work));
             }
         }
@@ -372,11 +372,8 @@ impl<R: Record> Worker<R> {
     /// Says that this node has restated what it knows, and waits for the others.
     fn tell_the_others(&self, era: u64) {
         let Some(marked) = self.marked.clone() else { return };
-        tracing::debug!(
-            part = self.link.part.number(),
-            kind = R::KIND,
-            "has said again what it knows"
-        );
+        let part = self.link.part.number();
+        tracing::trace!(part, kind = R::KIND, "has said again what it knows");
         let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
         tokio::task::spawn_local(async move {
             link.restated(R::KIND, marked).await;

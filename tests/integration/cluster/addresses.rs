@@ -58,9 +58,11 @@ async fn nodes_speak_tls_with_each_server_of_a_cluster() {
     let [first, second] = ["n0", "n1"].map(node);
     let mut agent = first.agent().await;
     // Of several parts, on several masters.
+    let mut pages = Vec::new();
     for number in 0..8 {
         let name = format!("v{}", number * 101);
-        let mut page = second.page(&name, "t").opens().await;
+        pages.push(second.page(&name, "t").opens().await);
+        let page = pages.last_mut().unwrap();
         assert_eq!(agent.watch(&name).await, Some(1));
         let id = agent.signal(&name, json!("hello")).await;
         assert_eq!(page.gets(json!("hello")).await, id);

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::scene::{Load, REPAIR, Scene};
-use crate::support::{redis_cluster::Cluster, until};
+use crate::support::{SOON, redis_cluster::Cluster, until};
 
 /// Two nodes around a cluster whose masters have so many replicas each.
 async fn set(replicas: usize) -> Option<Scene<Cluster>> {
@@ -28,7 +28,7 @@ async fn what_was_accepted_before_a_master_is_lost_is_delivered_once() {
         let killed = Instant::now();
         let replica = lost + Cluster::MASTERS;
         let is_lost = |at| at <= lost;
-        until("the replica", || scene.redis.all_see(first_slot(lost), replica, is_lost)).await;
+        until_it_serves(&scene.redis, first_slot(lost), replica, is_lost).await;
         let back = Instant::now();
         scene.are_there().await;
         is_soon(&format!("master {lost} killed under load"), back - killed, back);
@@ -48,7 +48,7 @@ async fn what_was_accepted_before_a_master_comes_back_empty_is_delivered_once() 
         tokio::time::sleep(Duration::from_millis(500)).await;
         scene.redis.start_again(lost);
         let started = Instant::now();
-        until("the master", || scene.redis.all_see(first_slot(lost), lost, |_| false)).await;
+        until_it_serves(&scene.redis, first_slot(lost), lost, |_| false).await;
         let back = Instant::now();
         scene.are_there().await;
         is_soon(&format!("master {lost} back empty under load"), back - started, back);
@@ -67,7 +67,7 @@ async fn what_was_accepted_before_a_master_is_paused_is_delivered_once() {
     scene.redis.pause(0);
     let paused = Instant::now();
     let replica = Cluster::MASTERS;
-    until("the replica", || scene.redis.all_see(first_slot(0), replica, |at| at == 0)).await;
+    until_it_serves(&scene.redis, first_slot(0), replica, |at| at == 0).await;
     let back = Instant::now();
     scene.are_there().await;
     is_soon("master 0 paused under load", back - paused, back);
@@ -102,6 +102,16 @@ async fn slots_that_move_under_load_lose_nothing() {
 /// The first slot that a master has at the start.
 fn first_slot(master: usize) -> u16 {
     u16::try_from(master * 16_384 / Cluster::MASTERS).unwrap()
+}
+
+/// Waits until all servers but some believe that all slots are served, and this one by `master`. They are not asked so often
+/// that the load has no turn.
+async fn until_it_serves(cluster: &Cluster, slot: u16, master: usize, but: impl Fn(usize) -> bool) {
+    let end = Instant::now() + SOON;
+    while !cluster.all_see(slot, master, &but) {
+        assert!(Instant::now() < end, "{master} does not serve");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// All visitors are there, soon after the cluster serves all slots again.
