@@ -37,6 +37,11 @@ export class Agent {
     return this.held?.state ?? "idle";
   }
 
+  /** Whether the server's last answer was marked: what several nodes share is away, and what is told may be old. */
+  get degraded(): boolean {
+    return this.held?.degraded ?? false;
+  }
+
   /** Who the server took this agent for; undefined before the first welcome. */
   get session(): AgentWelcome | undefined {
     return this.held?.session;

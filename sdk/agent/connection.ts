@@ -107,6 +107,10 @@ export class AgentConnection {
     return this.connection.state;
   }
 
+  get degraded(): boolean {
+    return this.connection.degraded;
+  }
+
   /** Who the server took this agent for; undefined before the first welcome. */
   get session(): AgentWelcome | undefined {
     return this.welcome;

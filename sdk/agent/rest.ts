@@ -14,6 +14,7 @@ interface Problem {
   readonly detail?: string;
   readonly field?: string;
   readonly retry_ms?: number;
+  readonly degraded?: boolean;
 }
 
 /** Answers with the body of a success. Rejected with the server's code, or with `connection`. */
@@ -31,6 +32,6 @@ export async function callRest<Answer>(host: RestHost, method: string, path: rea
   }
   const said: unknown = await answer.json().catch(() => undefined);
   if (answer.ok) return said as Answer;
-  const { code = "internal", detail, field, retry_ms } = (said ?? {}) as Problem;
-  throw new VestibuleError(code, detail, field, readRetry(retry_ms));
+  const { code = "internal", detail, field, retry_ms, degraded } = (said ?? {}) as Problem;
+  throw new VestibuleError(code, detail, field, readRetry(retry_ms), degraded);
 }

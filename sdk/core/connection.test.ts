@@ -117,6 +117,31 @@ describe("coming back", () => {
     expect(socket.closedByClient).toBe(true);
   });
 
+  test("tells of answers that are marked, until one is not or another node answers", async () => {
+    const connection = connect();
+    const socket = await server.welcome();
+    const ask = () => connection.request({ type: "presence" });
+    const answered = ask();
+    await socket.ok("presence", { degraded: true });
+    expect(await answered).toMatchObject({ degraded: true });
+    expect(connection.degraded).toBe(true);
+    const whole = ask();
+    await socket.ok("presence");
+    await whole;
+    expect(connection.degraded).toBe(false);
+    const away = ask().catch((error: unknown) => error);
+    await socket.refuse("presence", "unready", { degraded: true, retry_ms: 1_000 });
+    expect(await away).toMatchObject({ code: "unready", retryMs: 1_000, degraded: true });
+    const wrong = ask().catch((error: unknown) => error);
+    await socket.refuse("presence", "badrequest");
+    expect(await wrong).toMatchObject({ code: "badrequest", degraded: false });
+    expect(connection.degraded).toBe(true);
+    await socket.drop();
+    await server.clock.pass(1_000);
+    await server.welcome();
+    expect(connection.degraded).toBe(false);
+  });
+
   test("gives up on a handshake that takes 15 s", async () => {
     connect();
     await server.clock.pass(15_000);

@@ -48,6 +48,11 @@ export class Connection {
     return this.current;
   }
 
+  /** Whether the last answer said that the server that several nodes share is away: what is told may be old. */
+  get degraded(): boolean {
+    return this.requests.degraded;
+  }
+
   /** A part takes part in this connection, and in each later one. */
   attach(part: Part): void {
     this.parts.push(part);
@@ -208,6 +213,8 @@ export class Connection {
       clock.cancel(this.timer);
       this.welcomedAt = clock.now();
       this.renew = false;
+      // A node without the others takes no sockets.
+      this.requests.degraded = false;
       this.enter("connected");
       this.readiness.resolve();
       this.options.onWelcome(frame);

@@ -10,6 +10,8 @@ export class VestibuleError extends Error {
     readonly field?: string,
     /** When to try again, in milliseconds, for `ratelimited` and `unready`. */
     readonly retryMs?: number,
+    /** Whether it was refused, as `unready`, because the server that several nodes share is away. */
+    readonly degraded = false,
   ) {
     super(message ?? code);
     this.name = "VestibuleError";

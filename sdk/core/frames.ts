@@ -12,6 +12,8 @@ export interface ClientFrame extends Frame {
 export interface OkFrame extends Frame {
   readonly type: "ok";
   readonly request: number;
+  /** The server that the nodes share is away: what is told may be old. */
+  readonly degraded?: boolean;
 }
 
 export interface ErrorFrame extends Frame {
@@ -21,6 +23,8 @@ export interface ErrorFrame extends Frame {
   readonly field?: string;
   readonly msg?: string;
   readonly retry_ms?: number;
+  /** It was refused because the server that the nodes share is away. */
+  readonly degraded?: boolean;
 }
 
 export interface GoAwayFrame extends Frame {

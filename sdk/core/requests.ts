@@ -24,6 +24,8 @@ interface Waiting {
 const LIMIT_MS = 10_000;
 
 export class Requests {
+  /** Whether the last answer that could say so said that the server that the nodes share is away. */
+  degraded = false;
   private last = 0;
   private readonly waitingByRequest = new Map<number, Waiting>();
 
@@ -57,8 +59,11 @@ export class Requests {
   answer(frame: OkFrame | ErrorFrame): void {
     const request = frame.request as number;
     if (frame.type === "error") {
-      this.fail(request, new VestibuleError(frame.code, frame.msg, frame.field, frame.retry_ms));
+      // What is refused for another reason says nothing of it.
+      if (frame.degraded) this.degraded = true;
+      this.fail(request, new VestibuleError(frame.code, frame.msg, frame.field, frame.retry_ms, frame.degraded));
     } else {
+      this.degraded = frame.degraded === true;
       this.take(request)?.resolve(frame);
     }
   }

@@ -34,7 +34,7 @@ export class Incoming {
       case "help":
         return this.helped(frame);
       case "error":
-        this.events.emit("error", new VestibuleError(frame.code, frame.msg, frame.field, frame.retry_ms));
+        this.events.emit("error", new VestibuleError(frame.code, frame.msg, frame.field, frame.retry_ms, frame.degraded));
     }
   }
 

@@ -102,6 +102,11 @@ export class Visitor {
     return this.connection.state;
   }
 
+  /** Whether the server's last answer was marked: what several nodes share is away, and what is told may be old. */
+  get degraded(): boolean {
+    return this.connection.degraded;
+  }
+
   /** The id that the visitor goes by; an anonymous one begins with `~`. */
   get visitorid(): string {
     return this.name.id;

@@ -35,7 +35,6 @@ pub(super) async fn drain(
     node: Option<&SharedNode>,
 ) -> Result<(), ServeError> {
     let webhooks = background.leave_webhooks();
-    service.lifecycle.drain();
     tracing::info!(reason = stop.as_str(), sockets = service.sockets.len(), "stopping");
 
     service.events.drain();
@@ -45,6 +44,7 @@ pub(super) async fn drain(
     service.go_away(spread);
     let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
     if let Some(node) = node {
+        bayeux.give_up();
         let _ = tokio::time::timeout(LAST_WORD, last_words(service, bayeux)).await;
         node.leave().await;
     }

@@ -1,13 +1,13 @@
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::{Shutdown, SocketAddr, TcpListener},
     sync::Arc,
     time::Duration,
 };
 
 use actix_http::{Protocol, error::DispatchError};
 use actix_service::{ServiceFactoryExt as _, fn_service};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 
 use super::workers::Blueprint;
@@ -34,6 +34,26 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
+}
+
+/// What a listener can be closed by, whoever else has it.
+pub(super) struct Door(TcpListener);
+
+impl Door {
+    /// # Errors
+    /// No file descriptor is left.
+    pub(super) fn of(listener: &TcpListener) -> io::Result<Self> {
+        listener.try_clone().map(Self)
+    }
+
+    /// Refuses connections from now on, those that wait to be accepted too, so that whoever comes tries the next address.
+    /// Nobody may accept any more.
+    pub(super) fn close(&self) {
+        // Linux ends the listening of all who have the socket.
+        if let Err(error) = SockRef::from(&self.0).shutdown(Shutdown::Both) {
+            tracing::warn!(%error, "the listener cannot be closed");
+        }
+    }
 }
 
 /// The server on its workers, for plain connections or for those that TLS secures.
@@ -81,6 +101,20 @@ pub(super) fn start(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_closed_door_refuses_at_once_and_whoever_waited() {
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (address, door) = (listener.local_addr().unwrap(), Door::of(&listener).unwrap());
+        let mut waits = std::net::TcpStream::connect(address).unwrap();
+        door.close();
+        let refused = std::net::TcpStream::connect(address).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        let reset = std::io::Read::read(&mut waits, &mut [0]).unwrap_err();
+        assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset);
+        // The next process need not wait for the end of this one.
+        listen(address).unwrap();
+    }
 
     /// Linux copies these options from the listener.
     #[test]

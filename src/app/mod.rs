@@ -30,7 +30,7 @@ use crate::{
     },
     store::{
         saved::{Boot, SavedState, StorageError},
-        shared::Standing,
+        shared::{SharedNode, Standing},
     },
     tls::{Tls, TlsError},
     topics,
@@ -41,6 +41,7 @@ pub use workers::{Inlet, without_listener};
 use background::Background;
 use compose::{Trusted, compose};
 use drain::Stop;
+use listener::Door;
 
 /// How long the thread that accepts connections may take to hear that it is to pause.
 const LAST_ACCEPT: Duration = Duration::from_millis(20);
@@ -141,6 +142,7 @@ pub async fn serve(
     let reloads = background::reloads(&service, tls.as_ref())?;
     // Before anybody can have told us something that had to be saved.
     let told_to_stop = drain::told_to_stop();
+    let door = Door::of(&listener)?;
     let server = listener::start(&service, &bayeux, listener, tls)?;
     let handle = server.handle();
     let running = actix_rt::spawn(server);
@@ -155,16 +157,27 @@ pub async fn serve(
             () = cluster::stay(node, &service) => Stop::Ended,
         },
     };
+    service.lifecycle.drain();
+    // Where others serve on, whoever comes finds them sooner by being refused than by asking an ending node again.
+    if stop == Stop::Ended || place.shared.as_ref().is_some_and(SharedNode::has_others) {
+        service.lifecycle.leave_to_others();
+        accept_no_more(&handle).await;
+        door.close();
+    }
     drain::drain(&service, &bayeux, stop, background, &storage, boot, place.shared.as_ref())
         .await?;
     // First no connections any more, then no workers: one that came in between would find none.
-    handle.pause().await;
-    // The thread that accepts is told of that, and does not say when it knows.
-    actix_rt::time::sleep(LAST_ACCEPT).await;
+    accept_no_more(&handle).await;
     handle.stop(true).await;
     let _ = running.await;
     drop(listing);
     Ok(if stop == Stop::Ended { End::Again } else { End::Stopped })
+}
+
+async fn accept_no_more(handle: &actix_server::ServerHandle) {
+    handle.pause().await;
+    // The thread that accepts is told of that, and does not say when it knows.
+    actix_rt::time::sleep(LAST_ACCEPT).await;
 }
 
 /// What the last process saved is loaded, before the first connection.

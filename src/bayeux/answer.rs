@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     channel::Channel,
@@ -211,6 +212,23 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// Marks an answer as given while the server that the nodes share is away: `degraded` in its `ext`. Other messages stay as they
+/// are.
+#[must_use]
+pub fn marked(message: Text) -> Text {
+    let Ok(mut fields) = serde_json::from_str::<Map<String, Value>>(&message) else {
+        return message;
+    };
+    if !fields.contains_key("successful") {
+        return message;
+    }
+    let ext = fields.entry("ext").or_insert_with(|| Map::new().into());
+    if let Value::Object(ext) = ext {
+        ext.insert("degraded".to_owned(), true.into());
+    }
+    text(&fields)
+}
+
 /// A message of a channel: always with `data`, by which clients tell it from an answer, and without an id, with which one
 /// of them drops it.
 #[must_use]
@@ -259,6 +277,22 @@ mod tests {
             r#"[{"channel":"/a","successful":true},{"channel":"/a","successful":true}]"#
         );
         assert_eq!(array(&[]), "[]");
+    }
+
+    #[test]
+    fn answers_are_marked_and_events_are_not() {
+        let channel: Channel = "/a".parse().unwrap();
+        let heard = event(&channel, &serde_json::from_str(r#"{"successful":true}"#).unwrap());
+        assert_eq!(marked(heard.clone()), heard);
+        let ext = ExtAnswer { ack: Some(AckAnswer::Batch(3)), timesync: None };
+        let answer = Answer::done("/meta/connect", None).extended(ext).text();
+        let fields: Value = serde_json::from_str(&marked(answer)).unwrap();
+        let expected = serde_json::json!({
+            "channel": "/meta/connect", "successful": true, "ext": {"ack": 3, "degraded": true},
+        });
+        assert_eq!(fields, expected);
+        let bare = marked(Answer::failed("/a", None, &Fault::Unready, Errors::Classic).text());
+        assert_eq!(serde_json::from_str::<Value>(&bare).unwrap()["ext"]["degraded"], true);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use dashmap::{DashMap, Entry};
 
 use super::{
+    answer::{Text, marked},
     application::Application,
     client::{
         Client, ClientId,
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::Agent,
-    model::ids::{NodeId, SocketAddress},
+    model::ids::{NodeId, SocketAddress, SocketId},
     sockets::service::SocketService,
     store::{Deliver, Engine, Origin},
     telemetry::{Metrics, labels::BayeuxEnd},
@@ -70,6 +71,21 @@ impl Local {
         self.known.get(&client).and_then(|known| known.hearing.clone())
     }
 
+    /// Writes to a socket of this node, or answers a request. While the server that the nodes share is away, answers are
+    /// marked.
+    pub(super) fn write(&self, to: SocketId, messages: Vec<Text>) {
+        self.metrics.bayeux_sent.inc_by(messages.len() as u64);
+        self.lines.write(to, self.as_it_stands(messages));
+    }
+
+    /// As they are sent now.
+    pub(super) fn as_it_stands(&self, messages: Vec<Text>) -> Vec<Text> {
+        match self.service.get().is_some_and(|service| service.lifecycle.is_degraded()) {
+            true => messages.into_iter().map(marked).collect(),
+            false => messages,
+        }
+    }
+
     fn sent(&self, to: ClientId) {
         if let Some(hearing) = self.hearing(to) {
             hearing.sent();
@@ -94,8 +110,7 @@ impl<E: Engine<Client>> Deliver<Client, E> for Delivery {
             match effect {
                 Effect::Write { to, messages } => {
                     if let Some(to) = here(to) {
-                        local.metrics.bayeux_sent.inc_by(messages.len() as u64);
-                        local.lines.write(to, messages);
+                        local.write(to, messages);
                     }
                     local.sent(*key);
                 }

@@ -220,6 +220,16 @@ impl Bayeux {
         }
     }
 
+    /// Gives up its clients, for others to be their home: what hears for them here ends.
+    pub fn give_up(&self) {
+        let home = self.node();
+        let known: Vec<ClientId> = self.0.local.known.iter().map(|known| *known.key()).collect();
+        for client in known {
+            self.0.local.forget(client);
+            self.tell(client, Command::GiveUp { home });
+        }
+    }
+
     /// A line is gone: a connect that was held there waits no longer.
     pub(super) fn lost(&self, client: ClientId, at: SocketAddress) {
         self.tell(client, Command::Lost(at));

@@ -6,7 +6,6 @@ use std::{collections::VecDeque, net::IpAddr, ops::ControlFlow, rc::Rc, sync::Ar
 use actix::{Actor, ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
 
 use super::{
-    answer::array,
     client::{ClientId, command::From},
     fault::Fault,
     lines,
@@ -21,11 +20,9 @@ use crate::{
         ids::SocketAddress,
     },
     sockets::{
-        framing::Frame,
         guest::{Guest, Guests},
         keepalive::Keepalive,
         lease::Lease,
-        outbox::Class,
         pump::{Connection, Endpoint, Pump},
         service::{PageOrigin, SocketService},
         table,
@@ -179,10 +176,9 @@ impl Endpoint for BayeuxSocket {
             Ok(()) => {}
             Err(Excess::Refuse(problem)) => {
                 let fault = Fault::TooFast(problem.retry_ms.unwrap_or(1_000));
-                let answers: Vec<_> =
+                let answers =
                     messages.iter().map(|message| self.bayeux.refusal(message, &fault)).collect();
-                let frame = Frame::text(array(&answers).as_bytes());
-                let _ = self.lease.outbox.push(Class::Reliable, frame);
+                self.bayeux.local().write(self.from.at.socket, answers);
                 return ControlFlow::Continue(());
             }
             Err(Excess::Close(close)) => return ControlFlow::Break(close),

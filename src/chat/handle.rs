@@ -145,9 +145,8 @@ impl Chat {
         let conversations = place.keep(most_chats, chats, delivery);
         let delivery = StaffDelivery(Arc::clone(&shared), conversations.clone());
         let is_alone = place.shared.is_none();
-        // One record a group; all of them may fall to one shard.
-        let most_groups = shared.floors.len().saturating_mul(place.shards);
-        let staff = place.keep(most_groups, staff, delivery);
+        // One record a group.
+        let staff = place.keep(place.room_for(shared.floors.len()), staff, delivery);
         let chat = Self(Arc::new(Parts { conversations, staff, shared }));
         arrivals.begin(&chat);
         if !is_alone {

@@ -25,7 +25,8 @@ const TRIES: u32 = 5;
 
 enum Job {
     Write(Line),
-    Flush(oneshot::Sender<()>),
+    /// Call this when all before is written, or given up.
+    Then(Box<dyn FnOnce() + Send>),
 }
 
 /// Takes lines for the history. Cheap to clone.
@@ -69,10 +70,27 @@ impl Ledger {
         }
     }
 
+    /// Calls this when all that was given before is written, or given up.
+    pub fn then(&self, then: impl FnOnce() + Send + 'static) {
+        let job = self.jobs.try_send(Job::Then(Box::new(then)));
+        // Without room, or a writer, nothing is waited for.
+        if let Err(
+            mpsc::error::TrySendError::Full(Job::Then(then))
+            | mpsc::error::TrySendError::Closed(Job::Then(then)),
+        ) = job
+        {
+            then();
+        }
+    }
+
     /// Waits until all that was given before is written, or given up.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        if self.jobs.send(Job::Flush(done)).await.is_ok() {
+        let job = Job::Then(Box::new(move || {
+            // Whoever waits may have gone.
+            let _ = done.send(());
+        }));
+        if self.jobs.send(job).await.is_ok() {
             let _ = flushed.await;
         }
     }
@@ -94,18 +112,15 @@ impl Writer {
         let mut jobs = Vec::new();
         while self.jobs.recv_many(&mut jobs, BATCH).await > 0 {
             let mut lines = Vec::new();
-            let mut flushed = Vec::new();
+            let mut thens = Vec::new();
             for job in jobs.drain(..) {
                 match job {
                     Job::Write(line) => lines.push(line),
-                    Job::Flush(done) => flushed.push(done),
+                    Job::Then(then) => thens.push(then),
                 }
             }
             self.write(lines).await;
-            // Whoever waits may have gone.
-            for done in flushed {
-                let _ = done.send(());
-            }
+            thens.into_iter().for_each(|then| then());
         }
     }
 

@@ -1,5 +1,6 @@
 //! What every answer tells browsers, errors too. A handler that needs something else sets it first and keeps it.
 
+use actix_http::ConnectionType;
 use actix_web::{
     Error,
     body::MessageBody,
@@ -9,6 +10,7 @@ use actix_web::{
 };
 
 use super::state::State;
+use crate::sockets::service::Lifecycle;
 
 /// Answers that are no pages load nothing and stand in no frame, whatever a browser takes them for.
 const NO_PAGE_POLICY: &str =
@@ -44,6 +46,10 @@ pub async fn headers<B: MessageBody>(
     let has_tls = state.is_some_and(|state| state.settings.server.tls.is_some());
     let lifecycle = state.map(|state| state.lifecycle.clone());
     let mut response = next.call(request).await?;
+    if lifecycle.as_ref().is_some_and(Lifecycle::is_left_to_others) {
+        // Whoever asks again is to ask somebody else.
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     for (name, value) in DEFAULTS {
         if !headers.contains_key(&name) {

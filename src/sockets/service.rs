@@ -56,6 +56,8 @@ struct Stage {
     reached: AtomicU8,
     /// What it keeps its records in is away.
     is_degraded: AtomicBool,
+    /// It ends, and others serve on.
+    has_heirs: AtomicBool,
 }
 
 impl Lifecycle {
@@ -67,6 +69,17 @@ impl Lifecycle {
     /// The service takes no more sockets. Whether this call made it so.
     pub fn drain(&self) -> bool {
         self.0.reached.swap(2, Ordering::SeqCst) != 2
+    }
+
+    /// The service takes no more connections, for which others are there.
+    pub fn leave_to_others(&self) {
+        self.0.has_heirs.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether whoever comes again had better come to another node.
+    #[must_use]
+    pub fn is_left_to_others(&self) -> bool {
+        self.0.has_heirs.load(Ordering::SeqCst)
     }
 
     /// Whether the service has begun to stop.
@@ -272,6 +285,7 @@ impl SocketService {
         let (letter_bytes, letters_lost) = self.cobrowse.letters();
         self.metrics.letter_bytes.set(gauge(letter_bytes));
         self.metrics.degraded.set(i64::from(self.lifecycle.is_degraded()));
+        self.metrics.remembered_records.set(i64::try_from(sum.remembered).unwrap_or(i64::MAX));
         self.metrics.inbox_depth.set(i64::try_from(sum.waiting).unwrap_or(i64::MAX));
         for (counter, count) in [
             (&self.metrics.commands, sum.commands),
@@ -292,6 +306,7 @@ impl SocketService {
         ] {
             counter.inner().store(count, Ordering::Relaxed);
         }
+        self.metrics.cluster_nodes.set(i64::try_from(node.nodes).unwrap_or(i64::MAX));
         self.metrics.cluster_parts_away.set(i64::try_from(node.parts_away).unwrap_or(i64::MAX));
         let limiters = self.admission.fill().into_iter().chain(self.presence.guesses().fill());
         for (limiter, keys, full) in limiters {

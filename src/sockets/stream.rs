@@ -10,7 +10,7 @@ use super::{
     lease::Lease,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
-    service::{PageOrigin, SocketService, close_of, refuse},
+    service::{Lifecycle, PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
     takeover::Opened,
     traffic::{Excess, Traffic},
@@ -198,6 +198,8 @@ impl StreamSocket {
 
     fn after_hello(&mut self, message: StreamMessage, request: Option<u64>) -> ControlFlow<Close> {
         let outbox = Arc::clone(&self.lease.outbox);
+        let lifecycle = self.service.lifecycle.clone();
+        let answer = move |done| answer(&outbox, &lifecycle, request, done);
         let done = match (&self.part, message) {
             (_, StreamMessage::Hello { .. }) => Err(Problem::field("type", "hello comes once")),
             (StreamPart::Page(page), StreamMessage::Asset { asset, content }) => {
@@ -215,10 +217,10 @@ impl StreamSocket {
             (StreamPart::Viewer(viewer), message) => {
                 let Some(command) = command(viewer, message) else {
                     let rule = "is not a message that a viewer sends";
-                    refuse(&outbox, request, Problem::field("type", rule));
+                    answer(Err(Problem::field("type", rule)));
                     return ControlFlow::Continue(());
                 };
-                viewer.command(command, move |done| answer(&outbox, request, done));
+                viewer.command(command, answer);
                 return ControlFlow::Continue(());
             }
             (StreamPart::Page(_), _) => {
@@ -228,7 +230,7 @@ impl StreamSocket {
                 Err(Problem::new(ErrorCode::BadRequest, "wait for the welcome"))
             }
         };
-        answer(&outbox, request, done);
+        answer(done);
         ControlFlow::Continue(())
     }
 
@@ -265,10 +267,11 @@ fn command(viewer: &ViewerSeat, message: StreamMessage) -> Option<Command> {
     })
 }
 
-fn answer(outbox: &Outbox, request: Option<u64>, done: Result<(), Problem>) {
+fn answer(outbox: &Outbox, lifecycle: &Lifecycle, request: Option<u64>, done: Result<(), Problem>) {
     match (done, request) {
         (Ok(()), Some(request)) => {
-            let _ = outbox.push(Class::Reliable, text(&ToStream::Ok { request }));
+            let ok = ToStream::Ok { request, degraded: lifecycle.is_degraded() };
+            let _ = outbox.push(Class::Reliable, text(&ok));
         }
         (Ok(()), None) => {}
         (Err(problem), _) => refuse(outbox, request, problem),

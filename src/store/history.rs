@@ -75,7 +75,8 @@ pub struct PastQuery {
 
 /// Keeps past sessions and the consent ledger. What was answered with `Ok` is there after kill -9.
 pub trait HistoryStore: ChatHistory {
-    /// Keeps these, all in one step. A session, or a chat, that is kept already is replaced.
+    /// Keeps these, all in one step. A session, or a chat, that is kept already is replaced; a consent, or what was said,
+    /// stays as it is.
     fn put(&self, lines: Vec<Line>) -> Answer<'_, ()>;
     /// One past session.
     fn session<'a>(
@@ -174,7 +175,9 @@ impl HistoryStore for History {
                         .bind(number(past.ended))
                         .bind(&past.summary),
                         Line::Consent(line) => sqlx::query(
-                            "INSERT INTO consents (group_id, session, visitor, time, entry) VALUES ($1, $2, $3, $4, $5)",
+                            "INSERT INTO consents (group_id, session, visitor, time, entry)
+                             SELECT $1, $2, $3, CAST($4 AS BIGINT), $5 WHERE NOT EXISTS
+                             (SELECT 1 FROM consents WHERE group_id = $1 AND session = $2 AND entry = $5)",
                         )
                         .bind(line.group.as_str())
                         .bind(line.session.to_string())
@@ -316,6 +319,9 @@ impl HistoryStore for MemoryHistory {
     fn put(&self, lines: Vec<Line>) -> Answer<'_, ()> {
         let mut kept = self.0.lock();
         for line in lines {
+            if matches!(line, Line::Consent(_)) && kept.contains(&line) {
+                continue;
+            }
             kept.retain(|old| match (old, &line) {
                 (Line::Session(old), Line::Session(new)) => {
                     (&old.group, old.session) != (&new.group, new.session)

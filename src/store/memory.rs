@@ -42,6 +42,8 @@ pub struct EngineFigures {
     pub away: u64,
     /// Messages of other nodes that were dropped because the engine was too far behind.
     pub missed: u64,
+    /// Records that are in this process' memory.
+    pub remembered: u64,
 }
 
 impl EngineFigures {
@@ -72,6 +74,7 @@ impl std::iter::Sum for EngineFigures {
             conflicts: sum.conflicts + one.conflicts,
             away: sum.away + one.away,
             missed: sum.missed + one.missed,
+            remembered: sum.remembered + one.remembered,
         })
     }
 }
@@ -152,7 +155,8 @@ impl<R: Record> MemoryEngine<R> {
     /// Its figures now.
     #[must_use]
     pub fn figures(&self) -> EngineFigures {
-        EngineFigures::of(self.stats(), self.waiting())
+        let remembered = self.records() as u64;
+        EngineFigures { remembered, ..EngineFigures::of(self.stats(), self.waiting()) }
     }
 
     /// The settings that its records work by.

@@ -124,8 +124,8 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// The last effects of a record that is set aside because it panicked twice: those who depend on it must start anew.
     fn set_aside(&self, _effects: &mut Vec<Self::Effect>) {}
 
-    /// Whether a command makes a record that stays, where there was none. Others may go on when there are as many records
-    /// as may be.
+    /// Whether a command makes a record that stays, where there was none, of records that are as many as the outside wants.
+    /// Others may go on when there are as many records as may be.
     fn makes_a_record(command: &Self::Command) -> bool;
 
     /// Whom an effect concerns, where there are several nodes.

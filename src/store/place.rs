@@ -33,8 +33,7 @@ impl Place {
         Self { node, clock, shards, shared: None }
     }
 
-    /// A store of one kind of records, of about `most` in this process; where the server keeps them, so many are remembered
-    /// here.
+    /// A store of one kind of records, for about `most` of them: in this process, or on the server.
     pub fn keep<R, D>(&self, most: usize, rules: R::Rules, deliver: D) -> Store<R>
     where
         R: Record,
@@ -52,6 +51,13 @@ impl Place {
 }
 
 impl Place {
+    /// As how many it takes for a store to have room for these, however they fall to its shards or parts.
+    #[must_use]
+    pub fn room_for(&self, records: usize) -> usize {
+        let places = self.shared.as_ref().map_or(self.shards, SharedNode::parts);
+        records.max(1).saturating_mul(places.max(1))
+    }
+
     /// How long after a command was applied what comes of it may still be made, in ms: not at all where nobody else makes
     /// anything.
     #[must_use]
@@ -132,7 +138,7 @@ impl<R: Record> Store<R> {
         }
     }
 
-    /// How many records this process has: all of them, or those that it remembers of the server's.
+    /// How many records there are, here or on the server.
     #[must_use]
     pub fn records(&self) -> usize {
         match self {

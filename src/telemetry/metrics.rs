@@ -123,6 +123,7 @@ figures! {
     visitors_connected: Gauge = "Connected visitors, those in transit included";
     visitors_in_transit: Gauge = "Visitors within the grace after their last socket";
     records: Gauge = "Visitors' records";
+    remembered_records: Gauge = "Records of all kinds that are in this process' memory";
     code_records: Gauge = "Codes that live or rest";
     timeline_entries: Gauge = "Things that happened to visitors and are remembered for explain";
     records_full: Counter = "Records that were refused because there are as many as may be";
@@ -191,6 +192,7 @@ figures! {
     cluster_sent_bytes: Counter = "Bytes of these";
     cluster_messages: Counter = "Messages that came from the nodes' server unasked";
     cluster_heard_bytes: Counter = "Bytes of these";
+    cluster_nodes: Gauge = "Nodes that have a lease, this one among them";
     cluster_parts_away: Gauge = "Parts of the nodes' data whose server does not answer; of one server all is one part";
     cluster_cuts: Counter = "How often the way to the nodes' server was there again after a cut";
     letter_bytes: Gauge = "Bytes of letters to other nodes that wait";

@@ -77,9 +77,8 @@ impl Topics {
             engine: OnceLock::new(),
         });
         let deliver = TopicDelivery(Arc::clone(&shared));
-        // One record a group: however they fall, a shard has room for all.
-        let most = most.max(1) * place.shards.max(1);
-        let engine = place.keep(most, rules, deliver);
+        // One record a group.
+        let engine = place.keep(place.room_for(most), rules, deliver);
         let _ = shared.engine.set(engine.downgrade());
         Self { engine, shared }
     }

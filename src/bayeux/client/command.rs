@@ -133,6 +133,11 @@ pub enum Command {
     },
     /// A socket, or a request that waited, is gone.
     Lost(SocketAddress),
+    /// Its home is about to end, if that is this one.
+    GiveUp {
+        /// Which.
+        home: NodeId,
+    },
     /// All sockets of a node's earlier incarnations are lost.
     NodeLost {
         /// Which node.

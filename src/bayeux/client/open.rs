@@ -207,18 +207,24 @@ impl Open {
                     address.node.node == node && address.node.incarnation < before
                 };
                 self.lost(&is_lost, step);
-                let is_homeless =
-                    self.home.take_if(|home| home.node == node && home.incarnation < before);
-                // Who still holds it is its home from now on.
-                let next = is_homeless.and_then(|_| self.nodes().next());
-                if let Some(home) = next {
-                    self.home = Some(home);
-                    step.effects.push(Effect::Adopt { home });
-                }
+                self.leave_home(|home| home.node == node && home.incarnation < before, step);
             }
+            Command::GiveUp { home } => self.leave_home(|own| own == home, step),
             Command::Open { .. } | Command::Tick => {}
         }
         Ok(Reply::Done)
+    }
+
+    /// It has no home any more, if it was such a one. Whoever else holds it is its home from now on.
+    fn leave_home(&mut self, is_lost: impl Fn(NodeId) -> bool, step: &mut Step<'_>) {
+        if self.home.take_if(|home| is_lost(*home)).is_none() {
+            return;
+        }
+        let next = self.nodes().find(|node| !is_lost(*node));
+        if let Some(home) = next {
+            self.home = Some(home);
+            step.effects.push(Effect::Adopt { home });
+        }
     }
 
     /// The place up to which it has all of a channel.

@@ -435,6 +435,19 @@ fn whoever_hears_for_a_client_learns_that_it_takes_what_waits_elsewhere() {
 #[test]
 fn a_client_that_loses_its_home_finds_another_where_it_is() {
     let lost = || Command::NodeLost { node: 0, before: 2 };
+    let given_up = || Command::GiveUp { home: at(0).node };
+    // It says so itself before it ends.
+    let mut bench = Bench::connected(false);
+    bench.apply(connect_away(2));
+    assert_eq!(bench.apply(given_up()).1, [Effect::Adopt { home: away(2).node }]);
+    assert_eq!(bench.apply(given_up()).1, [], "it is not any more");
+    let mut bench = Bench::connected(false);
+    bench.apply(Command::Begin(connect(3).from));
+    bench.apply(Command::Disconnect);
+    assert_eq!((bench.apply(given_up()).1, bench.client.home()), (vec![], None));
+    let (_, written) = bench.write(Command::Finish { to: at(3), answers: vec!["{}".into()] });
+    assert_eq!(written.len(), 1, "what it carries out it ends");
+    assert_eq!(bench.client.member(), None, "and whoever left has left");
     let adopted = |effects: &[Effect]| effects.contains(&Effect::Adopt { home: away(2).node });
     // Where its connect is held.
     let mut bench = Bench::connected(false);

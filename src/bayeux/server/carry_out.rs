@@ -11,11 +11,12 @@ use crate::{
         application::Caller,
         channel::Kind,
         client::{
-            CONNECT, ClientId,
-            command::{Command, Connect, From, Pause, Reply},
+            CONNECT, Client, ClientId,
+            command::{Command, Connect, From, Member, Pause, Reply},
         },
         fault::Fault,
         message::{Acknowledged, Broken, Message},
+        saving::is_trusted,
     },
     model::{
         ids::{NodeId, SocketAddress},
@@ -89,14 +90,26 @@ impl Bayeux {
             && let Some(Ok(message)) = messages.first()
             && message.channel.as_str() == CONNECT
         {
-            let fault = self.connect(client, &visit, message, true).await.err();
+            let fault = match self.lets_in(service, client).await {
+                true => self.connect(client, &visit, message, true).await.err(),
+                false => Some(Fault::Unknown),
+            };
             if let Some(fault) = &fault {
                 self.write(visit.from.at, vec![self.failed_connect(message, fault)]);
             }
             return fault.is_none().then_some(client);
         }
         let (member, home) = match self.ask(client, Command::Begin(visit.from.clone())).await {
-            Ok(Reply::Known { member, home }) => (*member, home),
+            Ok(Reply::Known { member, home }) if self.trusts(service, client, &member) => {
+                (*member, home)
+            }
+            // Who is known, but not to be had now, is not to shake hands anew.
+            Err(fault) if fault != Fault::Unknown => {
+                let answers =
+                    messages.iter().map(|message| self.refusal(message, &fault)).collect();
+                self.write(visit.from.at, answers);
+                return None;
+            }
             Ok(_) | Err(_) => {
                 let answers = messages.iter().map(|message| self.unknown(message)).collect();
                 self.write(visit.from.at, answers);
@@ -126,9 +139,28 @@ impl Bayeux {
         Some(client)
     }
 
+    /// Whether a client is still trusted. Of those who are at home here that is known; of others each node sees for itself,
+    /// since their home may be gone. Who is not has to go.
+    async fn lets_in(&self, service: &SocketService, client: ClientId) -> bool {
+        if self.knows(client) {
+            return true;
+        }
+        let looked = self.look(client).await;
+        let member = looked.as_ref().and_then(Client::member);
+        member.is_none_or(|member| self.trusts(service, client, member))
+    }
+
+    fn trusts(&self, service: &SocketService, client: ClientId, member: &Member) -> bool {
+        let is_well = self.knows(client) || is_trusted(service, member);
+        if !is_well {
+            tracing::info!(?client, "a client is not trusted any more");
+            self.dismiss(client);
+        }
+        is_well
+    }
+
     fn write(&self, to: SocketAddress, messages: Vec<Text>) {
-        self.0.local.metrics.bayeux_sent.inc_by(messages.len() as u64);
-        self.lines().write(to.socket, messages);
+        self.local().write(to.socket, messages);
     }
 
     /// Connects. Alone it is answered by the record; in company these are the answers.
@@ -190,6 +222,8 @@ impl Bayeux {
     pub(in crate::bayeux) async fn at_home(&self, caller: &Caller, message: &Message) -> Vec<Text> {
         let client = caller.client;
         let done = match message.channel.as_str() {
+            // It is not any more, and what it heard has gone.
+            _ if !self.knows(client) => Err(Fault::Unready),
             "/meta/subscribe" => self.subscribe(client, message).await,
             "/meta/unsubscribe" => self.unsubscribe(client, message).await,
             _ => match message.channel.kind() {

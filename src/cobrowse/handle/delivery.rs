@@ -98,16 +98,10 @@ impl Delivery {
             let visitor = VisitorKey { group: key.group.clone(), visitor: entry.visitorid.clone() };
             shared.presence.session_started(visitor, key.session);
         }
-        shared.ledger.write(Line::Consent(ConsentLine {
-            group: key.group.clone(),
-            session: key.session,
-            visitor: entry.visitorid.clone(),
-            time: entry.time,
-            entry: serde_json::to_string(&entry).unwrap_or_default(),
-        }));
+        shared.ledger.write(line_of(key, &entry));
     }
 
-    /// Done again where nobody knows whether it was done; so each part of it may be.
+    /// Done again where nobody knows whether it was done, the history included; so each part of it may be.
     fn ended<E: Engine<Session>>(&self, engine: &E, key: &SessionKey, summary: &Summary) {
         let reason = match summary.reason {
             EndReason::Visitor | EndReason::Declined | EndReason::UserTimeout => {
@@ -118,6 +112,10 @@ impl Delivery {
             }
             EndReason::NetworkTimeout | EndReason::TooLong => SessionEndReason::Error,
         };
+        // A node that is lost may not have written all that it heard.
+        for entry in &summary.consents {
+            self.0.ledger.write(line_of(key, entry));
+        }
         self.0.ledger.write(Line::Session(PastSession {
             group: key.group.clone(),
             session: key.session,
@@ -129,9 +127,11 @@ impl Delivery {
             let lead = Lead::Session(key.session);
             self.0.presence.codes().release(key.group.clone(), code, lead);
         }
-        let (engine, of) = (engine.clone(), key.clone());
+        let (engine, of, ledger) = (engine.clone(), key.clone(), self.0.ledger.clone());
         self.over(key, summary.visitorid.clone(), reason, move || {
-            engine.submit(of, Expect::Any, Command::Concluded, Box::new(|_| ()));
+            ledger.then(move || {
+                engine.submit(of, Expect::Any, Command::Concluded, Box::new(|_| ()));
+            });
         });
     }
 
@@ -145,4 +145,15 @@ impl Delivery {
         let visitor = VisitorKey { group: key.group.clone(), visitor };
         self.0.presence.end_session(visitor, key.session, reason, done);
     }
+}
+
+/// A consent as the ledger keeps it, once.
+fn line_of(key: &SessionKey, entry: &ConsentEntry) -> Line {
+    Line::Consent(ConsentLine {
+        group: key.group.clone(),
+        session: key.session,
+        visitor: entry.visitorid.clone(),
+        time: entry.time,
+        entry: serde_json::to_string(entry).unwrap_or_default(),
+    })
 }

@@ -9,11 +9,25 @@ use crate::{
     clock::Timestamp,
     cobrowse::{
         handle::Standing,
-        session::command::{Command, Way},
+        session::{
+            SessionView,
+            command::{Command, Entrance, Way},
+        },
     },
-    model::{cobrowse::UserId, error::Problem},
+    model::{
+        cobrowse::{MemberView, UserId},
+        error::Problem,
+    },
     sockets::service::SocketService,
 };
+
+/// He takes part again.
+struct Back {
+    user: UserId,
+    activated: Option<Timestamp>,
+    /// Who is there.
+    members: Vec<MemberView>,
+}
 
 impl Seats {
     /// A client is at home here, and this was kept with it under that name.
@@ -24,7 +38,7 @@ impl Seats {
         client: ClientId,
         (name, kept): (&str, &str),
     ) {
-        let Kept { arrival, activated } = match serde_json::from_str(kept) {
+        let Kept { arrival, activated, told } = match serde_json::from_str(kept) {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::error!(?client, %error, "a seat that was kept cannot be read");
@@ -37,15 +51,19 @@ impl Seats {
         let (seats, bayeux, cobrowse) =
             (Arc::clone(self), bayeux.clone(), service.cobrowse.clone());
         let session = key.clone();
-        let back = move |came: Result<(UserId, Option<Timestamp>), Problem>| match came {
-            Ok((user, now)) if seat.came(user, activated) => {
-                // It became that while nobody heard for him.
+        let back = move |came: Result<Back, Problem>| match came {
+            Ok(Back { user, activated: now, members }) if seat.came(user, activated) => {
+                // They came, and it became active, while nobody heard for him.
+                let is_new = |member: &&MemberView| member.user.0 > told && member.user != user;
+                for member in members.iter().filter(is_new) {
+                    seat.tell_joined(&bayeux, member);
+                }
                 if let (None, Some(time)) = (activated, now) {
                     seat.tell_activated(&bayeux, time);
                 }
             }
             // His client ended meanwhile.
-            Ok((user, _)) => cobrowse.command(session, Command::Leave { user }, |_| ()),
+            Ok(Back { user, .. }) => cobrowse.command(session, Command::Leave { user }, |_| ()),
             Err(_) => {
                 seats.leave(&bayeux, &seat);
                 // His session did.
@@ -59,10 +77,16 @@ impl Seats {
         };
         match again {
             (Some(join), _) => service.cobrowse.join_apart(key, join, |joined| {
-                back(joined.map(|(user, view)| (user, view.activated)));
+                back(joined.map(|(user, view)| {
+                    let SessionView { activated, members, .. } = view;
+                    Back { user, activated, members }
+                }));
             }),
             (None, Some(enter)) => service.cobrowse.enter_apart(key, enter, |entered| {
-                back(entered.map(|entrance| (entrance.user, entrance.activated)));
+                back(entered.map(|entrance| {
+                    let Entrance { user, activated, others: members, .. } = entrance;
+                    Back { user, activated, members }
+                }));
             }),
             (None, None) => back(Err(Problem::field("client", "is no tab"))),
         }

@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
 use dashmap::DashMap;
@@ -21,7 +21,7 @@ use crate::{
     clock::Timestamp,
     cobrowse::session::command::{Enter, Join, Seated, Way},
     model::{
-        cobrowse::{Permissions, Role, SessionEventKind, SessionTold, UserId},
+        cobrowse::{MemberView, Permissions, Role, SessionEventKind, SessionTold, UserId},
         ids::{SessionKey, SocketAddress, TabId},
         json::Json,
     },
@@ -51,6 +51,8 @@ pub(super) struct Seat {
     place: Mutex<Place>,
     /// When the session became active, in Unix milliseconds; 0 before.
     activated: AtomicU64,
+    /// The number of the last one of whose coming the client was told: who comes later has a greater one.
+    told: AtomicU32,
     ear: Mutex<Option<Ear>>,
 }
 
@@ -60,6 +62,9 @@ pub(super) struct Kept {
     pub(super) arrival: Arrival,
     /// When the session became active, in Unix milliseconds, if the client was told so.
     pub(super) activated: Option<u64>,
+    /// The number of the last one of whose coming it was told.
+    #[serde(default)]
+    pub(super) told: u32,
 }
 
 /// How far somebody is.
@@ -112,6 +117,8 @@ impl Seat {
         if let Some(activated) = activated {
             self.activated.store(activated, Ordering::Relaxed);
         }
+        // Of those who were there before him he is told at once.
+        self.told.fetch_max(user.0, Ordering::Relaxed);
         let mut place = self.place.lock();
         if *place != Place::Gone {
             *place = Place::Here(user);
@@ -133,11 +140,20 @@ impl Seat {
 
     /// Has the client keep what another home would need to know.
     pub(super) fn keep(&self, bayeux: &Bayeux) {
-        let kept = Kept { arrival: self.arrival.clone(), activated: self.activation() };
+        let told = self.told.load(Ordering::Relaxed);
+        let kept = Kept { arrival: self.arrival.clone(), activated: self.activation(), told };
         match serde_json::to_string(&kept) {
             Ok(kept) => bayeux.keep(self.arrival.client, &self.name, Some(kept.into())),
             Err(error) => tracing::error!(%error, "a seat cannot be kept"),
         }
+    }
+
+    /// Somebody came: tells the client.
+    pub(super) fn tell_joined(&self, bayeux: &Bayeux, member: &MemberView) {
+        self.told.fetch_max(member.user.0, Ordering::Relaxed);
+        let joined = Json::of(&User::from(member));
+        say(bayeux, self.arrival.client, "/service/session/joined", &joined);
+        self.keep(bayeux);
     }
 
     /// The session is active: tells the client.
@@ -184,6 +200,7 @@ impl Seats {
             arrival,
             place: Mutex::new(Place::Coming),
             activated: AtomicU64::new(0),
+            told: AtomicU32::new(0),
             ear: Mutex::new(None),
         });
         {
@@ -244,8 +261,7 @@ impl Seats {
 fn hear(bayeux: &Bayeux, seat: &Seat, told: &SessionTold) -> bool {
     match &told.event {
         SessionEventKind::Joined { member } => {
-            let joined = Json::of(&User::from(member));
-            say(bayeux, seat.arrival.client, "/service/session/joined", &joined);
+            seat.tell_joined(bayeux, member);
             false
         }
         SessionEventKind::Activated => {
@@ -304,7 +320,8 @@ mod tests {
             permissions: Permissions::ALL,
         };
         let (name, place) = ("0".into(), Mutex::new(Place::Coming));
-        Seat { name, arrival, place, activated: AtomicU64::new(0), ear: Mutex::new(None) }
+        let (activated, told) = (AtomicU64::new(0), AtomicU32::new(0));
+        Seat { name, arrival, place, activated, told, ear: Mutex::new(None) }
     }
 
     #[test]

@@ -276,6 +276,10 @@ pub enum ToStream {
     Ok {
         /// The request's number.
         request: u64,
+        /// Whether the server that the nodes share is away: what is told may be old, or not kept.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[schema(required = false)]
+        degraded: bool,
     },
 }
 

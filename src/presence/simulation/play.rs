@@ -60,7 +60,7 @@ impl Play {
         let nodes = random.random_range(3..=5);
         let (faults, loses) = (random.random_range(0..25), random.random());
         let start = Timestamp(1_000_000);
-        let world = World::new(random, nodes, 100, rules, Site::new(rules, start));
+        let world = World::new(random, nodes, (100, 100), rules, Site::new(rules, start));
         let mut play = Self {
             times: (0..nodes).map(|_| Times::new(start)).collect(),
             register: Register::default(),
@@ -311,8 +311,8 @@ impl Play {
                 told: seen.clone(),
             });
             let page = format!("p{}", socket.socket.0).parse().unwrap();
-            let (tab, data, from) = (tab.id.clone(), None, None);
-            Connect { socket, tab, page, visible, listening, seen, data, from }
+            let (tab, accepted, data, from) = (tab.id.clone(), now, None, None);
+            Connect { socket, tab, page, accepted, visible, listening, seen, data, from }
         };
         self.submit(at, person, Command::Connect(Box::new(connect)), Asked::Connect(socket));
     }

@@ -68,8 +68,10 @@ pub(super) enum Action<R: Record> {
 pub(super) struct Core<R: Record> {
     node: NodeId,
     rules: Arc<R::Rules>,
-    /// Records that are remembered between two jobs.
+    /// Records that there may be on the server.
     most: usize,
+    /// Records that are remembered between two jobs.
+    remembers: usize,
     /// Jobs that wait or are under way.
     most_in_all: usize,
     lanes: HashMap<R::Key, Lane<R>>,
@@ -108,12 +110,14 @@ pub(super) struct Core<R: Record> {
 }
 
 impl<R: Record> Core<R> {
-    /// One of so many `parts` of the records, of which the node remembers about `most` in all.
+    /// One of so many `parts` of the records, of which there may be about `most` in all.
     pub(super) fn new(node: NodeId, rules: Arc<R::Rules>, most: usize, parts: usize) -> Self {
+        let most = most.div_ceil(parts.max(1));
         Self {
             node,
             rules,
-            most: most.div_ceil(parts.max(1)),
+            most,
+            remembers: most,
             most_in_all: MOST_IN_ALL / parts.max(1),
             lanes: HashMap::new(),
             flights: HashMap::new(),
@@ -135,6 +139,12 @@ impl<R: Record> Core<R> {
             is_deaf: false,
             hasher: RandomState::new(),
         }
+    }
+
+    /// Likewise, one that forgets earlier.
+    #[cfg(test)]
+    pub(super) fn remembering(self, remembers: usize) -> Self {
+        Self { remembers, ..self }
     }
 
     /// Whether nothing is under way and nothing waits.
@@ -315,7 +325,7 @@ impl<R: Record> Core<R> {
             || lane.ended.is_some()
             || lane.scheduled.is_some()
             || lane.faults > 0
-            || (lane.known.is_some() && self.lanes.len() < self.most);
+            || (lane.known.is_some() && self.lanes.len() < self.remembers);
         if keeps {
             self.waiting += lane.waiting.len();
             self.lanes.insert(key, lane);

@@ -184,14 +184,15 @@ impl<R: Record> SharedEngine<R> {
             conflicts: sum(|counts| &counts.conflicts),
             away: sum(|counts| &counts.away),
             missed: sum(|counts| &counts.missed),
+            remembered: sum(|counts| &counts.records),
             ..EngineFigures::of(self.stats(), waiting)
         }
     }
 
-    /// How many records this node remembers.
+    /// How many records there are on the server: a second old at most, where other nodes made or ended some.
     #[must_use]
     pub fn records(&self) -> usize {
-        self.counted(|counts| &counts.records)
+        self.counted(|counts| &counts.there)
     }
 
     /// How many timers wait on this node.
@@ -206,7 +207,7 @@ impl<R: Record> SharedEngine<R> {
         usize::try_from(sum).unwrap_or(usize::MAX)
     }
 
-    /// An engine of `node` that remembers up to `most` records between two commands.
+    /// An engine of `node`, for about `most` records on the server, of which the node remembers as many as it works on.
     pub fn new(
         node: &SharedNode,
         most: usize,

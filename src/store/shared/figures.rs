@@ -17,6 +17,8 @@ pub struct NodeFigures {
     pub cuts: u64,
     /// Parts of the data whose server does not answer now. One server has all in one part.
     pub parts_away: u64,
+    /// Nodes that have a lease, this one among them.
+    pub nodes: u64,
 }
 
 /// The engine's own counters, and what it last said of itself.
@@ -26,7 +28,10 @@ pub(super) struct Counts {
     pub(super) away: AtomicU64,
     pub(super) missed: AtomicU64,
     pub(super) under_way: AtomicU64,
+    /// Records that the node remembers.
     pub(super) records: AtomicU64,
+    /// Records that the server has, as far as the node knows.
+    pub(super) there: AtomicU64,
     pub(super) timers: AtomicU64,
 }
 
@@ -39,11 +44,12 @@ pub(super) struct Traffic {
     pub(super) bytes_heard: AtomicU64,
     pub(super) cuts: AtomicU64,
     pub(super) parts_away: AtomicU64,
+    pub(super) nodes: AtomicU64,
 }
 
 impl Traffic {
     pub(super) fn figures(&self) -> NodeFigures {
-        let Self { commands, bytes_sent, messages, bytes_heard, cuts, parts_away } = self;
+        let Self { commands, bytes_sent, messages, bytes_heard, cuts, parts_away, nodes } = self;
         NodeFigures {
             commands: read(commands),
             bytes_sent: read(bytes_sent),
@@ -51,6 +57,7 @@ impl Traffic {
             bytes_heard: read(bytes_heard),
             cuts: read(cuts),
             parts_away: read(parts_away),
+            nodes: read(nodes),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use super::{
     ears::Ears,
     fields::{changes_of, field, number, record_of, state},
+    figures::{self, Counts},
     lease::Standing,
     member::{Marked, Membership},
     message,
@@ -156,19 +157,30 @@ impl Link {
         .await
     }
 
-    /// Asks for what the core wants to know or to be done.
-    pub(super) async fn ask<R: Record>(&self, ask: Ask<R::Key>) -> (Ticket, Answer) {
+    /// Asks for what the core wants to know or to be done. How many records there are it notes in `counts`.
+    pub(super) async fn ask<R: Record>(
+        &self,
+        ask: Ask<R::Key>,
+        counts: &Counts,
+    ) -> (Ticket, Answer) {
         let (ticket, asked) = match ask {
             Ask::Probe { ticket } => (ticket, self.probe::<R>(ticket).await),
             Ask::Look { ticket, key, mark, known } => {
                 (ticket, self.look_at::<R>(ticket, &key, &mark, known).await)
             }
-            Ask::Replace { ticket, key, mark, expected, row, lists, tell } => {
+            // Nothing is written into the lists for what is refused anyway.
+            Ask::Replace { ticket, most: Some(most), .. }
+                if figures::read(&counts.there) >= most
+                    && self.there::<R>(counts).await.is_ok_and(|there| there >= most) =>
+            {
+                (ticket, Ok(Answer::Full))
+            }
+            Ask::Replace { ticket, key, mark, expected, row, most, lists, tell } => {
                 // Sent one behind the other: a node that ends in between leaves a list that says too much, which is mended
                 // by whoever reads it, and never one that says too little.
                 let (listed, answer) = tokio::join!(
                     self.enlist::<R>(&key, &lists),
-                    self.replace::<R>(&key, &mark, expected, row, tell),
+                    self.replace::<R>(&key, &mark, expected, (row, most), tell, counts),
                 );
                 let answer = listed.and(answer);
                 if let Ok(Answer::Replaced { .. }) = &answer {
@@ -256,9 +268,12 @@ impl Link {
         key: &R::Key,
         mark: &Mark,
         expected: u64,
-        row: Row,
+        (row, most): (Row, Option<u64>),
         tell: Tell,
+        counts: &Counts,
     ) -> RedisResult<Answer> {
+        let begins_or_ends = row == Row::Gone || expected == 0 && row != Row::Same;
+        let most = most.map(|most| most.to_string()).unwrap_or_default();
         let (what, Written { row, leaves }) = match row {
             Row::Same => ("same", Written::default()),
             Row::Gone => ("gone", Written::default()),
@@ -270,7 +285,10 @@ impl Link {
         let asked = async |connection: &mut Counted| {
             let mut replace = self.scripts.replace.key(&place);
             replace.key(self.mark_key()).key(changes_of(&place));
-            replace.arg(&**mark).arg(expected).arg(what).arg(&row);
+            if begins_or_ends {
+                replace.key(self.number_of::<R>());
+            }
+            replace.arg(&**mark).arg(expected).arg(what).arg(&row).arg(&most);
             replace.arg(connection.publish()).arg(&changes);
             for (name, leaf) in &leaves {
                 replace.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
@@ -281,10 +299,24 @@ impl Link {
             replace.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
         let mut answer = self.patiently(asked).await?.into_iter();
-        let is_done = answer.next().unwrap_or_default();
-        Ok(match &*is_done {
-            b"1" => Answer::Replaced { version: number(&answer.next().unwrap_or_default())? },
+        let mut next = || answer.next().unwrap_or_default();
+        let note = |there: Vec<u8>| {
+            // Where it did not change, it is -1.
+            if let Ok(there) = number(&there) {
+                counts.there.store(there, Ordering::Relaxed);
+            }
+        };
+        Ok(match &*next() {
+            b"1" => {
+                let version = number(&next())?;
+                note(next());
+                Answer::Replaced { version }
+            }
             b"2" => Answer::Lost,
+            b"3" => {
+                note(next());
+                Answer::Full
+            }
             _ => {
                 let (version, state) = state(answer)?;
                 Answer::Conflict { version, state }
@@ -301,7 +333,8 @@ impl Link {
     ) -> RedisResult<Answer> {
         let place = self.row_of::<R>(key)?;
         let mut restate = self.scripts.restate.key(&place);
-        restate.key(self.mark_key()).key(changes_of(&place)).arg(&**mark);
+        restate.key(self.mark_key()).key(changes_of(&place));
+        restate.key(self.number_of::<R>()).arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
         let Written { row, leaves } = row.unwrap_or_default();
         restate.arg(row).arg(END_REMEMBERED_MS);
@@ -390,6 +423,11 @@ impl Link {
 
     pub(super) fn row_of<R: Record>(&self, key: &R::Key) -> RedisResult<String> {
         Ok(self.name(&format!("{}:{}", R::KIND, member(key)?)))
+    }
+
+    /// Where it says how many records of a kind there are in this part.
+    pub(super) fn number_of<R: Record>(&self) -> String {
+        self.name(&format!("number:{}", R::KIND))
     }
 
     pub(super) fn held_by<R: Record>(&self, NodeId { node, incarnation }: NodeId) -> String {

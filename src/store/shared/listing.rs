@@ -5,12 +5,13 @@
 //! In sets of names, one node's late striking out may meet another one's joining. So who joins writes the key once more when the record is
 //! there, and who strikes out looks at the record behind that: whichever comes last, the set is right.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use redis::RedisResult;
 
 use super::{
     fields::record_of,
+    figures::Counts,
     link::{Link, member},
     question::Lists,
     way::Counted,
@@ -105,6 +106,17 @@ impl Link {
             async |connection: &mut Counted| command.query_async::<Vec<String>>(connection).await;
         let members = self.patiently(asked).await.unwrap_or_default();
         members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
+    }
+
+    /// How many records there are in this part; noted in `counts`, too.
+    pub(super) async fn there<R: Record>(&self, counts: &Counts) -> RedisResult<u64> {
+        let mut get = redis::cmd("GET");
+        get.arg(self.number_of::<R>());
+        let asked = async |to: &mut Counted| get.query_async::<Option<i64>>(to).await;
+        let there = self.patiently(asked).await?.unwrap_or_default();
+        let there = u64::try_from(there).unwrap_or_default();
+        counts.there.store(there, Ordering::Relaxed);
+        Ok(there)
     }
 
     /// Brings the sets in line with a record that has just been replaced.

@@ -286,6 +286,7 @@ impl Link {
                 let ended = self.membership.ended();
                 return Box::pin(self.renew_over(connection, &ended, &others)).await;
             }
+            self.way.count_nodes(members.len());
             *self.membership.members.borrow_mut() = members;
         }
         self.membership.lease.borrow_mut().renewed(asked, granted == 1, nodes(ended));

@@ -113,6 +113,12 @@ impl SharedNode {
         self.0.id
     }
 
+    /// How many parts the data are in.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        self.0.parts
+    }
+
     /// A secret that all nodes have in common, under this name. Waits for the server.
     pub async fn secret(&self, name: &'static str) -> Secret {
         self.on_the_thread(async move |links| links.secret(name).await)
@@ -159,6 +165,12 @@ impl SharedNode {
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<Standing> {
         self.0.standing.clone()
+    }
+
+    /// Whether other nodes had a lease when this one renewed its own last.
+    #[must_use]
+    pub fn has_others(&self) -> bool {
+        self.figures().nodes > 1
     }
 
     /// What its connection carried since the start.

@@ -41,6 +41,8 @@ pub(super) enum Ask<K> {
         mark: Mark,
         expected: u64,
         row: Row,
+        /// So many records there may be in the part before a new one is refused.
+        most: Option<u64>,
         lists: Lists,
         /// To whom what is said. Among them this node, when something follows here.
         tell: Tell,
@@ -109,6 +111,8 @@ pub(super) enum Answer {
     Said,
     /// It was another one: this.
     Conflict { version: u64, state: State },
+    /// There are as many records as may be: nothing was done.
+    Full,
     /// The server's data have another mark: nothing was done.
     Lost,
     /// The server has this version now; whether the record is there.

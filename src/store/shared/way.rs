@@ -251,6 +251,11 @@ impl Way {
         };
     }
 
+    /// So many nodes have a lease.
+    pub(super) fn count_nodes(&self, nodes: usize) {
+        self.traffic.nodes.store(nodes as u64, Ordering::Relaxed);
+    }
+
     /// The part is not where the last connection led to: the next one goes elsewhere, if need be.
     pub(super) fn strays(&self) {
         if let Some(finder) = &self.finder {

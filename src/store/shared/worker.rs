@@ -359,8 +359,9 @@ impl<R: Record> Worker<R> {
 
     fn ask(&self, ask: Ask<R::Key>) {
         let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
+        let counts = Arc::clone(&self.part.counts);
         tokio::task::spawn_local(async move {
-            let (ticket, answer) = link.ask::<R>(ask).await;
+            let (ticket, answer) = link.ask::<R>(ask, &counts).await;
             // When the engine is gone nobody waits.
             let _ = answers.send(News::Answer(ticket, answer));
         });
@@ -407,8 +408,10 @@ impl<R: Record> Worker<R> {
         }
         let (link, clock) = (Rc::clone(&self.link), engine.0.clock.clone());
         let (answers, is_held) = (self.answers.clone(), self.is_held);
-        let sweeping = Rc::clone(&self.sweeping);
+        let (sweeping, counts) = (Rc::clone(&self.sweeping), Arc::clone(&self.part.counts));
         tokio::task::spawn_local(async move {
+            // What others made and ended. Where the server does not say, what is known stays.
+            let _ = link.there::<R>(&counts).await;
             loop {
                 let keys = link.overdue::<R>(clock.now() - OVERDUE_MS, SWEPT_AT_ONCE).await;
                 if !keys.is_empty() {

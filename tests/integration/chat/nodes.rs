@@ -165,3 +165,53 @@ async fn of_a_node_that_is_lost_the_agents_are_missed_and_others_stay() {
     // His own go on.
     eve.hears_nothing_for(1_000).await;
 }
+
+/// What a process that is alone forgets in a crash, the nodes' server keeps: nobody has to write anything twice.
+#[tokio::test]
+async fn a_chat_goes_on_over_the_end_of_the_only_node() {
+    let Some([one]) = Server::nodes() else { return };
+    let mut ann = agent(&one, "Ann").await;
+    at_work(&mut ann, &["sales"]).await;
+    let mut page = one.page("ada", "t").opens().await;
+    let over = opens(&mut page, "sales").await;
+    says(&mut page, None, "My card is 4111 1111 1111 1111").await;
+    page.ok(json!({"type": "closechat"})).await;
+    let chat = opens(&mut page, "sales").await;
+    says(&mut page, None, "still here").await;
+    // Written, and not only on its way.
+    let written = async {
+        let path = format!("chats/{chat}");
+        while rest(&one, "Ann", "GET", &path, None).await.1["messages"][0]["text"] != "still here" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon("what was said", written).await;
+    drop((page, ann));
+    let one = one.restarted(Stop::Kill);
+    let mut ann = agent(&one, "Ann").await;
+    let all_known = async {
+        while one.figure("chats_waiting") < 1.0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("the new process has read", all_known).await;
+    let rows = at_work(&mut ann, &["sales"]).await;
+    assert_eq!((&rows[0]["chat"], &rows[0]["status"]), (&json!(chat), &json!("waiting")));
+    let (_, body) = rest(&one, "Ann", "GET", &format!("chats/{chat}"), None).await;
+    assert_eq!(body["running"]["status"], "waiting", "{body}");
+    assert_eq!(body["messages"][0]["text"], "still here");
+    let mut page = one.page("ada", "t").opens().await;
+    assert_eq!(page.welcome["chat"]["messages"][0]["text"], "still here");
+    ann.ok(json!({"type": "claimchat", "chat": chat})).await;
+    assert_eq!(says(&mut ann, Some(&chat), "So am I").await, 2);
+    reads(&mut page, "So am I").await;
+    let (_, body) = rest(&one, "Ann", "GET", &format!("chats/{over}"), None).await;
+    assert_eq!(body["messages"][0]["text"], "My card is •••• •••• •••• ••••");
+    assert!(body["over"]["ended"].is_u64(), "{body}");
+    // Whoever wants to be forgotten is, in what goes on, too.
+    let (status, gone) = operates(&one, "DELETE", "past-chats?visitorid=ada", None).await;
+    assert_eq!((status, gone), (200, json!({"chats": 2})));
+    for chat in [over, chat] {
+        assert_eq!(rest(&one, "Ann", "GET", &format!("chats/{chat}"), None).await.0, 404);
+    }
+}

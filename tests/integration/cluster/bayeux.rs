@@ -6,7 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Server, Stop,
-    bayeux::{Polling, token, with_token},
+    bayeux::{Polling, handshake, socket, token, with_token},
+    mint::{Signing, claims, now},
+    nodes::cluster_url,
+    redis::Redis,
+    server::GROUP,
+    until,
 };
 
 /// So many nodes where clients of this protocol come in.
@@ -148,4 +153,104 @@ async fn another_node_hears_for_a_client_whose_home_is_gone() {
         publish(&second, "c", 4).await;
         assert_eq!(numbers(&elsewhere.connect(json!({})).await).collect::<Vec<_>>(), [4]);
     }
+}
+
+#[tokio::test]
+async fn who_is_not_trusted_any_more_is_refused_though_the_home_is_gone() {
+    let Some([mut first, second]) = nodes() else { return };
+    let token = |changes| Signing::of_the_tests().sign(&claims(changes));
+    let stolen =
+        token(json!({"sub": "eve", "jti": "eve", "group": GROUP, "scope": "session topics",
+        "topics": {"publish": ["#"], "subscribe": ["#"]}}));
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let client = Polling::connected(&first, json!({"token": stolen})).await;
+        client.subscribe("/secret").await;
+        clients.push(client);
+    }
+    publish(&second, "secret", 1).await;
+    let elsewhere: Vec<_> = clients.iter().map(|client| on(&second, client)).collect();
+    first.signal(Stop::Kill);
+    first.ended();
+    let operator = token(json!({"sub": "root", "jti": "root", "group": GROUP, "scope": "operate",
+        "iat": now() + 4}));
+    let (path, wish) = ("/v1/groups/12345/revocations", json!({"subject": "eve"}));
+    assert_eq!(second.rest_as(&operator, "POST", path, Some(wish), &[]).await.0, 201);
+    // Whatever it asks for first, it is not answered with what waits.
+    let answers = [
+        elsewhere[0].connect(json!({"advice": {"timeout": 0}})).await,
+        elsewhere[1].publish("/secret", json!(2)).await,
+        elsewhere[2].say("/service/session/join", json!({"data": {}})).await,
+    ];
+    for answer in answers {
+        assert_eq!(answer.len(), 1, "{answer:?}");
+        assert_eq!(answer[0]["error"], "402::Unknown client", "{answer:?}");
+    }
+    until("their ends", || second.figure("bayeux_clients") == 0.0).await;
+}
+
+#[tokio::test]
+async fn nodes_together_have_as_many_clients_as_may_be() {
+    let Some(url) = cluster_url() else { return };
+    let settings = [
+        ("groups.0.facades.genesys", "code"),
+        ("facades.default_group", GROUP),
+        ("bayeux.max_clients", "32"),
+    ];
+    let nodes: [Server; 2] = std::array::from_fn(|number| Server::node(&url, number, &settings));
+    let (mut shaken, mut refused) = (0, 0);
+    for number in 0..96 {
+        let client = Polling::stranger(&nodes[number % 2]);
+        let hello = json!([handshake(&json!({}))]);
+        let answer = client.send("", hello).await.messages.remove(0);
+        if answer["successful"] == true {
+            shaken += 1;
+        } else {
+            assert_eq!(answer["error"], "503::server_busy");
+            assert_eq!(answer["advice"]["interval"], 1000);
+            refused += 1;
+        }
+    }
+    // In a cluster each of the sixteen parts has its own part of the bound, and may be full before the others are.
+    assert!(shaken <= 32 && refused >= 64, "{shaken}");
+    let is_whole = std::env::var("VESTIBULE_TEST_CLUSTER").is_err();
+    assert!(shaken == 32 || !is_whole, "{shaken}");
+    for node in &nodes {
+        until("the count", || node.figure("bayeux_clients") == f64::from(shaken)).await;
+    }
+    let full: f64 = nodes.iter().map(|node| node.figure("records_full_total")).sum();
+    assert_eq!(full, f64::from(refused));
+}
+
+/// Sockets that other interfaces speak on are told, too.
+#[tokio::test]
+async fn while_the_server_is_away_answers_of_streams_and_bayeux_are_marked() {
+    let Some(mut redis) = Redis::start().await else { return };
+    let settings = [("groups.0.facades.genesys", "code"), ("facades.default_group", GROUP)];
+    let node = Server::node(&redis.url(), 0, &settings);
+    let mut shown = node.shown("ada").await;
+    let polling = Polling::connected(&node, with_token()).await;
+    let mut socket = socket(&node).await;
+    let publish = json!([{
+        "channel": "/news", "clientId": polling.client, "id": "1", "data": 1,
+    }]);
+    socket.say(publish.clone()).await;
+    assert_eq!(socket.hear().await, json!([{"channel": "/news", "id": "1", "successful": true}]));
+    let asked = shown.viewer.ok(json!({"type": "keyframe"})).await;
+    assert_eq!(asked["degraded"], Value::Null);
+    redis.kill();
+    until("the node knows", || node.figure("degraded") == 1.0).await;
+    let asked = shown.viewer.ok(json!({"type": "keyframe"})).await;
+    assert_eq!(asked["degraded"], true, "{asked}");
+    socket.say(publish.clone()).await;
+    let answer = socket.hear().await;
+    assert_eq!(
+        answer,
+        json!([{"channel": "/news", "id": "1", "successful": false, "error": "503::server_busy",
+            "ext": {"degraded": true}}])
+    );
+    redis.start_again().await;
+    until("the node has it again", || node.figure("degraded") == 0.0).await;
+    socket.say(publish).await;
+    assert_eq!(socket.hear().await[0], json!({"channel": "/news", "id": "1", "successful": true}));
 }

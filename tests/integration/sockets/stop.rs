@@ -7,6 +7,7 @@ use crate::support::{
     Raw, Server, Stop,
     raw::{CLOSE, hello},
     server::{GROUP, SHOP},
+    until,
 };
 
 #[tokio::test]
@@ -66,6 +67,44 @@ async fn rule_4_6_a_second_signal_ends_at_once() {
     server.signal(Stop::Terminate);
     assert_eq!(server.ended().code(), Some(130));
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+}
+
+/// Where other nodes serve on, whoever comes to an ending one is to try the next address at once.
+#[tokio::test]
+async fn an_ending_node_refuses_connections_while_others_are_there() {
+    let Some([mut first, mut second]) = Server::nodes() else { return };
+    let mut stubborn = Raw::visitor(&first).await;
+    stubborn.send(&hello("ada", "t")).await;
+    stubborn.hear().await;
+    let mut kept = Raw::connect(&first).await;
+    let health = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+    assert!(kept.request(health).await.starts_with("HTTP/1.1 200"));
+    kept.skip_body(r#"{"status":"ok"}"#).await;
+    until("each knows of the other", || first.figure("cluster_nodes") == 2.0).await;
+    first.signal(Stop::Terminate);
+    assert_eq!(stubborn.hear().await["type"], "goaway");
+    let error = first.try_get("/healthz").unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    let answer = kept.request("GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n").await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 503"), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    assert!(!first.has_ended(), "it waits for who does not close");
+    assert!(stubborn.frame().await.is_some_and(|(first, _)| first == CLOSE));
+    drop((stubborn, kept));
+    assert!(first.ended().success());
+    // The last one has nobody to leave its visitors to.
+    let mut stubborn = Raw::visitor(&second).await;
+    stubborn.send(&hello("ada", "t")).await;
+    stubborn.hear().await;
+    until("it is alone", || second.figure("cluster_nodes") == 1.0).await;
+    second.signal(Stop::Terminate);
+    assert_eq!(stubborn.hear().await["type"], "goaway");
+    assert_eq!(second.get("/readyz").0, 503, "draining");
+    let closed = refused(&second, &format!("/v1/visitor?group={GROUP}"), Some(SHOP)).await;
+    assert_eq!(closed.code, 4001);
+    assert!(closed.reason["retry_ms"].as_u64().unwrap() <= 100, "{:?}", closed.reason);
+    drop(stubborn);
+    assert!(second.ended().success());
 }
 
 /// Whoever knows the address may have told the server something that has to be saved.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     store::{
-        Record,
+        Record, Refusal, Stats,
         shared::{figures, question::Answer},
     },
 };
@@ -92,6 +92,14 @@ impl<R: Record> Core<R> {
                         work.out.extend(tell);
                     }
                 }
+            }
+            (Some(Flight::Write(write)), Answer::Full) => {
+                self.flights.remove(&ticket);
+                Stats::count(&work.stats.full);
+                lane.take_back(write.before);
+                (lane.is_fresh, lane.listed) = (false, Listed::Unknown);
+                let refusal = Err(Refusal::Full);
+                work.out.extend(write.sink.map(|sink| Action::Tell(sink, refusal)));
             }
             (Some(Flight::Write(write)), answer) => {
                 self.flights.remove(&ticket);

@@ -133,7 +133,7 @@ impl<R: Record> Core<R> {
         lane.forget();
         lane.ended = Some(version);
         self.ended.push_back((now, key.clone(), version));
-        while self.ended.len() > self.most {
+        while self.ended.len() > self.remembers {
             self.forget_end();
         }
     }

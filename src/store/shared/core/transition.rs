@@ -149,6 +149,8 @@ impl<R: Record> Core<R> {
         let ticket = self.ticket(key);
         let (here, tell) = self.addressed(ticket, key, effects, &row);
         let heard = here.is_empty();
+        let makes = version == 0 && R::makes_a_record(&command);
+        let most = makes.then(|| u64::try_from(self.most).unwrap_or(u64::MAX));
         let (version, expected) = (None, version);
         lane.flight = Some(Flight::Write(Box::new(Write {
             ticket,
@@ -167,7 +169,9 @@ impl<R: Record> Core<R> {
         })));
         lane.asked_in = self.era;
         let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Replace { ticket, key, mark, expected, row, lists, tell }));
+        let most = most.filter(|_| row != Row::Same);
+        let ask = Ask::Replace { ticket, key, mark, expected, row, most, lists, tell };
+        work.out.push(Action::Ask(ask));
     }
 
     /// What follows on this node, and what others are to be told.

@@ -10,6 +10,7 @@
 //! * when the server loses all, or the last transitions with every connection, each record is again what the node had that
 //!   knew most of it, and nothing is lost that was answered as done, unless only those knew of it who are gone;
 //! * a command that may be repeated has the effect of once, in its order, and one that ends something is never lost;
+//! * there are never more records than may be, and who is refused for that changed nothing;
 //! * what is due happens, even when the node that knew of it is gone; and what a node held that is gone is let go.
 //!
 //! Here time stands beside the steps: it passes by draws of its own, however long a message takes.
@@ -38,6 +39,8 @@ use crate::{
 
 const NODES: usize = 4;
 const KEYS: u32 = 3;
+/// Records that there may be, where that matters.
+const FEW: usize = 2;
 
 type Result = std::result::Result<Applied<Reply>, Refusal>;
 
@@ -77,6 +80,8 @@ struct Play<const IN_LEAVES: bool> {
     world: World<Journal<IN_LEAVES>, Said>,
     /// Whether the server loses anything.
     loses: bool,
+    /// How many records there may be.
+    most: usize,
     /// Entries that only those knew of who are gone, when the server lost them.
     lost: BTreeSet<u64>,
     /// Of each entry: the record, who wrote it, and who should hear of it.
@@ -86,17 +91,24 @@ struct Play<const IN_LEAVES: bool> {
 impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
     fn new(seed: u64) -> Self {
         let mut random = random(seed);
-        // Who forgets cannot repair.
-        let (most, loses) = if random.random() { (2, false) } else { (100, true) };
-        let world = World::new(random, NODES, most, (), Said::default());
-        Self { world, loses, lost: BTreeSet::new(), written: BTreeMap::new() }
+        // Who forgets cannot repair. What is said again counts, however many there are.
+        let (remembers, most, loses) = match random.random_range(0..5) {
+            0 => (100, FEW, false),
+            1 | 2 => (2, 100, false),
+            _ => (100, 100, true),
+        };
+        let world = World::new(random, NODES, (remembers, most), (), Said::default());
+        Self { world, loses, most, lost: BTreeSet::new(), written: BTreeMap::new() }
     }
 
     fn step(&mut self) {
         let world = &mut self.world;
         let at = world.random.random_range(0..NODES);
         match world.random.random_range(0..100) {
-            0..18 => self.write(at),
+            0..18 => {
+                self.write(at);
+                assert!(self.world.server.number() <= self.most as u64, "too many records");
+            }
             18..20 => self.look(at),
             20 => self.hold(at),
             21 => self.close(at),
@@ -250,6 +262,9 @@ impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
                     assert_eq!(places, [*place], "{entry} was answered as done");
                 }
                 Some(Ok(_)) => assert!(places.is_empty(), "{entry} was refused"),
+                Some(Err(Refusal::Full)) => {
+                    assert!(self.most == FEW && places.is_empty(), "{entry} was refused");
+                }
                 Some(Err(Refusal::Away)) => assert!(places.len() <= 1, "{entry} was done twice"),
                 Some(Err(refusal)) => panic!("{entry}: {refusal}"),
                 None => {
@@ -354,7 +369,7 @@ fn likewise_with_records_in_leaves() {
 
 #[test]
 fn who_is_told_of_a_transition_answers_without_a_look() {
-    let mut world = World::<Journal, Said>::new(random(0), 2, 100, (), Said::default());
+    let mut world = World::<Journal, Said>::new(random(0), 2, (100, 100), (), Said::default());
     let nodes: Vec<NodeId> = world.nodes.iter().map(|node| node.id).collect();
     let write = |world: &mut World<Journal, Said>, at: usize, entry: u64| {
         let hearers = Hearers::Nodes(nodes.clone());
@@ -376,7 +391,7 @@ fn who_is_told_of_a_transition_answers_without_a_look() {
 
 #[test]
 fn what_waits_for_all_records_together_is_bounded() {
-    let mut world = World::<Journal, Said>::new(random(0), 1, 2, (), Said::default());
+    let mut world = World::<Journal, Said>::new(random(0), 1, (2, 100_000), (), Said::default());
     world.conclude(0);
     let submit = |world: &mut World<Journal, Said>, key: u32| {
         let said = Arc::clone(&world.stage);

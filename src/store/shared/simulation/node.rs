@@ -20,7 +20,7 @@ use crate::{
 
 /// What a node says to the server.
 pub(super) enum Said<K> {
-    Ask(Ask<K>),
+    Ask(Box<Ask<K>>),
     Listen(String),
     Unlisten(String),
 }
@@ -47,10 +47,11 @@ pub(crate) struct Node<R: Record> {
 }
 
 impl<R: Record> Node<R> {
-    pub(super) fn new(id: NodeId, rules: Arc<R::Rules>, most: usize) -> Self {
+    /// One that remembers so many records, where there may be so many.
+    pub(super) fn new(id: NodeId, rules: Arc<R::Rules>, (remembers, most): (usize, usize)) -> Self {
         Self {
             id,
-            core: Core::new(id, rules, most, 1),
+            core: Core::new(id, rules, most, 1).remembering(remembers),
             up: VecDeque::new(),
             answers: VecDeque::new(),
             messages: VecDeque::new(),
@@ -80,7 +81,7 @@ impl<R: Record> Node<R> {
         for action in out {
             match action {
                 Action::Restated(era) => self.restated = Some((era, now)),
-                Action::Ask(ask) => self.up.push_back((now, Said::Ask(ask))),
+                Action::Ask(ask) => self.up.push_back((now, Said::Ask(Box::new(ask)))),
                 other => left.push(other),
             }
         }

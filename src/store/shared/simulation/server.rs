@@ -169,11 +169,14 @@ impl<K: Clone + Ord> Server<K> {
                 let told = word(ticket, version, Some(&key));
                 Served { told, ..plain((ticket, Answer::Found { version, state })) }
             }
-            Ask::Replace { ticket, key, expected, row, lists, tell, .. } => {
+            Ask::Replace { ticket, key, expected, row, most, lists, tell, .. } => {
                 self.enlist(&key, &lists);
                 let (mut version, state) = self.since(&key, expected);
                 if version != expected {
                     return plain((ticket, Answer::Conflict { version, state }));
+                }
+                if most.is_some_and(|most| self.number() >= most) {
+                    return plain((ticket, Answer::Full));
                 }
                 if row != Row::Same {
                     version = self.next_version(&key, now);
@@ -251,6 +254,11 @@ impl<K: Clone + Ord> Server<K> {
     pub(super) fn record<R: Record<Key = K>>(&self, key: &K) -> (u64, Option<R>) {
         let (version, stored) = self.stored(key);
         (version, stored.map(|stored| R::read(&stored.written()).unwrap()))
+    }
+
+    /// How many records there are.
+    pub(super) fn number(&self) -> u64 {
+        self.data.rows.values().filter(|(_, row)| row.is_some()).count() as u64
     }
 
     fn enlist(&mut self, key: &K, lists: &Lists) {

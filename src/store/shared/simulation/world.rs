@@ -42,6 +42,8 @@ pub(crate) struct World<R: Record, S> {
     pub(crate) stage: Arc<Mutex<S>>,
     rules: Arc<R::Rules>,
     /// How many records a node remembers.
+    remembers: usize,
+    /// How many there may be.
     most: usize,
     incarnations: u64,
 }
@@ -50,7 +52,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
     pub(crate) fn new(
         random: SmallRng,
         nodes: usize,
-        most: usize,
+        (remembers, most): (usize, usize),
         rules: R::Rules,
         stage: S,
     ) -> Self {
@@ -62,6 +64,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
             gone: Vec::new(),
             stage: Arc::new(Mutex::new(stage)),
             rules: Arc::new(rules),
+            remembers,
             most,
             incarnations: 0,
         };
@@ -77,7 +80,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         self.incarnations += 1;
         let node = u32::try_from(at).unwrap();
         let id = NodeId { node, incarnation: self.incarnations };
-        Node::new(id, Arc::clone(&self.rules), self.most)
+        Node::new(id, Arc::clone(&self.rules), (self.remembers, self.most))
     }
 
     /// A node's core acts, and what it wants to be done is done.
@@ -163,7 +166,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
 
     fn hear_out(&mut self, said: Said<R::Key>, from: NodeId) -> Option<(Ticket, Answer)> {
         let ask = match said {
-            Said::Ask(ask) => ask,
+            Said::Ask(ask) => *ask,
             Said::Listen(name) => {
                 self.server.listeners.entry(name).or_default().insert(from);
                 return None;

@@ -76,6 +76,12 @@ fn nodes_of_a_cluster_hear_the_same_of_each_record() {
     let wanted: Vec<u32> = (0..KEYS + 5).rev().collect();
     members[1].engine.read_all(wanted, visit, Box::new(|| ()));
     assert_eq!(read.iter().collect::<Vec<u32>>(), (0..KEYS).rev().collect::<Vec<u32>>());
+    // Each part counts its own.
+    let give_up = std::time::Instant::now() + Duration::from_secs(20);
+    while members.iter().any(|member| member.engine.records() != KEYS as usize) {
+        assert!(std::time::Instant::now() < give_up, "{}", members[0].engine.records());
+        std::thread::yield_now();
+    }
     // Every master has a part in it.
     let of = |at| records_of(&cluster, at).len();
     assert!((0..3).all(|at| of(at) > 5), "{:?}", [0, 1, 2].map(of));
