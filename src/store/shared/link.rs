@@ -303,19 +303,22 @@ impl Link {
             replace.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
         let mut answer = self.patiently(asked).await?.into_iter();
-        let is_done = answer.next().unwrap_or_default();
-        Ok(match &*is_done {
+        let mut next = || answer.next().unwrap_or_default();
+        let note = |there: Vec<u8>| {
+            // Where it did not change, it is -1.
+            if let Ok(there) = number(&there) {
+                counts.there.store(there, Ordering::Relaxed);
+            }
+        };
+        Ok(match &*next() {
             b"1" => {
-                let version = number(&answer.next().unwrap_or_default())?;
-                if let Some(there) = answer.next() {
-                    counts.there.store(number(&there)?, Ordering::Relaxed);
-                }
+                let version = number(&next())?;
+                note(next());
                 Answer::Replaced { version }
             }
             b"2" => Answer::Lost,
             b"3" => {
-                let there = number(&answer.next().unwrap_or_default())?;
-                counts.there.store(there, Ordering::Relaxed);
+                note(next());
                 Answer::Full
             }
             _ => {
@@ -334,8 +337,8 @@ impl Link {
     ) -> RedisResult<Answer> {
         let place = self.row_of::<R>(key)?;
         let mut restate = self.scripts.restate.key(&place);
-        restate.key(self.mark_key()).key(changes_of(&place)).key(self.number_of::<R>());
-        restate.arg(&**mark);
+        restate.key(self.mark_key()).key(changes_of(&place));
+        restate.key(self.number_of::<R>()).arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
         let Written { row, leaves } = row.unwrap_or_default();
         restate.arg(row).arg(END_REMEMBERED_MS);

@@ -1,13 +1,13 @@
 -- Puts a new version of a record in place of the expected one, and of that alone, then publishes what follows.
 -- KEYS[2]: the mark of all data. KEYS[4], where the record begins or ends: how many there are.
 -- ARGV: the mark that the node knows; the expected version, 0 for none; same, gone or new; the new row; how many records
--- there may be before a new one is refused, empty where it is not; the command that publishes; how many leaves change, or
--- -1 of a record without leaves; these by turns with what they hold now, nothing for those that are gone; then channels and
+-- there may be before a new one is refused, empty where it is not; the command that publishes; how many leaves change, or -1
+-- of a record without leaves; these by turns with what they hold now, nothing for those that are gone; then channels and
 -- messages by turns.
--- Returns 1, the version that the record has now, and how many records there are, where that changed; 0 and what it has
--- instead; 2 when the mark is another one; or 3 and how many records there are, when there are as many as may be.
+-- Returns 1, the version that the record has now, and how many records there are, -1 where that did not change; 0 and what it
+-- has instead; 2 when the mark is another one; or 3 and how many there are when there are as many as may be.
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
-  return {'2', '0'}
+  return {'2'}
 end
 local found = redis.call('HMGET', KEYS[1], 'v', 'r')
 local version = found[2] and found[1] or '0'
@@ -22,7 +22,7 @@ if KEYS[4] and ARGV[5] ~= '' then
     return {'3', tostring(there)}
   end
 end
-local there = nil
+local there = -1
 local leaves = tonumber(ARGV[7])
 local told = 8 + 2 * math.max(leaves, 0)
 if ARGV[3] ~= 'same' then
@@ -60,7 +60,4 @@ end
 for i = told, #ARGV, 2 do
   redis.call(ARGV[6], ARGV[i], version .. ':' .. ARGV[i + 1])
 end
-if there then
-  return {'1', version, tostring(math.max(there, 0))}
-end
-return {'1', version}
+return {'1', version, string.format('%.0f', there)}

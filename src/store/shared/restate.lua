@@ -1,7 +1,7 @@
 -- Puts a version of a record that a node remembers in place of a lower one, or of none.
 -- KEYS[1]: the record. KEYS[2]: the mark of all data. KEYS[3]: what its last transitions changed. KEYS[4]: how many records
--- there are. ARGV: the mark that the node knows; the version; row or ended; the row; how long an end is remembered, in ms; then
--- by turns leaves and what they hold.
+-- there are. ARGV: the mark that the node knows; the version; row or ended; the row; how long an end is remembered, in ms;
+-- then by turns leaves and what they hold.
 -- Returns the version that the record has now, and 1 when it has a row; or -1 when the mark is another one.
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
   return {'-1', 0}
@@ -11,6 +11,8 @@ local found = redis.call('HMGET', KEYS[1], 'v', 'r')
 if tonumber(found[1] or '0') >= tonumber(ARGV[2]) then
   return {found[1], found[2] and 1 or 0}
 end
+-- A server without memory refuses the first change of a script or none.
+redis.call('HSET', KEYS[1], 'v', ARGV[2])
 redis.call('DEL', KEYS[1], KEYS[3])
 redis.call('HSET', KEYS[1], 'v', ARGV[2])
 if ARGV[3] == 'row' then

@@ -20,7 +20,7 @@ use crate::{
 
 /// What a node says to the server.
 pub(super) enum Said<K> {
-    Ask(Ask<K>),
+    Ask(Box<Ask<K>>),
     Listen(String),
     Unlisten(String),
 }
@@ -81,7 +81,7 @@ impl<R: Record> Node<R> {
         for action in out {
             match action {
                 Action::Restated(era) => self.restated = Some((era, now)),
-                Action::Ask(ask) => self.up.push_back((now, Said::Ask(ask))),
+                Action::Ask(ask) => self.up.push_back((now, Said::Ask(Box::new(ask)))),
                 other => left.push(other),
             }
         }

@@ -245,11 +245,6 @@ impl<K: Clone + Ord> Server<K> {
         }
     }
 
-    /// How many records there are.
-    pub(super) fn number(&self) -> u64 {
-        self.data.rows.values().filter(|(_, row)| row.is_some()).count() as u64
-    }
-
     fn since(&self, key: &K, known: u64) -> (u64, State) {
         let (version, stored) = self.stored(key);
         let none = || State::Whole(Written::default());
@@ -265,6 +260,11 @@ impl<K: Clone + Ord> Server<K> {
     pub(super) fn record<R: Record<Key = K>>(&self, key: &K) -> (u64, Option<R>) {
         let (version, stored) = self.stored(key);
         (version, stored.map(|stored| R::read(&stored.written()).unwrap()))
+    }
+
+    /// How many records there are.
+    pub(super) fn number(&self) -> u64 {
+        self.data.rows.values().filter(|(_, row)| row.is_some()).count() as u64
     }
 
     fn enlist(&mut self, key: &K, lists: &Lists) {

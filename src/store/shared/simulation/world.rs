@@ -166,7 +166,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
 
     fn hear_out(&mut self, said: Said<R::Key>, from: NodeId) -> Option<(Ticket, Answer)> {
         let ask = match said {
-            Said::Ask(ask) => ask,
+            Said::Ask(ask) => *ask,
             Said::Listen(name) => {
                 self.server.listeners.entry(name).or_default().insert(from);
                 return None;
