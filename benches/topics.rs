@@ -11,19 +11,25 @@
     missing_docs
 )]
 
-use std::{fs, sync::Arc};
+use std::{fs, num::NonZeroU32, sync::Arc};
 
 use divan::{Bencher, black_box};
 use vestibule::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
+    limits::Rate,
     model::{
+        close::CloseCode,
         ids::{GroupId, NodeId, SocketId},
         json::Json,
-        topic::{Position, SubscribeWish, Topic, TopicFilter},
+        topic::{Party, Position, PublishWish, Rights, SubscribeWish, Topic, TopicFilter},
     },
-    store::Record as _,
+    store::{Record as _, place},
+    telemetry::Metrics,
     topics::{
-        hub::Subscriber,
+        client::Client,
+        handle::{Options, Topics},
+        hub::HubLimits,
+        post::{Post, Subscriber, Target},
         record::{Command, GroupRules, GroupTopics, KeepLimits, Most, Publication, Rules, Sender},
         subscription::Subscription,
         trie::{Place, Trie},
@@ -174,8 +180,9 @@ fn record(kept: u64) -> GroupTopics {
         let (data, expiry_ms) = (Json::of(&number), None);
         let publication =
             Publication { topic, data, retain: false, expiry_ms, from, is_visitor: false };
-        let command = Command::Publish(Box::new(publication));
-        record.apply(&group, command, now, &rules, &mut Vec::new()).unwrap();
+        let command = Command::Publish(vec![publication]);
+        record.apply(&group, command, now, &rules, &mut Vec::new());
+        record.stands();
     }
     record
 }
@@ -213,4 +220,87 @@ fn read_nothing_of(bencher: Bencher<'_, '_>, kept: u64) {
 #[divan::bench(args = KEPT)]
 fn read_everything_of(bencher: Bencher<'_, '_>, kept: u64) {
     read_a_page(bencher, kept, "#");
+}
+
+/// Sockets that take everything.
+struct Nowhere;
+
+impl Post for Nowhere {
+    fn message(&self, _: &[Target], text: &str) {
+        black_box(text);
+    }
+    fn missed(&self, _: SocketId, _: u32) {}
+    fn unsubscribed(&self, _: SocketId, _: u32) {}
+    fn has_room(&self, _: SocketId) -> bool {
+        true
+    }
+    fn close(&self, _: SocketId, _: CloseCode) {}
+}
+
+/// An agent of a group that keeps the last so many messages of each topic, with one subscriber.
+fn publisher(history: usize) -> (Client, Client) {
+    let group: GroupId = "12345".parse().unwrap();
+    let rate = Rate::per_second(NonZeroU32::new(u32::MAX).unwrap());
+    let options = Options {
+        place: place::Place::alone(NodeId { node: 0, incarnation: 1 }, 1, Clock::system()),
+        groups: [(group.clone(), GroupRules { history, history_ms: 300_000, latest: Vec::new() })]
+            .into(),
+        keep: KeepLimits {
+            topics: 10_000,
+            history_bytes: 4 << 20,
+            retained_bytes: 4 << 20,
+            retained_ms: 86_400_000,
+            visitor_percent: 50,
+        },
+        limits: HubLimits {
+            per_socket: 100,
+            per_group: 100,
+            publishes: rate,
+            visitor_publishes: rate,
+            payload_bytes: 32_768,
+            page_bytes: 65_536,
+        },
+    };
+    let topics = Topics::new(options, Arc::new(Nowhere), Metrics::new());
+    let client =
+        |socket| topics.client(group.clone(), Some(SocketId(socket)), Party::Agent, Rights::all());
+    let (publisher, subscriber) = (client(1), client(2));
+    let filter = "truck/#".parse().unwrap();
+    let wish =
+        SubscribeWish { filter, no_local: false, latest: false, retained: false, resume: None };
+    subscriber.subscribe(wish, |answer| assert!(answer.is_ok()));
+    (publisher, subscriber)
+}
+
+/// One message to one of a thousand topics, all of which keep what they may.
+fn publish_one(bencher: Bencher<'_, '_>, history: usize, retain: bool) {
+    let (publisher, _subscriber) = publisher(history);
+    let topics: Vec<Topic> =
+        (0..1_000).map(|number| format!("truck/{number}/temperature").parse().unwrap()).collect();
+    let data = Json::of(&"x".repeat(100));
+    let mut number = 0;
+    let mut publish = || {
+        number += 1;
+        let (topic, data) = (topics[number % topics.len()].clone(), data.clone());
+        publisher.publish(PublishWish { topic, data, retain, expiry_ms: None }, |answer| {
+            assert!(answer.is_ok());
+        });
+    };
+    (0..100_000).for_each(|_| publish());
+    bencher.bench_local(publish);
+}
+
+#[divan::bench]
+fn publish_what_is_not_kept(bencher: Bencher<'_, '_>) {
+    publish_one(bencher, 0, false);
+}
+
+#[divan::bench(args = [1, 10, 100])]
+fn publish_and_keep(bencher: Bencher<'_, '_>, history: usize) {
+    publish_one(bencher, history, false);
+}
+
+#[divan::bench(args = [0, 10])]
+fn publish_a_value_and_keep(bencher: Bencher<'_, '_>, history: usize) {
+    publish_one(bencher, history, true);
 }

@@ -126,16 +126,13 @@ impl World {
         let path = folder.path().join("vestibule.toml");
         std::fs::write(&path, SETTINGS).expect("a settings file");
         let settings = load(&Sources { file: Some(path), ..Sources::default() });
-        let system = System::with_tokio_rt(|| {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            // Time stands still while there is anything to do and else goes on at once, so that no run waits.
-            #[cfg(fuzzing)]
-            runtime.start_paused(true);
-            runtime.enable_all().build().expect("a runtime")
-        });
+        let system = System::new();
         let settings = settings.expect("settings that are right");
         let (service, inlet) = system.block_on(async {
             let (service, inlet) = app::without_listener(settings).await.expect("a server");
+            // From now on time stands still while there is anything to do and else goes on at once, so that no run waits.
+            #[cfg(fuzzing)]
+            tokio::time::pause();
             (service, Rc::new(inlet) as Rc<dyn Serve>)
         });
         let wish = TokenRequest {

@@ -78,7 +78,9 @@ pub(super) async fn stay(node: &SharedNode, service: &SocketService) {
         match now {
             Standing::Member => service.lifecycle.degrade(false),
             Standing::Away => service.lifecycle.degrade(true),
-            Standing::Ended | Standing::Taken => return service.lifecycle.degrade(true),
+            Standing::Ended | Standing::Taken | Standing::Misled => {
+                return service.lifecycle.degrade(true);
+            }
         }
         if standing.changed().await.is_err() {
             return;

@@ -126,7 +126,7 @@ pub(super) fn compose(
     );
     let topics = Topics::new(
         topic_options(&settings, place.clone()),
-        Arc::clone(&sockets) as Arc<dyn topics::hub::Post>,
+        Arc::clone(&sockets) as Arc<dyn topics::post::Post>,
         metrics.clone(),
     );
     let service = Parts {

@@ -71,6 +71,17 @@ pub enum ServeError {
         /// The name.
         name: Box<str>,
     },
+    /// The server that nodes share is of another kind than `cluster.url` says.
+    #[error(
+        "cluster.url: the server is {}one of a Redis Cluster: write {right}:// in place of {wrong}://",
+        if right.ends_with("+cluster") { "" } else { "not " }
+    )]
+    Misled {
+        /// What the address begins with.
+        wrong: Box<str>,
+        /// What it should begin with.
+        right: &'static str,
+    },
     /// The server failed.
     #[error("the server failed: {0}")]
     Io(#[from] io::Error),
@@ -113,9 +124,14 @@ pub async fn serve(
                 storage.end(boot.incarnation).await?;
             }
             storage.close().await;
-            let name = cluster::name(&settings, address);
-            return match standing {
-                Standing::Taken => Err(ServeError::NameTaken { name }),
+            return match (standing, &settings.cluster) {
+                (Standing::Taken, _) => {
+                    Err(ServeError::NameTaken { name: cluster::name(&settings, address) })
+                }
+                (Standing::Misled, Some(cluster)) => {
+                    let (wrong, right) = cluster.url.schemes();
+                    Err(ServeError::Misled { wrong: wrong.into(), right })
+                }
                 _ => Ok(End::Again),
             };
         }

@@ -21,7 +21,7 @@ use crate::{
     sockets::service::SocketService,
     store::{Deliver, Engine, Origin},
     telemetry::{Metrics, labels::BayeuxEnd},
-    topics::hub::ListenerId,
+    topics::post::ListenerId,
 };
 
 /// What this node has of its clients besides their records.

@@ -29,7 +29,7 @@ use crate::{
     },
     topics::{
         client::{Client, Subscribed},
-        hub::{ListenerId, Listeners, Then},
+        post::{ListenerId, Listeners, Then},
         record::Most,
     },
 };

@@ -125,6 +125,7 @@ impl Life {
                     socket,
                     tab: format!("t{tab}").parse().unwrap(),
                     page: format!("p{}", self.sockets).parse().unwrap(),
+                    accepted: self.now,
                     visible,
                     listening: true,
                     seen: Vec::new(),

@@ -20,7 +20,7 @@ use crate::{
         json::{Json, Whole},
         topic::{Epoch, Message, Party, Position, PublishWish, Topic, TopicFilter, expiry_ms},
     },
-    topics::{client::Client, handle::HistoryWish},
+    topics::{client::Client, reading::HistoryWish},
 };
 
 /// Most messages of one batch.

@@ -98,6 +98,15 @@ pub trait Tap: Send + Sync {
     fn replaced(&self, _group: &GroupId, _rows: &Rows, _but: &HashSet<VisitorId>) {}
 }
 
+/// Why a page is not let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotWelcome {
+    /// Its tab shows a newer page.
+    Superseded,
+    /// It may not, or not now.
+    Refused(Problem),
+}
+
 /// What presence needs to start.
 pub struct Options {
     /// Where its records are kept.
@@ -302,12 +311,13 @@ impl Presence {
         &self,
         key: VisitorKey,
         connect: Connect,
-        answer: impl FnOnce(Result<Welcome, Problem>) + Send + 'static,
+        answer: impl FnOnce(Result<Welcome, NotWelcome>) + Send + 'static,
     ) {
         self.submit(key, Command::Connect(Box::new(connect)), |reply| match reply {
             Ok(Reply::Welcome(welcome)) => answer(Ok(welcome)),
-            Ok(_) => answer(Err(unexpected())),
-            Err(problem) => answer(Err(problem)),
+            Ok(Reply::Superseded) => answer(Err(NotWelcome::Superseded)),
+            Ok(_) => answer(Err(NotWelcome::Refused(unexpected()))),
+            Err(problem) => answer(Err(NotWelcome::Refused(problem))),
         });
     }
 

@@ -105,6 +105,9 @@ struct Socket {
     address: SocketAddress,
     tab: TabId,
     page: PageId,
+    /// Of sockets from before this was kept: earlier than any.
+    #[serde(default)]
+    accepted: Timestamp,
     visible: bool,
     listening: bool,
     /// Whether the page came by a unique id, and so goes when that ends.

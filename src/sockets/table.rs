@@ -363,8 +363,8 @@ impl chat::handle::Post for Sockets {
     }
 }
 
-impl topics::hub::Post for Sockets {
-    fn message(&self, to: &[topics::hub::Target], text: &str) {
+impl topics::post::Post for Sockets {
+    fn message(&self, to: &[topics::post::Target], text: &str) {
         let frame = Frame::text(text.as_bytes());
         for target in to {
             let class = target.latest.map_or(Class::Reliable, |key| Class::Latest(LatestKey(key)));

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     chat::handle::ButtonWatch,
+    clock::Timestamp,
     cobrowse::session::command::Command as InSession,
     limits::Place,
     model::{
@@ -56,6 +57,7 @@ pub struct VisitorSocket {
     voice: Voice,
     lease: Rc<Lease>,
     entry: Entry,
+    accepted: Timestamp,
     traffic: Traffic,
     /// Visitor ids that the socket went by.
     identities: u32,
@@ -77,6 +79,7 @@ impl VisitorSocket {
         let (reader, lease) = (service.reader(), service.lease(Arc::clone(&line.outbox)));
         let entry = service.enter(Arc::clone(&line), SocketKind::Visitor);
         let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
+        let accepted = clock.now();
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
         let socket = Self {
             service,
@@ -84,6 +87,7 @@ impl VisitorSocket {
             voice: Voice(line),
             lease,
             entry,
+            accepted,
             traffic: Traffic::default(),
             identities: 0,
             page: None,

@@ -13,6 +13,7 @@
 pub mod database;
 pub mod dead_letters;
 pub mod history;
+pub mod leaves;
 pub mod memory;
 pub mod place;
 pub mod revoked;
@@ -29,6 +30,8 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+
+pub use self::leaves::{Leaf, Which, Written};
 
 use crate::{
     clock::Timestamp,
@@ -83,8 +86,40 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
     /// What [`Record::roll_back`] needs, taken before each command; cheap.
     fn checkpoint(&self) -> Self::Checkpoint;
 
-    /// Undoes a command that panicked half-way.
+    /// Undoes the last command: it panicked half-way, or does not count. Exact, where the record has leaves.
     fn roll_back(&mut self, checkpoint: Self::Checkpoint);
+
+    /// The last command counts: it will not be undone.
+    fn stands(&mut self) {}
+
+    /// Whether a server keeps parts of the record in leaves; see [`leaves`].
+    const HAS_LEAVES: bool = false;
+
+    /// What a server keeps of the record, with these leaves.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn written(&self, _: Which) -> serde_json::Result<Written> {
+        Ok(Written { row: serde_json::to_vec(self)?, leaves: Vec::new() })
+    }
+
+    /// The record of which a server keeps all this.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read(written: &Written) -> serde_json::Result<Self> {
+        serde_json::from_slice(&written.row)
+    }
+
+    /// Becomes another version, with this row and these leaves in place of its own; the others it has already. On an error
+    /// the record is of no use any more.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn become_another(&mut self, changed: &Written) -> serde_json::Result<()> {
+        *self = Self::read(changed)?;
+        Ok(())
+    }
 
     /// The last effects of a record that is set aside because it panicked twice: those who depend on it must start anew.
     fn set_aside(&self, _effects: &mut Vec<Self::Effect>) {}

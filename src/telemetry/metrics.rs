@@ -172,6 +172,8 @@ figures! {
     topic_deliveries: Counter = "Copies of them that were handed to subscriptions";
     topic_subscriptions: Gauge = "Subscriptions to topics";
     topic_resumes: Labelled<Resumed, Counter> = "Subscriptions of clients that came back";
+    topic_messages_waiting: Gauge = "Messages that wait to be published";
+    topic_messages_refused: Counter = "Messages that were refused because too many waited";
     topic_gaps: Counter = "Subscriptions that lost messages while they caught up";
     topics_retained: Gauge = "Topics with a retained value";
     topic_messages_kept: Gauge = "Messages of topics that are kept";

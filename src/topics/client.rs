@@ -9,9 +9,11 @@ use parking_lot::Mutex;
 
 use super::{
     catching_up::CatchingUp,
-    handle::{Seat, Topics},
-    hub::{GroupHub, Subscriber},
-    record::{Command, GroupTopics, Most, Publication, Reply, Sender},
+    group::GroupHub,
+    handle::Topics,
+    post::Subscriber,
+    record::{GroupTopics, Most, Place, Publication, Sender},
+    seat::Seat,
     subscription::Subscription,
 };
 use crate::{
@@ -20,7 +22,6 @@ use crate::{
         ids::GroupId,
         topic::{Message, Party, Position, PublishWish, Rights, SubscribeWish},
     },
-    store::{Applied, Engine as _, Expect, Refusal},
     telemetry::labels::Limited,
 };
 
@@ -128,9 +129,8 @@ impl Client {
         let is_visitor = self.party.is_visitor();
         let publication = Publication { topic, data, retain, expiry_ms, from, is_visitor };
         let (seat, metrics) = (Arc::clone(&self.seat), hub.metrics.clone());
-        let sink = Box::new(move |applied: Result<Applied<Reply>, Refusal>| {
-            let reply = applied.map_err(Problem::from).and_then(|applied| applied.reply);
-            if let Err(problem) = &reply {
+        let published = Box::new(move |place: Place| {
+            if let Err(problem) = &place {
                 // Nothing of it will be delivered.
                 seat.ends(number);
                 if problem.code == ErrorCode::TooMany {
@@ -138,16 +138,15 @@ impl Client {
                     metrics.limited.of(visitors.unwrap_or(Limited::Retained)).inc();
                 }
             }
-            let is_taken = reply.is_ok();
-            let answer = move || answer(reply.map(|position| is_kept.then_some(position)));
+            let is_taken = place.is_ok();
+            let answer = move || answer(place.map(|position| is_kept.then_some(position)));
             if is_listener && is_taken {
                 seat.waits(number, Box::new(answer));
             } else {
                 answer();
             }
         });
-        let command = Command::Publish(Box::new(publication));
-        self.topics.engine.submit(self.group.clone(), Expect::Any, command, sink);
+        self.topics.publish(&self.group, publication, published);
         Ok(())
     }
 

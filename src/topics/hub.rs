@@ -3,22 +3,18 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
-use parking_lot::{Mutex, RwLock};
-
 use super::{
+    group::GroupHub,
+    post::{ListenerId, Listeners, Post, Subscriber, Target, Then},
     record::{GroupRules, Most, Reading},
     subscription::Subscription,
-    trie::Trie,
 };
 use crate::{
     clock::Timestamp,
-    limits::{Pace, Rate},
+    limits::Rate,
     model::{
         close::CloseCode,
         error::{ErrorCode, Problem},
@@ -36,58 +32,6 @@ const PAGE_MESSAGES: usize = 512;
 /// Marks a key of ours, which is a hash, off from those that are counted from zero.
 const HASHED: u64 = 1 << 63;
 
-/// A socket that a message is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The socket.
-    pub socket: SocketId,
-    /// If only the newest unsent message counts: of those with this key.
-    pub latest: Option<u64>,
-}
-
-/// Where messages leave for the sockets of this node. None of these waits.
-pub trait Post: Send + Sync {
-    /// The same text to all of these; encoded once.
-    fn message(&self, to: &[Target], text: &str);
-    /// Messages for this subscription are lost.
-    fn missed(&self, to: SocketId, subscription: u32);
-    /// The subscription ended without the client's asking.
-    fn unsubscribed(&self, to: SocketId, subscription: u32);
-    /// Whether the socket has read most of what it was sent.
-    fn has_room(&self, to: SocketId) -> bool;
-    /// The socket cannot be served; it is to come back.
-    fn close(&self, to: SocketId, code: CloseCode);
-}
-
-/// One who hears topics in words of his own, without a socket of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListenerId(pub u64);
-
-/// Who subscribed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subscriber {
-    /// A socket, which is sent our own words.
-    Socket(SocketId),
-    /// A listener.
-    Listener(ListenerId),
-}
-
-/// What is called when something is done.
-pub type Then = Box<dyn FnOnce() + Send>;
-
-/// Where messages leave for listeners. None of these waits.
-pub trait Listeners: Send + Sync {
-    /// A message for all of these, each once, however many of his subscriptions choose it. Where its publisher is among
-    /// them, he is named with what is to be called when it has its place among his messages.
-    fn hear(&self, who: &[ListenerId], message: &Message, publisher: Option<(ListenerId, Then)>);
-    /// How much of what is kept is read at once for one of them.
-    fn page(&self) -> Most;
-    /// Whether he has taken most of what he was given.
-    fn has_room(&self, who: ListenerId) -> bool;
-    /// He cannot be served; he is to come back.
-    fn fail(&self, who: ListenerId);
-}
-
 /// How much a group, and each of its sockets, may do.
 #[derive(Clone, Copy, Debug)]
 pub struct HubLimits {
@@ -103,38 +47,6 @@ pub struct HubLimits {
     pub payload_bytes: usize,
     /// Bytes of messages that are read at once for one who comes back.
     pub page_bytes: usize,
-}
-
-/// One group's subscriptions.
-pub struct GroupHub {
-    /// What the group wants kept.
-    pub rules: GroupRules,
-    trie: RwLock<Trie<Arc<Subscription>>>,
-    /// Those that are in force, and those that will be.
-    reserved: Mutex<usize>,
-    paces: Mutex<Paces>,
-    /// The last kept message that this node heard of.
-    heard: Mutex<Option<Position>>,
-    /// How often this node may have heard nothing for a while.
-    gaps: AtomicU64,
-}
-
-impl GroupHub {
-    /// How often this node may have heard nothing for a while.
-    pub(super) fn gaps(&self) -> u64 {
-        self.gaps.load(Ordering::Acquire)
-    }
-
-    /// Whether all of its messages are kept for a time.
-    pub(super) fn keeps(&self) -> bool {
-        self.rules.history > 0
-    }
-}
-
-#[derive(Default)]
-struct Paces {
-    all: Pace,
-    visitors: Pace,
 }
 
 /// All groups' subscriptions. The groups are those of the settings, so that finding one takes no lock.
@@ -157,11 +69,7 @@ impl Hub {
         post: Arc<dyn Post>,
         metrics: Metrics,
     ) -> Self {
-        let group = |(id, rules)| {
-            let (trie, reserved, paces) = Default::default();
-            let (heard, gaps) = Default::default();
-            (id, GroupHub { rules, trie, reserved, paces, heard, gaps })
-        };
+        let group = |(id, rules)| (id, GroupHub::new(rules));
         let groups = groups.into_iter().map(group).collect();
         let (listeners, hasher) = (OnceLock::new(), RandomState::new());
         Self { groups, limits, post, listeners, metrics, hasher }
@@ -188,6 +96,16 @@ impl Hub {
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         self.groups.values().map(|group| *group.reserved.lock()).sum()
+    }
+
+    /// How many messages wait for the engine.
+    pub(super) fn waiting(&self) -> usize {
+        self.groups.values().map(|group| group.queue.lock().len()).sum()
+    }
+
+    /// The groups with which this node has had to do.
+    pub(super) fn groups_in_use(&self) -> impl Iterator<Item = (&GroupId, &GroupHub)> {
+        self.groups.iter().filter(|(_, group)| group.is_in_use())
     }
 
     /// The groups of which somebody here hears.
@@ -301,7 +219,7 @@ impl Hub {
     /// This node may have heard nothing of a group for a while: the subscriptions that are to read what is kept, and from
     /// where. Where nothing is, they are told.
     pub(super) fn gap(&self, group: &GroupHub) -> Vec<(Arc<Subscription>, Reading)> {
-        group.gaps.fetch_add(1, Ordering::AcqRel);
+        group.count_gap();
         let heard = *group.heard.lock();
         let mut behind = Vec::new();
         for subscription in group.trie.read().values() {

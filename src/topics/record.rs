@@ -4,8 +4,13 @@
 //! knows, whichever topics his filter chooses. A message stays in the row while it is in its topic's history or is its
 //! retained value. Of what left, each topic remembers the newest offset: a reader who was cut off before it is told that he
 //! missed something, and only if it was meant for him.
+//!
+//! A server keeps each message, and what each topic remembers, in a [leaf](crate::store::leaves) of its own. So a message
+//! costs what it is, however much the group keeps: it is written, and what leaves for it is taken away.
 
 mod books;
+mod leaves;
+mod publish;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -18,6 +23,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use self::leaves::Touched;
 pub use self::{
     read::{Most, Page, Reading, RetainedPage},
     rules::{GroupRules, KeepLimits, Rules},
@@ -25,12 +31,12 @@ pub use self::{
 use crate::{
     clock::Timestamp,
     model::{
-        error::{ErrorCode, Problem},
+        error::Problem,
         ids::{GroupId, NodeId},
         json::Json,
         topic::{Epoch, Message, Position, Topic},
     },
-    store::{Record, Route},
+    store::{Record, Route, Which, Written},
 };
 
 /// What a kept message costs beside its text: its places in the row and in the indexes.
@@ -53,6 +59,14 @@ pub struct Publication {
     pub is_visitor: bool,
 }
 
+impl Publication {
+    /// What it takes while it waits.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.data.text().len() + self.topic.as_str().len() + MESSAGE_COST
+    }
+}
+
 /// A publisher: a number of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
@@ -67,16 +81,19 @@ pub struct Sender {
 /// What can happen to a group's messages.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Somebody publishes.
-    Publish(Box<Publication>),
+    /// Somebody publishes these, in this order.
+    Publish(Vec<Publication>),
     /// Somebody wants a position to read from.
     Open,
     /// Time passed.
     Tick,
 }
 
-/// The answer: where the message stands, or the end of the row.
-pub type Reply = Result<Position, Problem>;
+/// Where a message stands; of one that is not kept, the end of the row.
+pub type Place = Result<Position, Problem>;
+
+/// The answer: one for each message that was to be published.
+pub type Reply = Vec<Place>;
 
 /// What follows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -90,6 +107,13 @@ pub enum Effect {
     },
     /// What was kept is lost, and a new row begins.
     Lost,
+}
+
+/// What brings the row back to its end before a command; what it changed brings the rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoint {
+    last: u64,
+    forgotten: u64,
 }
 
 /// What is kept of a group's messages.
@@ -114,6 +138,8 @@ pub struct GroupTopics {
     /// Topics that lost something, by the newest offset that left; and of those the ones of which nothing is kept.
     lossy: BTreeMap<u64, Topic>,
     idle: BTreeMap<u64, Topic>,
+    /// What the last command changed.
+    touched: Touched,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -154,7 +180,7 @@ struct Saved {
     dropped: BTreeMap<Topic, u64>,
 }
 
-/// The same as it is written, without copies: the shared engine writes it after every command.
+/// The same as it is saved, without copies.
 #[derive(Serialize)]
 struct Saving<'a> {
     epoch: Epoch,
@@ -183,11 +209,9 @@ impl From<Saved> for GroupTopics {
         let mut topics =
             Self { last: saved.last, forgotten: saved.forgotten, ..Self::new(saved.epoch) };
         for (topic, dropped) in saved.dropped {
-            topics.lossy.insert(dropped, topic.clone());
-            topics.idle.insert(dropped, topic.clone());
-            topics.topics.insert(topic, Standing { dropped, ..Standing::default() });
+            topics.mark(&topic, dropped);
         }
-        saved.row.into_iter().for_each(|kept| topics.keep(kept));
+        saved.row.into_iter().for_each(|kept| topics.enter(kept));
         topics
     }
 }
@@ -218,6 +242,7 @@ impl GroupTopics {
             of_visitors: OfVisitors::default(),
             lossy: BTreeMap::new(),
             idle: BTreeMap::new(),
+            touched: Touched::default(),
         }
     }
 
@@ -244,99 +269,6 @@ impl GroupTopics {
     pub fn visitor_bytes(&self) -> usize {
         self.of_visitors.history_bytes + self.of_visitors.retained_bytes
     }
-
-    fn publish(
-        &mut self,
-        publication: Publication,
-        now: Timestamp,
-        group: &GroupRules,
-        limits: &KeepLimits,
-        effects: &mut Vec<Effect>,
-    ) -> Reply {
-        let Publication { topic, data, retain, expiry_ms, from, is_visitor } = publication;
-        let latest = group.is_latest(&topic);
-        let clears = retain && data.text() == "null";
-        let life = |longest: u64| now + expiry_ms.map_or(longest, |expiry| expiry.min(longest));
-        let most = if latest { group.history.min(1) } else { group.history };
-        let mut kept = Kept {
-            message: Arc::new(Message { topic, data, at: now, position: None }),
-            history: (most > 0).then(|| life(group.history_ms)),
-            retained: (retain && !clears).then(|| life(limits.retained_ms)),
-            latest,
-            is_visitor,
-        };
-        if kept.retained.is_some() {
-            self.check_room(&kept, limits)?;
-        }
-        let topic = kept.message.topic.clone();
-        if kept.history.is_some() || retain {
-            self.last += 1;
-            Arc::make_mut(&mut kept.message).position = Some(self.position());
-        }
-        effects.push(Effect::Published { message: Arc::clone(&kept.message), from });
-        if kept.history.is_some() || kept.retained.is_some() {
-            self.keep(kept);
-        }
-        // What is dropped is dropped last, so that a command that fails half-way has only added.
-        if clears {
-            let old = self.topics.get(&topic).and_then(|standing| standing.retained);
-            old.into_iter().for_each(|old| self.end_retained(old));
-        }
-        while self.topics.get(&topic).is_some_and(|standing| standing.history.len() > most) {
-            let oldest = self.topics.get(&topic).and_then(|standing| standing.history.front());
-            let Some(oldest) = oldest.copied() else { break };
-            self.end_history(oldest);
-        }
-        while self.of_visitors.history_bytes > limits.of_visitors(limits.history_bytes) {
-            let Some(oldest) = self.of_visitors.history.first().copied() else { break };
-            self.end_history(oldest);
-        }
-        while self.history_bytes > limits.history_bytes {
-            let Some(oldest) = self.history.first().copied() else { break };
-            self.end_history(oldest);
-        }
-        while self.idle.len() > limits.topics {
-            let Some((dropped, topic)) = self.idle.pop_first() else { break };
-            self.forgotten = self.forgotten.max(dropped);
-            self.lossy.remove(&dropped);
-            self.topics.remove(&topic);
-        }
-        Ok(self.position())
-    }
-
-    /// Whether there is room for one more retained value.
-    fn check_room(&self, kept: &Kept, limits: &KeepLimits) -> Result<(), Problem> {
-        let standing = self.topics.get(&kept.message.topic);
-        let old = standing.and_then(|standing| self.row.get(&standing.retained?));
-        let all = (self.retained.len(), self.retained_bytes);
-        room_for("a group", kept, old, all, (limits.topics, limits.retained_bytes))?;
-        if !kept.is_visitor {
-            return Ok(());
-        }
-        let old = old.filter(|old| old.is_visitor);
-        let of_visitors = (self.of_visitors.retained, self.of_visitors.retained_bytes);
-        let most = (limits.of_visitors(limits.topics), limits.of_visitors(limits.retained_bytes));
-        room_for("the visitors of a group", kept, old, of_visitors, most)
-    }
-}
-
-/// Whether those who have so many values of so many bytes have room for one more, in place of the old one of its topic.
-fn room_for(
-    whose: &str,
-    kept: &Kept,
-    old: Option<&Kept>,
-    (topics, bytes): (usize, usize),
-    (most_topics, most_bytes): (usize, usize),
-) -> Result<(), Problem> {
-    if topics + usize::from(old.is_none()) > most_topics {
-        let sentence = format!("{whose} may have {most_topics} topics with a retained value");
-        return Err(Problem::new(ErrorCode::TooMany, sentence));
-    }
-    if bytes + kept.bytes() - old.map_or(0, Kept::bytes) > most_bytes {
-        let sentence = format!("the retained values of {whose} may have {most_bytes} bytes in all");
-        return Err(Problem::new(ErrorCode::TooMany, sentence));
-    }
-    Ok(())
 }
 
 impl Record for GroupTopics {
@@ -346,7 +278,7 @@ impl Record for GroupTopics {
     type Reply = Reply;
     type Effect = Effect;
     type Rules = Rules;
-    type Checkpoint = u64;
+    type Checkpoint = Checkpoint;
 
     fn vacant(_: &Rules, now: Timestamp) -> Self {
         Self::new(Epoch(now.0))
@@ -362,10 +294,12 @@ impl Record for GroupTopics {
     ) -> Reply {
         self.expire(now);
         match command {
-            Command::Publish(publication) => {
-                self.publish(*publication, now, rules.of(group), &rules.limits, effects)
+            Command::Publish(all) => {
+                let (group, limits) = (rules.of(group), &rules.limits);
+                let all = all.into_iter();
+                all.map(|one| self.publish(one, now, group, limits, effects)).collect()
             }
-            Command::Open | Command::Tick => Ok(self.position()),
+            Command::Open | Command::Tick => Reply::new(),
         }
     }
 
@@ -382,18 +316,37 @@ impl Record for GroupTopics {
         false
     }
 
-    fn checkpoint(&self) -> u64 {
-        self.last
+    fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { last: self.last, forgotten: self.forgotten }
     }
 
-    /// Takes back what was added. What was dropped already counts as dropped: all readers who come back are told.
-    fn roll_back(&mut self, last: u64) {
-        let mut before = Self { last, forgotten: last, ..Self::new(self.epoch) };
-        std::mem::take(&mut self.row)
-            .into_values()
-            .filter(|kept| kept.offset() <= last)
-            .for_each(|kept| before.keep(kept));
-        *self = before;
+    fn roll_back(&mut self, Checkpoint { last, forgotten }: Checkpoint) {
+        (self.last, self.forgotten) = (last, forgotten);
+        self.undo();
+    }
+
+    fn stands(&mut self) {
+        self.touched.forget();
+    }
+
+    const HAS_LEAVES: bool = true;
+
+    fn written(&self, which: Which) -> serde_json::Result<Written> {
+        let leaves = match which {
+            Which::All => self.all_leaves(),
+            Which::Changed => self.changed_leaves(),
+        };
+        Ok(Written { row: serde_json::to_vec(&self.end())?, leaves: leaves? })
+    }
+
+    fn read(written: &Written) -> serde_json::Result<Self> {
+        let mut record = Self::new(Epoch(0));
+        record.become_another(written)?;
+        Ok(record)
+    }
+
+    fn become_another(&mut self, changed: &Written) -> serde_json::Result<()> {
+        self.take_over(changed)
     }
 
     fn set_aside(&self, effects: &mut Vec<Effect>) {

@@ -7,7 +7,7 @@ use std::sync::{
 
 use parking_lot::Mutex;
 
-use super::{catching_up::CatchingUp, hub::Subscriber, record::Reading, trie::Place};
+use super::{catching_up::CatchingUp, post::Subscriber, record::Reading, trie::Place};
 use crate::model::topic::{Epoch, Message, Position, SubscribeWish, TopicFilter};
 
 /// Not live yet: what is kept is read page by page, and what is published meanwhile is read there too.

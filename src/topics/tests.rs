@@ -13,7 +13,8 @@ use serde_json::Value;
 use super::{
     client::{Client, Subscribed},
     handle::{Options, Topics},
-    hub::{HubLimits, Post, Target},
+    hub::HubLimits,
+    post::{Post, Target},
     record::{GroupRules, KeepLimits},
 };
 use crate::{

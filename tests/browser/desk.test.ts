@@ -130,3 +130,18 @@ test("a long list is turned by page, and who is on no page shown can be opened a
   await shows(desk, names.slice(0, 100));
   expect(desk.complaints).toEqual([]);
 });
+
+test("while the server is away the desk says so, and nobody is on duty", async () => {
+  const desk = await openDesk();
+  await desk.has("#session[data-state=ready]", /^\s*On duty$/);
+  await stage.server.stop("SIGKILL");
+  await desk.has("#banner:not([hidden])", /does not answer/);
+  await desk.has("#session[data-state=unreachable]", /^\s*Not connected$/);
+
+  await stage.server.launch();
+  await desk.has("#session[data-state=ready]", /^\s*On duty$/);
+  expect(await desk.page.locator("#banner").isHidden()).toBe(true);
+  const visitor = await enter("ada", { plan: "gold" });
+  await eventually(() => listed(desk), (ids) => ids.includes("ada"));
+  await visitor.context.close();
+});

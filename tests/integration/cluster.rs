@@ -1,5 +1,6 @@
 //! Several nodes that share their records (design section 5), as their clients meet them: any node answers for any visitor.
 
+mod addresses;
 mod bayeux;
 mod cobrowse;
 mod cuts;

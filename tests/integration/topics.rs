@@ -142,7 +142,7 @@ async fn the_last_value_awaits_who_comes_late() {
     let mut brief = retain("both/brief", json!(5));
     brief["expiry"] = 1.into();
     ann.ok(brief).await;
-    assert_eq!(server.figure("topics_retained"), 3.0);
+    until("the figure", || server.figure("topics_retained") == 3.0).await;
     until("the expiry", || server.figure("topics_retained") == 2.0).await;
 
     let mut ada = server.page("ada", "t").opens().await;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     net::TcpListener,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -21,20 +22,37 @@ pub struct Cluster {
 
 struct Server {
     process: Child,
-    port: u16,
+    ports: Ports,
+    folder: TempDir,
+}
+
+#[derive(Clone)]
+struct Ports {
+    /// Without TLS.
+    plain: u16,
     /// Where it hears the other servers.
     bus: u16,
-    folder: TempDir,
+    /// With TLS, and where its certificates are.
+    tls: Option<(u16, PathBuf)>,
+}
+
+impl Ports {
+    /// The one that the others, and those who use it, know.
+    fn known(&self) -> u16 {
+        self.tls.as_ref().map_or(self.plain, |(port, _)| *port)
+    }
 }
 
 impl Cluster {
     pub const MASTERS: usize = 3;
 
     /// An empty one, whose servers all know each other. The first three are masters, then come their replicas in the same
-    /// order.
-    pub fn start(replicas: usize) -> Self {
+    /// order. With TLS between all, where a folder is named that has `fullchain.pem`, `key.pem`, and the authority's
+    /// `trusted.pem`.
+    pub fn start(replicas: usize, certificates: Option<&Path>) -> Self {
         let number = Self::MASTERS * (1 + replicas);
-        let cluster = Self { servers: (0..number).map(|_| Server::start()).collect() };
+        let start = |_| Server::start(certificates);
+        let cluster = Self { servers: (0..number).map(start).collect() };
         for at in 0..number {
             cluster.does(at, &format!("CLUSTER SET-CONFIG-EPOCH {}", at + 1));
         }
@@ -42,7 +60,8 @@ impl Cluster {
             let [first, next] = [at, at + 1].map(|at| at * SLOTS / Self::MASTERS);
             cluster.does(at, &format!("CLUSTER ADDSLOTSRANGE {first} {}", next - 1));
         }
-        for Server { port, bus, .. } in &cluster.servers[1..] {
+        for Server { ports, .. } in &cluster.servers[1..] {
+            let (port, bus) = (ports.known(), ports.bus);
             cluster.does(0, &format!("CLUSTER MEET 127.0.0.1 {port} {bus}"));
         }
         for at in 0..number {
@@ -66,8 +85,10 @@ impl Cluster {
 
     /// Where it is, for the settings.
     pub fn url(&self) -> String {
-        let hosts = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
-        format!("redis+cluster://{}", hosts.collect::<Vec<_>>().join(","))
+        let hosts = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.ports.known()));
+        let is_tls = self.servers.iter().any(|server| server.ports.tls.is_some());
+        let scheme = if is_tls { "rediss" } else { "redis" };
+        format!("{scheme}+cluster://{}", hosts.collect::<Vec<_>>().join(","))
     }
 
     /// What a server answers; none when it does not, or not well.
@@ -113,7 +134,29 @@ impl Cluster {
         let line = nodes.lines().find(|line| line.split(' ').skip(8).any(has))?;
         let place = line.split(' ').nth(1)?.split(['@', ',']).next()?;
         let port = place.rsplit(':').next()?.parse::<u16>().ok()?;
-        self.servers.iter().position(|server| server.port == port)
+        self.servers.iter().position(|server| server.ports.known() == port)
+    }
+
+    /// Whether all servers, but this one, believe that all slots are served, and this slot by `master`.
+    pub fn all_see(&self, slot: u16, master: usize, but: impl Fn(usize) -> bool) -> bool {
+        let sees = |by| self.master_of(slot, by) == Some(master);
+        (0..self.servers.len()).filter(|at| !but(*at)).all(sees)
+    }
+
+    /// Stops a server where it stands. Connections stay.
+    pub fn pause(&self, at: usize) {
+        self.signal(at, "-STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self, at: usize) {
+        self.signal(at, "-CONT");
+    }
+
+    fn signal(&self, at: usize, signal: &str) {
+        let process = self.servers[at].process.id().to_string();
+        let sent = Command::new("kill").args([signal, &process]).status();
+        assert!(sent.unwrap().success(), "{signal}");
     }
 
     /// Ends a server without a word.
@@ -126,12 +169,12 @@ impl Cluster {
     /// Starts it again at the same place, after it was killed: it knows its slots, and has nothing in them.
     pub fn start_again(&mut self, at: usize) {
         let server = &mut self.servers[at];
-        server.process = launch(server.port, server.bus, &server.folder);
+        server.process = launch(&server.ports, &server.folder);
     }
 
     /// The slots in which a server has something.
     pub fn slots_in_use(&self, at: usize) -> Vec<u16> {
-        let client = redis::Client::open(("127.0.0.1", self.servers[at].port)).unwrap();
+        let client = redis::Client::open(("127.0.0.1", self.servers[at].ports.plain)).unwrap();
         let mut connection = client.get_connection().unwrap();
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
         let slots = keys.iter().map(|key| {
@@ -145,7 +188,7 @@ impl Cluster {
         let (there, here) = (self.id(to), self.id(from));
         self.does(to, &format!("CLUSTER SETSLOT {slot} IMPORTING {here}"));
         self.does(from, &format!("CLUSTER SETSLOT {slot} MIGRATING {there}"));
-        let client = redis::Client::open(("127.0.0.1", self.servers[from].port)).unwrap();
+        let client = redis::Client::open(("127.0.0.1", self.servers[from].ports.plain)).unwrap();
         let mut connection = client.get_connection().unwrap();
         loop {
             let mut list = redis::cmd("CLUSTER");
@@ -155,7 +198,7 @@ impl Cluster {
                 break;
             }
             let mut migrate = redis::cmd("MIGRATE");
-            migrate.arg("127.0.0.1").arg(self.servers[to].port).arg("").arg(0).arg(5_000);
+            migrate.arg("127.0.0.1").arg(self.servers[to].ports.plain).arg("").arg(0).arg(5_000);
             migrate.arg("KEYS").arg(keys).exec(&mut connection).unwrap();
         }
         for at in [to, from] {
@@ -165,13 +208,15 @@ impl Cluster {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(certificates: Option<&Path>) -> Self {
         loop {
-            // Both are held until both are known, so that they are not the same.
-            let [first, second] = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-            let [port, bus] = [first, second].map(|free| free.local_addr().unwrap().port());
+            // All are held until all are known, so that they are not the same.
+            let held = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+            let [plain, bus, tls] = held.map(|free| free.local_addr().unwrap().port());
+            let tls = certificates.map(|folder| (tls, folder.to_owned()));
+            let ports = Ports { plain, bus, tls };
             let folder = tempfile::tempdir().unwrap();
-            let mut server = Self { process: launch(port, bus, &folder), port, bus, folder };
+            let mut server = Self { process: launch(&ports, &folder), ports, folder };
             // Somebody else may have taken a port in between: then it ends.
             while server.process.try_wait().unwrap().is_none() {
                 let own = format!("process_id:{}\r", server.process.id());
@@ -184,8 +229,9 @@ impl Server {
     }
 
     fn ask(&self, command: &str) -> redis::RedisResult<String> {
-        let client = redis::Client::open(("127.0.0.1", self.port))?;
+        let client = redis::Client::open(("127.0.0.1", self.ports.plain))?;
         let mut connection = client.get_connection_with_timeout(Duration::from_secs(2))?;
+        connection.set_read_timeout(Some(Duration::from_secs(2)))?;
         let mut words = command.split(' ');
         let mut asked = redis::cmd(words.next().unwrap());
         asked.arg(words.collect::<Vec<_>>());
@@ -196,10 +242,22 @@ impl Server {
     }
 }
 
-fn launch(port: u16, bus: u16, folder: &TempDir) -> Child {
+fn launch(Ports { plain, bus, tls }: &Ports, folder: &TempDir) -> Child {
     let start = |program: &str| {
         let mut command = Command::new(program);
-        command.args(["--port", &port.to_string(), "--cluster-port", &bus.to_string()]);
+        command.args(["--port", &plain.to_string(), "--cluster-port", &bus.to_string()]);
+        if let Some((port, certificates)) = tls {
+            command.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no"]);
+            command.args(["--tls-cluster", "yes", "--tls-replication", "yes"]);
+            let files = [
+                ("--tls-cert-file", "fullchain.pem"),
+                ("--tls-key-file", "key.pem"),
+                ("--tls-ca-cert-file", "trusted.pem"),
+            ];
+            for (setting, file) in files {
+                command.arg(setting).arg(certificates.join(file));
+            }
+        }
         command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         command.args(["--cluster-enabled", "yes", "--cluster-replica-validity-factor", "0"]);
         command.args(["--cluster-node-timeout", &NODE_TIMEOUT.to_string()]);

@@ -349,8 +349,20 @@ impl Server {
         body: Option<Value>,
         headers: &[(&str, &str)],
     ) -> (u16, Value) {
+        self.rest_over(&reqwest::Client::new(), token, method, path, body, headers).await
+    }
+
+    /// Likewise, over the connections of this client.
+    pub async fn rest_over(
+        &self,
+        client: &reqwest::Client,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> (u16, Value) {
         let url = format!("http://{}{path}", self.address);
-        let client = reqwest::Client::new();
         let mut request = client.request(method.parse().unwrap(), url).bearer_auth(token);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -431,6 +443,11 @@ fn spawn(folder: &TempDir, settings: &[(String, String)], port: Option<u16>) -> 
     for (key, value) in settings {
         let name = key.to_uppercase().replace('.', "__");
         command.env(format!("VESTIBULE_{name}"), value);
+    }
+    let trusted = folder.path().join("trusted.pem");
+    if trusted.exists() {
+        // In place of what the system trusts.
+        command.env("SSL_CERT_FILE", trusted);
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
     command.spawn().unwrap()

@@ -10,6 +10,8 @@ use rustls::{
 };
 
 pub struct Authority {
+    /// Its certificate, as a file holds it.
+    pub own: String,
     issuer: Issuer<'static, KeyPair>,
     client: Arc<ClientConfig>,
 }
@@ -46,7 +48,7 @@ impl Authority {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { issuer: Issuer::new(params, key), client: Arc::new(client) }
+        Self { own: own.pem(), issuer: Issuer::new(params, key), client: Arc::new(client) }
     }
 
     /// A fresh pair, good from 2020 to the end of `until`.

@@ -23,7 +23,7 @@ use crate::{
         service::{PageOrigin, SocketService},
     },
     telemetry::labels::Limited,
-    topics::hub::ListenerId,
+    topics::post::ListenerId,
 };
 
 /// A handshake always makes a new session, whatever else comes with it.

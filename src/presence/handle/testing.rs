@@ -87,6 +87,7 @@ pub(crate) fn page(socket: SocketAddress) -> Connect {
         socket,
         tab: "t".parse().unwrap(),
         page: "p".parse().unwrap(),
+        accepted: START,
         visible: true,
         listening: true,
         seen: Vec::new(),

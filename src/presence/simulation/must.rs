@@ -10,7 +10,10 @@ use crate::{
         signal::Outcome,
     },
     presence::visitor::{Visitor, command::Effect, watched},
-    store::shared::simulation::{Came, Made, effects_for},
+    store::{
+        Record as _,
+        shared::simulation::{Came, Made, effects_for},
+    },
 };
 
 /// How long a lease lasts.
@@ -52,7 +55,7 @@ impl Site {
         let record: Option<Visitor> = match &made.row {
             Came::Same => return,
             Came::Gone => None,
-            Came::New(row) => Some(serde_json::from_slice(row).unwrap()),
+            Came::New(row) => Some(Visitor::read(row).unwrap()),
         };
         self.check_signals(person, record.as_ref());
     }

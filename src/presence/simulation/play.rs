@@ -311,8 +311,8 @@ impl Play {
                 told: seen.clone(),
             });
             let page = format!("p{}", socket.socket.0).parse().unwrap();
-            let (tab, data, from) = (tab.id.clone(), None, None);
-            Connect { socket, tab, page, visible, listening, seen, data, from }
+            let (tab, accepted, data, from) = (tab.id.clone(), now, None, None);
+            Connect { socket, tab, page, accepted, visible, listening, seen, data, from }
         };
         self.submit(at, person, Command::Connect(Box::new(connect)), Asked::Connect(socket));
     }

@@ -48,6 +48,8 @@ pub struct Connect {
     pub tab: TabId,
     /// The page itself.
     pub page: PageId,
+    /// When its node accepted the socket: of two pages of a tab, the later one is the newer one.
+    pub accepted: Timestamp,
     /// Whether it can be seen.
     pub visible: bool,
     /// Whether it wants signals, or only reports.
@@ -291,6 +293,8 @@ pub enum Reply {
     Done,
     /// The page is connected.
     Welcome(Welcome),
+    /// The page is not connected: its tab shows a newer one.
+    Superseded,
     /// The signal stands so.
     Signal {
         /// The signal's id: of the earlier one, when the idempotency key says it is a retry.

@@ -30,6 +30,8 @@ enum Happening {
         listening: bool,
         seen: bool,
         data: Option<(u8, u8)>,
+        /// How long ago its socket was accepted, in ms; by a clock that is ahead: how long from now.
+        late: i64,
     },
     Close {
         tab: u8,
@@ -117,9 +119,10 @@ fn happenings() -> impl Strategy<Value = Happening> {
         prop::bool::weighted(0.8),
         any::<bool>(),
         prop::option::weighted(0.2, (0..3_u8, any::<u8>())),
+        prop_oneof![8 => Just(0_i64), 1 => -50..50_i64, 2 => 0..5_000_i64],
     );
-    let connect = connect.prop_map(|(tab, node, visible, listening, seen, data)| {
-        Happening::Connect { tab, node, visible, listening, seen, data }
+    let connect = connect.prop_map(|(tab, node, visible, listening, seen, data, late)| {
+        Happening::Connect { tab, node, visible, listening, seen, data, late }
     });
     let sender = prop_oneof![Just(Sender::Nobody), Just(Sender::Agent), Just(Sender::OnNodeOne)];
     let count = prop_oneof![12 => Just(1_usize), 4 => 2..6_usize, 1 => 28..40_usize];

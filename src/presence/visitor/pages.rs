@@ -22,6 +22,16 @@ impl Visitor {
         if self.socket(connect.socket).is_some() {
             return Reply::Welcome(self.welcome(connect.socket, None));
         }
+        if self.shows_a_newer_page(&connect, step.now) {
+            let (socket, cause) = (connect.socket, PageEnd::Closed(CloseCode::Superseded));
+            step.note(Note::PageEnded { socket, cause });
+            // What the tab has seen it has seen.
+            for id in connect.seen {
+                self.signals.acknowledge(id, step);
+            }
+            self.flush(step);
+            return Reply::Superseded;
+        }
         // The tab shows this page now: a socket of the tab that is still there is the ghost of a page that went
         // without a word (or the tab was duplicated; then the other page takes a new tab id when it hears this).
         let ghosts = self.sockets.iter().filter(|socket| socket.tab == connect.tab);
@@ -57,6 +67,7 @@ impl Visitor {
             address: connect.socket,
             tab: connect.tab,
             page: connect.page,
+            accepted: connect.accepted,
             visible: connect.visible,
             listening: connect.listening,
             by_unique: false,
@@ -77,6 +88,14 @@ impl Visitor {
         let refused_data = connect.data.and_then(|update| self.merge(update, step).err());
         self.settle_down(Some(connect.socket), step);
         Reply::Welcome(self.welcome(connect.socket, refused_data))
+    }
+
+    /// Whether the page's tab shows one that is newer, so that this one was delayed on its way. Of two that were accepted
+    /// in the same moment the one that comes here later is the newer one; so it is where a node's clock is so far ahead that
+    /// the moment has not come yet.
+    fn shows_a_newer_page(&self, connect: &Connect, now: Timestamp) -> bool {
+        let mut of_tab = self.sockets.iter().filter(|socket| socket.tab == connect.tab);
+        of_tab.any(|socket| connect.accepted < socket.accepted && socket.accepted <= now)
     }
 
     pub(super) fn welcome(&self, socket: SocketAddress, refused_data: Option<Problem>) -> Welcome {

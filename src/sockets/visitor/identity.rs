@@ -13,7 +13,7 @@ use crate::{
         timeline::PageEnd,
     },
     presence::{
-        handle::Presence,
+        handle::{NotWelcome, Presence},
         visitor::command::{Connect, Departure, Welcome},
     },
     settings::Group,
@@ -175,6 +175,7 @@ impl VisitorSocket {
             socket: self.address(),
             tab: hello.tab.clone(),
             page: hello.page.clone(),
+            accepted: self.accepted,
             visible: hello.visible,
             listening: hello.listen,
             seen,
@@ -205,7 +206,8 @@ impl VisitorSocket {
         let then = presence.clone();
         presence.connect(key, connect, move |welcome| match welcome {
             Ok(welcome) => welcomed(&then, welcome),
-            Err(problem) => voice.outbox().close(close_of(&problem)),
+            Err(NotWelcome::Superseded) => voice.outbox().close(CloseCode::Superseded.into()),
+            Err(NotWelcome::Refused(problem)) => voice.outbox().close(close_of(&problem)),
         });
         before
     }

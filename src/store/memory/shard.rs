@@ -325,6 +325,7 @@ impl<R: Record> State<R> {
             }
             return Err(Refusal::Fault);
         };
+        entry.record.stands();
         self.versions += 1;
         entry.version = self.versions;
         let version = entry.version;

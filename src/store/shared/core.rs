@@ -228,14 +228,21 @@ impl<R: Record> Core<R> {
         self.enqueue(key, Job::Read { reader, since: now }, false, now, work);
     }
 
-    /// The server's list says that time changes this record now.
-    pub(super) fn due(&mut self, key: R::Key, now: Timestamp, work: &mut Work<'_, R>) {
+    /// The server's list says that time changes this record now. `sink` is told when it is seen to, and dropped where
+    /// somebody else's word is waited for already.
+    pub(super) fn due(
+        &mut self,
+        key: R::Key,
+        sink: Sink<R::Reply>,
+        now: Timestamp,
+        work: &mut Work<'_, R>,
+    ) {
         let lane = self.lanes.entry(key.clone()).or_default();
-        if lane.waiting.iter().any(|job| matches!(job, Job::Tick)) {
+        if lane.waiting.iter().any(|job| matches!(job, Job::Tick { .. })) {
             return;
         }
         lane.listed = Listed::Wrong;
-        self.enqueue(key, Job::Tick, true, now, work);
+        self.enqueue(key, Job::Tick { sink: Some(sink) }, true, now, work);
     }
 
     /// Lets time pass for the records that are due by this node's own timers.
@@ -244,7 +251,7 @@ impl<R: Record> Core<R> {
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             if lane.scheduled == Some(at) {
                 lane.scheduled = None;
-                self.enqueue(key, Job::Tick, true, now, work);
+                self.enqueue(key, Job::Tick { sink: None }, true, now, work);
             }
         }
     }
@@ -298,9 +305,9 @@ impl<R: Record> Core<R> {
                     let write = Asked { expect, command, sink: Some(sink), since, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
-                Job::Tick => {
+                Job::Tick { sink } => {
                     let (expect, command) = (Expect::Any, R::tick());
-                    let write = Asked { expect, command, sink: None, since: now, tries: 0 };
+                    let write = Asked { expect, command, sink, since: now, tries: 0 };
                     self.write(&key, &mut lane, write, now, work);
                 }
             }
@@ -343,8 +350,9 @@ impl<R: Record> Core<R> {
         let later = Vec::new();
         lane.flight = Some(Flight::Look { ticket, found: false, heard: false, reader, later });
         lane.asked_in = self.era;
+        let known = lane.known.as_ref().filter(|_| R::HAS_LEAVES).map_or(0, |known| known.version);
         let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Look { ticket, key, mark }));
+        work.out.push(Action::Ask(Ask::Look { ticket, key, mark, known }));
     }
 
     /// Whether what is in flight has landed: the answer is there, and so is the word on the channel.
@@ -378,6 +386,7 @@ impl<R: Record> Core<R> {
                     self.remember_end(key, lane, version, now);
                 } else if let Some(known) = &mut lane.known {
                     (known.version, known.hash) = (version, write.hash);
+                    known.record.stands();
                     lane.is_held = known.record.holders().contains(&self.node);
                     lane.ended = None;
                 }
@@ -435,12 +444,12 @@ impl<R: Record> Core<R> {
 }
 
 #[cfg(test)]
-impl Core<super::testing::Journal> {
+impl<const IN_LEAVES: bool> Core<super::testing::Journal<IN_LEAVES>> {
     /// What it knows of a record, if anything, and under which version; or will know when its flight lands.
-    pub(super) fn knows(&self, key: u32) -> Option<(u64, super::testing::Journal)> {
+    pub(super) fn knows(&self, key: u32) -> Option<(u64, super::testing::Journal<IN_LEAVES>)> {
         let lane = self.lanes.get(&key)?;
         let known = lane.known.as_ref().map(|known| (known.version, known.record.clone()));
-        let ended = lane.ended.map(|version| (version, super::testing::Journal::default()));
+        let ended = lane.ended.map(|version| (version, Default::default()));
         let flying = match &lane.flight {
             Some(Flight::Write(write)) => Some((write.version, write.is_gone, &write.before)),
             _ => None,

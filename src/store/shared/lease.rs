@@ -25,12 +25,14 @@ pub enum Standing {
     Ended,
     /// Another process has its number, and lives. It stays so.
     Taken,
+    /// The server is one of a cluster, and the address names a single one, or the other way round. It stays so.
+    Misled,
 }
 
 impl Standing {
     /// Whether it will not change any more.
     pub(super) fn is_final(self) -> bool {
-        matches!(self, Standing::Ended | Standing::Taken)
+        matches!(self, Standing::Ended | Standing::Taken | Standing::Misled)
     }
 }
 

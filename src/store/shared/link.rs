@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     rc::Rc,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -14,16 +15,21 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     ears::Ears,
+    fields::{changes_of, field, number, record_of, state},
     figures::{self, Counts},
     lease::Standing,
     member::{Marked, Membership},
     message,
     parts::Part,
     question::{Answer, Ask, Mark, Row, Target, Tell, Ticket},
+    restated::Restating,
     url::ServerUrl,
     way::{Counted, Detour, PATIENCE, Way, detour},
 };
-use crate::{model::ids::NodeId, store::Record};
+use crate::{
+    model::ids::NodeId,
+    store::{Record, Written},
+};
 
 /// Records that are read at once.
 const ROWS_AT_ONCE: usize = 256;
@@ -52,6 +58,7 @@ pub(super) struct Link {
     pub(super) hurry: Notify,
     is_away: Cell<bool>,
     pub(super) marked: watch::Sender<Option<Marked>>,
+    pub(super) restating: Restating,
     pub(super) scripts: Scripts,
 }
 
@@ -68,12 +75,12 @@ pub(super) struct Scripts {
 
 impl Scripts {
     fn new() -> Self {
-        let mark = include_str!("mark.lua");
+        let (mark, since) = (include_str!("mark.lua"), include_str!("since.lua"));
         Self {
             renew: Script::new(&[mark, include_str!("renew.lua")].concat()),
             mark: Script::new(&[mark, "return mark"].concat()),
-            look: Script::new(include_str!("look.lua")),
-            replace: Script::new(include_str!("replace.lua")),
+            look: Script::new(&[since, include_str!("look.lua")].concat()),
+            replace: Script::new(&[since, include_str!("replace.lua")].concat()),
             restate: Script::new(include_str!("restate.lua")),
         }
     }
@@ -98,6 +105,7 @@ impl Link {
             hurry: Notify::new(),
             is_away: Cell::default(),
             marked: watch::Sender::new(None),
+            restating: Restating::default(),
             scripts: Scripts::new(),
         }
     }
@@ -160,8 +168,8 @@ impl Link {
     ) -> (Ticket, Answer) {
         let (ticket, asked) = match ask {
             Ask::Probe { ticket } => (ticket, self.probe::<R>(ticket).await),
-            Ask::Look { ticket, key, mark } => {
-                (ticket, self.look_at::<R>(ticket, &key, &mark).await)
+            Ask::Look { ticket, key, mark, known } => {
+                (ticket, self.look_at::<R>(ticket, &key, &mark, known).await)
             }
             // Nothing is written into the lists for what is refused anyway.
             Ask::Replace { ticket, most: Some(most), .. }
@@ -239,20 +247,23 @@ impl Link {
         ticket: Ticket,
         key: &R::Key,
         mark: &Mark,
+        known: u64,
     ) -> RedisResult<Answer> {
         let word = message::encode::<R>(self.node, ticket, Some(key), &[]);
         let own = self.channel(R::KIND, &Target::Node(self.node));
         let row = self.row_of::<R>(key)?;
         let asked = async |connection: &mut Counted| {
             let mut look = self.scripts.look.key(&row);
-            look.key(self.mark_key()).arg(&**mark).arg(connection.publish()).arg(&own).arg(&word);
-            look.invoke_async(connection).await
+            look.key(self.mark_key()).key(changes_of(&row)).arg(&**mark);
+            look.arg(connection.publish()).arg(&own).arg(&word).arg(known);
+            look.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
-        let (version, row): (String, Vec<u8>) = self.patiently(asked).await?;
-        if version == "-1" {
+        let answer = self.patiently(asked).await?;
+        if answer.first().is_some_and(|version| version == b"-1") {
             return Ok(Answer::Lost);
         }
-        Ok(Answer::Found { version: number(&version)?, row })
+        let (version, state) = state(answer)?;
+        Ok(Answer::Found { version, state })
     }
 
     async fn replace<R: Record>(
@@ -266,37 +277,50 @@ impl Link {
     ) -> RedisResult<Answer> {
         let begins_or_ends = row == Row::Gone || expected == 0 && row != Row::Same;
         let most = most.map(|most| most.to_string()).unwrap_or_default();
-        let (what, row) = match row {
-            Row::Same => ("same", Vec::new()),
-            Row::Gone => ("gone", Vec::new()),
-            Row::New(row) => ("new", row),
+        let (what, Written { row, leaves }) = match row {
+            Row::Same => ("same", Written::default()),
+            Row::Gone => ("gone", Written::default()),
+            Row::New(written) => ("new", written),
         };
+        let changes = if R::HAS_LEAVES { leaves.len().to_string() } else { "-1".to_owned() };
         let (place, channel) = (self.row_of::<R>(key)?, |to: &Target| self.channel(R::KIND, to));
         let tell: Vec<_> = tell.iter().map(|(to, message)| (channel(to), message)).collect();
         let asked = async |connection: &mut Counted| {
             let mut replace = self.scripts.replace.key(&place);
-            replace.key(self.mark_key());
+            replace.key(self.mark_key()).key(changes_of(&place));
             if begins_or_ends {
                 replace.key(self.number_of::<R>());
             }
             replace.arg(&**mark).arg(expected).arg(what).arg(&row).arg(&most);
-            replace.arg(connection.publish());
+            replace.arg(connection.publish()).arg(&changes);
+            for (name, leaf) in &leaves {
+                replace.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
+            }
             for (channel, message) in &tell {
                 replace.arg(channel).arg(message);
             }
-            replace.invoke_async(connection).await
+            replace.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
-        let answer = self.patiently(asked).await?;
-        let (is_done, version, row, there): (u8, String, Vec<u8>, i64) = answer;
-        let version = number(&version)?;
-        if let Ok(there) = u64::try_from(there) {
-            counts.there.store(there, Ordering::Relaxed);
-        }
-        Ok(match is_done {
-            1 => Answer::Replaced { version },
-            2 => Answer::Lost,
-            3 => Answer::Full,
-            _ => Answer::Conflict { version, row },
+        let mut answer = self.patiently(asked).await?.into_iter();
+        let is_done = answer.next().unwrap_or_default();
+        Ok(match &*is_done {
+            b"1" => {
+                let version = number(&answer.next().unwrap_or_default())?;
+                if let Some(there) = answer.next() {
+                    counts.there.store(number(&there)?, Ordering::Relaxed);
+                }
+                Answer::Replaced { version }
+            }
+            b"2" => Answer::Lost,
+            b"3" => {
+                let there = number(&answer.next().unwrap_or_default())?;
+                counts.there.store(there, Ordering::Relaxed);
+                Answer::Full
+            }
+            _ => {
+                let (version, state) = state(answer)?;
+                Answer::Conflict { version, state }
+            }
         })
     }
 
@@ -305,18 +329,24 @@ impl Link {
         key: &R::Key,
         mark: &Mark,
         version: u64,
-        row: Option<Vec<u8>>,
+        row: Option<Written>,
     ) -> RedisResult<Answer> {
-        let mut restate = self.scripts.restate.key(self.row_of::<R>(key)?);
-        restate.key(self.mark_key()).key(self.number_of::<R>()).arg(&**mark);
+        let place = self.row_of::<R>(key)?;
+        let mut restate = self.scripts.restate.key(&place);
+        restate.key(self.mark_key()).key(changes_of(&place)).key(self.number_of::<R>());
+        restate.arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
-        restate.arg(row.unwrap_or_default()).arg(END_REMEMBERED_MS);
+        let Written { row, leaves } = row.unwrap_or_default();
+        restate.arg(row).arg(END_REMEMBERED_MS);
+        for (name, leaf) in &leaves {
+            restate.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
+        }
         let asked = async |connection: &mut Counted| restate.invoke_async(connection).await;
         let (version, is_there): (String, u8) = self.patiently(asked).await?;
         if version == "-1" {
             return Ok(Answer::Lost);
         }
-        Ok(Answer::Restated { version: number(&version)?, is_there: is_there == 1 })
+        Ok(Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 })
     }
 
     /// The records of these keys, with the places that come along, as far as there are any.
@@ -344,14 +374,14 @@ impl Link {
         let mut pipe = redis::pipe();
         for key in &keys {
             if let Ok(row) = self.row_of::<R>(key) {
-                pipe.hget(row, "r");
+                pipe.hgetall(row);
             }
         }
         let asked = async |connection: &mut Counted| {
-            pipe.query_async::<Vec<Option<Vec<u8>>>>(connection).await
+            pipe.query_async::<Vec<HashMap<String, Vec<u8>>>>(connection).await
         };
         let rows = self.patiently(asked).await.ok()?;
-        Some(rows.into_iter().map(|row| serde_json::from_slice(&row?).ok()).collect())
+        Some(rows.into_iter().map(record_of).collect())
     }
 
     /// Asks, once the node hears its channels, and waits no longer than is sensible. Asks again where the part is elsewhere,
@@ -430,8 +460,4 @@ pub(super) fn millis(duration: Duration) -> u64 {
 pub(super) async fn in_time<T>(asked: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
     let late = || RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
     tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| Err(late()))
-}
-
-fn number(text: &str) -> RedisResult<u64> {
-    text.parse().map_err(|error| RedisError::from(std::io::Error::other(error)))
 }

@@ -5,11 +5,12 @@
 //! In sets of names, one node's late striking out may meet another one's joining. So who joins writes the key once more when the record is
 //! there, and who strikes out looks at the record behind that: whichever comes last, the set is right.
 
-use std::sync::atomic::Ordering;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use redis::RedisResult;
 
 use super::{
+    fields::record_of,
     figures::Counts,
     link::{Link, member},
     question::Lists,
@@ -129,11 +130,12 @@ impl Link {
         };
         let strike = async |name: &str| {
             let mut strike = redis::pipe();
-            strike.srem(self.listed_under::<R>(name), &member).ignore().hget(&row, "r");
-            let asked = async |to: &mut Counted| strike.query_async::<(Option<Vec<u8>>,)>(to).await;
+            strike.srem(self.listed_under::<R>(name), &member).ignore().hgetall(&row);
+            let asked = async |to: &mut Counted| {
+                strike.query_async::<(HashMap<String, Vec<u8>>,)>(to).await
+            };
             let (row,) = self.patiently(asked).await?;
-            let record = row.and_then(|row| serde_json::from_slice::<R>(&row).ok());
-            match record.and_then(|record| record.listed(key)) {
+            match record_of::<R>(row).and_then(|record| record.listed(key)) {
                 Some(now) if now == name => add(name).await,
                 _ => Ok(()),
             }

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use redis::RedisResult;
+use redis::{ErrorKind, RedisResult};
 use tokio::sync::{Notify, watch};
 
 use super::{
+    cluster::with_jitter,
     lease::{self, Lease, Standing},
     link::{Link, in_time, member, millis},
     parts::Part,
@@ -22,12 +23,8 @@ use crate::{
     model::ids::NodeId,
 };
 
-/// Shortest and longest pause between two tries to connect.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
-/// How long a node waits for others to restate what they know, after it has done so itself.
-const WAITS_FOR_OTHERS: Duration = Duration::from_millis(1_500);
-/// How often it looks whether they have.
-const LOOKS_EVERY: Duration = Duration::from_millis(50);
+/// Shortest and longest pause between two tries to connect, or to find out the mark.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 
 /// What this node knows of itself and of the others; one for all of its links. The lease is renewed over the first of them.
 pub(super) struct Membership {
@@ -35,6 +32,12 @@ pub(super) struct Membership {
     lease: RefCell<Lease>,
     /// The nodes with a lease, at the last renewal.
     members: RefCell<Vec<NodeId>>,
+    /// When the last renewal that was granted was asked for.
+    renewed: Cell<Option<Instant>>,
+    /// When everybody who is there has renewed its lease since leases were lost.
+    settles: Cell<Option<Instant>>,
+    /// Whether the address leads to another kind of server than it says.
+    is_misled: Cell<bool>,
     standing: watch::Sender<Standing>,
     clock: Clock,
     /// What all nodes have in common, by name; said again with every renewal, should the server have lost it.
@@ -63,6 +66,9 @@ impl Membership {
             node,
             lease: RefCell::new(Lease::new(lease)),
             members: RefCell::default(),
+            renewed: Cell::default(),
+            settles: Cell::default(),
+            is_misled: Cell::default(),
             standing,
             clock,
             secrets: RefCell::default(),
@@ -87,7 +93,15 @@ impl Membership {
     }
 
     pub(super) fn standing(&self) -> Standing {
+        if self.is_misled.get() {
+            return Standing::Misled;
+        }
         self.lease.borrow().standing(Instant::now())
+    }
+
+    /// Whether it has never been one of the nodes.
+    fn is_new(&self) -> bool {
+        self.renewed.get().is_none()
     }
 
     /// Whether a part's last try failed. Once all were there, only the part of the leases counts: who is refused because of
@@ -106,13 +120,33 @@ impl Membership {
         self.lease.borrow().ended().to_vec()
     }
 
+    /// Whether all nodes are known that had a lease at this moment, and that no renewal has been heard of since. If not, asks
+    /// for one.
+    pub(super) fn knows_all_of(&self, moment: Instant) -> bool {
+        if self.renewed.get().is_none_or(|asked| asked < moment) {
+            self.hurry.notify_one();
+            return false;
+        }
+        self.settles.get().is_none_or(|settles| settles <= Instant::now())
+    }
+
+    /// Which nodes other than this one are to restate what they know of a part, beside those that had a lease before.
+    pub(super) fn others(&self, before: &[NodeId]) -> Vec<NodeId> {
+        let ended = self.ended();
+        let mut others = [before, &*self.members.borrow()].concat();
+        others.retain(|node| *node != self.node && !ended.contains(node));
+        others.sort_unstable();
+        others.dedup();
+        others
+    }
+
     /// Waits until this node has its lease. Whether it may still get one.
     async fn has_joined(&self) -> bool {
         loop {
             let changed = self.changed.notified();
             match self.standing() {
                 Standing::Member => return true,
-                Standing::Ended | Standing::Taken => return false,
+                Standing::Ended | Standing::Taken | Standing::Misled => return false,
                 Standing::Away => changed.await,
             }
         }
@@ -125,8 +159,8 @@ pub(super) struct Marked {
     pub(super) mark: Mark,
     /// The other nodes before that.
     pub(super) others: Vec<NodeId>,
-    /// By then everybody who is there has renewed its lease since, so that all others are known.
-    pub(super) settles: Instant,
+    /// When that was asked for. None of the first mark that this node knows.
+    pub(super) since: Option<Instant>,
 }
 
 impl Link {
@@ -143,13 +177,17 @@ impl Link {
             let renewed = self.renew().await;
             self.membership.is_missing(self.part, renewed.is_err());
             if let Err(error) = &renewed {
+                tracing::debug!(part = self.part.number(), %error, "no renewal");
                 self.fails(error);
             }
             if self.membership.tell().is_final() {
                 return;
             }
             if renewed.is_err() {
-                tokio::time::sleep(pause).await;
+                tokio::select! {
+                    () = tokio::time::sleep(with_jitter(pause)) => {}
+                    () = self.way.changed() => {}
+                }
                 pause = PAUSES.1.min(pause * 2);
                 continue;
             }
@@ -161,21 +199,26 @@ impl Link {
                 () = tokio::time::sleep(self.renews_every()) => false,
             };
             if is_cut {
-                *self.live.borrow_mut() = None;
-                self.way.strays();
+                tracing::debug!(part = self.part.number(), "the connection was cut");
+                self.loses_its_way();
                 self.was_away(Instant::now());
             }
         }
     }
 
     fn fails(&self, error: &redis::RedisError) {
+        if error.kind() == ErrorKind::InvalidClientConfig && self.membership.is_new() {
+            self.membership.is_misled.set(true);
+        }
         match detour(error) {
             // The connection is good, and the server is so soon.
             Some(Detour::Later) => {}
-            Some(Detour::Elsewhere) | None => {
+            // The connection is good, too, and tells those who ask over it the same.
+            Some(Detour::Elsewhere) => {
                 *self.live.borrow_mut() = None;
                 self.way.strays();
             }
+            None => self.loses_its_way(),
         }
         self.was_away(Instant::now());
         self.failures.set(self.failures.get() + 1);
@@ -183,6 +226,14 @@ impl Link {
             self.membership.failures.set(self.membership.failures.get() + 1);
         }
         self.note(Some(error));
+    }
+
+    /// The connection is no good, and nobody is to wait for what comes over it.
+    fn loses_its_way(&self) {
+        if let Some(lost) = self.live.take() {
+            lost.give_up();
+        }
+        self.way.strays();
     }
 
     /// The part is not where this connection leads to.
@@ -209,7 +260,15 @@ impl Link {
         let kept = self.live.borrow().clone().or_else(|| self.untried.take());
         let mut connection = match kept {
             Some(connection) => connection,
-            None => in_time(self.way.connect()).await?,
+            None => {
+                let begun = Instant::now();
+                let mut connection = in_time(self.way.connect()).await?;
+                if self.membership.is_new() {
+                    in_time(self.way.leads_to_the_right_kind(&mut connection)).await?;
+                }
+                tracing::debug!(part = self.part.number(), took = ?begun.elapsed(), "connected");
+                connection
+            }
         };
         let renewed = self.renew_all(&mut connection).await;
         if let Err(error) = &renewed
@@ -288,6 +347,7 @@ impl Link {
             }
             self.way.count_nodes(members.len());
             *self.membership.members.borrow_mut() = members;
+            self.membership.renewed.set(Some(asked));
         }
         self.membership.lease.borrow_mut().renewed(asked, granted == 1, nodes(ended));
         Ok(())
@@ -312,8 +372,11 @@ impl Link {
             None => (members, Vec::new()),
         };
         others.retain(|node| *node != self.node && !ended.contains(node));
-        let settles = if known.is_some() { asked + self.renews_every() } else { asked };
-        let marked = Marked { mark: (&*mark).into(), others: others.clone(), settles };
+        let since = known.is_some().then_some(asked);
+        if self.part.is_first() && known.is_some() {
+            self.membership.settles.set(Some(asked + self.renews_every()));
+        }
+        let marked = Marked { mark: (&*mark).into(), others: others.clone(), since };
         self.marked.send_replace(Some(marked));
         known.map(|_| others)
     }
@@ -335,40 +398,6 @@ impl Link {
                 _ => self.membership.hurry.notify_one(),
             }
             changed.await;
-        }
-    }
-
-    /// Says that this node has restated its records of a kind under this mark, and waits until the others have, or had time
-    /// for it.
-    pub(super) async fn restated(&self, kind: &str, marked: &Marked) {
-        let Ok(me) = member(&self.node) else { return };
-        let give_up = Instant::now() + WAITS_FOR_OTHERS;
-        let place = self.of_nodes(&format!("restated:{kind}"));
-        let mut said = false;
-        loop {
-            let ended = self.membership.ended();
-            let mut others = [&*marked.others, &*self.membership.members.borrow()].concat();
-            others.retain(|node| !ended.contains(node));
-            let others: Vec<String> = others.iter().filter_map(|node| member(node).ok()).collect();
-            let mut pipe = redis::pipe();
-            pipe.hset(&place, &me, &*marked.mark).ignore();
-            pipe.cmd("HMGET").arg(&place).arg(&me).arg(&others);
-            let asked = in_time(async {
-                let mut connection = self.as_member().await?;
-                pipe.query_async::<(Vec<Option<String>>,)>(&mut connection).await
-            });
-            if let Ok((marks,)) = asked.await {
-                said = true;
-                let all = marks.iter().all(|mark| mark.as_deref() == Some(&*marked.mark));
-                if all && Instant::now() >= marked.settles {
-                    return;
-                }
-            }
-            if Instant::now() >= give_up && said || self.standing().is_final() {
-                return tracing::warn!(kind, "some nodes may not have said again what they know");
-            }
-            let unsettled = marked.settles.saturating_duration_since(Instant::now());
-            tokio::time::sleep(if said { unsettled.max(LOOKS_EVERY) } else { LOOKS_EVERY }).await;
         }
     }
 
@@ -414,7 +443,7 @@ impl Link {
     }
 
     /// What all nodes keep about each other and about the part.
-    fn of_nodes(&self, what: &str) -> String {
+    pub(super) fn of_nodes(&self, what: &str) -> String {
         self.name(&format!("nodes:{what}"))
     }
 

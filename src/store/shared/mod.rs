@@ -15,6 +15,7 @@ mod cluster;
 mod core;
 mod ears;
 mod engine;
+mod fields;
 mod figures;
 mod gap;
 mod lease;
@@ -26,8 +27,10 @@ mod message;
 mod parts;
 pub mod post;
 mod question;
+mod restated;
 #[cfg(test)]
 pub(crate) mod simulation;
+mod sweep;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

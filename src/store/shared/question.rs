@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{clock::Timestamp, model::ids::NodeId};
+use crate::{clock::Timestamp, model::ids::NodeId, store::Written};
 
 /// Tells apart what a node asked for; never used twice in one incarnation.
 pub(super) type Ticket = u64;
@@ -17,8 +17,8 @@ pub(super) enum Row {
     Same,
     /// The record says no more than none.
     Gone,
-    /// This.
-    New(Vec<u8>),
+    /// This row; of the leaves those that change.
+    New(Written),
 }
 
 /// What is asked of the server.
@@ -27,7 +27,13 @@ pub(super) enum Ask<K> {
     /// A word on this node's channel, after all that was said before.
     Probe { ticket: Ticket },
     /// The record, and a word on this node's channel after all that was said of the record before.
-    Look { ticket: Ticket, key: K, mark: Mark },
+    Look {
+        ticket: Ticket,
+        key: K,
+        mark: Mark,
+        /// The version from which the node can go on with what changed; 0 for none.
+        known: u64,
+    },
     /// A new version in place of `expected`, and only of that; then the messages go out.
     Replace {
         ticket: Ticket,
@@ -48,7 +54,7 @@ pub(super) enum Ask<K> {
         mark: Mark,
         version: u64,
         /// None when the record was ended under this version.
-        row: Option<Vec<u8>>,
+        row: Option<Written>,
         lists: Lists,
     },
 }
@@ -98,13 +104,13 @@ pub(super) enum Target {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The record, or none under version 0.
-    Found { version: u64, row: Vec<u8> },
+    Found { version: u64, state: State },
     /// It has this version now.
     Replaced { version: u64 },
     /// The word is on its way.
     Said,
     /// It was another one: this.
-    Conflict { version: u64, row: Vec<u8> },
+    Conflict { version: u64, state: State },
     /// There are as many records as may be: nothing was done.
     Full,
     /// The server's data have another mark: nothing was done.
@@ -113,4 +119,15 @@ pub(super) enum Answer {
     Restated { version: u64, is_there: bool },
     /// No answer, so nobody knows whether it was done.
     Away,
+}
+
+/// What a record is now, for a node that may know an earlier version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The node knows it.
+    Same,
+    /// It has this row, and these leaves are others than the node knows.
+    Changed(Written),
+    /// All of it. Nothing under version 0.
+    Whole(Written),
 }

@@ -1,26 +1,30 @@
 -- Puts a new version of a record in place of the expected one, and of that alone, then publishes what follows.
--- KEYS[1]: the record, a hash of its version `v` and its row `r`; without a row it was ended under that version.
--- KEYS[2]: the mark of all data. KEYS[3], where the record begins or ends: how many there are.
+-- KEYS[2]: the mark of all data. KEYS[4], where the record begins or ends: how many there are.
 -- ARGV: the mark that the node knows; the expected version, 0 for none; same, gone or new; the new row; how many records
--- there may be before a new one is refused, empty where it is not; the command that publishes; then channels and messages
--- by turns.
--- Returns 1, the version that the record has now, nothing, and how many records there are, -1 where that did not change; 0,
--- the version that it has instead, and its row; 2 when the mark is another one; or 3 when there are as many as may be.
+-- there may be before a new one is refused, empty where it is not; the command that publishes; how many leaves change, or
+-- -1 of a record without leaves; these by turns with what they hold now, nothing for those that are gone; then channels and
+-- messages by turns.
+-- Returns 1, the version that the record has now, and how many records there are, where that changed; 0 and what it has
+-- instead; 2 when the mark is another one; or 3 and how many records there are, when there are as many as may be.
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
-  return {2, '0', '', -1}
+  return {'2', '0'}
 end
 local found = redis.call('HMGET', KEYS[1], 'v', 'r')
 local version = found[2] and found[1] or '0'
 if version ~= ARGV[2] then
-  return {0, version, found[2] or '', -1}
+  local state = since(ARGV[2])
+  table.insert(state, 1, '0')
+  return state
 end
-if KEYS[3] and ARGV[5] ~= '' then
-  local there = tonumber(redis.call('GET', KEYS[3]) or '0')
+if KEYS[4] and ARGV[5] ~= '' then
+  local there = tonumber(redis.call('GET', KEYS[4]) or '0')
   if there >= tonumber(ARGV[5]) then
-    return {3, '0', '', there}
+    return {'3', tostring(there)}
   end
 end
-local there = -1
+local there = nil
+local leaves = tonumber(ARGV[7])
+local told = 8 + 2 * math.max(leaves, 0)
 if ARGV[3] ~= 'same' then
   -- In microseconds, so that a record that comes back never repeats a version.
   local time = redis.call('TIME')
@@ -30,17 +34,33 @@ if ARGV[3] ~= 'same' then
   if ARGV[3] == 'new' then
     redis.call('HSET', KEYS[1], 'v', version, 'r', ARGV[4])
     if not found[2] then
-      there = redis.call('INCR', KEYS[3])
+      there = redis.call('INCR', KEYS[4])
       if found[1] then
         redis.call('PERSIST', KEYS[1])
       end
     end
+    if leaves >= 0 then
+      local change = {ARGV[2]}
+      for i = 8, told - 1, 2 do
+        change[#change + 1] = ARGV[i]
+        if ARGV[i + 1] == '' then
+          redis.call('HDEL', KEYS[1], ARGV[i])
+        else
+          redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+        end
+      end
+      redis.call('RPUSH', KEYS[3], table.concat(change, '\0'))
+      redis.call('LTRIM', KEYS[3], -256, -1)
+    end
   else
-    redis.call('DEL', KEYS[1])
-    there = redis.call('DECR', KEYS[3])
+    redis.call('DEL', KEYS[1], KEYS[3])
+    there = redis.call('DECR', KEYS[4])
   end
 end
-for i = 7, #ARGV, 2 do
+for i = told, #ARGV, 2 do
   redis.call(ARGV[6], ARGV[i], version .. ':' .. ARGV[i + 1])
 end
-return {1, version, '', there}
+if there then
+  return {'1', version, tostring(math.max(there, 0))}
+end
+return {'1', version}

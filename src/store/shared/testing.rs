@@ -1,13 +1,13 @@
 //! A record that keeps what was done to it, for tests of engines that span nodes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
     model::ids::NodeId,
-    store::{Record, Route},
+    store::{Leaf, Record, Route, Which, Written},
 };
 
 /// Who is to hear of an entry.
@@ -18,13 +18,28 @@ pub(super) enum Hearers {
     Everyone,
 }
 
-/// The numbers that were written into it, in their order.
+/// The numbers that were written into it, in their order. A server keeps it in one piece, or each number and each holder in a
+/// leaf.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Journal {
+pub(super) struct Journal<const IN_LEAVES: bool = false> {
     pub(super) entries: Vec<u64>,
     pub(super) holders: BTreeSet<NodeId>,
     closes: Option<Timestamp>,
     is_closed: bool,
+    /// How many entries, and which holders, there were before the last command.
+    #[serde(skip)]
+    before: (usize, BTreeSet<NodeId>),
+}
+
+impl<const IN_LEAVES: bool> Journal<IN_LEAVES> {
+    fn entry(place: usize, entry: Option<&u64>) -> Leaf {
+        (format!("e{place}"), entry.map(|entry| entry.to_string().into()))
+    }
+
+    fn holder(&self, node: &NodeId) -> Leaf {
+        let held = self.holders.contains(node).then(|| b"held".to_vec());
+        (format!("h{}", serde_json::to_string(node).unwrap()), held)
+    }
 }
 
 #[derive(Clone)]
@@ -61,7 +76,7 @@ pub(super) enum Reply {
     Done,
 }
 
-impl Record for Journal {
+impl<const IN_LEAVES: bool> Record for Journal<IN_LEAVES> {
     const KIND: &'static str = "journal";
     type Key = u32;
     type Command = Command;
@@ -121,7 +136,8 @@ impl Record for Journal {
     }
 
     fn is_vacant(&self, (): &(), _: Timestamp) -> bool {
-        *self == Self::default()
+        let is_empty = self.entries.is_empty() && self.holders.is_empty();
+        is_empty && self.closes.is_none() && !self.is_closed
     }
 
     fn checkpoint(&self) -> Self {
@@ -130,6 +146,64 @@ impl Record for Journal {
 
     fn roll_back(&mut self, checkpoint: Self) {
         *self = checkpoint;
+    }
+
+    fn stands(&mut self) {
+        self.before = (self.entries.len(), self.holders.clone());
+    }
+
+    const HAS_LEAVES: bool = IN_LEAVES;
+
+    fn written(&self, which: Which) -> serde_json::Result<Written> {
+        if !IN_LEAVES {
+            return Ok(Written { row: serde_json::to_vec(self)?, leaves: Vec::new() });
+        }
+        let (entries, holders) = match which {
+            Which::All => (0, self.holders.clone()),
+            Which::Changed => (
+                self.before.0,
+                self.before.1.symmetric_difference(&self.holders).copied().collect(),
+            ),
+        };
+        let Self { closes, is_closed, .. } = *self;
+        let row = Self { closes, is_closed, ..Self::default() };
+        let entries = self.entries.iter().enumerate().skip(entries);
+        let leaves = entries.map(|(place, entry)| Self::entry(place, Some(entry)));
+        let leaves = leaves.chain(holders.iter().map(|node| self.holder(node))).collect();
+        Ok(Written { row: serde_json::to_vec(&row)?, leaves })
+    }
+
+    fn read(written: &Written) -> serde_json::Result<Self> {
+        let mut journal = Self::default();
+        journal.become_another(written)?;
+        Ok(journal)
+    }
+
+    fn become_another(&mut self, changed: &Written) -> serde_json::Result<()> {
+        let row: Self = serde_json::from_slice(&changed.row)?;
+        if !IN_LEAVES {
+            *self = row;
+            self.stands();
+            return Ok(());
+        }
+        (self.closes, self.is_closed) = (row.closes, row.is_closed);
+        let mut entries = BTreeMap::new();
+        for (name, leaf) in &changed.leaves {
+            match (name.split_at(1), leaf) {
+                (("e", place), Some(leaf)) => {
+                    entries.insert(place.parse::<usize>().unwrap(), serde_json::from_slice(leaf)?);
+                }
+                (("h", node), Some(_)) => drop(self.holders.insert(serde_json::from_str(node)?)),
+                (("h", node), None) => drop(self.holders.remove(&serde_json::from_str(node)?)),
+                other => panic!("no such leaf: {other:?}"),
+            }
+        }
+        for (place, entry) in entries {
+            assert_eq!(place, self.entries.len(), "a leaf is missing, or came twice");
+            self.entries.push(entry);
+        }
+        self.stands();
+        Ok(())
     }
 
     fn makes_a_record(_: &Command) -> bool {

@@ -189,9 +189,38 @@ fn a_survivor_cares_for_what_is_due() {
     one.write(1, 1, Hearers::Here).unwrap();
     one.submit(1, Command::CloseAt(Timestamp(2_000))).unwrap();
     drop(one);
-    clock.advance(1_000 + worker::OVERDUE_MS);
+    clock.advance(1_000 + sweep::OVERDUE_MS);
     assert_eq!(two.notes.wait_for(1, 1), [CLOSED]);
     assert_eq!(two.write(1, 2, Hearers::Here).unwrap().reply, Reply::Closed);
+}
+
+#[test]
+fn what_is_overdue_after_an_outage_of_all_nodes_is_cared_for_without_a_pause() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let one = Member::new(&server, 1, &clock);
+    // More than a dozen batches.
+    let many = 3_500;
+    let (sender, taken) = std::sync::mpsc::channel();
+    for key in 0..many {
+        let sender = sender.clone();
+        let sink = Box::new(move |result: Result<_, _>| sender.send(result.is_ok()).unwrap());
+        one.engine.submit(key, Expect::Any, Command::CloseAt(Timestamp(2_000)), sink);
+    }
+    drop(sender);
+    assert_eq!(taken.iter().filter(|is_taken| *is_taken).count(), many as usize);
+    drop(one);
+    clock.advance(1_000 + sweep::OVERDUE_MS);
+    let begun = std::time::Instant::now();
+    let two = Member::new(&server, 2, &clock);
+    let ended = || two.notes.0.lock().iter().filter(|(_, entry)| *entry == CLOSED).count();
+    while ended() < many as usize {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{} in {:?}", ended(), begun.elapsed());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    println!("{many} overdue records in {:?}", begun.elapsed());
+    two.engine.settle();
+    assert_eq!(ended(), many as usize, "each once");
 }
 
 #[test]

@@ -186,6 +186,20 @@ impl ServerUrl {
         }
     }
 
+    /// What the address begins with, and what it should begin with where the server is one of a cluster and this names a
+    /// single one, or the other way round.
+    #[must_use]
+    pub fn schemes(&self) -> (&str, &'static str) {
+        let scheme = self.place.split("://").next().unwrap_or_default();
+        let other = match scheme {
+            "redis" | "redis+sentinel" => "redis+cluster",
+            "rediss" | "rediss+sentinel" => "rediss+cluster",
+            "rediss+cluster" => "rediss",
+            _ => "redis",
+        };
+        (scheme, other)
+    }
+
     /// The servers of a cluster that are named; none where no cluster is.
     pub(super) fn seeds(&self) -> Option<&Arc<Seeds>> {
         match &self.way {

@@ -21,7 +21,7 @@ use redis::{
     RedisError, RedisFuture, RedisResult, ServerErrorKind, Value,
     aio::{ConnectionLike, MultiplexedConnection, SendError},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::{
     cluster::{CONNECTS_WITHIN, Finder},
@@ -47,8 +47,32 @@ pub(super) struct Counted {
     number: u64,
     /// Whether channels are those of a slot.
     is_sharded: bool,
-    /// Whether its answers are trusted no more.
-    is_confused: Arc<AtomicBool>,
+    hope: Arc<Hope>,
+}
+
+/// What is to be expected of a connection.
+#[derive(Default)]
+struct Hope {
+    /// Its answers are trusted no more.
+    is_confused: AtomicBool,
+    /// Nobody waits for them any more.
+    is_given_up: watch::Sender<bool>,
+}
+
+impl Hope {
+    /// What comes of a question, as long as there is hope for a good answer.
+    async fn of<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let lost = || Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+        let mut is_given_up = self.is_given_up.subscribe();
+        tokio::select! {
+            biased;
+            answer = answer => match self.is_confused.load(Ordering::SeqCst) {
+                true => lost(),
+                false => answer,
+            },
+            _ = is_given_up.wait_for(|is_so| *is_so) => lost(),
+        }
+    }
 }
 
 impl Counted {
@@ -62,31 +86,29 @@ impl Counted {
         if self.is_sharded { "SPUBLISH" } else { "PUBLISH" }
     }
 
+    /// Its server does not answer: whoever waits for an answer does so no more, and does not know what became of the question.
+    pub(super) fn give_up(&self) {
+        self.hope.is_given_up.send_replace(true);
+    }
+
     async fn subscribe(&mut self, channels: &[String]) -> RedisResult<()> {
         if !self.is_sharded {
-            return self.connection.subscribe(channels).await;
+            return self.hope.of(self.connection.subscribe(channels)).await;
         }
         // One by one, because each is answered by itself.
         let mut pipe = redis::pipe();
         for channel in channels {
             pipe.cmd("SSUBSCRIBE").arg(channel).ignore();
         }
-        pipe.query_async(&mut self.connection).await
+        self.hope.of(pipe.query_async(&mut self.connection)).await
     }
 
     async fn unsubscribe(&mut self, channel: &str) -> RedisResult<()> {
         if !self.is_sharded {
-            return self.connection.unsubscribe(channel).await;
+            return self.hope.of(self.connection.unsubscribe(channel)).await;
         }
-        redis::cmd("SUNSUBSCRIBE").arg(channel).exec_async(&mut self.connection).await
-    }
-
-    /// What an answer is worth.
-    fn trusted<T>(&self, answer: RedisResult<T>) -> RedisResult<T> {
-        if self.is_confused.load(Ordering::SeqCst) {
-            return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
-        }
-        answer
+        let mut leave = redis::cmd("SUNSUBSCRIBE");
+        self.hope.of(leave.arg(channel).exec_async(&mut self.connection)).await
     }
 
     fn count<'a>(&self, commands: impl Iterator<Item = &'a Cmd>) {
@@ -105,10 +127,7 @@ impl Counted {
 impl ConnectionLike for Counted {
     fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
         self.count(std::iter::once(command));
-        Box::pin(async move {
-            let answer = self.connection.req_packed_command(command).await;
-            self.trusted(answer)
-        })
+        Box::pin(async move { self.hope.of(self.connection.req_packed_command(command)).await })
     }
 
     fn req_packed_commands<'a>(
@@ -119,8 +138,7 @@ impl ConnectionLike for Counted {
     ) -> RedisFuture<'a, Vec<Value>> {
         self.count(pipeline.cmd_iter());
         Box::pin(async move {
-            let answers = self.connection.req_packed_commands(pipeline, offset, count).await;
-            self.trusted(answers)
+            self.hope.of(self.connection.req_packed_commands(pipeline, offset, count)).await
         })
     }
 
@@ -210,13 +228,13 @@ impl Way {
     /// Makes a new connection. What comes over the last one counts no more; who heard something on that is told.
     pub(super) async fn connect(&self) -> RedisResult<Counted> {
         let number = self.current.fetch_add(1, Ordering::SeqCst) + 1;
-        let is_confused = Arc::new(AtomicBool::new(false));
+        let hope = Arc::<Hope>::default();
         let patience = if self.finder.is_some() { CONNECTS_WITHIN } else { PATIENCE };
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(patience))
             .set_response_timeout(Some(PATIENCE))
             .set_pipeline_buffer_size(PIPELINE)
-            .set_push_sender(self.pushes(number, Arc::clone(&is_confused)));
+            .set_push_sender(self.pushes(number, Arc::clone(&hope)));
         let mut connection = match &self.finder {
             Some(finder) => {
                 let (connection, layout) = finder.connect(self.part, &config).await?;
@@ -227,7 +245,7 @@ impl Way {
         };
         let is_sharded = self.finder.is_some() && has_channels_of_slots(&mut connection).await?;
         let traffic = Arc::clone(&self.traffic);
-        let mut connection = Counted { connection, traffic, number, is_sharded, is_confused };
+        let mut connection = Counted { connection, traffic, number, is_sharded, hope };
         if self.was_there.replace(true) {
             figures::add(&self.traffic.cuts, 1);
             // Before anything that comes over the new one.
@@ -254,6 +272,33 @@ impl Way {
     /// So many nodes have a lease.
     pub(super) fn count_nodes(&self, nodes: usize) {
         self.traffic.nodes.store(nodes as u64, Ordering::Relaxed);
+    }
+
+    /// Finds out whether what was named as a single server is one of a cluster. Where nobody may ask, it counts as a single one.
+    ///
+    /// # Errors
+    /// It is one of a cluster, with `InvalidClientConfig`; or it does not answer.
+    pub(super) async fn leads_to_the_right_kind(&self, by: &mut Counted) -> RedisResult<()> {
+        if self.finder.is_some() {
+            return Ok(());
+        }
+        let mut ask = redis::cmd("INFO");
+        match ask.arg("cluster").query_async::<String>(by).await {
+            Ok(answer) if answer.contains("cluster_enabled:1") => {
+                Err((ErrorKind::InvalidClientConfig, "the server is one of a cluster").into())
+            }
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits until the part may be elsewhere than it was.
+    pub(super) async fn changed(&self) {
+        match &self.finder {
+            Some(finder) => finder.changed().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The part is not where the last connection led to: the next one goes elsewhere, if need be.
@@ -288,7 +333,7 @@ impl Way {
     fn pushes(
         &self,
         number: u64,
-        is_confused: Arc<AtomicBool>,
+        hope: Arc<Hope>,
     ) -> impl Fn(PushInfo) -> Result<(), SendError> + Send + Sync + 'static {
         let (channels, traffic) = (Arc::clone(&self.channels), Arc::clone(&self.traffic));
         let (current, cut) = (Arc::clone(&self.current), Arc::clone(&self.cut));
@@ -299,12 +344,12 @@ impl Way {
             // The slot was moved, and its channels with it. The client takes that word for an answer, so that every answer
             // from here on would be another question's.
             if push.kind == PushKind::SUnsubscribe && channel != *leaving.lock() {
-                is_confused.store(true, Ordering::SeqCst);
+                hope.is_confused.store(true, Ordering::SeqCst);
             }
             if current.load(Ordering::SeqCst) != number {
                 return Ok(());
             }
-            if push.kind == PushKind::Disconnection || is_confused.load(Ordering::SeqCst) {
+            if push.kind == PushKind::Disconnection || hope.is_confused.load(Ordering::SeqCst) {
                 was_cut.store(number, Ordering::SeqCst);
                 cut.notify_one();
                 return Ok(());

@@ -21,6 +21,7 @@ use super::{
     member::Marked,
     message,
     question::{Answer, Ask, Ticket},
+    sweep::{Sweep, unless_well},
 };
 use crate::{
     clock::Timestamp,
@@ -32,10 +33,6 @@ use crate::{
 const SWEEP_EVERY_MS: u64 = 1_000;
 /// How often a command that waits for the server tries whether that is back.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
-/// How late a record must be before others than the node that changed it last care for it, in milliseconds.
-pub(super) const OVERDUE_MS: u64 = 1_500;
-/// Records that are cared for at a time.
-const SWEPT_AT_ONCE: usize = 256;
 /// Questions for many records that are under way. Beyond, they are answered with none.
 const MOST_READING: usize = 1_024;
 /// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
@@ -44,10 +41,11 @@ const POSTPONED_FOR: Duration = Duration::from_secs(3);
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 /// What an engine's task goes on with.
-enum News<R: Record> {
+pub(super) enum News<R: Record> {
     Answer(Ticket, Answer),
-    Overdue(Vec<R::Key>),
     /// With where it is said that one of them could not be seen to.
+    Overdue(Vec<R::Key>, mpsc::Sender<()>),
+    /// Likewise.
     Orphans(Vec<(R::Key, NodeId)>, mpsc::Sender<()>),
     /// All nodes have restated what they know since the mark was new for the so manieth time.
     Restated(u64),
@@ -106,6 +104,7 @@ pub(super) async fn work<R: Record>(
             worker.marked = marks.borrow_and_update().clone();
             if let Some(marked) = &worker.marked {
                 let mark = Arc::clone(&marked.mark);
+                tracing::debug!(part = worker.link.part.number(), kind = R::KIND, "mends");
                 worker.with(&engine, |core, now, work| core.mend(mark, now, work));
             }
         }
@@ -240,15 +239,6 @@ impl<R: Record> Drop for Worker<R> {
     }
 }
 
-/// Frees some records of nodes that are gone, and waits until they are. Whether there may be more of them, and no trouble.
-async fn see_to_orphans<R: Record>(link: &Link, answers: &mpsc::UnboundedSender<News<R>>) -> bool {
-    let orphans = link.orphans::<R>(SWEPT_AT_ONCE).await;
-    let (failed, mut failure) = mpsc::channel(1);
-    !orphans.is_empty()
-        && answers.send(News::Orphans(orphans, failed)).is_ok()
-        && failure.recv().await.is_none()
-}
-
 impl<R: Record> Worker<R> {
     fn with(
         &mut self,
@@ -295,9 +285,10 @@ impl<R: Record> Worker<R> {
             News::Answer(ticket, answer) => {
                 self.with(engine, |core, now, work| core.answered(ticket, answer, now, work));
             }
-            News::Overdue(keys) => {
+            News::Overdue(keys, failed) => {
                 for key in keys {
-                    self.with(engine, |core, now, work| core.due(key, now, work));
+                    let sink = unless_well(&failed);
+                    self.with(engine, |core, now, work| core.due(key, sink, now, work));
                 }
             }
             News::Restated(era) => {
@@ -306,12 +297,7 @@ impl<R: Record> Worker<R> {
             News::Orphans(orphans, failed) => {
                 for (key, node) in orphans {
                     let Some(command) = R::lost(node) else { continue };
-                    let failed = failed.clone();
-                    let sink = Box::new(move |result: Result<_, _>| {
-                        if result.is_err() {
-                            let _ = failed.try_send(());
-                        }
-                    });
+                    let sink = unless_well(&failed);
                     self.with(engine, |core, now, work| {
                         core.submit(key, Expect::Any, command, sink, now, work);
                     });
@@ -370,9 +356,14 @@ impl<R: Record> Worker<R> {
     /// Says that this node has restated what it knows, and waits for the others.
     fn tell_the_others(&self, era: u64) {
         let Some(marked) = self.marked.clone() else { return };
+        tracing::debug!(
+            part = self.link.part.number(),
+            kind = R::KIND,
+            "has said again what it knows"
+        );
         let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
         tokio::task::spawn_local(async move {
-            link.restated(R::KIND, &marked).await;
+            link.restated(R::KIND, marked).await;
             let _ = answers.send(News::Restated(era));
         });
     }
@@ -406,23 +397,13 @@ impl<R: Record> Worker<R> {
         if Rc::strong_count(&self.sweeping) > 1 {
             return;
         }
-        let (link, clock) = (Rc::clone(&self.link), engine.0.clock.clone());
-        let (answers, is_held) = (self.answers.clone(), self.is_held);
-        let (sweeping, counts) = (Rc::clone(&self.sweeping), Arc::clone(&self.part.counts));
+        let sweep = Sweep::new(&self.link, &engine.0.clock, self.is_held, &self.answers);
+        let (link, counts) = (Rc::clone(&self.link), Arc::clone(&self.part.counts));
+        let sweeping = Rc::clone(&self.sweeping);
         tokio::task::spawn_local(async move {
             // What others made and ended. Where the server does not say, what is known stays.
             let _ = link.there::<R>(&counts).await;
-            loop {
-                let keys = link.overdue::<R>(clock.now() - OVERDUE_MS, SWEPT_AT_ONCE).await;
-                if !keys.is_empty() {
-                    let _ = answers.send(News::Overdue(keys));
-                }
-                // The graces of all who were on a lost node are to begin at nearly the same time: the next ones follow as
-                // soon as these are seen to.
-                if !is_held || !see_to_orphans(&link, &answers).await {
-                    break;
-                }
-            }
+            sweep.run().await;
             drop(sweeping);
         });
     }

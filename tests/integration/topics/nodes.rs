@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{agent, gets, publish, rest, resume::Follower, settings, subscribe, token};
-use crate::support::{Server, nodes::cluster_url, soon};
+use crate::support::{Server, Stop, nodes::cluster_url, soon, until};
 
 /// So many nodes with these settings of the group and of all topics.
 pub fn nodes<const N: usize>(of_group: &str, of_all: &str) -> Option<[Server; N]> {
@@ -85,4 +85,67 @@ async fn what_is_not_kept_comes_in_its_order_and_retained_values_are_everywhere(
     publish(&mut bob, "own", 1).await;
     assert_eq!(gets(&mut ann, "own", 1).await["offset"], Value::Null);
     bob.hears_nothing_for(100).await;
+}
+
+/// What was accepted is kept, whatever becomes of the node that accepted it. Alone that would be a crash, and told as a gap.
+#[tokio::test]
+async fn a_node_that_is_killed_takes_no_message_with_it() {
+    let Some([mut one, two]) = nodes::<2>("", "") else { return };
+    let mut ann = agent(&two).await;
+    let position = subscribe(&mut ann, "a/#").await["position"].clone();
+    drop(ann);
+    let mut bob = agent(&one).await;
+    for n in 0..40 {
+        let topic = format!("a/{}", n % 3);
+        bob.ok(json!({"type": "publish", "topic": topic, "data": n, "retain": n > 36})).await;
+    }
+    one.signal(Stop::Kill);
+    one.ended();
+    let mut ann = agent(&two).await;
+    let again = json!({"type": "subscribe", "filter": "a/#", "resume": position});
+    assert_eq!(ann.ok(again).await["missed"], Value::Null);
+    for n in 0..40 {
+        gets(&mut ann, &format!("a/{}", n % 3), n).await;
+    }
+    publish(&mut ann, "a/0", 40).await;
+    gets(&mut ann, "a/0", 40).await;
+    let mut late = agent(&two).await;
+    subscribe(&mut late, "a/#").await;
+    for n in 37..40 {
+        assert_eq!(gets(&mut late, &format!("a/{}", n % 3), n).await["retained"], true);
+    }
+}
+
+/// A message is written, and what leaves for it is taken away; what else the group keeps is not touched.
+#[tokio::test]
+async fn what_a_message_costs_does_not_grow_with_what_is_kept() {
+    let of_all = "publishes_per_second = 1000000\npublishes_burst = 1000000";
+    let Some([one, two]) = nodes::<2>("", of_all) else { return };
+    let mut publishers = [agent(&one).await, agent(&two).await];
+    let sent = || {
+        let figure = "cluster_sent_bytes_total";
+        one.figure(figure) + two.figure(figure)
+    };
+    let mut costs = Vec::new();
+    for round in 0..2 {
+        let before = sent();
+        for n in 0..60 {
+            // In turns, so that each node has to learn what the other one did.
+            publish(&mut publishers[n % 2], "costs", n).await;
+        }
+        costs.push(sent() - before);
+        for n in 0..1_500 * (1 - round) {
+            let (topic, data) = (format!("t/{}", n % 150), "x".repeat(500));
+            let value = json!({"type": "publish", "topic": topic, "data": data, "retain": true});
+            publishers[0].say(value).await;
+        }
+        publish(&mut publishers[0], "done", round).await;
+    }
+    // More than 700,000 bytes are kept now.
+    assert!(costs[1] < 1.5 * costs[0], "{costs:?} bytes for 60 messages");
+    // What is kept shows on each node that had to do with it.
+    for node in [&one, &two] {
+        until("the figures", || node.figure("topics_retained") == 150.0).await;
+        until("the figures", || node.figure("topic_bytes_kept") > 700_000.0).await;
+    }
 }

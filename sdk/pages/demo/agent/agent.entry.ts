@@ -22,6 +22,13 @@ const WORDS: Record<SessionState, string> = {
 
 let rosterTrouble = "";
 
+/** Who is signed in is on duty only while his socket works. */
+function pill(): void {
+  const isCut = session.state === "ready" && rosterTrouble !== "";
+  byId("session").dataset["state"] = isCut ? "unreachable" : session.state;
+  setText(byId("session-text"), isCut ? "Not connected" : WORDS[session.state]);
+}
+
 function banner(): void {
   const { state, detail } = session;
   let text = state === "ready" ? rosterTrouble : "";
@@ -37,8 +44,7 @@ function banner(): void {
 function show(): void {
   const { state } = session;
   document.body.dataset["session"] = state;
-  byId("session").dataset["state"] = state;
-  setText(byId("session-text"), WORDS[state]);
+  pill();
   setText(byId("group"), session.group);
   const inside = session.token !== "" || !byId("desk").hidden;
   byId("sign-in").hidden = state !== "asking";
@@ -51,6 +57,7 @@ function show(): void {
 document.addEventListener("sessionchange", show);
 document.addEventListener("rostertrouble", (event) => {
   rosterTrouble = (event as CustomEvent<string>).detail;
+  pill();
   banner();
 });
 byId("sign-out").addEventListener("click", () => {

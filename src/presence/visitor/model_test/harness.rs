@@ -119,29 +119,35 @@ impl Harness {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Connect { tab, node, visible, listening, seen, data } => {
+            Happening::Connect { tab, node, visible, listening, seen, data, late } => {
                 self.time_passes();
                 let socket = self.address(node);
                 let seen =
                     if seen { self.seen.remove(&tab).unwrap_or_default() } else { Vec::new() };
                 let data = data.map(|(key, value)| (format!("k{key}"), value));
-                self.sockets.insert(tab, socket);
-                self.model.connect(socket, tab, (visible, listening), &seen, data.clone());
+                let accepted = self.model.now.saturating_add_signed(-late);
+                let (page, looks) = ((tab, accepted), (visible, listening));
+                let is_welcome = self.model.connect(socket, page, looks, &seen, data.clone());
                 let connect = Connect {
                     socket,
                     tab: format!("tab{tab}").parse().unwrap(),
                     page: format!("page{}", socket.socket.0).parse().unwrap(),
+                    accepted: Timestamp(accepted),
                     visible,
                     listening,
                     seen,
                     data: data.map(|(key, value)| update(key, value)),
                     from: None,
                 };
-                let Reply::Welcome(welcome) = self.apply(Command::Connect(Box::new(connect)))
-                else {
-                    panic!("not welcome")
-                };
-                assert_eq!(welcome.refused_data, None);
+                match self.apply(Command::Connect(Box::new(connect))) {
+                    Reply::Welcome(welcome) => {
+                        assert_eq!((is_welcome, welcome.refused_data), (true, None))
+                    }
+                    reply => assert_eq!((is_welcome, reply), (false, Reply::Superseded)),
+                }
+                if is_welcome {
+                    self.sockets.insert(tab, socket);
+                }
             }
             Happening::Close { tab } => self.close(tab, Departure::Gone),
             Happening::Disconnect { tab } => self.close(tab, Departure::Disconnect),

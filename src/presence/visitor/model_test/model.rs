@@ -23,6 +23,7 @@ pub(super) enum Whereabouts {
 pub(super) struct Page {
     pub address: SocketAddress,
     pub tab: u8,
+    pub accepted: u64,
     pub visible: bool,
     pub listening: bool,
     /// Counts up with each activity of any page.
@@ -150,14 +151,23 @@ impl Model {
         self.told.conn.push(false);
     }
 
+    /// Whether the page is welcome.
     pub fn connect(
         &mut self,
         address: SocketAddress,
-        tab: u8,
+        (tab, accepted): (u8, u64),
         (visible, listening): (bool, bool),
         seen: &[SignalId],
         data: Option<(String, u8)>,
-    ) {
+    ) -> bool {
+        let mut newer =
+            self.pages.iter().filter(|page| page.tab == tab && page.accepted > accepted);
+        if newer.any(|page| page.accepted <= self.now) {
+            for id in seen {
+                self.finish(*id, Outcome::Delivered);
+            }
+            return false;
+        }
         let ghosts: Vec<_> =
             self.pages.iter().filter(|page| page.tab == tab).map(|page| page.address).collect();
         if !self.connected() {
@@ -169,7 +179,17 @@ impl Model {
         self.awaited = false;
         self.activities += 1;
         let (active, got) = (self.activities, BTreeSet::new());
-        self.pages.push(Page { address, tab, visible, listening, active, has_focus: false, got });
+        let has_focus = false;
+        self.pages.push(Page {
+            address,
+            tab,
+            accepted,
+            visible,
+            listening,
+            active,
+            has_focus,
+            got,
+        });
         self.told.sock.push((true, self.pages.len()));
         for id in seen {
             self.finish(*id, Outcome::Delivered);
@@ -183,6 +203,7 @@ impl Model {
             self.told.presence += 1;
         }
         self.settle();
+        true
     }
 
     fn remove(&mut self, address: SocketAddress, departure: Departure) {

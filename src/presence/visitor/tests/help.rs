@@ -179,6 +179,7 @@ proptest! {
                         socket: address,
                         tab: format!("t{socket}").parse().unwrap(),
                         page: "p".parse().unwrap(),
+                        accepted: now,
                         visible: true,
                         listening: false,
                         seen: Vec::new(),

@@ -93,6 +93,7 @@ impl Scene {
             socket,
             tab: name[..1].parse().unwrap(),
             page: name.parse().unwrap(),
+            accepted: self.now,
             visible: true,
             listening: true,
             seen: Vec::new(),
@@ -257,6 +258,12 @@ impl Page<'_> {
     /// Connected to this node.
     pub fn on(mut self, node: NodeId) -> Self {
         self.connect.socket.node = node;
+        self
+    }
+
+    /// Its socket was accepted at this moment.
+    pub fn accepted_at(mut self, moment: Timestamp) -> Self {
+        self.connect.accepted = moment;
         self
     }
 

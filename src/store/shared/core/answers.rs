@@ -36,8 +36,8 @@ impl<R: Record> Core<R> {
         match (lane.flight.take(), answer) {
             (
                 Some(Flight::Look { ticket, heard, reader, later, .. }),
-                Answer::Found { version, row },
-            ) => match self.read_row(&key, version, &row) {
+                Answer::Found { version, state },
+            ) => match self.understand(&key, lane.known.take(), version, state) {
                 Ok(known) => {
                     lane.learn(known, self.node);
                     lane.flight = Some(Flight::Look { ticket, found: true, heard, reader, later });
@@ -67,11 +67,15 @@ impl<R: Record> Core<R> {
                 write.version = Some(version);
                 lane.flight = Some(Flight::Write(write));
             }
-            (Some(Flight::Write(write)), Answer::Conflict { version, row }) => {
+            (Some(Flight::Write(mut write)), Answer::Conflict { version, state }) => {
                 self.flights.remove(&ticket);
                 figures::add(&work.counts.conflicts, 1);
                 lane.listed = Listed::Unknown;
-                match self.read_row(&key, version, &row) {
+                // What changed is told from where the transition began.
+                if R::HAS_LEAVES {
+                    lane.take_back(write.before.take());
+                }
+                match self.understand(&key, lane.known.take(), version, state) {
                     Ok(known) => {
                         lane.learn(known, self.node);
                         if self.is_mending {

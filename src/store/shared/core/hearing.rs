@@ -9,10 +9,10 @@ use super::{
 use crate::{
     clock::Timestamp,
     store::{
-        Expect, Origin, Record,
+        Expect, Origin, Record, Written,
         shared::{
             message::{MarkedRow, Message},
-            question::Ask,
+            question::{Ask, State},
         },
     },
 };
@@ -57,7 +57,8 @@ impl<R: Record> Core<R> {
         if !self.lanes.get(key).is_some_and(is_idle) {
             return;
         }
-        if let Ok(known) = self.read_row(key, version, &row)
+        let state = State::Whole(Written { row, leaves: Vec::new() });
+        if let Ok(known) = self.understand(key, None, version, state)
             && let Some(lane) = self.lanes.get_mut(key)
         {
             lane.asked_in = era;

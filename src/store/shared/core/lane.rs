@@ -17,7 +17,7 @@ const PATIENCE_MS: u64 = 2_000;
 pub(super) enum Job<R: Record> {
     Submit { expect: Expect, command: R::Command, sink: Sink<R::Reply>, since: Timestamp },
     Read { reader: Reader<R>, since: Timestamp },
-    Tick,
+    Tick { sink: Option<Sink<R::Reply>> },
 }
 
 impl<R: Record> Job<R> {
@@ -25,7 +25,9 @@ impl<R: Record> Job<R> {
         match self {
             Job::Submit { sink, .. } => out.push(Action::Tell(sink, Err(refusal))),
             Job::Read { reader, .. } => out.push(Action::Go(reader(Err(refusal)))),
-            Job::Tick => {}
+            Job::Tick { sink } => {
+                out.extend(sink.map(|sink| Action::Tell(sink, Err(refusal))));
+            }
         }
     }
 
@@ -38,7 +40,7 @@ impl<R: Record> Job<R> {
             {
                 Some(*since + KEPT_MS)
             }
-            Job::Submit { .. } | Job::Read { .. } | Job::Tick => None,
+            Job::Submit { .. } | Job::Read { .. } | Job::Tick { .. } => None,
         }
     }
 
@@ -48,7 +50,7 @@ impl<R: Record> Job<R> {
             Job::Submit { since, .. } | Job::Read { since, .. } => {
                 self.outlasts().unwrap_or(*since + PATIENCE_MS)
             }
-            Job::Tick => Timestamp(u64::MAX),
+            Job::Tick { .. } => Timestamp(u64::MAX),
         }
     }
 }
@@ -79,7 +81,7 @@ pub(super) enum Flight<R: Record> {
 
 pub(super) struct Write<R: Record> {
     pub(super) ticket: Ticket,
-    /// To be done anew when others were faster. `None` when time alone passes.
+    /// To be done anew when others were faster.
     pub(super) command: R::Command,
     pub(super) expect: Expect,
     pub(super) outcome: Result<R::Reply, Refusal>,

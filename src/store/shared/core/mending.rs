@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     store::{
-        Record,
+        Record, Which,
         shared::question::{Ask, Lists, Mark},
     },
 };
@@ -90,7 +90,7 @@ impl<R: Record> Core<R> {
         }
         let (version, row, lists) = match (&lane.known, lane.ended) {
             (Some(known), _) if known.version != 0 => {
-                let Ok(row) = serde_json::to_vec(&known.record) else { return false };
+                let Ok(row) = known.record.written(Which::All) else { return false };
                 let due = known.record.deadline(&self.rules);
                 lane.listed = Listed::At(due);
                 let holds = known.record.holders();

@@ -14,10 +14,10 @@ use crate::{
     clock::Timestamp,
     model::ids::NodeId,
     store::{
-        Expect, Record, Refusal, Route, Stats,
+        Expect, Record, Refusal, Route, Stats, Which, Written,
         shared::{
             message,
-            question::{Ask, Lists, Row, Target, Tell},
+            question::{Ask, Lists, Row, State, Target, Tell},
         },
     },
 };
@@ -110,10 +110,10 @@ impl<R: Record> Core<R> {
         let (row, hash) = match (is_gone, version) {
             (true, 0) => (Row::Same, 0),
             (true, _) => (Row::Gone, 0),
-            (false, _) => match serde_json::to_vec(record) {
+            (false, _) => match record.written(Which::Changed) {
                 Ok(row) => {
-                    let hash = self.hasher.hash_one(&row);
-                    let is_same = hash == known.hash && version != 0;
+                    let hash = self.hasher.hash_one(&row.row);
+                    let is_same = hash == known.hash && version != 0 && row.leaves.is_empty();
                     (if is_same { Row::Same } else { Row::New(row) }, hash)
                 }
                 Err(error) => {
@@ -216,8 +216,8 @@ impl<R: Record> Core<R> {
             let message = message::encode::<R>(self.node, ticket, Some(key), &effects);
             // Who holds something of the record, or waits for an outcome, is likely to write next.
             match (&target, row) {
-                (Target::Node(node), Row::New(row))
-                    if *node != self.node && row.len() <= MOST_CARRIED =>
+                (Target::Node(node), Row::New(Written { row, .. }))
+                    if *node != self.node && row.len() <= MOST_CARRIED && !R::HAS_LEAVES =>
                 {
                     (target, message::with_row(message, &self.mark, row))
                 }
@@ -242,17 +242,30 @@ impl<R: Record> Core<R> {
         }
     }
 
-    pub(super) fn read_row(
+    /// What the node knows of a record when it is told this, and `known` is what it knew before.
+    pub(super) fn understand(
         &self,
         key: &R::Key,
+        known: Option<Known<R>>,
         version: u64,
-        row: &[u8],
+        state: State,
     ) -> Result<Option<Known<R>>, Refusal> {
         if version == 0 {
             return Ok(None);
         }
-        match serde_json::from_slice(row) {
-            Ok(record) => Ok(Some(Known { version, record, hash: self.hasher.hash_one(row) })),
+        let read = match (state, known) {
+            (State::Same, known) => return Ok(known),
+            (State::Changed(changed), Some(Known { mut record, .. })) => {
+                record.become_another(&changed).map(|()| (record, changed.row))
+            }
+            (State::Changed(written) | State::Whole(written), _) => {
+                R::read(&written).map(|record| (record, written.row))
+            }
+        };
+        match read {
+            Ok((record, row)) => {
+                Ok(Some(Known { version, record, hash: self.hasher.hash_one(&row) }))
+            }
             Err(error) => {
                 tracing::error!(kind = R::KIND, ?key, %error, "a record cannot be read");
                 Err(Refusal::Fault)

@@ -66,7 +66,7 @@ struct Said {
     learnt: BTreeMap<NodeId, Vec<(u32, Learnt)>>,
 }
 
-impl Stage<Journal> for Said {
+impl<const IN_LEAVES: bool> Stage<Journal<IN_LEAVES>> for Said {
     fn delivered(&mut self, node: NodeId, key: u32, effects: Vec<Effect>) {
         for effect in effects {
             if let Effect::Written { entry, place, .. } = effect {
@@ -76,8 +76,8 @@ impl Stage<Journal> for Said {
     }
 }
 
-struct Play {
-    world: World<Journal, Said>,
+struct Play<const IN_LEAVES: bool> {
+    world: World<Journal<IN_LEAVES>, Said>,
     /// Whether the server loses anything.
     loses: bool,
     /// How many records there may be.
@@ -88,7 +88,7 @@ struct Play {
     written: BTreeMap<u64, (u32, NodeId, Hearers)>,
 }
 
-impl Play {
+impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
     fn new(seed: u64) -> Self {
         let mut random = random(seed);
         // Who forgets cannot repair. What is said again counts, however many there are.
@@ -142,7 +142,7 @@ impl Play {
         }
     }
 
-    fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal, Said>, usize)) {
+    fn begin_anew(&mut self, at: usize, end: fn(&mut World<Journal<IN_LEAVES>, Said>, usize)) {
         let is_repaired = self.world.is_repaired();
         end(&mut self.world, at);
         self.world.renew(at);
@@ -155,12 +155,8 @@ impl Play {
     /// Notes what nobody who is left knows, nor the server.
     fn note_what_is_lost(&mut self) {
         for key in 0..KEYS {
-            let (version, row) = self.world.server.row(&key);
-            let mut best = Journal::default();
-            if version != 0 {
-                best = serde_json::from_slice(&row).unwrap();
-            }
-            let mut best = (version, best);
+            let (version, journal) = self.world.server.record::<Journal<IN_LEAVES>>(&key);
+            let mut best = (version, journal.unwrap_or_default());
             for node in &self.world.nodes {
                 if let Some((version, journal)) = node.core.knows(key)
                     && best.0 < version
@@ -200,7 +196,7 @@ impl Play {
         let world = &mut self.world;
         let key = world.random.random_range(0..KEYS);
         let (said, node) = (Arc::clone(&world.stage), world.nodes[at].id);
-        let reader: Reader<Journal> = Box::new(move |journal| {
+        let reader: Reader<Journal<IN_LEAVES>> = Box::new(move |journal| {
             let found = journal.map(|journal| journal.map_or(0, |journal| journal.entries.len()));
             Box::new(move || {
                 let found = found.into_iter().map(|number| (key, Learnt::Found(number)));
@@ -246,14 +242,14 @@ impl Play {
         self.world.let_go(0, |node| ended.contains(&node));
     }
 
-    fn journal(&self, key: u32) -> Journal {
-        self.world.record(&key).unwrap_or_else(|| Journal::vacant(&(), self.world.now))
+    fn journal(&self, key: u32) -> Journal<IN_LEAVES> {
+        self.world.record(&key).unwrap_or_default()
     }
 
     fn check(&self) {
         let World { nodes, gone, .. } = &self.world;
         let said = self.world.stage.lock();
-        let journals: Vec<Journal> = (0..KEYS).map(|key| self.journal(key)).collect();
+        let journals: Vec<Journal<IN_LEAVES>> = (0..KEYS).map(|key| self.journal(key)).collect();
         for (entry, (key, by, hearers)) in &self.written {
             let entries = &journals[usize::try_from(*key).unwrap()].entries;
             let places: Vec<usize> =
@@ -347,8 +343,8 @@ impl Play {
     }
 }
 
-fn run(seed: u64) {
-    let mut play = Play::new(seed);
+fn run<const IN_LEAVES: bool>(seed: u64) {
+    let mut play = Play::<IN_LEAVES>::new(seed);
     let steps = play.world.random.random_range(20..600);
     for _ in 0..steps {
         play.step();
@@ -363,7 +359,12 @@ fn run(seed: u64) {
 
 #[test]
 fn whatever_breaks_each_command_is_done_once_and_heard_of_in_order() {
-    for_each_seed(2_000, run);
+    for_each_seed(2_000, run::<false>);
+}
+
+#[test]
+fn likewise_with_records_in_leaves() {
+    for_each_seed(2_000, run::<true>);
 }
 
 #[test]
@@ -375,7 +376,7 @@ fn who_is_told_of_a_transition_answers_without_a_look() {
         world.submit(at, 1, Command::Write { entry, hearers }, Box::new(|_| ()));
         let questions = world.nodes[at].up.len();
         world.serve(at);
-        let is_made = world.server.row(&1).1;
+        let is_made = world.record(&1);
         world.settle();
         (questions, is_made)
     };
@@ -383,9 +384,8 @@ fn who_is_told_of_a_transition_answers_without_a_look() {
     // Each reads the record once.
     (0..2).for_each(|at| drop(write(&mut world, at, at as u64)));
     for entry in 2..10 {
-        let (questions, row) = write(&mut world, usize::try_from(entry % 2).unwrap(), entry);
-        let journal: Journal = serde_json::from_slice(&row).unwrap();
-        assert_eq!((questions, journal.entries.last()), (1, Some(&entry)));
+        let (questions, journal) = write(&mut world, usize::try_from(entry % 2).unwrap(), entry);
+        assert_eq!((questions, journal.unwrap().entries.last()), (1, Some(&entry)));
     }
 }
 

@@ -9,10 +9,10 @@ use crate::{
     clock::Timestamp,
     model::ids::NodeId,
     store::{
-        Record,
+        Record, Written,
         shared::{
             message,
-            question::{Answer, Ask, Lists, Row, Target, Ticket},
+            question::{Answer, Ask, Lists, Row, State, Target, Ticket},
         },
     },
 };
@@ -39,7 +39,7 @@ pub(crate) struct Server<K> {
 #[derive(Clone)]
 pub(super) struct Data<K> {
     /// Without a row the record was ended under that version, as somebody said after a loss.
-    pub(super) rows: BTreeMap<K, (u64, Option<Written>)>,
+    pub(super) rows: BTreeMap<K, (u64, Option<Arc<Stored>>)>,
     pub(super) due: BTreeMap<K, Timestamp>,
     pub(super) held: BTreeSet<(NodeId, K)>,
 }
@@ -50,8 +50,50 @@ impl<K> Default for Data<K> {
     }
 }
 
-/// A row as the server has it.
-type Written = Arc<[u8]>;
+/// Of so many transitions the server remembers what leaves they changed. So few that others come up.
+const MOST_CHANGES: usize = 3;
+
+/// A record as the server has it.
+#[derive(Clone, Default)]
+pub(super) struct Stored {
+    row: Vec<u8>,
+    leaves: BTreeMap<String, Vec<u8>>,
+    /// Of the last transitions the version before each, and the leaves that it changed.
+    changes: VecDeque<(u64, Vec<String>)>,
+}
+
+impl Stored {
+    /// What it is after a transition from this version.
+    fn changed(mut self, before: u64, change: Written) -> Self {
+        self.row = change.row;
+        self.changes
+            .push_back((before, change.leaves.iter().map(|(name, _)| name.clone()).collect()));
+        if self.changes.len() > MOST_CHANGES {
+            self.changes.pop_front();
+        }
+        for (name, leaf) in change.leaves {
+            match leaf {
+                Some(leaf) => drop(self.leaves.insert(name, leaf)),
+                None => drop(self.leaves.remove(&name)),
+            }
+        }
+        self
+    }
+
+    pub(super) fn written(&self) -> Written {
+        let leaves = self.leaves.iter().map(|(name, leaf)| (name.clone(), Some(leaf.clone())));
+        Written { row: self.row.clone(), leaves: leaves.collect() }
+    }
+
+    /// What of it differs from an earlier version, if that is remembered.
+    fn since(&self, known: u64) -> Option<Written> {
+        let from = self.changes.iter().position(|(before, _)| *before == known && known != 0)?;
+        let names: BTreeSet<&String> =
+            self.changes.iter().skip(from).flat_map(|(_, names)| names).collect();
+        let leaves = names.into_iter().map(|name| (name.clone(), self.leaves.get(name).cloned()));
+        Some(Written { row: self.row.clone(), leaves: leaves.collect() })
+    }
+}
 
 /// A transition that the server made.
 pub(crate) struct Made<K> {
@@ -74,7 +116,7 @@ pub(crate) enum Came {
     Same,
     /// There is none any more.
     Gone,
-    /// This row.
+    /// This.
     New(Written),
 }
 
@@ -122,16 +164,16 @@ impl<K: Clone + Ord> Server<K> {
             {
                 plain((ticket, Answer::Lost))
             }
-            Ask::Look { ticket, key, .. } => {
-                let (version, row) = self.row(&key);
+            Ask::Look { ticket, key, known, .. } => {
+                let (version, state) = self.since(&key, known);
                 let told = word(ticket, version, Some(&key));
-                Served { told, ..plain((ticket, Answer::Found { version, row })) }
+                Served { told, ..plain((ticket, Answer::Found { version, state })) }
             }
             Ask::Replace { ticket, key, expected, row, most, lists, tell, .. } => {
                 self.enlist(&key, &lists);
-                let (mut version, old) = self.row(&key);
+                let (mut version, state) = self.since(&key, expected);
                 if version != expected {
-                    return plain((ticket, Answer::Conflict { version, row: old }));
+                    return plain((ticket, Answer::Conflict { version, state }));
                 }
                 if most.is_some_and(|most| self.number() >= most) {
                     return plain((ticket, Answer::Full));
@@ -147,10 +189,11 @@ impl<K: Clone + Ord> Server<K> {
                         self.data.rows.remove(&key);
                         Came::Gone
                     }
-                    Row::New(row) => {
-                        let row: Written = row.into();
-                        self.data.rows.insert(key.clone(), (version, Some(Arc::clone(&row))));
-                        Came::New(row)
+                    Row::New(change) => {
+                        let old = self.stored(&key).1.unwrap_or_default();
+                        let new = Arc::new(Stored::clone(&old).changed(expected, change));
+                        self.data.rows.insert(key.clone(), (version, Some(Arc::clone(&new))));
+                        Came::New(new.written())
                     }
                 };
                 self.strike_out(&key, &lists);
@@ -166,7 +209,11 @@ impl<K: Clone + Ord> Server<K> {
                 self.enlist(&key, &lists);
                 let there = self.data.rows.entry(key).or_default();
                 if there.0 < version {
-                    *there = (version, row.map(Into::into));
+                    let stored = |row| Stored {
+                        changes: VecDeque::new(),
+                        ..Stored::default().changed(0, row)
+                    };
+                    *there = (version, row.map(stored).map(Arc::new));
                 }
                 let (version, is_there) = (there.0, there.1.is_some());
                 plain((ticket, Answer::Restated { version, is_there }))
@@ -185,16 +232,33 @@ impl<K: Clone + Ord> Server<K> {
         self.versions
     }
 
-    pub(super) fn row(&self, key: &K) -> (u64, Vec<u8>) {
+    fn stored(&self, key: &K) -> (u64, Option<Arc<Stored>>) {
         match self.data.rows.get(key) {
-            Some((version, Some(row))) => (*version, row.to_vec()),
-            _ => (0, Vec::new()),
+            Some((version, Some(stored))) => (*version, Some(Arc::clone(stored))),
+            _ => (0, None),
         }
     }
 
     /// How many records there are.
     pub(super) fn number(&self) -> u64 {
         self.data.rows.values().filter(|(_, row)| row.is_some()).count() as u64
+    }
+
+    fn since(&self, key: &K, known: u64) -> (u64, State) {
+        let (version, stored) = self.stored(key);
+        let none = || State::Whole(Written::default());
+        let state = stored.map_or_else(none, |stored| match stored.since(known) {
+            _ if version == known => State::Same,
+            Some(changed) => State::Changed(changed),
+            None => State::Whole(stored.written()),
+        });
+        (version, state)
+    }
+
+    /// A record and its version; 0 where there is none.
+    pub(super) fn record<R: Record<Key = K>>(&self, key: &K) -> (u64, Option<R>) {
+        let (version, stored) = self.stored(key);
+        (version, stored.map(|stored| R::read(&stored.written()).unwrap()))
     }
 
     fn enlist(&mut self, key: &K, lists: &Lists) {

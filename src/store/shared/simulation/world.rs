@@ -244,7 +244,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         let due = self.server.data.due.iter().filter(|(_, due)| **due <= before);
         let due: Vec<R::Key> = due.map(|(key, _)| key.clone()).collect();
         for key in due {
-            self.with(at, |core, now, work| core.due(key, now, work));
+            self.with(at, |core, now, work| core.due(key, Box::new(|_| ()), now, work));
         }
     }
 
@@ -264,8 +264,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
 
     /// The record as the server has it.
     pub(crate) fn record(&self, key: &R::Key) -> Option<R> {
-        let row = self.server.data.rows.get(key);
-        row.and_then(|(_, row)| row.as_ref()).map(|row| serde_json::from_slice(row).unwrap())
+        self.server.record(key).1
     }
 
     /// The node finds out whether the server is back.
@@ -302,7 +301,11 @@ impl<R: Record, S: Stage<R>> World<R, S> {
     pub(crate) fn versions(&self, key: &R::Key) -> String {
         let known = self.nodes.iter().map(|node| node.core.known_version(key));
         let known: Vec<u64> = known.collect();
-        format!("{:?}, {:?}, {known:?}", self.server.highest.get(key), self.server.row(key).0)
+        format!(
+            "{:?}, {:?}, {known:?}",
+            self.server.highest.get(key),
+            self.server.record::<R>(key).0
+        )
     }
 
     /// What was said to the server, by it or about it and is older than `before` goes on its way.

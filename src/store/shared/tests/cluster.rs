@@ -13,7 +13,7 @@ use crate::store::shared::{links::part_of, parts::Part};
 const KEYS: u32 = 60;
 
 fn cluster(replicas: usize) -> Option<Cluster> {
-    server().map(|_| Cluster::start(replicas))
+    server().map(|_| Cluster::start(replicas, None))
 }
 
 /// Its data that nobody else uses.
@@ -127,7 +127,7 @@ fn what_a_node_held_and_what_is_due_is_cared_for_in_every_part() {
         one.submit(key, Command::CloseAt(Timestamp(2_000))).unwrap();
     }
     drop(one);
-    clock.advance(1_000 + worker::OVERDUE_MS);
+    clock.advance(1_000 + sweep::OVERDUE_MS);
     for key in 0..KEYS {
         let heard: BTreeSet<u64> = two.notes.wait_for(key, 2).into_iter().collect();
         assert_eq!(heard, BTreeSet::from([LET_GO + 1, CLOSED]), "{key}");
@@ -203,6 +203,36 @@ fn a_master_without_a_replica_that_comes_back_empty_is_told_what_it_had() {
     for member in [&one, &two] {
         assert_eq!(*member.standing.borrow(), Standing::Member, "nobody was ended for it");
     }
+}
+
+#[test]
+fn a_master_that_sleeps_for_a_while_has_what_it_had() {
+    let Some(cluster) = cluster(0) else { return };
+    let (url, clock) = (url(&cluster), Clock::manual(Timestamp(1_000)));
+    let [one, two] = [1, 2].map(|node| Member::new(&url, node, &clock));
+    for key in 0..KEYS {
+        one.write(key, 1, Hearers::Everyone).unwrap();
+        two.notes.wait_for(key, 1);
+    }
+    let lost = records_of(&cluster, 1);
+    let others = |at| at == 1;
+    cluster.pause(1);
+    let first_slot = part_of_record(lost[0]).slot();
+    // For longer than anybody waits for an answer, and until the others count it as failed.
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert!(!cluster.all_see(first_slot, 1, others));
+    cluster.resume(1);
+    cluster.until("it is back", || cluster.all_see(first_slot, 1, |_| false));
+    let back = std::time::Instant::now();
+    let (_, entry) = write_until_done(&two, lost[0], 2);
+    println!("paused for 2.5 s, and there again {:?} after its return", back.elapsed());
+    assert_eq!(one.read(lost[0]).unwrap().unwrap().entries, [1, entry]);
+    for key in (0..KEYS).filter(|key| *key != lost[0]) {
+        assert_eq!(two.read(key).unwrap().unwrap().entries, [1]);
+    }
+    // And they hear each other on the new connections.
+    one.write(lost[1], 2, Hearers::Nodes(vec![two.id])).unwrap();
+    assert_eq!(two.notes.wait_for(lost[1], 2), [1, 2]);
 }
 
 #[test]

@@ -1,0 +1,43 @@
+-- What a record has now, for one who knows a version of it; begins other scripts.
+-- KEYS[1]: the record, a hash of its version `v`, its row `r` and its leaves; without a row it was ended under that version.
+-- KEYS[3]: of its last transitions, in their order, the version before each and the leaves that it changed, with a zero byte
+-- before each; none of a record without leaves.
+-- Returns the version, 0 for none; `same`, `changed` or `whole`; the row; then by turns names of leaves and what they hold, or
+-- nothing where a leaf is gone.
+local function since(known)
+  local found = redis.call('HMGET', KEYS[1], 'v', 'r')
+  if not found[2] then
+    return {'0', 'whole', ''}
+  end
+  if found[1] == known then
+    return {known, 'same', ''}
+  end
+  local names, seen = {}, {}
+  local changes = known ~= '0' and redis.call('LRANGE', KEYS[3], 0, -1) or {}
+  for i = #changes, 1, -1 do
+    local before, rest = string.match(changes[i], '^(%d+)(.*)$')
+    for name in string.gmatch(rest, '%z(%Z+)') do
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+    if before == known then
+      local state = {found[1], 'changed', found[2]}
+      for _, name in ipairs(names) do
+        state[#state + 1] = name
+        state[#state + 1] = redis.call('HGET', KEYS[1], name) or ''
+      end
+      return state
+    end
+  end
+  local state = {found[1], 'whole', found[2]}
+  local all = redis.call('HGETALL', KEYS[1])
+  for i = 1, #all, 2 do
+    if all[i] ~= 'v' and all[i] ~= 'r' then
+      state[#state + 1] = all[i]
+      state[#state + 1] = all[i + 1]
+    end
+  end
+  return state
+end
