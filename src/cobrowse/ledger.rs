@@ -150,3 +150,45 @@ fn lost(line: &Line, metrics: &Metrics) {
     };
     tracing::error!(kind, %group, of, "a line of the history is lost");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::ids::SessionId,
+        store::history::{ConsentLine, MemoryHistory},
+    };
+
+    fn line(time: u64) -> Line {
+        Line::Consent(ConsentLine {
+            group: "1".parse().unwrap(),
+            session: SessionId::from_u128(1),
+            visitor: "ada".parse().unwrap(),
+            time: Timestamp(time),
+            entry: time.to_string(),
+        })
+    }
+
+    #[actix_rt::test]
+    async fn what_is_to_come_then_comes_when_all_before_is_written() {
+        let store: Arc<dyn HistoryStore> = Arc::new(MemoryHistory::default());
+        let (ledger, writer) = Ledger::new(Arc::clone(&store), Metrics::new());
+        (1..=3).for_each(|time| ledger.write(line(time)));
+        let (sender, written) = oneshot::channel();
+        ledger.then(move || sender.send(()).unwrap());
+        let (group, session) = ("1".parse().unwrap(), SessionId::from_u128(1));
+        assert_eq!(store.consents(&group, session).await.unwrap(), [], "nobody writes yet");
+        actix_rt::spawn(writer.run());
+        written.await.unwrap();
+        assert_eq!(store.consents(&group, session).await.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn where_nobody_writes_nothing_is_waited_for() {
+        let (ledger, writer) = Ledger::new(Arc::new(MemoryHistory::default()), Metrics::new());
+        drop(writer);
+        let (sender, mut called) = oneshot::channel();
+        ledger.then(move || sender.send(()).unwrap());
+        assert_eq!(called.try_recv(), Ok(()));
+    }
+}

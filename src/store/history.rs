@@ -429,11 +429,15 @@ mod tests {
         store.put(vec![Line::Session(again.clone())]).await.unwrap();
         assert_eq!(store.session(&group, two).await.unwrap(), Some(again));
         let three = SessionId::from_u128(3);
+        // Said again at the session's end, with one that had been lost.
+        let again = [consent(3, 25), consent(3, 26), consent(3, 27), consent(3, 27)];
+        store.put(again.map(Line::Consent).into()).await.unwrap();
         let consents = store.consents(&group, three).await.unwrap();
-        assert_eq!(consents, [consent(3, 25), consent(3, 26)]);
+        assert_eq!(consents, [consent(3, 25), consent(3, 26), consent(3, 27)]);
         store.forget_before(Timestamp(21), Timestamp(26)).await.unwrap();
         assert_eq!(found(store.sessions(query(None, None, 9)).await.unwrap()), [30, 21]);
-        assert_eq!(store.consents(&group, three).await.unwrap(), [consent(3, 26)]);
+        let left = [consent(3, 26), consent(3, 27)];
+        assert_eq!(store.consents(&group, three).await.unwrap(), left);
     }
 
     #[actix_rt::test]

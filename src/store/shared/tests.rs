@@ -107,7 +107,7 @@ struct Member {
 
 impl Member {
     fn new(server: &ServerUrl, node: u32, clock: &Clock) -> Self {
-        Self::for_records(server, node, clock, 1_000)
+        Self::for_records(server, node, clock, 10_000)
     }
 
     /// One of nodes that may make so many records.
