@@ -466,7 +466,8 @@ fn a_client_that_loses_its_home_finds_another_where_it_is() {
     bench.apply(Command::Begin(connect(3).from));
     bench.apply(Command::Disconnect);
     assert_eq!((bench.apply(given_up()).1, bench.client.home()), (vec![], None));
-    let (_, written) = bench.write(Command::Finish { to: at(3), answers: vec!["{}".into()] });
+    let (_, written) =
+        bench.write(Command::Finish { to: at(3), is_socket: false, answers: vec!["{}".into()] });
     assert_eq!(written.len(), 1, "what it carries out it ends");
     assert_eq!(bench.client.member(), None, "and whoever left has left");
     let adopted = |effects: &[Effect]| effects.contains(&Effect::Adopt { home: away(2).node });
