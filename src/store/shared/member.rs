@@ -26,6 +26,8 @@ use crate::{
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 /// How long a node waits for others to restate what they know, after it has done so itself.
 const WAITS_FOR_OTHERS: Duration = Duration::from_millis(1_500);
+/// A server that takes longer to answer keeps the others from that.
+const PROMPT: Duration = Duration::from_millis(500);
 /// How often it looks whether they have.
 const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
@@ -341,7 +343,7 @@ impl Link {
     /// for it.
     pub(super) async fn restated(&self, kind: &str, marked: &Marked) {
         let Ok(me) = member(&self.node) else { return };
-        let give_up = Instant::now() + WAITS_FOR_OTHERS;
+        let mut give_up = Instant::now() + WAITS_FOR_OTHERS;
         let place = self.of_nodes(&format!("restated:{kind}"));
         let mut said = false;
         loop {
@@ -352,11 +354,17 @@ impl Link {
             let mut pipe = redis::pipe();
             pipe.hset(&place, &me, &*marked.mark).ignore();
             pipe.cmd("HMGET").arg(&place).arg(&me).arg(&others);
+            let began = Instant::now();
             let asked = in_time(async {
                 let mut connection = self.as_member().await?;
                 pipe.query_async::<(Vec<Option<String>>,)>(&mut connection).await
             });
-            if let Ok((marks,)) = asked.await {
+            let answer = asked.await;
+            // A server that keeps this node waiting kept the others waiting, too.
+            if answer.is_err() || began.elapsed() >= PROMPT {
+                give_up = Instant::now() + WAITS_FOR_OTHERS;
+            }
+            if let Ok((marks,)) = answer {
                 said = true;
                 let all = marks.iter().all(|mark| mark.as_deref() == Some(&*marked.mark));
                 if all && Instant::now() >= marked.settles {
