@@ -222,7 +222,8 @@ impl Play {
 
     /// A node that has restated what it knows goes on when the others have, or had time for it.
     fn conclude(&mut self, at: usize) {
-        if let Some(since) = self.world.restated(at)
+        // While the server answers nobody, nobody can.
+        if let Some(since) = self.world.restated(at).map(|at| at.max(self.slow).max(self.away))
             && (self.world.is_repaired() || self.world.now.since(since) >= WAITS_MS)
         {
             self.world.conclude(at);

@@ -17,6 +17,8 @@ use super::{
 
 /// How long a node waits for others to restate what they know, after it has done so itself.
 const WAITS_FOR_OTHERS: Duration = Duration::from_millis(1_500);
+/// A server that takes longer to answer keeps the others from that.
+const PROMPT: Duration = Duration::from_millis(500);
 /// How often it looks whether they have.
 const LOOKS_EVERY: Duration = Duration::from_millis(25);
 
@@ -49,6 +51,7 @@ impl Looks {
 struct Waiting {
     kind: &'static str,
     marked: Marked,
+    /// Since when it waits for a server that answers promptly.
     since: Instant,
     /// Whether the others can know that this node waits.
     is_said: bool,
@@ -78,7 +81,13 @@ impl Link {
     async fn look_for_others(&self) {
         loop {
             let mut waiting = std::mem::take(&mut self.restating.0.borrow_mut().waiting);
-            if let Err(error) = self.look_once(&mut waiting).await {
+            let began = Instant::now();
+            let looked = self.look_once(&mut waiting).await;
+            // A server that keeps this node waiting kept the others waiting, too.
+            if looked.is_err() || began.elapsed() >= PROMPT {
+                waiting.iter_mut().for_each(|of| of.since = Instant::now());
+            }
+            if let Err(error) = looked {
                 tracing::debug!(part = self.part.number(), %error, "could not look at other nodes");
             }
             let no_hope = self.standing().is_final();

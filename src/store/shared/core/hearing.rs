@@ -51,8 +51,11 @@ impl<R: Record> Core<R> {
     fn learn_by_hearing(&mut self, key: &R::Key, version: u64, row: Option<MarkedRow>) {
         let Some(MarkedRow { row, .. }) = row.filter(|row| *row.mark == *self.mark) else { return };
         let (node, era) = (self.node, self.era);
+        // What was not said again yet is all that is left of it, should the others have gone on without it.
         let is_idle = |lane: &Lane<R>| {
-            lane.flight.is_none() && lane.known.as_ref().is_none_or(|known| known.version < version)
+            lane.flight.is_none()
+                && (lane.verified == era || !lane.may_be_lost())
+                && lane.known.as_ref().is_none_or(|known| known.version < version)
         };
         if !self.lanes.get(key).is_some_and(is_idle) {
             return;
