@@ -161,7 +161,17 @@ async fn back_ends_hear_how_chats_stand_and_never_what_is_said() {
     stands(&mut page, "waiting").await;
     stands(&mut page, "open").await;
     stands(&mut page, "ended").await;
-    let (_, events) = server.rest("GET", path, None).await;
+    // Its page may hear of the end before the event is kept.
+    let events = soon("the events", async {
+        loop {
+            let (_, events) = server.rest("GET", path, None).await;
+            if events["events"].as_array().is_some_and(|events| events.len() >= 3) {
+                break events;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
     let told = events["events"].as_array().unwrap().iter().map(|event| event["data"].clone());
     assert_eq!(
         told.collect::<Vec<_>>(),
