@@ -79,6 +79,7 @@ fn connect(number: u64) -> Command {
         socket: socket(number),
         tab: hello.tab,
         page: hello.page,
+        accepted: Timestamp(1_000),
         visible: hello.visible,
         listening: hello.listen,
         seen: Vec::new(),

@@ -22,7 +22,7 @@ const MOST_AT_ONCE: usize = 256;
 /// No more go together when they have so many bytes.
 const BYTES_AT_ONCE: usize = 256 * 1_024;
 /// Most messages of a group that wait. Beyond, they are refused.
-const MOST_WAITING: usize = 16_384;
+const MOST_WAITING: usize = 32_768;
 /// Most bytes of them, likewise.
 const BYTES_WAITING: usize = 16 * 1_024 * 1_024;
 

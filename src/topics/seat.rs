@@ -63,6 +63,10 @@ impl Seat {
         let messages = &mut self.under_way.lock().messages;
         match messages.front() {
             Some((first, _)) if *first == number => drop(messages.pop_front()),
+            // What is refused at once is the last.
+            _ if messages.back().is_some_and(|(last, _)| *last == number) => {
+                drop(messages.pop_back());
+            }
             _ => messages.retain(|(other, _)| *other != number),
         }
     }

@@ -1,4 +1,5 @@
 mod narrow;
+mod publishing;
 
 use std::{
     collections::{HashMap, HashSet},
