@@ -116,9 +116,9 @@ async fn json_nests_to_a_depth_and_no_deeper() {
     // The message itself is the first level.
     agent.signal("ada", nested(31)).await;
     page.gets(nested(31)).await;
+    assert_eq!(agent.hear_a("signaloutcome").await["data"]["outcome"], "delivered");
     let deep = json!({"type": "signal", "visitorid": "ada", "data": nested(32)}).to_string();
     agent.say_text(&deep).await;
-    assert_eq!(agent.hear_a("signaloutcome").await["data"]["outcome"], "delivered");
     let error = agent.hear_a("error").await;
     assert_eq!((&error["code"], &error["field"]), (&json!("toolarge"), &json!("message")));
     let signals = "/v1/groups/12345/visitors/ada/signals";
