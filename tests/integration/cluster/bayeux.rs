@@ -264,9 +264,11 @@ async fn a_connect_whose_answer_was_missed_is_answered() {
     let node = Server::node(&redis.url(), 0, &settings);
     let client = Polling::connected(&node, with_token()).await;
     client.subscribe("/a").await;
-    let held = client.connect(json!({"advice": {"timeout": 500}}));
+    let held = client.connect(json!({"advice": {"timeout": 2_000}}));
     let missed = async {
-        until("the connect is held", || node.figure("bayeux_waiting") == 1.0).await;
+        until("the connect is there", || node.figure("bayeux_waiting") == 1.0).await;
+        // Behind it, so that it is held now.
+        assert_eq!(client.publish("/nobody", json!(0)).await[0]["successful"], true);
         redis.pause();
         until("the node knows", || node.figure("degraded") == 1.0).await;
         redis.resume();
