@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::Server;
+use crate::support::{Server, until};
 
 const QUICK: [(&str, &str); 3] = [
     ("presence.grace_ms", "400"),
@@ -29,7 +29,7 @@ async fn a_signal_is_held_across_a_page_change_and_ends_once() {
         assert_eq!(server.rest("GET", &path, None).await.1["outcome"], "delivered");
     }
     assert_eq!(server.figure(r#"signals_total{outcome="delivered"}"#), 3.0);
-    assert_eq!(server.figure("signals_held"), 0.0);
+    until("the figure", || server.figure("signals_held") == 0.0).await;
 }
 
 #[tokio::test]

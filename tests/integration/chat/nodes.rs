@@ -121,8 +121,12 @@ async fn a_node_that_comes_later_knows_all_that_is() {
     }
     says(&mut bob, Some(&chat), "Good day").await;
     reads(&mut tab, "Good day").await;
-    let (_, listed) = operates(&one, "GET", "chats", None).await;
-    assert_eq!(listed["chats"][0]["visitorid"], "ada", "{listed}");
+    let is_listed = async {
+        while operates(&one, "GET", "chats", None).await.1["chats"][0]["visitorid"] != "ada" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon("the other node's list", is_listed).await;
 }
 
 #[tokio::test]
