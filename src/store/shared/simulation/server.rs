@@ -109,6 +109,8 @@ impl Stored {
 /// A transition that the server made.
 pub(crate) struct Made<K> {
     pub(crate) key: K,
+    /// Under which mark.
+    pub(super) mark: u64,
     /// What came of it.
     pub(crate) row: Came,
     /// Who is told what.
@@ -217,13 +219,14 @@ impl<K: Clone + Ord> Server<K> {
                     (target, [version_of.as_bytes(), b":", &message].concat())
                 });
                 let told: Vec<_> = told.collect();
-                let made = Some(Made { key, row, told: told.clone() });
+                let made = Some(Made { key, mark: self.mark, row, told: told.clone() });
                 Served { answer: (ticket, Answer::Replaced { version }), told, made }
             }
             Ask::Restate { ticket, key, version, row, lists, .. } => {
                 self.enlist(&key, &lists);
                 let there = self.data.rows.entry(key).or_default();
                 if there.written == Some(self.mark) {
+                    // The others have gone on already.
                     return plain((ticket, Answer::Outdated));
                 }
                 if there.version < version {
@@ -245,7 +248,7 @@ impl<K: Clone + Ord> Server<K> {
         if self.before.len() > MOST_LOST {
             self.before.pop_front();
         }
-        let floor = self.data.rows.get(key).map_or(0, |kept| kept.version);
+        let floor = self.version(key);
         let time = (now.0 * 1_000).saturating_sub(self.behind);
         self.versions = floor.max(self.versions).max(time) + 1;
         while !self.given.insert(self.versions) {
@@ -278,6 +281,16 @@ impl<K: Clone + Ord> Server<K> {
     pub(super) fn record<R: Record<Key = K>>(&self, key: &K) -> (u64, Option<R>) {
         let (version, stored) = self.stored(key);
         (version, stored.map(|stored| R::read(&stored.written()).unwrap()))
+    }
+
+    /// The version of a record, or of its end; 0 where neither is known.
+    pub(super) fn version(&self, key: &K) -> u64 {
+        self.data.rows.get(key).map_or(0, |kept| kept.version)
+    }
+
+    /// Whether a record was written, or ended, under the mark that the data have.
+    pub(super) fn is_written(&self, key: &K) -> bool {
+        self.data.rows.get(key).is_some_and(|kept| kept.written == Some(self.mark))
     }
 
     /// How many records there are.
