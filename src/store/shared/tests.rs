@@ -3,6 +3,7 @@
 mod bound;
 mod cluster;
 mod failover;
+mod late;
 mod nodes;
 
 use std::{

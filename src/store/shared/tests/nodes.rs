@@ -25,8 +25,16 @@ pub(in crate::store::shared) fn server() -> Option<ServerUrl> {
 #[derive(Clone, Default)]
 pub(super) struct Notes(pub(super) Arc<Mutex<Vec<(u32, u64)>>>);
 
-impl Deliver<Journal, SharedEngine<Journal>> for Notes {
-    fn deliver(&self, _: &SharedEngine<Journal>, key: &u32, effects: &mut Vec<Effect>, _: Origin) {
+impl<const IN_LEAVES: bool> Deliver<Journal<IN_LEAVES>, SharedEngine<Journal<IN_LEAVES>>>
+    for Notes
+{
+    fn deliver(
+        &self,
+        _: &SharedEngine<Journal<IN_LEAVES>>,
+        key: &u32,
+        effects: &mut Vec<Effect>,
+        _: Origin,
+    ) {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Written { entry, .. } => self.0.lock().push((*key, entry)),
@@ -53,23 +61,37 @@ impl Notes {
     }
 }
 
-pub(super) struct Member {
-    pub(super) engine: SharedEngine<Journal>,
+pub(super) type Member = MemberOf<false>;
+
+/// A node, with records in one piece or in leaves.
+pub(super) struct MemberOf<const IN_LEAVES: bool> {
+    pub(super) engine: SharedEngine<Journal<IN_LEAVES>>,
     pub(super) standing: watch::Receiver<Standing>,
     pub(super) notes: Notes,
     pub(super) node: SharedNode,
     pub(super) id: NodeId,
 }
 
-impl Member {
+impl<const IN_LEAVES: bool> MemberOf<IN_LEAVES> {
     pub(super) fn new(server: &ServerUrl, node: u32, clock: &Clock) -> Self {
         Self::for_records(server, node, clock, 10_000)
     }
 
     /// One of nodes that may make so many records.
     pub(super) fn for_records(server: &ServerUrl, node: u32, clock: &Clock, most: usize) -> Self {
+        Self::with_lease(server, node, clock, most, LEASE)
+    }
+
+    /// One that is not ended, either, before so much time has gone by.
+    pub(super) fn with_lease(
+        server: &ServerUrl,
+        node: u32,
+        clock: &Clock,
+        most: usize,
+        lease: Duration,
+    ) -> Self {
         let id = NodeId { node, incarnation: 1 };
-        let shared = SharedNode::start(server.clone(), id, LEASE, clock.clone()).unwrap();
+        let shared = SharedNode::start(server.clone(), id, lease, clock.clone()).unwrap();
         let notes = Notes::default();
         let engine = SharedEngine::new(&shared, most, (), notes.clone());
         let member = Self { engine, standing: shared.standing(), notes, node: shared, id };
@@ -94,12 +116,12 @@ impl Member {
         self.submit(key, Command::Write { entry, hearers })
     }
 
-    pub(super) fn read(&self, key: u32) -> Result<Option<Journal>, Refusal> {
+    pub(super) fn read(&self, key: u32) -> Result<Option<Journal<IN_LEAVES>>, Refusal> {
         let (sender, receiver) = std::sync::mpsc::channel();
         self.engine.read(
             key,
             Box::new(move |journal| {
-                let journal = journal.map(Option::<&Journal>::cloned);
+                let journal = journal.map(Option::<&Journal<IN_LEAVES>>::cloned);
                 Box::new(move || sender.send(journal).unwrap())
             }),
         );
