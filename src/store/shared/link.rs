@@ -34,8 +34,7 @@ use crate::{
 
 /// Records that are read at once.
 const ROWS_AT_ONCE: usize = 256;
-/// How long the server remembers that a record was ended, when a node says so after a loss: longer than nodes say again
-/// what they know.
+/// How long the server remembers that a record was ended: longer than nodes say again what they know.
 const END_REMEMBERED_MS: u64 = 60_000;
 /// Shortest and longest pause before a question is asked again, while a part of a cluster is on its way from one server to
 /// another.
@@ -280,7 +279,10 @@ impl Link {
         let most = most.map(|most| most.to_string()).unwrap_or_default();
         let (what, Written { row, leaves }) = match row {
             Row::Same => ("same", Written::default()),
-            Row::Gone => ("gone", Written::default()),
+            Row::Gone => {
+                let row = END_REMEMBERED_MS.to_string().into_bytes();
+                ("gone", Written { row, ..Written::default() })
+            }
             Row::New(written) => ("new", written),
         };
         let changes = if R::HAS_LEAVES { leaves.len().to_string() } else { "-1".to_owned() };
@@ -347,10 +349,11 @@ impl Link {
         }
         let asked = async |connection: &mut Counted| restate.invoke_async(connection).await;
         let (version, is_there): (String, u8) = self.patiently(asked).await?;
-        if version == "-1" {
-            return Ok(Answer::Lost);
-        }
-        Ok(Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 })
+        Ok(match &*version {
+            "-1" => Answer::Lost,
+            "-2" => Answer::Outdated,
+            _ => Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 },
+        })
     }
 
     /// The records of these keys, with the places that come along, as far as there are any.

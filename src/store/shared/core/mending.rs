@@ -6,6 +6,10 @@
 //! lower versions only. So the highest version that a survivor knows wins, in whatever order they come. What a node ended
 //! lately it restates, too, as an end of that version.
 //!
+//! What was written under the new mark nobody replaces by what he remembers. Versions go by the server's clock, and that of
+//! the one that took over may be behind, or the one before may have gone on for those who could reach no other: so among
+//! versions that were written under different marks the higher one need not be the later.
+//!
 //! Commands go on when the other nodes have restated what they know; see [`Core::mended`].
 
 use super::{
@@ -119,12 +123,8 @@ impl<R: Record> Core<R> {
         now: Timestamp,
     ) {
         lane.verified = lane.asked_in;
-        if let Some(known) = lane.known.as_ref().filter(|known| known.version != version)
-            && lane.is_held
-            && let Some(command) = R::holds(self.node, Some(&known.record))
-        {
-            // The others may have gone on without this one.
-            lane.waiting.push_front(unasked(command, now));
+        if lane.known.as_ref().is_some_and(|known| known.version != version) {
+            self.say_what_it_holds(lane, now);
         }
         match &lane.known {
             Some(known) if known.version == version => lane.is_stale = false,
@@ -132,6 +132,25 @@ impl<R: Record> Core<R> {
             Some(_) if !is_there => lane.forget(),
             Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
             None => {}
+        }
+    }
+
+    /// The others have gone on without what this node knows, so that must never be said again: at the next loss its version
+    /// could be higher than theirs.
+    pub(super) fn is_outdated(&self, lane: &mut Lane<R>, now: Timestamp) {
+        lane.verified = lane.asked_in;
+        self.say_what_it_holds(lane, now);
+        lane.forget();
+        lane.ended = None;
+    }
+
+    /// The others may have gone on without this node: what it holds comes back to the record.
+    fn say_what_it_holds(&self, lane: &mut Lane<R>, now: Timestamp) {
+        if let Some(known) = &lane.known
+            && lane.is_held
+            && let Some(command) = R::holds(self.node, Some(&known.record))
+        {
+            lane.waiting.push_front(unasked(command, now));
         }
     }
 

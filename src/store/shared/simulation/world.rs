@@ -299,8 +299,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
     pub(crate) fn is_damaged(&self, key: &R::Key) -> bool {
         let (highest, is_gone) = self.server.highest.get(key).copied().unwrap_or_default();
         let known = self.nodes.iter().map(|node| node.core.known_version(key));
-        let there = self.server.data.rows.get(key).map_or(0, |(version, _)| *version);
-        let known = known.fold(there, u64::max);
+        let known = known.fold(self.server.version(key), u64::max);
         // Of a record that has ended nobody needs to know anything.
         known < highest && (known != 0 || !is_gone)
     }
