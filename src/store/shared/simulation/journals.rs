@@ -78,7 +78,7 @@ impl Said {
 }
 
 impl<const IN_LEAVES: bool> Stage<Journal<IN_LEAVES>> for Said {
-    fn made(&mut self, made: &Made<u32>, _: Timestamp) {
+    fn made(&mut self, made: &Made<u32>, _: Timestamp, _: Timestamp) {
         self.trace(|| match &made.row {
             Came::Same => format!("{} stays as it is", made.key),
             Came::Gone => format!("{} is gone", made.key),
