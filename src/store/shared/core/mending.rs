@@ -8,9 +8,11 @@
 //!
 //! Commands go on when the other nodes have restated what they know; see [`Core::mended`].
 
+use std::mem::discriminant;
+
 use super::{
     Action, Core, Work,
-    lane::{Flight, Job, Lane, Listed},
+    lane::{Flight, Job, Known, Lane, Listed},
 };
 use crate::{
     clock::Timestamp,
@@ -133,6 +135,27 @@ impl<R: Record> Core<R> {
             Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
             None => {}
         }
+    }
+
+    /// The server has this version, or had it when it was asked. Where that has something of this node which is not so, the
+    /// node says so before it does anything else. Whether it has to.
+    pub(super) fn learn(
+        &self,
+        lane: &mut Lane<R>,
+        known: Option<Known<R>>,
+        now: Timestamp,
+    ) -> bool {
+        let denial = lane.denial(known.as_ref(), self.node);
+        lane.learn(known, self.node);
+        let Some(command) = denial else { return false };
+        let says_so = |job: &Job<R>| {
+            matches!(job, Job::Submit { command: other, .. }
+                if discriminant(other) == discriminant(&command))
+        };
+        if !lane.waiting.front().is_some_and(says_so) {
+            lane.waiting.push_front(unasked(command, now));
+        }
+        true
     }
 
     /// The server's list says that this node holds something of these records. Of those of which it knows nothing it says
