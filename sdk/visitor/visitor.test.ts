@@ -43,6 +43,41 @@ describe("hello", () => {
     expect(server.socket.all("listen")).toHaveLength(1);
   });
 
+  test.each([
+    ["refused", 1_000, (socket: FakeSocket) => socket.refuse("listen", "unready", { degraded: true, retry_ms: 1_000 })],
+    ["not answered", 10_000, () => Promise.resolve()],
+  ])("listening is asked for again while the server is away: %s", async (_, after, away) => {
+    const made = visitor();
+    const told = made.presence();
+    const socket = await server.welcome();
+    await told;
+    const listening = made.connect();
+    await settle();
+    await away(socket);
+    await server.clock.pass(after - 1);
+    expect(socket.all("listen")).toHaveLength(1);
+    await server.clock.pass(1);
+    expect(socket.all("listen")).toHaveLength(2);
+    await socket.ok("listen");
+    await listening;
+  });
+
+  test("listening that was refused for another reason can be asked for again", async () => {
+    const made = visitor();
+    const told = made.presence();
+    const socket = await server.welcome();
+    await told;
+    const refused = expect(made.connect()).rejects.toMatchObject({ code: "ratelimited" });
+    await settle();
+    await socket.refuse("listen", "ratelimited", { retry_ms: 1_000 });
+    await refused;
+    const listening = made.connect();
+    await settle();
+    await socket.ok("listen");
+    await listening;
+    expect(socket.all("listen")).toHaveLength(2);
+  });
+
   test("an anonymous id stays; each reconnect tells the merged record", async () => {
     const made = visitor();
     void made.connect();

@@ -27,6 +27,7 @@ pub(super) type Answer = Result<Applied<Reply>, Refusal>;
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
     Connect(SocketAddress),
+    Listen(SocketAddress),
     Acknowledge(SocketAddress, Vec<SignalId>),
     Close(usize, SocketAddress),
     Attach { agent: usize, person: usize, socket: SocketAddress },
