@@ -89,7 +89,7 @@ async fn agents_see_who_waits_and_one_of_them_comes() {
         hears(page, "accepted").await;
     }
     queue.hear_until(&mut ann, |queue| queue.ids().is_empty()).await;
-    assert_eq!(server.figure(r#"help_requests_total{status="accepted"}"#), 1.0);
+    server.comes_to(r#"help_requests_total{status="accepted"}"#, 1.0).await;
     until("the figure", || server.figure("help_waiting") == 0.0).await;
 }
 

@@ -127,9 +127,9 @@ async fn what_is_no_list_is_refused_by_field_and_too_many_are() {
     }
     agent.refused(json!({"type": "list", "list": 9}), "toomany").await;
     agent.ok(json!({"type": "list", "list": 8, "sort": "visitorid"})).await;
-    assert_eq!(server.figure("lists_refused_total"), 1.0);
+    server.comes_to("lists_refused_total", 1.0).await;
     until("counted", || server.figure("list_views") == 2.0).await;
-    assert_eq!(server.figure("lists_open"), 8.0);
+    server.comes_to("lists_open", 8.0).await;
 }
 
 /// The kernel takes some megabytes for a reader who does not read; only then does the server notice.

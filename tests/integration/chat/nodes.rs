@@ -53,7 +53,7 @@ async fn they_write_to_each_other_from_node_to_node() {
         assert_eq!((status, &read["running"]["messages"]), (200, &json!(2)), "{read}");
         let (_, listed) = operates(node, "GET", "chats", None).await;
         assert_eq!(listed["chats"][0]["chat"], chat, "{listed}");
-        assert_eq!(node.figure("chats_open"), 1.0);
+        node.comes_to("chats_open", 1.0).await;
     }
     page.ok(json!({"type": "closechat"})).await;
     assert_eq!(sees(&mut ann, &chat, "ended").await["reason"], "visitor");

@@ -148,7 +148,7 @@ async fn another_node_hears_for_a_client_whose_home_is_gone() {
         heard.extend(numbers(&elsewhere.connect(json!({})).await));
         heard.sort_unstable();
         assert_eq!(heard, [1, 2, 3], "each once");
-        assert_eq!(second.figure("topic_subscriptions"), 2.0);
+        second.comes_to("topic_subscriptions", 2.0).await;
         let elsewhere = on(&third, &elsewhere);
         elsewhere.subscribe("/c").await;
         publish(&second, "c", 4).await;

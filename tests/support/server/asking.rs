@@ -1,6 +1,6 @@
 //! What is asked of a server by HTTP: its figures, and REST.
 
-use std::net::TcpStream;
+use std::{net::TcpStream, time::Duration};
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
@@ -45,6 +45,19 @@ impl Server {
     pub fn figure(&self, name: &str) -> f64 {
         let (_, metrics) = self.get("/metrics");
         figure(&metrics, name).unwrap_or_else(|| panic!("no figure {name} in\n{metrics}"))
+    }
+
+    /// Waits until a figure is that one: what is counted may be counted behind the answer.
+    pub async fn comes_to(&self, name: &str, value: f64) {
+        let end = tokio::time::Instant::now() + SOON;
+        loop {
+            let now = self.figure(name);
+            if now.to_bits() == value.to_bits() {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < end, "{name} is {now}, not {value}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// A token for `group` with `scope`, which lives for `seconds`.
