@@ -339,6 +339,11 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         }
     }
 
+    /// Since when a node waits for the server to do what it asked for first.
+    pub(crate) fn asked(&self, at: usize) -> Option<Timestamp> {
+        self.nodes[at].up.front().map(|(since, _)| *since)
+    }
+
     /// Whether nothing is under way.
     pub(crate) fn is_quiet(&self) -> bool {
         self.nodes.iter().all(Node::is_quiet)
