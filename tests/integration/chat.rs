@@ -202,6 +202,8 @@ async fn it_survives_page_changes_a_restart_and_a_name() {
     let chat = opens(&mut page, "sales").await;
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
     says(&mut page, None, "one").await;
+    // His record hears of it after the chat's.
+    reads(&mut page, "one").await;
     drop(page);
     let page = server.page(&anonymous, "t").opens().await;
     let seen = &page.welcome["chat"];
