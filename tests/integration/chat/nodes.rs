@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{agent, at_work, enabled, opens, operates, reads, rest, says, sees, stands};
+use super::{
+    agent, at_work, enabled, is_kept_and_over, opens, operates, reads, rest, says, sees, stands,
+    two_chats,
+};
 use crate::support::{Server, Stop, soon};
 
 fn sum(nodes: &[&Server], figure: &str) -> f64 {
@@ -177,11 +180,7 @@ async fn a_chat_goes_on_over_the_end_of_the_only_node() {
     let mut ann = agent(&one, "Ann").await;
     at_work(&mut ann, &["sales"]).await;
     let mut page = one.page("ada", "t").opens().await;
-    let over = opens(&mut page, "sales").await;
-    says(&mut page, None, "My card is 4111 1111 1111 1111").await;
-    page.ok(json!({"type": "closechat"})).await;
-    let chat = opens(&mut page, "sales").await;
-    says(&mut page, None, "still here").await;
+    let [over, chat] = two_chats(&mut page).await;
     // Written, and not only on its way.
     let written = async {
         let path = format!("chats/{chat}");
@@ -209,9 +208,7 @@ async fn a_chat_goes_on_over_the_end_of_the_only_node() {
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
     assert_eq!(says(&mut ann, Some(&chat), "So am I").await, 2);
     reads(&mut page, "So am I").await;
-    let (_, body) = rest(&one, "Ann", "GET", &format!("chats/{over}"), None).await;
-    assert_eq!(body["messages"][0]["text"], "My card is •••• •••• •••• ••••");
-    assert!(body["over"]["ended"].is_u64(), "{body}");
+    is_kept_and_over(&one, &over).await;
     // Whoever wants to be forgotten is, in what goes on, too.
     let (status, gone) = operates(&one, "DELETE", "past-chats?visitorid=ada", None).await;
     assert_eq!((status, gone), (200, json!({"chats": 2})));
