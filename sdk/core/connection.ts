@@ -141,6 +141,19 @@ export class Connection {
     }
   }
 
+  /** Runs `step` as `persist` does, and again as long as the server cannot do it or says nothing. */
+  async insist<Result>(step: () => Promise<Result>): Promise<Result> {
+    for (;;) {
+      try {
+        return await this.persist(step);
+      } catch (error) {
+        const { code, retryMs = 1_000 } = error as VestibuleError;
+        if (code === "unready") await new Promise<void>((done) => this.options.environment.clock.after(retryMs, done));
+        else if (code !== "timeout") throw error;
+      }
+    }
+  }
+
   /**
    * Sends a request. The promise is rejected with the server's error, with `toolarge` for a frame
    * that would cost the whole connection, with `timeout` after 10 s,

@@ -117,7 +117,7 @@ export class Visitor {
     return this.incoming.focused;
   }
 
-  /** Listens for signals; resolves when the server knows. */
+  /** Listens for signals; resolves when the server knows, however long it is away. */
   async connect(): Promise<void> {
     this.wants.signals = true;
     await this.whenConnected();
@@ -345,10 +345,15 @@ export class Visitor {
   }
 
   private async listen(): Promise<void> {
-    await this.connection.persist(async () => {
+    await this.connection.insist(async () => {
       if (this.listening) return;
       this.listening = true;
-      await this.connection.request({ type: "listen" });
+      try {
+        await this.connection.request({ type: "listen" });
+      } catch (error) {
+        this.listening = false;
+        throw error;
+      }
     });
   }
 

@@ -19,6 +19,7 @@ mod must;
 mod people;
 mod play;
 mod reactions;
+mod scenes;
 mod site;
 
 use self::play::Play;

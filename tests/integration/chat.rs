@@ -171,8 +171,8 @@ async fn they_write_to_each_other_and_exactly_one_agent_has_it() {
     assert_eq!(sees(has, &chat, "ended").await["reason"], "visitor");
     page.ok(json!({"type": "closechat"})).await;
     page.refused(json!({"type": "say", "text": "hello?", "id": "late"}), "notfound").await;
-    assert_eq!(server.figure(r#"chats_ended_total{reason="visitor"}"#), 1.0);
-    assert_eq!(server.figure(r#"chat_messages_total{from="visitor"}"#), 2.0);
+    server.comes_to(r#"chats_ended_total{reason="visitor"}"#, 1.0).await;
+    server.comes_to(r#"chat_messages_total{from="visitor"}"#, 2.0).await;
 }
 
 #[tokio::test]

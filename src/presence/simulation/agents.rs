@@ -74,13 +74,15 @@ impl Play {
     pub(super) fn watch(&mut self) {
         let agent = self.world.random.random_range(0..AGENTS);
         let person = self.world.random.random_range(0..PEOPLE);
+        // A node that sleeps hears of no wish, and would take what it was asked before for the answer to a later one.
+        let hears = self.is_awake(self.world.stage.lock().agents[agent].at);
         let is_watched = self.world.stage.lock().agents[agent].watches.contains_key(&person);
         if is_watched {
-            if self.world.random.random_range(0..4) == 0 {
+            if self.world.random.random_range(0..4) == 0 && hears {
                 self.world.stage.lock().agents[agent].watches.remove(&person);
                 self.listen_as_wanted(agent, person);
             }
-        } else {
+        } else if hears {
             self.world.stage.lock().agents[agent].watches.insert(person, Watch::default());
             self.attach(agent, person);
         }

@@ -48,8 +48,10 @@ pub(super) struct Page {
     pub(super) began: Timestamp,
     /// When it was welcomed.
     pub(super) welcomed: Option<Timestamp>,
-    /// Since when it wants signals.
+    /// Since when it gets signals: from its hello on, or since the server said yes when it asked later.
     pub(super) listens: Option<Timestamp>,
+    /// Asks for that again then, because the server could not say so.
+    pub(super) asks: Option<Timestamp>,
     pub(super) visible: bool,
     pub(super) has_focus: bool,
     /// What is on its way to it.
@@ -113,7 +115,7 @@ pub(super) struct Sent {
 #[derive(Default)]
 pub(super) struct Try {
     pub(super) outcome: Option<Outcome>,
-    /// When the record had an outcome first.
+    /// When the transition was asked for by which the record had an outcome first.
     pub(super) ended: Timestamp,
     /// What somebody was told of it.
     pub(super) told: Option<Outcome>,

@@ -271,18 +271,17 @@ impl Play {
                 Command::Visibility { socket, visible }
             }
             8 => Command::Activity { socket },
-            9 if is_welcome && self.is_awake(at) => {
-                let now = self.world.now;
-                if let Some(page) = self.world.stage.lock().page(socket) {
-                    page.listens.get_or_insert(now);
-                }
-                Command::Listen { socket }
-            }
+            9 if is_welcome && self.is_awake(at) => return self.listen(at, person, socket),
             _ => return,
         };
         if is_welcome && self.is_awake(at) {
             self.submit(at, person, command, Asked::Other);
         }
+    }
+
+    /// A page asks for signals.
+    pub(super) fn listen(&mut self, at: usize, person: usize, socket: SocketAddress) {
+        self.submit(at, person, Command::Listen { socket }, Asked::Listen(socket));
     }
 
     pub(super) fn open(&mut self, person: usize, tab: usize) {
@@ -306,6 +305,7 @@ impl Play {
                 began: now,
                 welcomed: None,
                 listens: listening.then_some(now),
+                asks: None,
                 visible,
                 has_focus: false,
                 inbox: Default::default(),

@@ -19,6 +19,9 @@ use crate::{
 /// How long a message to a page takes at most, and its handler's acknowledgement.
 const PAGE_MS: u64 = 200;
 
+/// When a page asks again for what the server could not do.
+const ASKS_AGAIN_MS: u64 = 1_000;
+
 /// A page's message, and what it makes the page do.
 enum Done {
     Nothing,
@@ -54,6 +57,14 @@ impl Play {
                 }
             }
             (Asked::Connect(socket), _) => self.closed(socket, true),
+            (Asked::Listen(socket), answer) => {
+                if let Some(page) = self.world.stage.lock().page(socket) {
+                    page.asks = answer.is_err().then_some(now + ASKS_AGAIN_MS);
+                    if answer.is_ok() {
+                        page.listens.get_or_insert(now);
+                    }
+                }
+            }
             (Asked::Acknowledge(socket, ids), Ok(_)) => {
                 let mut site = self.world.stage.lock();
                 let tabs = site.people.iter_mut().flat_map(|person| &mut person.tabs);
@@ -161,6 +172,15 @@ impl Play {
 
     fn page_goes_on(&mut self, person: usize, tab: usize) {
         let now = self.world.now;
+        let asks = {
+            let mut site = self.world.stage.lock();
+            let page = site.people[person].tabs[tab].page.as_mut();
+            let page = page.filter(|page| self.is_awake(page.at));
+            page.and_then(|page| page.asks.take_if(|at| *at <= now).map(|_| (page.at, page.socket)))
+        };
+        if let Some((at, socket)) = asks {
+            self.listen(at, person, socket);
+        }
         loop {
             let is_prompt = self.world.random.random_range(0..4) == 0;
             let next = {

@@ -27,6 +27,7 @@ pub(super) type Answer = Result<Applied<Reply>, Refusal>;
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
     Connect(SocketAddress),
+    Listen(SocketAddress),
     Acknowledge(SocketAddress, Vec<SignalId>),
     Close(usize, SocketAddress),
     Attach { agent: usize, person: usize, socket: SocketAddress },
@@ -169,8 +170,8 @@ impl Stage<Visitor> for Site {
         }
     }
 
-    fn made(&mut self, made: &Made<VisitorKey>, now: Timestamp) {
+    fn made(&mut self, made: &Made<VisitorKey>, asked: Timestamp, now: Timestamp) {
         self.now = now;
-        self.check_made(made);
+        self.check_made(made, asked);
     }
 }

@@ -352,7 +352,7 @@ async fn too_many_messages_end_a_session() {
         assert_eq!(busy.publish("/a", json!(number)).await[0]["successful"], true);
     }
     assert_eq!(idle.connect(json!({})).await[0]["advice"]["reconnect"], "handshake");
-    assert_eq!(server.figure("bayeux_ended_total{reason=\"overflowed\"}"), 1.0);
+    server.comes_to("bayeux_ended_total{reason=\"overflowed\"}", 1.0).await;
 }
 
 #[tokio::test]

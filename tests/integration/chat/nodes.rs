@@ -53,7 +53,7 @@ async fn they_write_to_each_other_from_node_to_node() {
         assert_eq!((status, &read["running"]["messages"]), (200, &json!(2)), "{read}");
         let (_, listed) = operates(node, "GET", "chats", None).await;
         assert_eq!(listed["chats"][0]["chat"], chat, "{listed}");
-        assert_eq!(node.figure("chats_open"), 1.0);
+        node.comes_to("chats_open", 1.0).await;
     }
     page.ok(json!({"type": "closechat"})).await;
     assert_eq!(sees(&mut ann, &chat, "ended").await["reason"], "visitor");
@@ -121,8 +121,12 @@ async fn a_node_that_comes_later_knows_all_that_is() {
     }
     says(&mut bob, Some(&chat), "Good day").await;
     reads(&mut tab, "Good day").await;
-    let (_, listed) = operates(&one, "GET", "chats", None).await;
-    assert_eq!(listed["chats"][0]["visitorid"], "ada", "{listed}");
+    let is_listed = async {
+        while operates(&one, "GET", "chats", None).await.1["chats"][0]["visitorid"] != "ada" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon("the other node's list", is_listed).await;
 }
 
 #[tokio::test]

@@ -39,12 +39,12 @@ impl<R: Record> Core<R> {
                 Answer::Found { version, state },
             ) => match self.understand(&key, lane.known.take(), version, state) {
                 Ok(known) => {
-                    lane.learn(known, self.node);
+                    self.learn(&mut lane, known, now);
                     lane.flight = Some(Flight::Look { ticket, found: true, heard, reader, later });
                 }
                 Err(refusal) => {
                     self.flights.remove(&ticket);
-                    lane.forget();
+                    lane.lose_sight();
                     let reader = reader.map(|(reader, since)| Job::Read { reader, since });
                     let job = reader.or_else(|| lane.waiting.pop_front());
                     job.into_iter().for_each(|job| job.refuse(refusal, work.out));
@@ -77,17 +77,18 @@ impl<R: Record> Core<R> {
                 }
                 match self.understand(&key, lane.known.take(), version, state) {
                     Ok(known) => {
-                        lane.learn(known, self.node);
-                        if self.is_mending {
+                        let denies = self.learn(&mut lane, known, now);
+                        if self.is_mending || denies {
                             let Write { expect, command, sink, since, .. } = *write;
                             let job = sink.map(|sink| Job::Submit { expect, command, sink, since });
-                            job.into_iter().for_each(|job| lane.waiting.push_front(job));
+                            let place = usize::from(denies);
+                            job.into_iter().for_each(|job| lane.waiting.insert(place, job));
                         } else {
                             self.once_more(&key, &mut lane, *write, version, now, work);
                         }
                     }
                     Err(refusal) => {
-                        lane.forget();
+                        lane.lose_sight();
                         let tell = write.sink.map(|sink| Action::Tell(sink, Err(refusal)));
                         work.out.extend(tell);
                     }
@@ -104,6 +105,8 @@ impl<R: Record> Core<R> {
             (Some(Flight::Write(write)), answer) => {
                 self.flights.remove(&ticket);
                 let Write { before, effects, expect, command, sink, since, .. } = *write;
+                let would_hold =
+                    lane.known.as_ref().is_some_and(|known| known.is_held_by(self.node));
                 lane.take_back(before);
                 lane.listed = Listed::Unknown;
                 // Time that could not pass passes by the server's list.
@@ -113,6 +116,7 @@ impl<R: Record> Core<R> {
                     job.into_iter().for_each(|job| lane.waiting.push_front(job));
                 } else {
                     lane.is_stale = lane.known.is_some();
+                    lane.is_in_doubt |= would_hold;
                     if !effects.is_empty() {
                         self.doubtful.push_back((ticket, key.clone(), effects));
                         if self.doubtful.len() > MOST_DOUBTFUL {

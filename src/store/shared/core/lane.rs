@@ -63,6 +63,13 @@ pub(super) struct Known<R> {
     pub(super) hash: u64,
 }
 
+impl<R: Record> Known<R> {
+    /// Whether the node holds something of it.
+    pub(super) fn is_held_by(&self, node: NodeId) -> bool {
+        self.record.holders().contains(&node)
+    }
+}
+
 pub(super) enum Flight<R: Record> {
     /// The record is read.
     Look {
@@ -105,6 +112,8 @@ pub(super) struct Lane<R: Record> {
     pub(super) is_stale: bool,
     /// Whether this node holds something of what is known.
     pub(super) is_held: bool,
+    /// Whether this node may hold something that is not known: what would have put it there may have been done.
+    pub(super) is_in_doubt: bool,
     /// The version under which this node ended the record lately.
     pub(super) ended: Option<u64>,
     /// The era in which the server had what is known.
@@ -139,6 +148,7 @@ impl<R: Record> Default for Lane<R> {
             known: None,
             is_stale: false,
             is_held: false,
+            is_in_doubt: false,
             ended: None,
             verified: 0,
             asked_in: 0,
@@ -170,10 +180,26 @@ impl<R: Record> Lane<R> {
         self.listed = Listed::Unknown;
     }
 
+    /// Cannot read the record any more; what this node holds of it, it holds.
+    pub(super) fn lose_sight(&mut self) {
+        let is_held = self.is_held;
+        self.forget();
+        self.is_held = is_held;
+    }
+
     /// The server has this, or had it when it was asked.
     pub(super) fn learn(&mut self, known: Option<Known<R>>, node: NodeId) {
-        self.is_held = known.as_ref().is_some_and(|known| known.record.holders().contains(&node));
+        self.is_held = known.as_ref().is_some_and(|known| known.is_held_by(node));
         (self.known, self.is_stale, self.verified) = (known, false, self.asked_in);
+        self.is_in_doubt = false;
+    }
+
+    /// What the node has to say of a version that has something of it which it never put there, or took back: others said
+    /// an old one again.
+    pub(super) fn denial(&self, known: Option<&Known<R>>, node: NodeId) -> Option<R::Command> {
+        let is_foreign =
+            !self.is_held && !self.is_in_doubt && known.is_some_and(|known| known.is_held_by(node));
+        R::holds(node, None).filter(|_| is_foreign)
     }
 
     /// The transition that was in flight is not to count.

@@ -12,9 +12,11 @@
 //!
 //! Commands go on when the other nodes have restated what they know; see [`Core::mended`].
 
+use std::mem::discriminant;
+
 use super::{
     Action, Core, Work,
-    lane::{Flight, Job, Lane, Listed},
+    lane::{Flight, Job, Known, Lane, Listed},
 };
 use crate::{
     clock::Timestamp,
@@ -139,19 +141,41 @@ impl<R: Record> Core<R> {
     /// could be higher than theirs.
     pub(super) fn is_outdated(&self, lane: &mut Lane<R>, now: Timestamp) {
         lane.verified = lane.asked_in;
-        self.say_what_it_holds(lane, now);
-        lane.forget();
+        if self.say_what_it_holds(lane, now) {
+            lane.lose_sight();
+        } else {
+            lane.forget();
+        }
         lane.ended = None;
     }
 
-    /// The others may have gone on without this node: what it holds comes back to the record.
-    fn say_what_it_holds(&self, lane: &mut Lane<R>, now: Timestamp) {
-        if let Some(known) = &lane.known
-            && lane.is_held
-            && let Some(command) = R::holds(self.node, Some(&known.record))
-        {
+    /// The others may have gone on without this node: what it holds comes back to the record. Whether there is something.
+    fn say_what_it_holds(&self, lane: &mut Lane<R>, now: Timestamp) -> bool {
+        let Some(known) = lane.known.as_ref().filter(|_| lane.is_held) else { return false };
+        let Some(command) = R::holds(self.node, Some(&known.record)) else { return false };
+        lane.waiting.push_front(unasked(command, now));
+        true
+    }
+
+    /// The server has this version, or had it when it was asked. Where that has something of this node which is not so, the
+    /// node says so before it does anything else. Whether it has to.
+    pub(super) fn learn(
+        &self,
+        lane: &mut Lane<R>,
+        known: Option<Known<R>>,
+        now: Timestamp,
+    ) -> bool {
+        let denial = lane.denial(known.as_ref(), self.node);
+        lane.learn(known, self.node);
+        let Some(command) = denial else { return false };
+        let says_so = |job: &Job<R>| {
+            matches!(job, Job::Submit { command: other, .. }
+                if discriminant(other) == discriminant(&command))
+        };
+        if !lane.waiting.front().is_some_and(says_so) {
             lane.waiting.push_front(unasked(command, now));
         }
+        true
     }
 
     /// The server's list says that this node holds something of these records. Of those of which it knows nothing it says

@@ -129,8 +129,8 @@ impl<R: Record> Core<R> {
                 } else if let Some(known) = &mut lane.known {
                     (known.version, known.hash) = (version, write.hash);
                     known.record.stands();
-                    lane.is_held = known.record.holders().contains(&self.node);
-                    lane.ended = None;
+                    lane.is_held = known.is_held_by(self.node);
+                    (lane.ended, lane.is_in_doubt) = (None, false);
                 }
                 (lane.is_fresh, lane.verified) = (false, lane.asked_in);
                 if write.is_gone {

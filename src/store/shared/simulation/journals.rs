@@ -108,7 +108,7 @@ impl Said {
 }
 
 impl<const IN_LEAVES: bool> Stage<Journal<IN_LEAVES>> for Said {
-    fn made(&mut self, made: &Made<u32>, _: Timestamp) {
+    fn made(&mut self, made: &Made<u32>, _: Timestamp, _: Timestamp) {
         match &made.row {
             Came::Same => {}
             Came::Gone => self.came(made, Vec::new()),
