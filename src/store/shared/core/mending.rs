@@ -122,7 +122,7 @@ impl<R: Record> Core<R> {
     ) {
         lane.verified = lane.asked_in;
         if let Some(known) = lane.known.as_ref().filter(|known| known.version != version)
-            && lane.is_held
+            && (lane.is_held || is_there)
             && let Some(command) = R::holds(self.node, Some(&known.record))
         {
             // The others may have gone on without this one.
