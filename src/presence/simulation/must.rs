@@ -211,7 +211,7 @@ impl Site {
                     page.socket
                 );
             }
-            let is_so = of.is_connected == !is.is_empty();
+            let is_so = of.is_connected != is.is_empty();
             assert!(is_so || of.is_misreported, "what is told of {:?}", of.key);
             let watches = self.agents.iter().filter_map(|agent| agent.watches.get(&person));
             for watch in watches.filter(|watch| watch.has_begun && !of.is_damaged) {
