@@ -320,8 +320,11 @@ impl Visitor {
                 self.tell_again(node, &mut step);
                 Reply::Done
             }
-            Command::Holds { node, pages } => {
+            Command::Holds { node, pages, told } => {
                 self.node_holds(node, pages.0, &mut step);
+                if let Some(told) = told {
+                    self.was_told(told, &mut step);
+                }
                 Reply::Done
             }
             Command::NodeLost { .. } | Command::Tick => Reply::Done,

@@ -154,7 +154,7 @@ pub trait Record: Serialize + DeserializeOwned + Send + 'static {
 
     /// The command that says what a node holds of the record: what the version that it `known` has of it, or nothing. For
     /// others may have gone on without what the node knew. Essential. `None` for records that no node holds anything of, or
-    /// where nobody misses that.
+    /// where nobody misses that, nor anything else that the node knew.
     fn holds(_node: NodeId, _known: Option<&Self>) -> Option<Self::Command> {
         None
     }

@@ -281,6 +281,7 @@ impl Play {
         let now = self.world.now;
         let node = self.world.nodes[at].id;
         self.world.stage.lock().trace(|| format!("{node:?} ends"));
+        self.note_what_is_untold(at);
         self.world.replace(at);
         self.world.serve_the_gone();
         self.times[at] = Times::new(now);

@@ -180,7 +180,7 @@ impl Site {
         let latest = self.troubled_nodes.values().copied().fold(self.troubled, Timestamp::max);
         let lease = LEASE_MS + LEASE_MS / 5;
         for of in self.people.iter().filter(|of| of.is_connected && !of.is_lost) {
-            if of.pages().next().is_some() {
+            if of.pages().next().is_some() || of.is_misreported {
                 continue;
             }
             let until = of.last_tried.max(latest + lease) + LEASE_MS + self.rules.grace_ms;
@@ -211,7 +211,8 @@ impl Site {
                     page.socket
                 );
             }
-            assert_eq!(of.is_connected, !is.is_empty(), "what is told of {:?}", of.key);
+            let is_so = of.is_connected != is.is_empty();
+            assert!(is_so || of.is_misreported, "what is told of {:?}", of.key);
             let watches = self.agents.iter().filter_map(|agent| agent.watches.get(&person));
             for watch in watches.filter(|watch| watch.has_begun && !of.is_damaged) {
                 let believes = watch.is_connected.unwrap_or_default();

@@ -26,6 +26,9 @@ pub(super) struct Person {
     pub(super) newest: (u64, u64),
     /// The server lost what only those knew of him who are gone.
     pub(super) is_lost: bool,
+    /// What watchers were told, only a node knew that came too late to say it, and then ended. Where he is they hear when
+    /// he leaves next, or comes.
+    pub(super) is_misreported: bool,
     /// That, or somebody came too late to say what he knew. Of whom that is so only this is looked at: who is there in the
     /// end, and that nobody stays who is gone.
     pub(super) is_damaged: bool,

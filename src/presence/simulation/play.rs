@@ -92,6 +92,7 @@ impl Play {
                 is_connected: false,
                 newest: (0, 0),
                 is_lost: false,
+                is_misreported: false,
                 is_damaged: false,
             };
             play.world.stage.lock().people.push(person);
@@ -212,6 +213,19 @@ impl Play {
             site.trace(|| format!("{}: {}", key.visitor, self.world.versions(&key)));
             site.people[person].is_lost |= is_lost;
             site.people[person].is_damaged |= is_lost || is_late;
+        }
+    }
+
+    /// Notes of whom a node that ends knew what it could not say again since the server lost something.
+    pub(super) fn note_what_is_untold(&mut self, at: usize) {
+        if self.world.restated(at).is_some() {
+            return;
+        }
+        for person in 0..PEOPLE {
+            let key = self.world.stage.lock().people[person].key.clone();
+            let knows = self.world.knows(at, &key);
+            let of = &mut self.world.stage.lock().people[person];
+            of.is_misreported |= of.is_damaged && knows;
         }
     }
 

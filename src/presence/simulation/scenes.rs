@@ -151,3 +151,22 @@ fn a_page_that_went_does_not_come_back_when_its_node_is_told_something_for_it() 
     scene.settles();
     assert_eq!(scene.sockets(), [there]);
 }
+
+#[test]
+fn who_was_told_gone_before_a_loss_is_told_there_when_the_late_node_says_so() {
+    let mut scene = Scene::new();
+    let went = scene.connects(0, 1);
+    scene.settles();
+    scene.attaches(1);
+    scene.settles();
+    scene.closes(went, Departure::Disconnect);
+    scene.settles();
+    let epoch = |scene: &Scene| scene.world.record(&scene.key).unwrap().explain().epoch;
+    let told_gone = epoch(&scene);
+    let mut there = None;
+    scene.goes_on_alone(1, |scene| there = Some(scene.connects(1, 2)));
+    assert_eq!(epoch(&scene), told_gone, "node 1 knows of no leave");
+    scene.settles();
+    assert_eq!(scene.sockets(), [there.unwrap()]);
+    assert!(epoch(&scene) > told_gone);
+}

@@ -106,6 +106,13 @@ impl Report {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pages(pub(super) Vec<Socket>);
 
+/// What watchers were told of a visitor by a version of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub(super) epoch: u64,
+    pub(super) connected: bool,
+}
+
 /// What can happen to a visitor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -279,6 +286,8 @@ pub enum Command {
         node: NodeId,
         /// Its pages, as it knows them.
         pages: Pages,
+        /// What was told of him by then, as it knows it.
+        told: Option<Told>,
     },
     /// Time passed.
     Tick,

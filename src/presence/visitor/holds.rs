@@ -3,18 +3,44 @@
 
 use super::{
     Socket, Step, Visitor,
-    command::{Connect, Departure, Reply},
+    command::{Connect, Departure, Reply, Told},
 };
 use crate::model::{
     close::CloseCode,
+    event::EventKind,
     ids::{NodeId, SocketAddress},
-    timeline::PageEnd,
+    timeline::{Note, PageEnd},
 };
 
 impl Visitor {
     /// The pages of a node.
     pub(super) fn pages_of(&self, node: NodeId) -> Vec<Socket> {
         self.sockets.iter().filter(|socket| socket.address.node == node).cloned().collect()
+    }
+
+    /// What watchers were told last.
+    pub(super) fn told(&self) -> Told {
+        Told { epoch: self.epoch, connected: self.is_connected() }
+    }
+
+    /// Watchers were told this, which the record may not know. They believe nothing of an earlier epoch, and nobody comes
+    /// back in one that is over: so if he is there otherwise, he is there in a new one.
+    pub(super) fn was_told(&mut self, told: Told, step: &mut Step<'_>) {
+        let is_over = told.epoch == self.epoch && !told.connected;
+        if !self.is_connected() || told.epoch <= self.epoch && !is_over {
+            return;
+        }
+        (self.epoch, self.sequence) = (step.now.0.max(told.epoch + 1), 0);
+        self.updated = step.now;
+        step.note(Note::Connected { epoch: self.epoch });
+        let sockets = self.sockets.len();
+        self.publish(EventKind::VisitorConn { connected: true }, step);
+        self.publish(EventKind::VisitorSock { connected: sockets > 0, sockets }, step);
+        let whole = self.data.to_update();
+        if !whole.is_empty() {
+            self.publish(EventKind::Presence(whole), step);
+        }
+        self.data_sequence = self.sequence;
     }
 
     /// The node has these pages, and no other ones. Those that are to be closed stay so, and each has its place among the

@@ -114,8 +114,13 @@ impl Record for Visitor {
     }
 
     fn holds(node: NodeId, known: Option<&Self>) -> Option<Command> {
+        let has_nothing_to_say =
+            |visitor: &Self| visitor.is_connected() && !visitor.holders().contains(&node);
+        if known.is_some_and(has_nothing_to_say) {
+            return None;
+        }
         let pages = known.map(|visitor| Pages(visitor.pages_of(node))).unwrap_or_default();
-        Some(Command::Holds { node, pages })
+        Some(Command::Holds { node, pages, told: known.map(Self::told) })
     }
 
     fn listed(&self, key: &VisitorKey) -> Option<String> {

@@ -120,7 +120,7 @@ pub(super) enum Answer {
     Restated { version: u64, is_there: bool },
     /// Somebody has written the record under this mark, or ended it: nothing was done. What the node knows is of no history
     /// that goes on, whatever its version.
-    Outdated,
+    Outdated { is_there: bool },
     /// No answer, so nobody knows whether it was done.
     Away,
 }

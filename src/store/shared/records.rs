@@ -191,7 +191,7 @@ impl Link {
         let (version, is_there): (String, u8) = self.patiently(asked).await?;
         Ok(match &*version {
             "-1" => Answer::Lost,
-            "-2" => Answer::Outdated,
+            "-2" => Answer::Outdated { is_there: is_there == 1 },
             _ => Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 },
         })
     }

@@ -84,6 +84,46 @@ fn a_page_whose_tab_shows_a_newer_one_or_that_is_to_be_closed_stays_out() {
 }
 
 #[test]
+fn who_is_there_but_was_told_gone_is_there_in_a_new_epoch() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    let _ = scene.page("a1").says([("cart", "3")]);
+    let before = scene.visitor.clone();
+    scene.page("a1").disconnects();
+    let (gone, command) = (scene.visitor.told(), holds(&scene.visitor));
+    // The others know nothing of that, and he comes to them.
+    scene.visitor = before;
+    scene.page("b1").on(FAR).connects();
+    scene.told();
+    scene.apply(command.clone());
+    let told = scene.told();
+    let last = ["visitorconn true", "visitorsock true 1", "presence"];
+    assert!(told.ends_with(&last.map(str::to_owned)), "{told:?}");
+    let now = scene.visitor.told();
+    assert!(now.epoch > gone.epoch && now.connected);
+    scene.apply(command);
+    assert_eq!(scene.told(), NOTHING, "once");
+}
+
+#[test]
+fn who_was_told_to_have_come_back_is_in_no_earlier_epoch() {
+    let mut scene = Scene::with_pages(&["a1"]);
+    let before = scene.visitor.clone();
+    scene.page("a1").disconnects();
+    scene.advance(10);
+    scene.page("a2").connects();
+    let known = scene.visitor.told();
+    late(&mut scene, &before);
+    let told = scene.told();
+    assert!(
+        told.ends_with(&["visitorconn true".to_owned(), "visitorsock true 1".to_owned()]),
+        "{told:?}"
+    );
+    assert!(scene.visitor.told().epoch > known.epoch);
+    let without = Visitor::holds(FAR, Some(&scene.visitor));
+    assert_eq!(without, None, "who has no page of his has nothing to say");
+}
+
+#[test]
 fn what_the_record_knows_already_changes_nothing() {
     let mut scene = Scene::with_pages(&["a1", "b1"]);
     scene.page("c1").on(FAR).connects();

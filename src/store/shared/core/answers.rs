@@ -133,7 +133,7 @@ impl<R: Record> Core<R> {
                     Answer::Restated { version, is_there } => {
                         self.restated(&mut lane, version, is_there, now);
                     }
-                    Answer::Outdated => self.is_outdated(&mut lane, now),
+                    Answer::Outdated { is_there } => self.is_outdated(&mut lane, is_there, now),
                     _ => {
                         // Once more, when the server is back.
                         self.to_restate.push_back(key.clone());

@@ -227,7 +227,8 @@ impl<K: Clone + Ord> Server<K> {
                 let there = self.data.rows.entry(key).or_default();
                 if there.written == Some(self.mark) {
                     // The others have gone on already.
-                    return plain((ticket, Answer::Outdated));
+                    let is_there = there.stored.is_some();
+                    return plain((ticket, Answer::Outdated { is_there }));
                 }
                 if there.version < version {
                     let stored = |row| Stored {

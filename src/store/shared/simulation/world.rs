@@ -309,6 +309,11 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         known < highest && (known != 0 || !is_gone)
     }
 
+    /// Whether a node knows anything of a record.
+    pub(crate) fn knows(&self, at: usize, key: &R::Key) -> bool {
+        self.nodes[at].core.known_version(key) != 0
+    }
+
     /// Who knows which version of a record, for whoever traces a run.
     pub(crate) fn versions(&self, key: &R::Key) -> String {
         let known = self.nodes.iter().map(|node| node.core.known_version(key));
