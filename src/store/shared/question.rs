@@ -119,7 +119,7 @@ pub(super) enum Answer {
     /// The server has this version now; whether the record is there.
     Restated { version: u64, is_there: bool },
     /// Somebody has written the record under this mark, or ended it: nothing was done. What the node knows is of no history
-    /// that goes on, whatever its version.
+    /// that goes on, whatever its version. Whether the record is there.
     Outdated { is_there: bool },
     /// No answer, so nobody knows whether it was done.
     Away,
