@@ -95,16 +95,18 @@ impl Reloads {
             if !all && now == *seen {
                 continue;
             }
-            match (part.reload)() {
+            // Whoever sees the count finds the reason in the log.
+            let result = match (part.reload)() {
                 Ok(()) => {
-                    self.metrics.reloads.of(ReloadResult::Done).inc();
                     tracing::info!(part = part.name, "was read again");
+                    ReloadResult::Done
                 }
                 Err(error) => {
-                    self.metrics.reloads.of(ReloadResult::Refused).inc();
                     tracing::error!(part = part.name, %error, "the new state is refused, the old one stays");
+                    ReloadResult::Refused
                 }
-            }
+            };
+            self.metrics.reloads.of(result).inc();
             // A file that changed while it was read is read once more; a bad one not before it changes again. The
             // new state may come from other files.
             let after = traces(part);

@@ -31,7 +31,8 @@ use crate::{
     settings::{Group, GroupTopics, Settings},
     sockets::{
         admission::Admission,
-        service::{Lifecycle, Parts, SocketService},
+        lifecycle::Lifecycle,
+        service::{Parts, SocketService},
         table::Sockets,
     },
     store::{

@@ -28,7 +28,10 @@ use self::{
 use super::{channel::Channel, fault::Fault};
 use crate::{
     clock::Timestamp,
-    model::{ids::NodeId, topic::Position},
+    model::{
+        ids::{NodeId, SocketAddress},
+        topic::Position,
+    },
     store::{Record, Route},
 };
 
@@ -111,6 +114,12 @@ impl Client {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.0.as_ref().is_some_and(|open| open.held.is_some())
+    }
+
+    /// Whether a connect of its is held on this line.
+    #[must_use]
+    pub fn is_held_at(&self, line: SocketAddress) -> bool {
+        self.0.as_ref().and_then(|open| open.held.as_ref()).is_some_and(|held| held.at == line)
     }
 
     /// The node that has what stands behind it: what it hears of topics, and what the application has of it. `None` after
@@ -248,6 +257,13 @@ impl Record for Client {
     }
 
     fn is_essential(command: &Command) -> bool {
-        matches!(command, Command::Lost(_) | Command::NodeLost { .. } | Command::Finish { .. })
+        matches!(
+            command,
+            Command::Lost(_)
+                | Command::NodeLost { .. }
+                | Command::GiveUp { .. }
+                | Command::Forget
+                | Command::Finish { .. }
+        )
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Known {
     pub(super) bearer: Option<Arc<Agent>>,
     /// Its part in topics, if it may have one.
     pub(super) hearing: Option<Arc<Hearing>>,
+    /// Whether its record is there: it is made after this, and ends before.
+    pub(super) is_open: bool,
 }
 
 impl Local {
@@ -57,6 +59,13 @@ impl Local {
         }
         place.insert(known);
         true
+    }
+
+    /// The record of a client that is at home here is there.
+    pub(super) fn opened(&self, client: ClientId) {
+        if let Some(mut known) = self.known.get_mut(&client) {
+            known.is_open = true;
+        }
     }
 
     /// Takes a client out. Its subscriptions end with it.
@@ -149,5 +158,11 @@ impl<E: Engine<Client>> Deliver<Client, E> for Delivery {
                 }
             }
         }
+    }
+
+    fn missed(&self, _: &E) {
+        self.0.lines.missed();
+        let Some(bayeux) = self.0.bayeux.upgrade().map(Bayeux) else { return };
+        tokio::spawn(async move { bayeux.forget_the_gone().await });
     }
 }

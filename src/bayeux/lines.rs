@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use dashmap::DashMap;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{
     answer::{Text, array},
@@ -45,6 +45,8 @@ pub(super) struct Lines {
     callers: DashMap<SocketId, ClientId>,
     next: AtomicU64,
     waiting: AtomicUsize,
+    /// How often answers of other nodes, or this one's own, may have been missed.
+    gaps: watch::Sender<u64>,
 }
 
 /// A line's place in the table, which ends when it is dropped.
@@ -83,6 +85,16 @@ impl Lines {
     /// Who connected last on each line.
     pub(super) fn callers(&self) -> Vec<(SocketId, ClientId)> {
         self.callers.iter().map(|caller| (*caller.key(), *caller)).collect()
+    }
+
+    /// Answers may have been missed until now.
+    pub(super) fn missed(&self) {
+        self.gaps.send_modify(|gaps| *gaps += 1);
+    }
+
+    /// Changes each time that answers may have been missed, from now on.
+    pub(super) fn gaps(&self) -> watch::Receiver<u64> {
+        self.gaps.subscribe()
     }
 
     /// Requests that wait.

@@ -20,7 +20,7 @@ use super::{
         command::{From, Pause},
     },
     lines::{Answered, Entry},
-    message::{Broken, Message, Unreadable, read},
+    message::{Broken, Message, MessageId, Unreadable, read},
     server::{Bayeux, Visit, group_of},
 };
 use crate::{
@@ -92,7 +92,8 @@ async fn post(
     // In strict mode a client without its cookie is as good as one with another's.
     let strict = || bayeux.settings().require_cookie.then(Box::default);
     let browser = known.or_else(|| new.as_deref().map(Into::into)).or_else(strict);
-    let tab = browser.clone().filter(|_| messages.len() == 1 && any(&messages, CONNECT));
+    let lone = (messages.len() == 1 && any(&messages, CONNECT)).then(|| id_of(&messages));
+    let tab = browser.clone().filter(|_| lone.is_some());
     let place = bayeux.tabs().zip(tab).map(|(tabs, browser)| tabs.take(browser));
     let interval_ms = bayeux.settings().tabs_pause_ms;
     let pause = matches!(place, Some(None)).then_some(Pause { interval_ms, many_tabs: true });
@@ -121,7 +122,12 @@ async fn post(
         )
         .finish(),
         // Its answer was lost; the client comes again.
-        Err(Unanswered) => HttpResponse::InternalServerError().finish(),
+        Err(Unanswered) => match lone {
+            Some(id) => HttpResponse::Ok()
+                .content_type("application/json;charset=UTF-8")
+                .body(array(&[bayeux.comes_again(id.as_ref())])),
+            None => HttpResponse::InternalServerError().finish(),
+        },
     }
 }
 
@@ -145,22 +151,40 @@ impl Waiting {
         carried_out: oneshot::Receiver<Option<ClientId>>,
         answered: oneshot::Receiver<Answered>,
     ) -> Result<Answered, Unanswered> {
-        let client = &mut self.client;
-        let answer = in_time(limit, carried_out, answered, |carrying| *client = carrying).await?;
+        let (bayeux, at, client) = (&self.bayeux, self.at, &mut self.client);
+        let mut gaps = bayeux.lines().gaps();
+        let lost = async |client: Option<ClientId>| {
+            let Some(client) = client else { return std::future::pending().await };
+            while gaps.changed().await.is_ok() {
+                if bayeux.has_answered(client, at).await {
+                    return;
+                }
+            }
+        };
+        let waits = |carrying| *client = carrying;
+        let answer = in_time(limit, carried_out, answered, waits, lost).await?;
         self.client = None;
         Ok(answer)
     }
 }
 
+/// The answer, at the latest after `limit`, unless it is `lost`, which is asked when the messages were carried out.
 async fn in_time(
     limit: Duration,
     carried_out: oneshot::Receiver<Option<ClientId>>,
     answered: oneshot::Receiver<Answered>,
     waits: impl FnOnce(Option<ClientId>),
+    lost: impl AsyncFnOnce(Option<ClientId>),
 ) -> Result<Answered, Unanswered> {
     let answer = async {
-        waits(carried_out.await.ok().flatten());
-        answered.await.map_err(|_| Unanswered)
+        let client = carried_out.await.ok().flatten();
+        waits(client);
+        tokio::select! {
+            // What was answered before somebody found that it was answered is there by then.
+            biased;
+            answered = answered => answered.map_err(|_| Unanswered),
+            () = lost(client) => Err(Unanswered),
+        }
     };
     actix_rt::time::timeout(limit, answer).await.unwrap_or(Err(Unanswered))
 }
@@ -175,6 +199,11 @@ impl Drop for Waiting {
 
 fn any(messages: &[Result<Message, Broken>], channel: &str) -> bool {
     messages.iter().flatten().any(|message| message.channel.as_str() == channel)
+}
+
+/// The id of the only message.
+fn id_of(messages: &[Result<Message, Broken>]) -> Option<MessageId> {
+    messages.first()?.as_ref().ok()?.id.clone()
 }
 
 fn busy() -> HttpResponse {
@@ -234,14 +263,34 @@ mod tests {
         let (carry_out, carried_out) = oneshot::channel();
         carry_out.send(Some(client)).unwrap();
         let mut waits = None;
-        let answer = in_time(limit, carried_out, answered, |client| waits = client).await;
+        let never = async |_| std::future::pending().await;
+        let answer = in_time(limit, carried_out, answered, |client| waits = client, never).await;
         assert_eq!((answer, waits), (Err(Unanswered), Some(client)));
         drop(held);
         // Nor one whose messages are never carried out.
         let (_busy, carried_out) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
         answer.send(Answered::Overtaken).unwrap();
-        assert_eq!(in_time(limit, carried_out, answered, |_| ()).await, Err(Unanswered));
+        assert_eq!(in_time(limit, carried_out, answered, |_| (), never).await, Err(Unanswered));
+    }
+
+    #[actix_rt::test]
+    async fn a_request_whose_answer_was_missed_waits_no_longer_and_one_that_has_it_is_answered() {
+        let limit = Duration::from_secs(60);
+        for is_there in [false, true] {
+            let (answer, answered) = oneshot::channel();
+            let (carry_out, carried_out) = oneshot::channel();
+            carry_out.send(Some(ClientId::from_u128(1))).unwrap();
+            let lost = async move |client: Option<ClientId>| {
+                assert_eq!(client, Some(ClientId::from_u128(1)));
+                if is_there {
+                    answer.send(Answered::Overtaken).unwrap();
+                    tokio::task::yield_now().await;
+                }
+            };
+            let expected = if is_there { Ok(Answered::Overtaken) } else { Err(Unanswered) };
+            assert_eq!(in_time(limit, carried_out, answered, |_| (), lost).await, expected);
+        }
     }
 
     #[test]

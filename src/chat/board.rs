@@ -66,6 +66,8 @@ struct State {
     /// last such reading began, as long as it goes on.
     readings: u64,
     told: Option<HashSet<ChatId>>,
+    /// Whether a reading came to its end.
+    is_read: bool,
 }
 
 /// What one agent's sockets are told of a row.
@@ -138,6 +140,12 @@ impl Board {
         state.readings
     }
 
+    /// Whether the first reading goes on: there may be chats of which nothing is here.
+    pub(super) fn is_unread(&self) -> bool {
+        let state = self.0.lock();
+        state.readings > 0 && !state.is_read
+    }
+
     /// Whether no later reading has begun.
     pub(super) fn is_last(&self, reading: u64) -> bool {
         self.0.lock().readings == reading
@@ -157,6 +165,7 @@ impl Board {
         if state.readings != reading {
             return;
         }
+        state.is_read = true;
         let told = state.told.take().unwrap_or_default();
         let found: HashSet<ChatId> = rows.iter().map(|row| row.chat).collect();
         let is_gone = |chat: &ChatId| !found.contains(chat) && !told.contains(chat);
@@ -326,6 +335,7 @@ mod tests {
         for chat in 1..=3 {
             stands(&board, &row(chat, Waiting, None));
         }
+        assert!(!board.is_unread(), "who shares with nobody knows all");
         let late = board.reads();
         let reading = board.reads();
         stands(&board, &row(2, Open, Some("ann")));
@@ -341,7 +351,11 @@ mod tests {
             );
         };
         read(late);
+        assert!(board.is_unread());
         read(reading);
+        assert!(!board.is_unread());
+        board.reads();
+        assert!(!board.is_unread(), "from now on it hears of all");
         let id = ChatId::from_u128;
         assert_eq!(told, [(id(1), 0, 1), (id(4), 1, 0)]);
         assert_eq!(has, [false, true]);

@@ -207,10 +207,23 @@ impl Chat {
 
     /// The visitor of a chat that is not over, as far as this node has heard.
     fn visitor_of(&self, group: &GroupId, chat: ChatId) -> Result<VisitorKey, Problem> {
-        let visitor = self.floor(group)?.board.visitor_of(chat);
-        let visitor =
-            visitor.ok_or_else(|| Problem::new(ErrorCode::NotFound, "there is no such chat"))?;
+        let Some(visitor) = self.floor(group)?.board.visitor_of(chat) else {
+            self.knows_all(group)?;
+            return Err(Problem::new(ErrorCode::NotFound, "there is no such chat"));
+        };
         Ok(VisitorKey { group: group.clone(), visitor })
+    }
+
+    /// Whether what this node has not heard of is over. Else it could be a chat that another agent has.
+    ///
+    /// # Errors
+    /// `unready` where several nodes share the chats and this one has just started.
+    pub fn knows_all(&self, group: &GroupId) -> Result<(), Problem> {
+        if self.floor(group)?.board.is_unread() {
+            let sentence = "the chats of the other nodes are being read";
+            return Err(Problem::new(ErrorCode::Unready, sentence).retry_in(1_000));
+        }
+        Ok(())
     }
 
     /// The visitor of a chat that is not over.

@@ -8,11 +8,13 @@
 //! * [`command`] names what can happen and what follows from it,
 //! * [`policy`] says how a session goes,
 //! * `open`: a session that has not ended: what time brings it, and what is told,
-//! * `visitor`: the visitor's pages, which of them is shown, and what he agrees to,
+//! * `visitor`: the visitor's pages, and which of them is shown,
+//! * `consent`: what he agrees to,
 //! * `seats`: agents and controllers who come, are waited for, and go,
 //! * `view`: the session as readers see it.
 
 pub mod command;
+mod consent;
 #[cfg(test)]
 mod model_test;
 mod open;

@@ -10,7 +10,7 @@ use actix_web::{
 };
 
 use super::state::State;
-use crate::sockets::service::Lifecycle;
+use crate::sockets::lifecycle::Lifecycle;
 
 /// Answers that are no pages load nothing and stand in no frame, whatever a browser takes them for.
 const NO_PAGE_POLICY: &str =

@@ -128,6 +128,7 @@ pub async fn list(
     let PastChatParams { limit, cursor, visitorid } = read_query(&request)?;
     let limit = paging::limit(limit, paging::USUAL)?;
     let (group, by) = (group, Reader::of(&bearer.0));
+    state.chat.knows_all(&group)?;
     let query = ChatQuery { group: group.clone(), visitor: visitorid, before: cursor, limit };
     let mut found = state.chat.ledger().store().await.chats(query).await.map_err(stored)?;
     let next = paging::next(&found, limit, |last| last.chat);

@@ -22,7 +22,7 @@ mod reactions;
 mod scenes;
 mod site;
 
-use self::play::Play;
+use self::{clockwork::Trouble, play::Play};
 use crate::store::shared::simulation::for_each_seed;
 
 /// Seeds of the short form.
@@ -31,4 +31,20 @@ const USUALLY: u64 = 150;
 #[test]
 fn whatever_breaks_nobody_leaves_who_is_there_and_each_signal_has_one_outcome() {
     for_each_seed(USUALLY, |seed| Play::new(seed).run());
+}
+
+#[test]
+fn a_server_that_is_slow_for_longer_than_a_node_waits_counts_as_away() {
+    let mut play = Play::new(0);
+    play.trouble(&Trouble::Slow, 1_500);
+    play.open(0, 0);
+    play.pass(1_000);
+    play.trouble(&Trouble::Slow, 1_500);
+    play.pass(1_200);
+    let waits = |at| play.world.asked(at).is_some_and(|since| play.world.now.since(since) >= 1_000);
+    assert!(!(0..play.times.len()).any(waits), "somebody waits for what he asked for at first");
+    play.pass(5_000);
+    let site = play.world.stage.lock();
+    let page = site.people[0].pages().next();
+    assert!(page.is_some_and(|page| page.welcomed.is_some()), "nobody asked again");
 }

@@ -238,7 +238,7 @@ impl Visitor {
         match command {
             Command::Connect(connect) => self.connect(*connect, &mut step),
             Command::Close { socket, departure, cause } => {
-                self.forget_dismissed(|closed| closed == socket);
+                self.dismissed_is_closed(socket, &mut step);
                 self.close(socket, departure, cause, &mut step);
                 Reply::Done
             }

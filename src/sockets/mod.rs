@@ -20,6 +20,8 @@ pub mod guest;
 pub mod keepalive;
 /// Which sockets of a thread still live.
 pub mod lease;
+/// How far the process is, and whether it can do its work.
+pub mod lifecycle;
 /// Takes the mask off a client's bytes, eight at a time.
 mod masking;
 /// What waits to be written to one socket.

@@ -8,9 +8,10 @@ use actix::{Actor, AsyncContext as _, Context, Handler};
 use super::{
     keepalive::Keepalive,
     lease::Lease,
+    lifecycle::Lifecycle,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
-    service::{Lifecycle, PageOrigin, SocketService, close_of, refuse},
+    service::{PageOrigin, SocketService, close_of, refuse},
     table::{Entry, text},
     takeover::Opened,
     traffic::{Excess, Traffic},

@@ -91,13 +91,15 @@ impl Topics {
         let (topics, group, catching_up) = (self.clone(), group.clone(), Arc::clone(catching_up));
         // Not at once, so that who reads much holds nobody up.
         self.read_later(group.clone(), look, move |page| {
+            if topics.is_shared()
+                && matches!(&page, Err(problem) if problem.code == ErrorCode::Unready)
+            {
+                catching_up.wait(&subscription, reading);
+                return topics.go_on_later(turn, group, of, catching_up);
+            }
             drop(turn);
             match page {
                 Ok(page) => topics.give(&group, &subscription, page, (&catching_up, gaps)),
-                Err(problem) if problem.code == ErrorCode::Unready && topics.is_shared() => {
-                    catching_up.wait(&subscription, reading);
-                    return topics.go_on_later(group, of, catching_up);
-                }
                 Err(_) => topics.shared.hub.fail(of),
             }
             // What was handed over may have left already: then nobody else calls.
@@ -105,11 +107,18 @@ impl Topics {
         });
     }
 
-    /// The same, when the engine's server may be back.
-    fn go_on_later(&self, group: GroupId, of: Subscriber, catching_up: Arc<CatchingUp>) {
+    /// The same, when the engine's server may be back. Until then nobody else reads, however often there is room.
+    fn go_on_later(
+        &self,
+        turn: Turn,
+        group: GroupId,
+        of: Subscriber,
+        catching_up: Arc<CatchingUp>,
+    ) {
         let topics = self.clone();
         tokio::spawn(async move {
             tokio::time::sleep(READ_AGAIN).await;
+            drop(turn);
             topics.go_on(&group, of, &catching_up);
         });
     }

@@ -204,6 +204,8 @@ impl Client {
         self.topics.read(self.group.clone(), look, move |looked| {
             drop(turn);
             match looked {
+                // His rights changed meanwhile; that it ended he was told before he knew its number.
+                Ok(_) if subscription.is_over() => answer(Err(no_more())),
                 Ok((position, anew, mut page)) => {
                     let missed = resume.is_some() && (anew || !keeps || page.missed);
                     // Told in the answer.
@@ -268,6 +270,11 @@ impl Client {
             self.topics.go_on(&self.group, subscriber, &self.catching_up);
         }
     }
+}
+
+fn no_more() -> Problem {
+    let rule = "may not be subscribed to by you any more";
+    Problem { code: ErrorCode::Scope, ..Problem::field("filter", rule) }
 }
 
 fn end(topics: &Topics, group: &GroupId, all: &Mutex<Subscriptions>, id: u32) {

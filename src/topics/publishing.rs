@@ -17,7 +17,8 @@ use crate::{
     store::{Applied, Engine as _, Expect, Refusal},
 };
 
-/// Most messages that go together.
+/// Most messages that go together. They stand or fall together: where one of them makes the record panic, none is published
+/// and all are refused. Each alone would be tried on a record that the next panic sets aside, and all that is kept with it.
 const MOST_AT_ONCE: usize = 256;
 /// No more go together when they have so many bytes.
 const BYTES_AT_ONCE: usize = 256 * 1_024;
@@ -130,12 +131,15 @@ struct Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let Ok(group) = self.shared.hub.group(&self.group) else { return };
-        group.queue.lock().is_under_way = false;
         match self.shared.topics() {
-            Some(topics) => topics.go(&self.group, group),
+            Some(topics) => {
+                group.queue.lock().is_under_way = false;
+                topics.go(&self.group, group);
+            }
             None => {
-                let left = std::mem::take(&mut group.queue.lock().waiting);
-                left.into_iter().for_each(|(_, answer)| answer(Err(Refusal::Ending.into())));
+                let left = std::mem::take(&mut *group.queue.lock());
+                let left = left.waiting.into_iter();
+                left.for_each(|(_, answer)| answer(Err(Refusal::Ending.into())));
             }
         }
     }

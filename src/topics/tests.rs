@@ -23,7 +23,7 @@ use crate::{
     limits::Rate,
     model::{
         close::CloseCode,
-        error::Problem,
+        error::{ErrorCode, Problem},
         ids::{GroupId, NodeId, SocketId},
         json::Json,
         topic::{Epoch, Party, Position, PublishWish, Resume, Rights, SubscribeWish, TopicFilter},
@@ -117,6 +117,14 @@ fn bench(history: usize) -> (Topics, Arc<Sockets>) {
     (topics_with(history, hub_limits(), post), sockets)
 }
 
+/// Topics whose engine does nothing before it is made to: the thread that adopts it ends at once.
+fn sleeping() -> (Topics, Arc<Sockets>) {
+    let (topics, sockets) = bench(10);
+    let adopt = || (0..2).for_each(|shard| topics.engine().keep(shard).unwrap().adopt());
+    std::thread::scope(|scope| drop(scope.spawn(adopt)));
+    (topics, sockets)
+}
+
 fn client(topics: &Topics, socket: u64) -> Client {
     topics.client(group(), Some(SocketId(socket)), Party::Agent, Rights::all())
 }
@@ -172,6 +180,39 @@ fn whoever_goes_leaves_nothing_behind() {
     drop(ann);
     assert_eq!(topics.shared.hub.subscriptions(), 0);
     assert!(topics.shared.seats.is_empty());
+}
+
+/// Who was not told his number yet could not know which of his subscriptions is meant.
+#[test]
+fn a_subscription_that_is_not_allowed_any_more_before_it_began_is_refused() {
+    let (topics, sockets) = sleeping();
+    let mut ann = client(&topics, 1);
+    let answers = Arc::new(Mutex::new(Vec::new()));
+    for filter in ["a", "b"] {
+        let wish = SubscribeWish {
+            filter: filter.parse().unwrap(),
+            no_local: false,
+            latest: false,
+            retained: true,
+            resume: None,
+        };
+        let answers = Arc::clone(&answers);
+        ann.subscribe(wish, move |answer| {
+            let told = answer.map(|subscribed| subscribed.id);
+            answers.lock().push(told.map_err(|problem| (problem.code, problem.field)));
+        });
+    }
+    let only_b = ["b".parse().unwrap()].into_iter().collect();
+    ann.change_rights(Rights { publish: Rights::all().publish, subscribe: only_b });
+    topics.engine().settle();
+    let refused = Err((ErrorCode::Scope, Some("filter".into())));
+    assert_eq!(*answers.lock(), [refused, Ok(2)]);
+    publish(&ann, "a", 1, false);
+    publish(&ann, "b", 2, false);
+    topics.engine().settle();
+    let told = sockets.take(SocketId(1));
+    assert_eq!(told.last().unwrap()["data"], 2);
+    assert!(told.iter().all(|message| message["topic"] != "a"), "{told:?}");
 }
 
 /// Where nothing is kept but values, whoever still reads them learns at once that one is taken away.

@@ -23,7 +23,8 @@ async fn a_watch_begins_with_the_present_and_ends_when_asked() {
     agent.hear_a("visitorsock").await;
     page.ok(json!({"type": "presence", "data": {"a": 1}})).await;
     agent.event("presence", json!({"a": 1})).await;
-    assert_eq!(server.figure("watchers"), 1.0, "twice is once");
+    // Twice is once.
+    server.comes_to("watchers", 1.0).await;
     agent.ok(json!({"type": "unwatch", "visitorid": "ada"})).await;
     page.ok(json!({"type": "presence", "data": {"a": 2}})).await;
     agent.hears_nothing_for(100).await;
@@ -39,7 +40,7 @@ async fn a_socket_watches_so_many_visitors_and_each_request_has_one_answer() {
     }
     agent.refused(json!({"type": "watch", "visitorid": "more"}), "toomany").await;
     agent.hears_nothing_for(100).await;
-    assert_eq!(server.figure("watchers"), 1_000.0);
+    server.comes_to("watchers", 1_000.0).await;
 }
 
 #[tokio::test]
@@ -171,7 +172,7 @@ async fn an_agent_needs_a_good_token_and_origin() {
     assert_eq!(welcome.welcome["group"], GROUP);
     welcome.refused(json!({"type": "hello", "token": good}), "badrequest").await;
     welcome.leave().await;
-    assert_eq!(server.figure(r#"authorization_failures_total{reason="expired"}"#), 1.0);
+    server.comes_to(r#"authorization_failures_total{reason="expired"}"#, 1.0).await;
 }
 
 #[tokio::test]

@@ -44,6 +44,23 @@ async fn opens(page: &mut Socket, button: &str) -> String {
     ok["chat"]["chat"].as_str().unwrap().to_owned()
 }
 
+/// One that is over, in which the number of a card was said, and one that goes on.
+async fn two_chats(page: &mut Socket) -> [String; 2] {
+    let over = opens(page, "sales").await;
+    says(page, None, "My card is 4111 1111 1111 1111").await;
+    page.ok(json!({"type": "closechat"})).await;
+    let goes_on = opens(page, "sales").await;
+    says(page, None, "still here").await;
+    [over, goes_on]
+}
+
+/// What is kept of the first of them.
+async fn is_kept_and_over(server: &Server, chat: &str) {
+    let (_, body) = rest(server, "Ann", "GET", &format!("chats/{chat}"), None).await;
+    assert_eq!(body["messages"][0]["text"], "My card is •••• •••• •••• ••••");
+    assert!(body["over"]["ended"].is_u64(), "{body}");
+}
+
 async fn says(socket: &mut Socket, chat: Option<&str>, text: &str) -> u64 {
     static NAMES: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
     let name = NAMES.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -171,8 +188,8 @@ async fn they_write_to_each_other_and_exactly_one_agent_has_it() {
     assert_eq!(sees(has, &chat, "ended").await["reason"], "visitor");
     page.ok(json!({"type": "closechat"})).await;
     page.refused(json!({"type": "say", "text": "hello?", "id": "late"}), "notfound").await;
-    assert_eq!(server.figure(r#"chats_ended_total{reason="visitor"}"#), 1.0);
-    assert_eq!(server.figure(r#"chat_messages_total{from="visitor"}"#), 2.0);
+    server.comes_to(r#"chats_ended_total{reason="visitor"}"#, 1.0).await;
+    server.comes_to(r#"chat_messages_total{from="visitor"}"#, 2.0).await;
 }
 
 #[tokio::test]
@@ -185,6 +202,8 @@ async fn it_survives_page_changes_a_restart_and_a_name() {
     let chat = opens(&mut page, "sales").await;
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
     says(&mut page, None, "one").await;
+    // His record hears of it after the chat's.
+    reads(&mut page, "one").await;
     drop(page);
     let page = server.page(&anonymous, "t").opens().await;
     let seen = &page.welcome["chat"];

@@ -132,8 +132,8 @@ async fn a_reader_who_missed_events_is_told_and_gets_a_fresh_place() {
     let (_, list) = server.rest("GET", &format!("{EVENTS}?after={last}&limit=1"), None).await;
     assert_eq!(list["reset"], json!({"reason": "forgotten"}));
     assert_eq!(list["events"][0]["data"], json!({"n": 10}));
-    assert_eq!(server.figure("event_resets_total"), 2.0);
-    assert_eq!(server.figure("events_kept"), 100.0);
+    server.comes_to("event_resets_total", 2.0).await;
+    server.comes_to("events_kept", 100.0).await;
 }
 
 #[tokio::test]
@@ -287,5 +287,5 @@ async fn a_reader_who_takes_nothing_is_let_go_and_holds_nobody_up() {
         page.ok(json!({"type": "presence", "data": data})).await;
         quick.until(data).await;
     }
-    assert_eq!(server.figure("event_streams_open"), 1.0);
+    server.comes_to("event_streams_open", 1.0).await;
 }

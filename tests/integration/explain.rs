@@ -152,7 +152,7 @@ async fn what_is_remembered_is_bounded_and_says_so() {
     assert_eq!(told["timeline"].as_array().unwrap().len(), 4, "{told}");
     assert!(told["forgotten"].as_u64() <= told["timeline"][0]["time"].as_u64());
     assert!(told["forgotten"].is_u64());
-    assert_eq!(server.figure("timeline_entries"), 4.0);
+    server.comes_to("timeline_entries", 4.0).await;
 }
 
 #[tokio::test]

@@ -137,7 +137,7 @@ async fn wrong_keys_are_counted_by_address_and_right_ones_are_not() {
     for _ in 0..2 * limit {
         assert_eq!(stranger.asks_for_a_token(API_KEY).await, 201);
     }
-    assert_eq!(server.figure(r#"limited_total{what="guess"}"#), 3.0);
+    server.comes_to(r#"limited_total{what="guess"}"#, 3.0).await;
     let (status, problem) =
         attacker.post("/v1/tokens", "x", json!({"group": GROUP, "subject": "x"})).await;
     assert_eq!((status, &problem["code"]), (429, &json!("ratelimited")));

@@ -9,7 +9,7 @@ use crate::support::{
     client::Socket,
     list::List,
     mint::{Signing, claims},
-    soon,
+    soon, until,
 };
 
 fn waiting() -> Value {
@@ -89,8 +89,8 @@ async fn agents_see_who_waits_and_one_of_them_comes() {
         hears(page, "accepted").await;
     }
     queue.hear_until(&mut ann, |queue| queue.ids().is_empty()).await;
-    assert_eq!(server.figure(r#"help_requests_total{status="accepted"}"#), 1.0);
-    assert_eq!(server.figure("help_waiting"), 0.0);
+    server.comes_to(r#"help_requests_total{status="accepted"}"#, 1.0).await;
+    until("the figure", || server.figure("help_waiting") == 0.0).await;
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn a_wish_survives_page_changes_a_restart_and_a_name() {
     let server = server.restarted(Stop::Terminate);
     let mut page = server.page(&anonymous, "t").opens().await;
     assert_eq!(page.welcome["help"], json!({"help": help, "status": "pending"}));
-    assert_eq!(server.figure("help_waiting"), 1.0);
+    until("the figure", || server.figure("help_waiting") == 1.0).await;
     // He signs in; the wish goes along, and is found under either name.
     page.ok(json!({"type": "identify", "visitorid": "ada"})).await;
     assert_eq!(hears(&mut page, "pending").await["help"], help);
@@ -146,7 +146,7 @@ async fn a_wish_survives_page_changes_a_restart_and_a_name() {
     assert_eq!(server.rest("POST", path, Some(decline.clone())).await.0, 204);
     hears(&mut page, "unavailable").await;
     assert_eq!(server.rest("POST", path, Some(decline)).await.0, 404);
-    assert_eq!(server.figure("help_waiting"), 0.0);
+    until("the figure", || server.figure("help_waiting") == 0.0).await;
 }
 
 #[tokio::test]

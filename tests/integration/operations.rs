@@ -87,7 +87,7 @@ async fn a_backup_of_a_running_server_can_be_restored() {
     let server = server.restarted(Stop::Terminate);
     assert_eq!(dead_letters(&server).await, letters);
     let page = server.page("ada", "t").opens().await;
-    assert_eq!(server.figure("visitors_connected"), 1.0);
+    until("the figure", || server.figure("visitors_connected") == 1.0).await;
     page.leave().await;
 }
 

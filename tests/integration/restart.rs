@@ -27,8 +27,8 @@ async fn sigterm_and_a_restart_are_a_page_change() {
     let _unread = agent.signal("ada", json!("sent")).await;
     drop((agent, page));
     let server = server.restarted(Stop::Terminate);
-    assert_eq!(server.figure("loaded_records_total"), 2.0);
-    assert_eq!(server.figure("visitors_in_transit"), 2.0);
+    server.comes_to("loaded_records_total", 2.0).await;
+    server.comes_to("visitors_in_transit", 2.0).await;
     // A watcher that comes back hears that they are there.
     let mut agent = server.agent().await;
     assert_eq!(agent.watch("ada").await, Some(0));

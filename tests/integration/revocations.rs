@@ -176,7 +176,7 @@ async fn they_are_bounded_and_end_by_themselves() {
     assert_eq!(count(&mut storage).await.unwrap(), 10_001);
 
     let server = server.restarted(Stop::Terminate);
-    assert_eq!(server.figure("revocations"), 10_000.0);
+    server.comes_to("revocations", 10_000.0).await;
     assert_eq!(count(&mut storage).await.unwrap(), 10_000, "the old one is gone");
     assert_eq!(status(&server, &token("ada", "jti-0")).await, 200);
     assert_eq!(status(&server, &token("ada", "jti-7")).await, 401);
@@ -201,7 +201,7 @@ async fn they_are_bounded_and_end_by_themselves() {
     assert_eq!(names, expected);
     // The whole group, in place of them all.
     revoke(&server, json!({"all": true})).await;
-    assert_eq!(server.figure("revocations"), 2.0);
+    server.comes_to("revocations", 2.0).await;
     assert_eq!(count(&mut storage).await.unwrap(), 2);
     storage.close().await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::Server;
+use crate::support::{Server, until};
 
 const QUICK: [(&str, &str); 3] = [
     ("presence.grace_ms", "400"),
@@ -28,8 +28,8 @@ async fn a_signal_is_held_across_a_page_change_and_ends_once() {
         let path = format!("/v1/groups/12345/visitors/ada/signals/{id}");
         assert_eq!(server.rest("GET", &path, None).await.1["outcome"], "delivered");
     }
-    assert_eq!(server.figure(r#"signals_total{outcome="delivered"}"#), 3.0);
-    assert_eq!(server.figure("signals_held"), 0.0);
+    server.comes_to(r#"signals_total{outcome="delivered"}"#, 3.0).await;
+    until("the figure", || server.figure("signals_held") == 0.0).await;
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_signal_that_nobody_acknowledges_expires() {
     agent.outcome(&held, "expired").await;
     let late = json!({"type": "signal", "visitorid": "ada", "data": 1});
     agent.refused(late, "visitornotpresent").await;
-    assert_eq!(server.figure(r#"signals_total{outcome="refused"}"#), 1.0);
+    server.comes_to(r#"signals_total{outcome="refused"}"#, 1.0).await;
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ async fn an_api_key_buys_a_token_that_works() {
     let (_, token) = server.rest_as(API_KEY, "POST", "/v1/tokens", wish, &[]).await;
     assert_eq!(token["scope"], "read signal invoke session control topics");
     assert_eq!(token["expires_in"], 3_600);
-    assert_eq!(server.figure("tokens_issued_total"), 3.0);
+    server.comes_to("tokens_issued_total", 3.0).await;
 }
 
 #[tokio::test]
@@ -75,5 +75,5 @@ async fn everything_else_buys_nothing() {
     };
     assert_eq!(from(DESK).await, 201);
     assert_eq!(from("https://evil.example").await, 403);
-    assert_eq!(server.figure("tokens_issued_total"), 1.0);
+    server.comes_to("tokens_issued_total", 1.0).await;
 }

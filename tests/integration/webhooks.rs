@@ -127,7 +127,7 @@ async fn what_fails_comes_again_and_each_visitors_events_stay_in_order() {
     }
     assert!(server.figure("webhook_failures_total") >= 5.0);
     until("all are done with", || server.figure("webhooks_waiting") == 0.0).await;
-    assert_eq!(server.figure(r#"webhook_events_total{outcome="delivered"}"#), 36.0);
+    server.comes_to(r#"webhook_events_total{outcome="delivered"}"#, 36.0).await;
 }
 
 #[tokio::test]
@@ -189,7 +189,8 @@ async fn who_is_not_there_is_given_up_in_time() {
     until("down", || server.figure("webhook_failures_total") >= 5.0).await;
     assert!(server.figure("webhooks_waiting") > 0.0);
     until("given up", || server.figure(r#"webhook_events_total{outcome="dead"}"#) == 6.0).await;
-    assert_eq!(server.figure(r#"webhook_events_total{outcome="lost"}"#), 3.0, "three are kept");
+    // Three are kept.
+    server.comes_to(r#"webhook_events_total{outcome="lost"}"#, 3.0).await;
     let (_, list) = operate(&server, "GET", &letters(&server).await).await;
     let found = list["letters"].as_array().unwrap();
     assert_eq!(found.len(), 3);
@@ -233,7 +234,7 @@ async fn what_waits_outlives_a_restart_but_not_a_crash() {
     drop(page);
     until("the last", || server.figure("webhooks_waiting") == 4.0).await;
     let server = server.restarted(Stop::Terminate);
-    assert_eq!(server.figure("webhooks_waiting"), 4.0);
+    server.comes_to("webhooks_waiting", 4.0).await;
     well.store(true, Ordering::Relaxed);
     let mut sequences = Vec::new();
     while sequences.last() != Some(&4) {

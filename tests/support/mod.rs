@@ -27,7 +27,7 @@ pub use self::{
 };
 
 /// How long anything may take that is to happen at once.
-pub const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// Waits for `what`, or fails the test.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {

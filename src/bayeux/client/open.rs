@@ -57,7 +57,7 @@ pub(super) struct Open {
 /// A connect that waits for messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Held {
-    at: SocketAddress,
+    pub(super) at: SocketAddress,
     /// Whether that is a socket.
     #[serde(default)]
     is_socket: bool,

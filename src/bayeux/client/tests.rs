@@ -1,3 +1,6 @@
+mod ends;
+mod nodes;
+
 use serde_json::{Value, json};
 
 use super::{command::*, *};
@@ -168,33 +171,6 @@ fn a_crowded_browser_is_told_so() {
 }
 
 #[test]
-fn who_does_not_connect_again_is_forgotten() {
-    let mut bench = Bench::connected(false);
-    bench.now = bench.now + 10_000;
-    assert_eq!(bench.apply(Command::Tick).1, [Effect::Ended { why: Ended::Expired }]);
-    let (reply, _) = bench.apply(Command::Connect(Box::new(connect(3))));
-    assert_eq!(reply, Reply::Refused(Fault::Unknown));
-}
-
-#[test]
-fn any_message_puts_the_end_off_and_a_held_connect_stops_the_clock() {
-    let mut bench = Bench::connected(false);
-    for _ in 0..5 {
-        bench.pass(9_000);
-        let from = connect(9).from;
-        assert!(matches!(bench.apply(Command::Begin(from)).0, Reply::Known { .. }));
-        bench.apply(Command::Finish { to: at(9), is_socket: false, answers: vec![] });
-    }
-    hold(&mut bench, 2);
-    bench.pass(29_000);
-    bench.apply(Command::Lost(at(2)));
-    bench.pass(9_999);
-    assert!(bench.client.member().is_some());
-    bench.pass(1);
-    assert!(bench.client.member().is_none(), "the lost connection started it");
-}
-
-#[test]
 fn what_its_own_messages_lead_to_comes_before_their_answers() {
     let mut bench = Bench::connected(false);
     hold(&mut bench, 2);
@@ -290,64 +266,6 @@ fn who_acknowledges_gets_messages_with_connects_only() {
 }
 
 #[test]
-fn disconnect_is_answered_and_releases_the_connect() {
-    let mut bench = Bench::connected(false);
-    hold(&mut bench, 2);
-    bench.apply(Command::Begin(connect(3).from));
-    bench.apply(Command::Disconnect);
-    let answers = vec![Answer::done("/meta/disconnect", None).text()];
-    let (_, effects) = bench.apply(Command::Finish { to: at(3), is_socket: false, answers });
-    let [Effect::Write { to, .. }, Effect::Write { to: held, messages }, Effect::Ended { why, .. }] =
-        &effects[..]
-    else {
-        panic!("{effects:?}")
-    };
-    assert_eq!((*to, *held, *why), (at(3), at(2), Ended::Left));
-    let released: Value = serde_json::from_str(&messages[0]).unwrap();
-    assert_eq!(released["advice"]["reconnect"], "none");
-    assert_eq!(released["successful"], true);
-}
-
-#[test]
-fn the_server_may_let_a_client_go() {
-    let mut bench = Bench::connected(false);
-    hold(&mut bench, 2);
-    let (to, written) = bench.write(Command::Dismiss);
-    assert_eq!(to, Some(2));
-    assert_eq!(written[0], json!({"channel": "/meta/disconnect", "successful": true}), "no id");
-    assert_eq!(written[1]["advice"]["reconnect"], "none");
-    assert!(bench.client.member().is_none());
-}
-
-#[test]
-fn who_is_sent_away_may_come_back() {
-    let mut bench = Bench::connected(false);
-    hold(&mut bench, 2);
-    let (_, written) = bench.write(Command::SendAway { at: at(2), interval_ms: 1_500 });
-    assert_eq!(written[0]["advice"]["interval"], 1_500);
-    assert_eq!(written[0]["advice"]["reconnect"], "retry");
-    bench.pass(11_499);
-    assert!(bench.client.member().is_some());
-}
-
-#[test]
-fn too_many_messages_end_the_session() {
-    let mut bench = Bench::connected(false);
-    for number in 0..8 {
-        bench.deliver(number);
-    }
-    assert_eq!(bench.client.waiting().0, 8);
-    let (_, effects) = bench.apply(Command::Deliver(message(8)));
-    assert!(matches!(effects[..], [Effect::Ended { why: Ended::Overflowed, .. }]));
-    let mut bench = Bench::connected(false);
-    let long: Text = "x".repeat(5_000).into();
-    hold(&mut bench, 2);
-    let (_, written) = bench.write(Command::Deliver(long));
-    assert_eq!(written[0]["error"], "402::session_unknown");
-    assert_eq!(written[0]["advice"]["reconnect"], "handshake");
-}
-
-#[test]
 fn another_browser_is_a_stranger() {
     let mut bench = Bench { client: Client::default(), now: Timestamp(0), rules: RULES };
     let member = Box::new(member());
@@ -388,26 +306,6 @@ fn subscriptions_are_bounded_and_counted_once() {
 }
 
 #[test]
-fn what_a_lost_process_had_begun_holds_nothing_up() {
-    let mut bench = Bench::connected(false);
-    hold(&mut bench, 2);
-    bench.apply(Command::Begin(connect(3).from));
-    bench.apply(Command::Disconnect);
-    bench.deliver(1);
-    // However long nobody was there to take it.
-    bench.now = bench.now + 3_600_000;
-    bench.apply(Command::NodeLost { node: 0, before: 2 });
-    let again = SocketAddress { node: NodeId { node: 0, incarnation: 2 }, socket: SocketId(4) };
-    let from = From { at: again, is_socket: false, browser: None };
-    let (_, written) =
-        bench.write(Command::Connect(Box::new(Connect { from: from.clone(), ..connect(4) })));
-    assert_eq!(data(&written), [1]);
-    let (reply, _) = bench.apply(Command::Connect(Box::new(Connect { from, ..connect(4) })));
-    assert_eq!(reply, Reply::Held, "and it goes on");
-    assert_eq!(data(&bench.deliver(2).1), [2], "at once");
-}
-
-#[test]
 fn the_time_extension_tells_how_long_a_connect_was_held() {
     let mut bench = Bench::connected(false);
     let time = Some(Time { tc: 1, ts: 2, p: 0, a: Some(3) });
@@ -415,111 +313,4 @@ fn the_time_extension_tells_how_long_a_connect_was_held() {
     bench.now = bench.now + 40;
     let (_, written) = bench.deliver(1);
     assert_eq!(written[1]["ext"]["timesync"], json!({"tc": 1, "ts": 2, "p": 40, "a": 3}));
-}
-
-#[test]
-fn a_client_that_is_gone_still_lets_its_request_be_answered() {
-    let mut bench = Bench::connected(false);
-    bench.apply(Command::Begin(connect(3).from));
-    bench.apply(Command::Dismiss);
-    let answers = vec![Answer::done("/a", None).text()];
-    assert_eq!(bench.write(Command::Finish { to: at(3), is_socket: false, answers }).1.len(), 1);
-}
-
-/// A socket of another node than the client's home.
-fn away(socket: u64) -> SocketAddress {
-    SocketAddress { node: NodeId { node: 1, incarnation: 5 }, socket: SocketId(socket) }
-}
-
-fn connect_away(socket: u64) -> Command {
-    let from = From { at: away(socket), is_socket: false, browser: None };
-    Command::Connect(Box::new(Connect { from, ..connect(socket) }))
-}
-
-#[test]
-fn whoever_hears_for_a_client_learns_that_it_takes_what_waits_elsewhere() {
-    for acks in [false, true] {
-        let mut bench = Bench::connected(acks);
-        let home = at(0).node;
-        let is_told = |effects: &[Effect]| effects.contains(&Effect::Taken { home });
-        let (reply, effects) = bench.apply(connect_away(2));
-        // To connect is to acknowledge.
-        assert_eq!((reply, is_told(&effects)), (Reply::Held, acks));
-        let (_, effects) = bench.apply(Command::Deliver(message(1)));
-        assert!(matches!(effects.first(), Some(Effect::Write { to, .. }) if *to == away(2)));
-        assert_eq!(is_told(&effects), !acks);
-        let (_, effects) = bench.apply(Command::Connect(Box::new(connect(3))));
-        assert!(!is_told(&effects), "at home that is known");
-    }
-}
-
-#[test]
-fn a_client_that_loses_its_home_finds_another_where_it_is() {
-    let lost = || Command::NodeLost { node: 0, before: 2 };
-    let given_up = || Command::GiveUp { home: at(0).node };
-    // It says so itself before it ends.
-    let mut bench = Bench::connected(false);
-    bench.apply(connect_away(2));
-    assert_eq!(bench.apply(given_up()).1, [Effect::Adopt { home: away(2).node }]);
-    assert_eq!(bench.apply(given_up()).1, [], "it is not any more");
-    let mut bench = Bench::connected(false);
-    bench.apply(Command::Begin(connect(3).from));
-    bench.apply(Command::Disconnect);
-    assert_eq!((bench.apply(given_up()).1, bench.client.home()), (vec![], None));
-    let (_, written) =
-        bench.write(Command::Finish { to: at(3), is_socket: false, answers: vec!["{}".into()] });
-    assert_eq!(written.len(), 1, "what it carries out it ends");
-    assert_eq!(bench.client.member(), None, "and whoever left has left");
-    let adopted = |effects: &[Effect]| effects.contains(&Effect::Adopt { home: away(2).node });
-    // Where its connect is held.
-    let mut bench = Bench::connected(false);
-    assert_eq!(bench.client.holders(), [at(0).node]);
-    bench.apply(connect_away(2));
-    assert!(adopted(&bench.apply(lost()).1));
-    assert_eq!(bench.client.home(), Some(away(2).node));
-    assert!(!adopted(&bench.apply(lost()).1), "once");
-    // Where it connects next, or says something.
-    let mut bench = Bench::connected(false);
-    assert_eq!(bench.apply(lost()).1, []);
-    assert_eq!(bench.client.home(), None);
-    assert!(adopted(&bench.apply(connect_away(2)).1));
-    let mut bench = Bench::connected(false);
-    bench.apply(lost());
-    let from = From { at: away(2), is_socket: false, browser: None };
-    let (reply, _) = bench.apply(Command::Begin(from));
-    assert_eq!(reply, Reply::Known { member: Box::new(member()), home: away(2).node });
-}
-
-#[test]
-fn a_node_that_goes_away_sends_only_those_away_whom_it_holds() {
-    let mut bench = Bench::connected(false);
-    bench.apply(connect_away(2));
-    let send_away = |at| Command::SendAway { at, interval_ms: 0 };
-    assert_eq!(bench.apply(send_away(at(2))).1, []);
-    assert_eq!(bench.write(send_away(away(2))).1[0]["advice"]["reconnect"], "retry");
-}
-
-#[test]
-fn a_client_knows_how_far_it_is_with_each_channel() {
-    let mut bench = Bench::open(false);
-    let place = |epoch, offset| Position { epoch: Epoch(epoch), offset };
-    let channel = |name: &str| name.parse::<Channel>().unwrap();
-    let (a, b) = (channel("/a"), channel("/b"));
-    for (channel, begun) in [(&a, 3), (&b, 7)] {
-        bench.apply(Command::Subscribe(channel.clone()));
-        let position = place(1, begun);
-        bench.apply(Command::Hears { channel: channel.clone(), position });
-    }
-    let mut hear = |epoch, offset| {
-        bench.apply(Command::Hear { message: message(offset), position: place(epoch, offset) });
-        (bench.client.heard(&a).unwrap(), bench.client.heard(&b).unwrap())
-    };
-    assert_eq!(hear(1, 5), (place(1, 5), place(1, 7)), "not back behind where it began");
-    assert_eq!(hear(1, 9), (place(1, 9), place(1, 9)));
-    assert_eq!(hear(1, 8), (place(1, 9), place(1, 9)), "read later");
-    assert_eq!(hear(2, 1), (place(2, 1), place(2, 1)), "another row");
-    bench.apply(Command::Unsubscribe(a.clone()));
-    assert_eq!(bench.client.heard(&a), None);
-    bench.apply(Command::Hears { channel: a.clone(), position: place(2, 1) });
-    assert_eq!(bench.client.heard(&a), None, "it hears it no more");
 }

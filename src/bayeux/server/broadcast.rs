@@ -7,12 +7,14 @@ use crate::{
     bayeux::{
         channel::{Channel, Kind},
         client::{Client, ClientId, command::Command},
+        delivery::Known,
         fault::Fault,
         hearing::{Hearing, Start},
         message::Message,
         saving::is_trusted,
     },
-    model::json::Json,
+    model::{ids::SocketAddress, json::Json},
+    sockets::service::SocketService,
     store::{Afterwards, Engine as _, Refusal},
     topics::client::Subscribed,
 };
@@ -94,7 +96,15 @@ impl Bayeux {
     /// what it heard, from where it was, as far as its token still allows that. What its topics retain it has.
     pub(in crate::bayeux) async fn adopt(&self, client: ClientId) {
         let Some(service) = self.0.local.service.get() else { return };
-        let Some(saved) = self.look(client).await else { return };
+        let saved = match self.look(client).await {
+            Ok(Some(saved)) => saved,
+            Ok(None) => return,
+            Err(_) => {
+                // When the server is back, whoever hears of the client next is asked to.
+                self.tell(client, Command::GiveUp { home: self.node() });
+                return;
+            }
+        };
         if saved.home().is_some_and(|home| home != self.node()) {
             return;
         }
@@ -109,7 +119,7 @@ impl Bayeux {
             Some(hearing) => Some(hearing.subscribed.lock().await),
             None => None,
         };
-        if !self.0.local.enter(client, known) {
+        if !self.0.local.enter(client, Known { is_open: true, ..known }) {
             return;
         }
         for channel in saved.channels() {
@@ -139,20 +149,46 @@ impl Bayeux {
         drop(subscribed);
         self.0.local.application.adopt(self, service, client, &mut saved.kept());
         // It may have ended meanwhile, when nobody here knew it yet.
-        if self.look(client).await.is_none_or(|now| now.member().is_none()) {
+        self.forget_if_gone(service, client).await;
+    }
+
+    /// Words that clients ended may have been missed until now: those who did are at home here no more.
+    pub(in crate::bayeux) async fn forget_the_gone(&self) {
+        let Some(service) = self.0.local.service.get() else { return };
+        let known = self.0.local.known.iter().filter(|known| known.is_open);
+        let known: Vec<ClientId> = known.map(|known| *known.key()).collect();
+        for client in known {
+            self.forget_if_gone(service, client).await;
+        }
+    }
+
+    async fn forget_if_gone(&self, service: &SocketService, client: ClientId) {
+        let Ok(now) = self.look(client).await else { return };
+        if now.is_none_or(|now| now.member().is_none()) {
             self.0.local.forget(client);
             self.0.local.application.ended(service, client);
         }
     }
 
+    /// Whether a request of a client, whose messages were carried out, is answered by now: its connect is not held. `false`
+    /// where nobody knows.
+    pub(in crate::bayeux) async fn has_answered(
+        &self,
+        client: ClientId,
+        at: SocketAddress,
+    ) -> bool {
+        let is_held = |client: Client| client.is_held_at(at);
+        self.look(client).await.is_ok_and(|client| !client.is_some_and(is_held))
+    }
+
     /// What the record says now, if there is one.
-    pub(super) async fn look(&self, client: ClientId) -> Option<Client> {
+    pub(in crate::bayeux) async fn look(&self, client: ClientId) -> Result<Option<Client>, Fault> {
         let (sender, looked) = oneshot::channel();
         let reader = move |record: Result<Option<&Client>, Refusal>| -> Afterwards {
             let _ = sender.send(record.map(Option::<&Client>::cloned));
             Box::new(|| ())
         };
         self.0.engine.read(client, Box::new(reader));
-        looked.await.ok()?.ok()?
+        looked.await.ok().and_then(Result::ok).ok_or(Fault::Unready)
     }
 }

@@ -145,8 +145,12 @@ impl Bayeux {
         if self.knows(client) {
             return true;
         }
-        let looked = self.look(client).await;
+        let looked = self.look(client).await.ok().flatten();
         let member = looked.as_ref().and_then(Client::member);
+        if looked.as_ref().and_then(Client::home) == Some(self.node()) {
+            // The word that it is that was missed.
+            self.adopt(client).await;
+        }
         member.is_none_or(|member| self.trusts(service, client, member))
     }
 
@@ -221,8 +225,11 @@ impl Bayeux {
     /// Carries out one message of a client whose home is here.
     pub(in crate::bayeux) async fn at_home(&self, caller: &Caller, message: &Message) -> Vec<Text> {
         let client = caller.client;
+        if !self.knows(client) {
+            // The word that its home is here was missed, or it is not any more, and what it heard has gone.
+            self.adopt(client).await;
+        }
         let done = match message.channel.as_str() {
-            // It is not any more, and what it heard has gone.
             _ if !self.knows(client) => Err(Fault::Unready),
             "/meta/subscribe" => self.subscribe(client, message).await,
             "/meta/unsubscribe" => self.unsubscribe(client, message).await,

@@ -83,11 +83,14 @@ impl Bayeux {
             acks,
             home: self.node(),
         };
-        let opened = self.ask(client, open).await;
-        if opened.is_err() {
-            self.0.local.forget(client);
+        match self.ask(client, open).await {
+            Ok(_) => self.0.local.opened(client),
+            Err(fault) => {
+                self.0.local.forget(client);
+                return Err(fault);
+            }
         }
-        opened.map(|_| client)
+        Ok(client)
     }
 
     /// What this node has of a client besides its record.
@@ -103,7 +106,7 @@ impl Bayeux {
             let client = service.topics.listener(member.group.clone(), id, rights);
             Arc::new(Hearing::new(id, client, acks))
         });
-        Known { bearer: member.agent.clone().map(Arc::new), hearing }
+        Known { bearer: member.agent.clone().map(Arc::new), hearing, is_open: false }
     }
 
     /// Who comes in, by his token where he shows one, else by where he comes from.

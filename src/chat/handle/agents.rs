@@ -215,7 +215,7 @@ impl Chat {
     /// of those that began before `before`.
     ///
     /// # Errors
-    /// `group`.
+    /// `group`; `unready` as [`Chat::knows_all`] says.
     pub fn list(
         &self,
         group: &GroupId,
@@ -224,6 +224,7 @@ impl Chat {
         before: Option<ChatId>,
         limit: usize,
     ) -> Result<Vec<ChatRow>, Problem> {
+        self.knows_all(group)?;
         let is_listed = |row: &ChatRow| by.may_read(row) && is_asked_for(row);
         Ok(self.floor(group)?.board.rows(is_listed, before, limit))
     }

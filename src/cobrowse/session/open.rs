@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{
     End, MAX_TEXT, Policy, Step,
     command::{Command, Create, Effect, Reply, SessionEvent},
+    consent::Control,
     refused,
     seats::Member,
     view::{Part, Stream, Summary},
-    visitor::{Control, Page},
+    visitor::Page,
 };
 use crate::{
     clock::Timestamp,

@@ -18,6 +18,8 @@ use crate::{
 const TICK_MS: (u64, u64) = (10, 250);
 /// How long a question, an answer or a message takes at most.
 const DELAY_MS: u64 = 30;
+/// How long a node waits for an answer before it gives its connection up.
+const PATIENCE_MS: u64 = 2_000;
 /// How long after a new mark a node looks at what it is said to hold.
 const UNSURE_MS: u64 = 25_000;
 /// How long a node waits for others to restate what they know.
@@ -175,6 +177,11 @@ impl Play {
         }
         if !self.is_awake(at) {
             return;
+        }
+        if self.world.asked(at).is_some_and(|since| now.since(since) >= PATIENCE_MS) {
+            // The server was slow for longer than a slow one is.
+            self.lose_the_way(at);
+            self.node_is_troubled(at, now);
         }
         if self.times[at].renews <= now {
             self.renew(at);

@@ -24,8 +24,9 @@ pub(super) const SLACK_MS: u64 = 5_000;
 pub(super) const PROMPT_MS: u64 = 2_500;
 /// How long trouble shows: whoever had to wait for it waits for others.
 pub(super) const TROUBLED_MS: u64 = 12_000;
-/// How long a record remembers what became of a signal, but for the time that the transition took.
-const REMEMBERED_MS: u64 = 60_000 - PROMPT_MS;
+/// How long a record remembers what became of a signal, from when a node asked for the transition: how long the server then
+/// took to make it nobody knows before.
+const REMEMBERED_MS: u64 = 60_000;
 
 impl Site {
     /// Whether the page was welcomed, and its node is one of the nodes.
@@ -44,7 +45,7 @@ impl Site {
             && self.troubled_nodes.keys().all(|at| self.is_well(*at))
     }
 
-    pub(super) fn check_made(&mut self, made: &Made<VisitorKey>) {
+    pub(super) fn check_made(&mut self, made: &Made<VisitorKey>, asked: Timestamp) {
         let person = self.person(&made.key);
         for effect in effects_for::<Visitor>(made, &watched(&made.key)) {
             if let Effect::Publish(event) = effect {
@@ -57,7 +58,7 @@ impl Site {
             Came::Gone => None,
             Came::New(row) => Some(Visitor::read(row).unwrap()),
         };
-        self.check_signals(person, record.as_ref());
+        self.check_signals(person, record.as_ref(), asked);
     }
 
     fn check_event(&mut self, person: usize, event: &Event) {
@@ -86,8 +87,7 @@ impl Site {
         assert!(now >= grace || !of.farewells.is_empty(), "gone before {grace:?}");
     }
 
-    fn check_signals(&mut self, person: usize, record: Option<&Visitor>) {
-        let now = self.now;
+    fn check_signals(&mut self, person: usize, record: Option<&Visitor>, asked: Timestamp) {
         if self.people[person].is_damaged {
             return;
         }
@@ -101,14 +101,14 @@ impl Site {
                     (Some(Outcome::Held), None) => panic!("{id} is lost"),
                     (Some(Outcome::Held) | None, _) => {}
                     (Some(_), None) => assert!(
-                        now.since(attempt.ended) >= REMEMBERED_MS,
+                        asked.since(attempt.ended) >= REMEMBERED_MS,
                         "what became of {id} is forgotten"
                     ),
                     (Some(before), Some(now)) => assert_eq!(before, now, "{id} has two outcomes"),
                 }
                 let is_final = outcome.is_some_and(|outcome| outcome != Outcome::Held);
                 if is_final && matches!(attempt.outcome, None | Some(Outcome::Held)) {
-                    attempt.ended = now;
+                    attempt.ended = asked;
                     if outcome == Some(Outcome::Expired) {
                         expired.push((number, *id));
                     }

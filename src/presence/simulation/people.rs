@@ -118,7 +118,7 @@ pub(super) struct Sent {
 #[derive(Default)]
 pub(super) struct Try {
     pub(super) outcome: Option<Outcome>,
-    /// When the record had an outcome first.
+    /// When the transition was asked for by which the record had an outcome first.
     pub(super) ended: Timestamp,
     /// What somebody was told of it.
     pub(super) told: Option<Outcome>,

@@ -170,8 +170,8 @@ impl Stage<Visitor> for Site {
         }
     }
 
-    fn made(&mut self, made: &Made<VisitorKey>, now: Timestamp) {
+    fn made(&mut self, made: &Made<VisitorKey>, asked: Timestamp, now: Timestamp) {
         self.now = now;
-        self.check_made(made);
+        self.check_made(made, asked);
     }
 }

@@ -57,6 +57,17 @@ impl Visitor {
         self.dismissed.iter().any(|dismissed| dismissed.socket == socket)
     }
 
+    /// A socket is closed. If it was one of these, its page was there until now; and where nodes' clocks differ it may be the
+    /// newer one of its tab, whose end is the visitor's.
+    pub(super) fn dismissed_is_closed(&mut self, socket: SocketAddress, step: &mut Step<'_>) {
+        let mut dismissed = self.dismissed.iter().filter(|dismissed| dismissed.socket == socket);
+        let was_superseded = dismissed.any(|dismissed| dismissed.code == CloseCode::Superseded);
+        self.forget_dismissed(|closed| closed == socket);
+        if was_superseded {
+            self.transit_begins_anew(step);
+        }
+    }
+
     /// Sockets that are closed need not be told any more.
     pub(super) fn forget_dismissed(&mut self, is_closed: impl Fn(SocketAddress) -> bool) {
         self.dismissed.retain(|dismissed| !is_closed(dismissed.socket));

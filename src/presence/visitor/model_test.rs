@@ -39,6 +39,10 @@ enum Happening {
     Disconnect {
         tab: u8,
     },
+    /// The socket of a page is closed that was superseded from another node.
+    GhostCloses {
+        index: usize,
+    },
     Listen {
         tab: u8,
     },
@@ -134,6 +138,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         24 => connect,
         12 => t.prop_map(|tab| Happening::Close { tab }),
         3 => tab.clone().prop_map(|tab| Happening::Disconnect { tab }),
+        6 => (0..8_usize).prop_map(|index| Happening::GhostCloses { index }),
         2 => tab.clone().prop_map(|tab| Happening::Listen { tab }),
         6 => (tab.clone(), any::<bool>()).prop_map(|(tab, visible)| Happening::Visibility { tab, visible }),
         4 => tab.clone().prop_map(|tab| Happening::Activity { tab }),

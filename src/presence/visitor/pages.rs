@@ -207,14 +207,19 @@ impl Visitor {
             |address: SocketAddress| address.node.node == node && address.node.incarnation < before;
         let lost: Vec<_> = self.sockets().filter(|address| is_lost(*address)).collect();
         self.close_all(&lost, Departure::Gone, PageEnd::NodeLost, step);
+        self.transit_begins_anew(step);
+        self.signals.forget_senders(is_lost);
+        self.forget_dismissed(is_lost);
+    }
+
+    /// If he is in transit, his last socket counts as gone only now: grace and signal window begin anew.
+    pub(super) fn transit_begins_anew(&mut self, step: &mut Step<'_>) {
         if let Phase::Transit { until } = &mut self.phase {
             *until = step.now + step.rules.grace_ms;
             step.note(Note::Transit { until: *until });
             self.listened = self.listened.map(|_| step.now);
             self.signals.extend(step.now + step.rules.signal_window_ms);
         }
-        self.signals.forget_senders(is_lost);
-        self.forget_dismissed(is_lost);
     }
 
     /// A node may have missed what was said to its sockets. Pages know a signal that they have seen by its id, and all else

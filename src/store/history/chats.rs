@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{History, Line, MemoryHistory, at_once, broken, number, time};
+use super::{History, Line, MemoryHistory, broken, memory::at_once, number, time};
 use crate::{
     clock::Timestamp,
     model::ids::{ChatId, GroupId, VisitorId},

@@ -12,19 +12,21 @@
 
 mod answers;
 mod hearing;
+#[cfg(test)]
+mod known;
 mod lane;
 mod mending;
 mod outage;
 mod transition;
+mod turn;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::RandomState,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
-use self::lane::{Asked, Flight, Job, Lane, Listed};
+use self::lane::{Flight, Job, Lane, Listed};
 use super::{
     figures::Counts,
     question::{Ask, Mark, Ticket},
@@ -276,145 +278,6 @@ impl<R: Record> Core<R> {
         self.go_on(key, lane, now, work);
     }
 
-    /// Ends what is complete, begins what comes next, and puts the lane back.
-    fn go_on(&mut self, key: R::Key, mut lane: Lane<R>, now: Timestamp, work: &mut Work<'_, R>) {
-        loop {
-            if lane.flight.is_some() && !self.land(&key, &mut lane, now, work) {
-                break;
-            }
-            if self.restates(&key, &mut lane, work) {
-                break;
-            }
-            let waits = |job: &Job<R>| self.is_mending || self.is_away && job.outlasts().is_some();
-            if lane.waiting.front().is_some_and(waits) {
-                if !std::mem::replace(&mut lane.is_parked, true) {
-                    self.parked.push_back(key.clone());
-                }
-                break;
-            }
-            let Some(job) = lane.waiting.pop_front() else { break };
-            match job {
-                Job::Read { reader, since } => {
-                    self.look(&key, &mut lane, Some((reader, since)), work);
-                }
-                job if (lane.known.is_none() || lane.is_stale) && !lane.is_fresh => {
-                    lane.waiting.push_front(job);
-                    self.look(&key, &mut lane, None, work);
-                }
-                Job::Submit { expect, command, sink, since } => {
-                    let write = Asked { expect, command, sink: Some(sink), since, tries: 0 };
-                    self.write(&key, &mut lane, write, now, work);
-                }
-                Job::Tick { sink } => {
-                    let (expect, command) = (Expect::Any, R::tick());
-                    let write = Asked { expect, command, sink, since: now, tries: 0 };
-                    self.write(&key, &mut lane, write, now, work);
-                }
-            }
-        }
-        self.put_back(key, lane);
-    }
-
-    /// Takes a lane out, to work on it.
-    fn take_out(&mut self, key: &R::Key) -> Option<Lane<R>> {
-        let lane = self.lanes.remove(key)?;
-        self.waiting -= lane.waiting.len();
-        Some(lane)
-    }
-
-    /// Puts a lane back, unless nothing is lost with it.
-    fn put_back(&mut self, key: R::Key, lane: Lane<R>) {
-        if lane.flight.is_none() && (lane.verified == self.era || !lane.may_be_lost()) {
-            self.unverified.remove(&key);
-        }
-        let keeps = !lane.is_idle()
-            || lane.is_held
-            || lane.ended.is_some()
-            || lane.scheduled.is_some()
-            || lane.faults > 0
-            || (lane.known.is_some() && self.lanes.len() < self.remembers);
-        if keeps {
-            self.waiting += lane.waiting.len();
-            self.lanes.insert(key, lane);
-        }
-    }
-
-    fn look(
-        &mut self,
-        key: &R::Key,
-        lane: &mut Lane<R>,
-        reader: Option<(Reader<R>, Timestamp)>,
-        work: &mut Work<'_, R>,
-    ) {
-        let ticket = self.ticket(key);
-        let later = Vec::new();
-        lane.flight = Some(Flight::Look { ticket, found: false, heard: false, reader, later });
-        lane.asked_in = self.era;
-        let known = lane.known.as_ref().filter(|_| R::HAS_LEAVES).map_or(0, |known| known.version);
-        let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Look { ticket, key, mark, known }));
-    }
-
-    /// Whether what is in flight has landed: the answer is there, and so is the word on the channel.
-    fn land(
-        &mut self,
-        key: &R::Key,
-        lane: &mut Lane<R>,
-        now: Timestamp,
-        work: &mut Work<'_, R>,
-    ) -> bool {
-        match lane.flight.take() {
-            Some(Flight::Look { ticket, found: true, heard: true, reader, later }) => {
-                self.flights.remove(&ticket);
-                match reader {
-                    Some((reader, _)) => {
-                        let record = lane.known.as_ref().map(|known| &known.record);
-                        match catch_unwind(AssertUnwindSafe(|| reader(Ok(record)))) {
-                            Ok(then) => work.out.push(Action::Go(then)),
-                            Err(_) => Stats::count(&work.stats.panics),
-                        }
-                    }
-                    None => lane.is_fresh = true,
-                }
-                self.deliver(key, later, work);
-                true
-            }
-            Some(Flight::Write(write)) if write.version.is_some() && write.heard => {
-                self.flights.remove(&write.ticket);
-                let version = write.version.unwrap_or_default();
-                if write.is_gone {
-                    self.remember_end(key, lane, version, now);
-                } else if let Some(known) = &mut lane.known {
-                    (known.version, known.hash) = (version, write.hash);
-                    known.record.stands();
-                    lane.is_held = known.is_held_by(self.node);
-                    (lane.ended, lane.is_in_doubt) = (None, false);
-                }
-                (lane.is_fresh, lane.verified) = (false, lane.asked_in);
-                if write.is_gone {
-                    lane.faults = 0;
-                }
-                self.schedule(key, lane);
-                let result = write.outcome.map(|reply| Applied { reply, version });
-                work.out.extend(write.sink.map(|sink| Action::Tell(sink, result)));
-                if !write.effects.is_empty() {
-                    work.out.push(Action::Deliver(key.clone(), write.effects, Origin::Here));
-                }
-                true
-            }
-            flight => {
-                lane.flight = flight;
-                false
-            }
-        }
-    }
-
-    fn deliver(&self, key: &R::Key, later: Vec<Vec<R::Effect>>, work: &mut Work<'_, R>) {
-        let later = later.into_iter().filter(|effects| !effects.is_empty());
-        let told = |effects| Action::Deliver(key.clone(), effects, Origin::Elsewhere);
-        work.out.extend(later.map(told));
-    }
-
     fn ticket(&mut self, key: &R::Key) -> Ticket {
         self.tickets += 1;
         self.flights.insert(self.tickets, key.clone());
@@ -427,39 +290,4 @@ pub(super) struct Work<'a, R: Record> {
     pub(super) out: &'a mut Vec<Action<R>>,
     pub(super) stats: &'a Stats,
     pub(super) counts: &'a Counts,
-}
-
-#[cfg(test)]
-impl<R: Record> Core<R> {
-    /// The version under which it knows a record, or its end; or will know it when its flight lands. 0 for none.
-    pub(super) fn known_version(&self, key: &R::Key) -> u64 {
-        let Some(lane) = self.lanes.get(key) else { return 0 };
-        let known = lane.known.as_ref().map(|known| known.version);
-        let flying = match &lane.flight {
-            Some(Flight::Write(write)) => write.version,
-            _ => None,
-        };
-        flying.or(known).max(lane.ended).unwrap_or(0)
-    }
-}
-
-#[cfg(test)]
-impl<const IN_LEAVES: bool> Core<super::testing::Journal<IN_LEAVES>> {
-    /// What it knows of a record, if anything, and under which version; or will know when its flight lands.
-    pub(super) fn knows(&self, key: u32) -> Option<(u64, super::testing::Journal<IN_LEAVES>)> {
-        let lane = self.lanes.get(&key)?;
-        let known = lane.known.as_ref().map(|known| (known.version, known.record.clone()));
-        let ended = lane.ended.map(|version| (version, Default::default()));
-        let flying = match &lane.flight {
-            Some(Flight::Write(write)) => Some((write.version, write.is_gone, &write.before)),
-            _ => None,
-        };
-        let known = match (flying, known) {
-            (Some((Some(version), true, _)), _) => Some((version, Default::default())),
-            (Some((Some(version), false, _)), Some((_, record))) => Some((version, record)),
-            (Some((None, _, Some(before))), Some((version, _))) => Some((version, before.clone())),
-            (_, known) => known,
-        };
-        known.into_iter().chain(ended).max_by_key(|(version, _)| *version)
-    }
 }

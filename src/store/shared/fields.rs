@@ -1,4 +1,5 @@
-//! How a record stands under its key: a hash of its version `v`, its row `r`, and its leaves. And how scripts tell of it.
+//! How a record stands under its key: a hash of its version `v`, its row `r`, its leaves, and `m`, the mark under which it was
+//! written last. And how scripts tell of it.
 
 use std::collections::HashMap;
 

@@ -47,7 +47,8 @@ pub(super) enum Ask<K> {
         /// To whom what is said. Among them this node, when something follows here.
         tell: Tell,
     },
-    /// This version in place of a lower one, or none; nothing where there is a higher one.
+    /// This version in place of a lower one, or none; nothing where there is a higher one, or one that was written under the
+    /// mark.
     Restate {
         ticket: Ticket,
         key: K,
@@ -117,6 +118,9 @@ pub(super) enum Answer {
     Lost,
     /// The server has this version now; whether the record is there.
     Restated { version: u64, is_there: bool },
+    /// Somebody has written the record under this mark, or ended it: nothing was done. What the node knows is of no history
+    /// that goes on, whatever its version.
+    Outdated,
     /// No answer, so nobody knows whether it was done.
     Away,
 }

@@ -1,9 +1,9 @@
 -- Puts a new version of a record in place of the expected one, and of that alone, then publishes what follows.
 -- KEYS[2]: the mark of all data. KEYS[4], where the record begins or ends: how many there are.
--- ARGV: the mark that the node knows; the expected version, 0 for none; same, gone or new; the new row; how many records
--- there may be before a new one is refused, empty where it is not; the command that publishes; how many leaves change, or -1
--- of a record without leaves; these by turns with what they hold now, nothing for those that are gone; then channels and
--- messages by turns.
+-- ARGV: the mark that the node knows; the expected version, 0 for none; same, gone or new; the new row, or how long an
+-- end is remembered, in ms; how many records there may be before a new one is refused, empty where it is not; the command that
+-- publishes; how many leaves change, or -1 of a record without leaves; these by turns with what they hold now, nothing for
+-- those that are gone; then channels and messages by turns.
 -- Returns 1, the version that the record has now, and how many records there are, -1 where that did not change; 0 and what it
 -- has instead; 2 when the mark is another one; or 3 and how many there are when there are as many as may be.
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
@@ -32,7 +32,7 @@ if ARGV[3] ~= 'same' then
   version = string.format('%.0f', math.max(now, tonumber(found[1] or '0') + 1))
   -- A server without memory refuses the first change of a script or none: so they are counted behind it.
   if ARGV[3] == 'new' then
-    redis.call('HSET', KEYS[1], 'v', version, 'r', ARGV[4])
+    redis.call('HSET', KEYS[1], 'v', version, 'r', ARGV[4], 'm', ARGV[1])
     if not found[2] then
       there = redis.call('INCR', KEYS[4])
       if found[1] then
@@ -54,6 +54,9 @@ if ARGV[3] ~= 'same' then
     end
   else
     redis.call('DEL', KEYS[1], KEYS[3])
+    -- Whoever remembers the record from before a loss must not bring it back.
+    redis.call('HSET', KEYS[1], 'v', version, 'm', ARGV[1])
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
     there = redis.call('DECR', KEYS[4])
   end
 end

@@ -1,5 +1,6 @@
 -- What a record has now, for one who knows a version of it; begins other scripts.
--- KEYS[1]: the record, a hash of its version `v`, its row `r` and its leaves; without a row it was ended under that version.
+-- KEYS[1]: the record, a hash of its version `v`, its row `r`, its leaves, and `m`, the mark under which it was written last, none of what
+-- a node has only said again; without a row it was ended under that version.
 -- KEYS[3]: of its last transitions, in their order, the version before each and the leaves that it changed, with a zero byte
 -- before each; none of a record without leaves.
 -- Returns the version, 0 for none; `same`, `changed` or `whole`; the row; then by turns names of leaves and what they hold, or
@@ -34,7 +35,7 @@ local function since(known)
   local state = {found[1], 'whole', found[2]}
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
-    if all[i] ~= 'v' and all[i] ~= 'r' then
+    if string.sub(all[i], 1, 1) == '=' then
       state[#state + 1] = all[i]
       state[#state + 1] = all[i + 1]
     end

@@ -3,14 +3,18 @@
 mod bound;
 mod cluster;
 mod failover;
+mod late;
+mod nodes;
 
 use std::{
-    net::{Shutdown, TcpListener, TcpStream},
+    net::TcpListener,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::Mutex;
 
+pub(super) use self::nodes::server;
+use self::nodes::{CLOSED, LEASE, LET_GO, Member, Notes, Wire, flush, nowhere};
 use super::{
     engine::Closing,
     testing::{Command, Effect, Hearers, Journal, Reply},
@@ -20,23 +24,6 @@ use crate::{
     clock::Timestamp,
     store::{Applied, Deliver, Engine as _, Expect, Origin, Record as _, Refusal, suite},
 };
-
-/// Short, so that a test need not wait for long; long enough for a machine that is busy.
-const LEASE: Duration = Duration::from_millis(2_000);
-/// How an end is noted.
-const CLOSED: u64 = u64::MAX;
-/// Likewise that a node let go: this and its number.
-const LET_GO: u64 = 1_000_000;
-
-/// A server's part that nobody else uses.
-pub(super) fn server() -> Option<ServerUrl> {
-    let Ok(url) = std::env::var("VESTIBULE_TEST_REDIS") else {
-        eprintln!("VESTIBULE_TEST_REDIS is not set: not tried on Redis");
-        return None;
-    };
-    let prefix = format!("test-{:032x}:", rand::random::<u128>());
-    Some(ServerUrl::parse(&format!("{url}?prefix={prefix}")).unwrap())
-}
 
 struct Factory(String);
 
@@ -62,87 +49,6 @@ impl suite::Factory for Factory {
 fn passes_the_suite() {
     if server().is_some() {
         suite::run(&Factory(std::env::var("VESTIBULE_TEST_REDIS").unwrap()));
-    }
-}
-
-/// What one node heard.
-#[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<(u32, u64)>>>);
-
-impl Deliver<Journal, SharedEngine<Journal>> for Notes {
-    fn deliver(&self, _: &SharedEngine<Journal>, key: &u32, effects: &mut Vec<Effect>, _: Origin) {
-        for effect in effects.drain(..) {
-            match effect {
-                Effect::Written { entry, .. } => self.0.lock().push((*key, entry)),
-                Effect::Closed => self.0.lock().push((*key, CLOSED)),
-                Effect::LetGo(node) => self.0.lock().push((*key, LET_GO + u64::from(node.node))),
-            }
-        }
-    }
-}
-
-impl Notes {
-    fn of(&self, key: u32) -> Vec<u64> {
-        self.0.lock().iter().filter(|(of, _)| *of == key).map(|(_, entry)| *entry).collect()
-    }
-
-    /// Waits until so much was heard of a record.
-    fn wait_for(&self, key: u32, number: usize) -> Vec<u64> {
-        let give_up = std::time::Instant::now() + Duration::from_secs(20);
-        while self.of(key).len() < number {
-            assert!(std::time::Instant::now() < give_up, "heard only {:?}", self.of(key));
-            std::thread::yield_now();
-        }
-        self.of(key)
-    }
-}
-
-struct Member {
-    engine: SharedEngine<Journal>,
-    standing: watch::Receiver<Standing>,
-    notes: Notes,
-    node: SharedNode,
-    id: NodeId,
-}
-
-impl Member {
-    fn new(server: &ServerUrl, node: u32, clock: &Clock) -> Self {
-        Self::for_records(server, node, clock, 10_000)
-    }
-
-    /// One of nodes that may make so many records.
-    fn for_records(server: &ServerUrl, node: u32, clock: &Clock, most: usize) -> Self {
-        let id = NodeId { node, incarnation: 1 };
-        let shared = SharedNode::start(server.clone(), id, LEASE, clock.clone()).unwrap();
-        let notes = Notes::default();
-        let engine = SharedEngine::new(&shared, most, (), notes.clone());
-        let member = Self { engine, standing: shared.standing(), notes, node: shared, id };
-        // From the first answer on it hears its channels.
-        member.read(0).unwrap();
-        member
-    }
-
-    fn submit(&self, key: u32, command: Command) -> Result<Applied<Reply>, Refusal> {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let sink = Box::new(move |result| sender.send(result).unwrap());
-        self.engine.submit(key, Expect::Any, command, sink);
-        receiver.recv_timeout(Duration::from_secs(20)).expect("an answer")
-    }
-
-    fn write(&self, key: u32, entry: u64, hearers: Hearers) -> Result<Applied<Reply>, Refusal> {
-        self.submit(key, Command::Write { entry, hearers })
-    }
-
-    fn read(&self, key: u32) -> Result<Option<Journal>, Refusal> {
-        let (sender, receiver) = std::sync::mpsc::channel();
-        self.engine.read(
-            key,
-            Box::new(move |journal| {
-                let journal = journal.map(Option::<&Journal>::cloned);
-                Box::new(move || sender.send(journal).unwrap())
-            }),
-        );
-        receiver.recv_timeout(Duration::from_secs(20)).expect("a look")
     }
 }
 
@@ -323,48 +229,6 @@ fn a_number_that_is_taken_is_given_to_who_comes_when_its_owner_is_silent() {
     assert!(silent.elapsed() < lease, "it need not wait for the end of the lease");
 }
 
-/// A way to the server that can be cut.
-struct Wire {
-    port: u16,
-    streams: Arc<Mutex<Vec<TcpStream>>>,
-    /// Whoever connects is hung up on.
-    is_broken: Arc<AtomicBool>,
-}
-
-impl Wire {
-    fn to(server: &ServerUrl) -> Self {
-        let to = server.address();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let streams = Arc::new(Mutex::new(Vec::new()));
-        let all = Arc::clone(&streams);
-        let is_broken = Arc::new(AtomicBool::new(false));
-        let broken = Arc::clone(&is_broken);
-        // Ends with the process of the tests.
-        std::thread::spawn(move || {
-            while let Ok((near, _)) = listener.accept() {
-                if broken.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let far = TcpStream::connect(&to).unwrap();
-                all.lock().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
-                for (from, to) in [(&near, &far), (&far, &near)] {
-                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
-                }
-            }
-        });
-        Self { port, streams, is_broken }
-    }
-
-    fn cut(&self) {
-        for stream in self.streams.lock().drain(..) {
-            // It may be closed already.
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-}
-
 /// What was asked of an engine, by what it was told.
 struct Waiting(std::sync::mpsc::Receiver<(&'static str, Option<Refusal>)>);
 
@@ -399,11 +263,6 @@ impl Waiting {
 }
 
 /// A server that is not there.
-fn nowhere() -> ServerUrl {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    ServerUrl::parse(&format!("redis://127.0.0.1:{port}")).unwrap()
-}
-
 #[test]
 fn whoever_waits_is_told_when_the_engine_ends() {
     let id = NodeId { node: 1, incarnation: 1 };
@@ -470,14 +329,6 @@ fn an_end_outlasts_an_outage_and_keeps_its_place() {
     let journal = one.read(1).unwrap().unwrap();
     assert_eq!((journal.entries.as_slice(), journal.holders()), (&[1][..], vec![]));
     assert!(one.engine.figures().away > 0);
-}
-
-/// Loses all that the nodes have there, as when somebody empties the server.
-fn flush(server: &ServerUrl) {
-    let mut connection = server.client().unwrap().get_connection().unwrap();
-    let lose =
-        "for _, key in ipairs(redis.call('KEYS', ARGV[1] .. '*')) do redis.call('DEL', key) end";
-    redis::Script::new(lose).arg(server.prefix()).invoke::<()>(&mut connection).unwrap();
 }
 
 #[test]

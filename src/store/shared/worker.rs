@@ -1,5 +1,7 @@
 //! The task of an engine's part: it takes jobs, answers and messages to the core, and does what that says.
 
+mod looks;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
@@ -9,6 +11,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
+use self::looks::{Done, Listed, POSTPONED_FOR, Postponed, UNSURE_FOR};
 use super::{
     SharedEngine,
     core::{Action, Core, Work},
@@ -21,26 +24,18 @@ use super::{
     member::Marked,
     message,
     question::{Answer, Ask, Ticket},
-    sweep::{Sweep, unless_well},
+    sweep::unless_well,
 };
 use crate::{
     clock::Timestamp,
     model::ids::NodeId,
-    store::{Expect, Record, Stats, Visit},
+    store::{Expect, Record, Stats},
 };
 
 /// How often a node looks for records that are due and that nobody cared for, in milliseconds.
 const SWEEP_EVERY_MS: u64 = 1_000;
 /// How often a command that waits for the server tries whether that is back.
 const RETRY_EVERY: Duration = Duration::from_millis(100);
-/// How long after the server lost something a node looks at what it is said to hold, and how often. By then everybody has said
-/// again what he knows, or has been ended.
-const UNSURE_FOR: Duration = Duration::from_secs(25);
-const CHECKS_EVERY: Duration = Duration::from_secs(5);
-/// Questions for many records that are under way. Beyond, they are answered with none.
-const MOST_READING: usize = 1_024;
-/// How long a look at a list waits until the server has again what it lost. Longer than a node waits for others.
-const POSTPONED_FOR: Duration = Duration::from_secs(3);
 /// Longest sleep while no timer is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -172,42 +167,6 @@ pub(super) async fn work<R: Record>(
 /// Calls what others gave. Whether it did not panic.
 pub(super) fn guarded(call: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(call)).is_ok()
-}
-
-/// Called once, at the latest when it is dropped.
-struct Done(Option<Box<dyn FnOnce() + Send>>);
-
-impl Drop for Done {
-    fn drop(&mut self) {
-        if let Some(done) = self.0.take() {
-            guarded(done);
-        }
-    }
-}
-
-/// Likewise, with whether all was seen.
-struct Listed(Option<Box<dyn FnOnce(bool) + Send>>);
-
-impl Listed {
-    fn say(&mut self, is_seen: bool) {
-        if let Some(done) = self.0.take() {
-            guarded(|| done(is_seen));
-        }
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.say(false);
-    }
-}
-
-/// A look at all records of a list, before it has begun.
-struct Postponed<R: Record> {
-    name: String,
-    visit: Visit<R>,
-    done: Listed,
-    too_late: Instant,
 }
 
 struct Worker<R: Record> {
@@ -403,91 +362,5 @@ impl<R: Record> Worker<R> {
     fn has_another_ended(&mut self) -> bool {
         let before = std::mem::replace(&mut self.ended, self.link.membership.ended());
         self.ended.iter().any(|node| !before.contains(node))
-    }
-
-    /// Cares for records whose time came, and whose node did nothing about it; and for what ended nodes left behind.
-    fn sweep(&self, engine: &SharedEngine<R>) {
-        if Rc::strong_count(&self.sweeping) > 1 {
-            return;
-        }
-        let sweep = Sweep::new(&self.link, &engine.0.clock, self.is_held, &self.answers);
-        let (link, counts) = (Rc::clone(&self.link), Arc::clone(&self.part.counts));
-        let sweeping = Rc::clone(&self.sweeping);
-        tokio::task::spawn_local(async move {
-            // What others made and ended. Where the server does not say, what is known stays.
-            let _ = link.there::<R>(&counts).await;
-            sweep.run().await;
-            drop(sweeping);
-        });
-    }
-
-    /// Who said again what the server lost may have known an old version only, of somebody who is not here any more.
-    fn check_what_is_held(&mut self) {
-        let now = Instant::now();
-        let Some((until, next)) = self.unsure.filter(|_| !self.core.is_mending()) else { return };
-        if now >= until || R::holds(self.link.node(), None).is_none() {
-            self.unsure = None;
-        } else if now >= next {
-            self.unsure = Some((until, now + CHECKS_EVERY));
-            let (link, answers) = (Rc::clone(&self.link), self.answers.clone());
-            tokio::task::spawn_local(async move {
-                link.each_held::<R>(async |keys| {
-                    let (looked_at, done) = oneshot::channel();
-                    if answers.send(News::Held(keys, looked_at)).is_ok() {
-                        let _ = done.await;
-                    }
-                })
-                .await;
-            });
-        }
-    }
-
-    /// Begins what was postponed, unless the nodes are about to say again what the server lost.
-    fn list_what_may_be(&mut self, engine: &SharedEngine<R>) {
-        if self.core.is_mending() {
-            let now = Instant::now();
-            // Whoever is dropped is told that he saw nothing.
-            self.postponed.retain(|postponed| now < postponed.too_late);
-            return self.postponed.truncate(MOST_READING);
-        }
-        for postponed in std::mem::take(&mut self.postponed) {
-            self.list(engine, postponed);
-        }
-    }
-
-    /// Each record that is listed there, as it is when the server looks.
-    fn list(&self, engine: &SharedEngine<R>, postponed: Postponed<R>) {
-        if Rc::strong_count(&self.reading) > MOST_READING {
-            return Stats::count(&engine.0.stats.refused);
-        }
-        let Postponed { name, visit, mut done, .. } = postponed;
-        let (link, reading) = (Rc::clone(&self.link), Rc::clone(&self.reading));
-        let mark = self.marked.as_ref().map(|marked| Arc::clone(&marked.mark));
-        tokio::task::spawn_local(async move {
-            // What was lost meanwhile was not seen.
-            let is_seen = link.visit_listed::<R>(&name, visit).await && link.has_mark(mark).await;
-            done.say(is_seen);
-            drop(reading);
-        });
-    }
-
-    /// Each record as it is when the server looks; not one moment for all.
-    fn read_all(
-        &self,
-        engine: &SharedEngine<R>,
-        keys: Vec<R::Key>,
-        mut visit: Visit<R>,
-        done: Done,
-    ) {
-        if Rc::strong_count(&self.reading) > MOST_READING {
-            return Stats::count(&engine.0.stats.refused);
-        }
-        let (links, reading) = (Rc::clone(&self.links), Rc::clone(&self.reading));
-        tokio::task::spawn_local(async move {
-            for (key, record) in links.rows::<R>(keys).await {
-                guarded(|| visit(&key, &record));
-            }
-            drop((reading, done));
-        });
     }
 }

@@ -1,18 +1,9 @@
 //! Messages that wait while others of their group are on their way.
 
 use super::*;
-use crate::model::error::ErrorCode;
 
 /// What became of messages, each with its number.
 type Answers = Arc<Mutex<Vec<(usize, Result<Option<u64>, ErrorCode>)>>>;
-
-/// Topics whose engine does nothing before it is made to: the thread that adopts it ends at once.
-fn sleeping() -> (Topics, Arc<Sockets>) {
-    let (topics, sockets) = bench(10);
-    let adopt = || (0..2).for_each(|shard| topics.engine().keep(shard).unwrap().adopt());
-    std::thread::scope(|scope| drop(scope.spawn(adopt)));
-    (topics, sockets)
-}
 
 fn publish_to(publisher: &Client, number: usize, answers: &Answers) {
     let (topic, data, answers) = ("a".parse().unwrap(), Json::of(&number), Arc::clone(answers));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{agent, at_work, opens, operates, reads, rest, says, stands};
+use super::{
+    agent, at_work, is_kept_and_over, opens, operates, reads, rest, says, stands, two_chats,
+};
 use crate::support::{Server, Stop, soon};
 
 #[tokio::test]
@@ -102,11 +104,7 @@ async fn what_was_said_is_kept_over_a_crash_and_erased_when_somebody_wants_that(
     let mut ann = agent(&server, "Ann").await;
     at_work(&mut ann, &["sales"]).await;
     let mut page = server.page("ada", "t").opens().await;
-    let ended = opens(&mut page, "sales").await;
-    says(&mut page, None, "My card is 4111 1111 1111 1111").await;
-    page.ok(json!({"type": "closechat"})).await;
-    let lost = opens(&mut page, "sales").await;
-    says(&mut page, None, "still here").await;
+    let [ended, lost] = two_chats(&mut page).await;
     let mut other = server.page("bob", "t").opens().await;
     ann.ok(json!({"type": "invitechat", "visitorid": "bob", "text": "Hello Bob"})).await;
     stands(&mut other, "invited").await;
@@ -121,9 +119,7 @@ async fn what_was_said_is_kept_over_a_crash_and_erased_when_somebody_wants_that(
         (&Value::Null, &json!("waiting"))
     );
     assert_eq!(body["messages"][0]["text"], "still here");
-    let (_, body) = rest(&server, "Ann", "GET", &format!("chats/{ended}"), None).await;
-    assert_eq!(body["messages"][0]["text"], "My card is •••• •••• •••• ••••");
-    assert!(body["over"]["ended"].is_u64(), "{body}");
+    is_kept_and_over(&server, &ended).await;
     // Ada wants to be forgotten; she is chatting.
     let mut ann = agent(&server, "Ann").await;
     at_work(&mut ann, &["sales"]).await;

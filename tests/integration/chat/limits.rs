@@ -50,8 +50,8 @@ async fn limits_hold() {
         ann.ok(json!({"type": "available", "buttons": [format!("b{}", n % 2)]})).await;
     }
     ann.refused(json!({"type": "available", "buttons": []}), "ratelimited").await;
-    assert_eq!(server.figure(r#"limited_total{what="chat_message"}"#), 1.0);
-    assert_eq!(server.figure(r#"limited_total{what="chat"}"#), 1.0);
+    server.comes_to(r#"limited_total{what="chat_message"}"#, 1.0).await;
+    server.comes_to(r#"limited_total{what="chat"}"#, 1.0).await;
 }
 
 #[tokio::test]
@@ -64,7 +64,7 @@ async fn one_address_does_not_take_the_places_of_all_who_wait() {
     let chat = opens(&mut page, "sales").await;
     other.refused(json!({"type": "openchat"}), "toomany").await;
     assert_eq!(opens(&mut page, "sales").await, chat, "his own");
-    assert_eq!(server.figure(r#"limited_total{what="chat_of_address"}"#), 1.0);
+    server.comes_to(r#"limited_total{what="chat_of_address"}"#, 1.0).await;
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
     sees(&mut ann, &chat, "open").await;
     opens(&mut other, "sales").await;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{agent, at_work, enabled, opens, operates, reads, rest, says, sees, stands};
+use super::{
+    agent, at_work, enabled, is_kept_and_over, opens, operates, reads, rest, says, sees, stands,
+    two_chats,
+};
 use crate::support::{Server, Stop, soon};
 
 fn sum(nodes: &[&Server], figure: &str) -> f64 {
@@ -53,7 +56,7 @@ async fn they_write_to_each_other_from_node_to_node() {
         assert_eq!((status, &read["running"]["messages"]), (200, &json!(2)), "{read}");
         let (_, listed) = operates(node, "GET", "chats", None).await;
         assert_eq!(listed["chats"][0]["chat"], chat, "{listed}");
-        assert_eq!(node.figure("chats_open"), 1.0);
+        node.comes_to("chats_open", 1.0).await;
     }
     page.ok(json!({"type": "closechat"})).await;
     assert_eq!(sees(&mut ann, &chat, "ended").await["reason"], "visitor");
@@ -121,8 +124,12 @@ async fn a_node_that_comes_later_knows_all_that_is() {
     }
     says(&mut bob, Some(&chat), "Good day").await;
     reads(&mut tab, "Good day").await;
-    let (_, listed) = operates(&one, "GET", "chats", None).await;
-    assert_eq!(listed["chats"][0]["visitorid"], "ada", "{listed}");
+    let is_listed = async {
+        while operates(&one, "GET", "chats", None).await.1["chats"][0]["visitorid"] != "ada" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon("the other node's list", is_listed).await;
 }
 
 #[tokio::test]
@@ -173,11 +180,7 @@ async fn a_chat_goes_on_over_the_end_of_the_only_node() {
     let mut ann = agent(&one, "Ann").await;
     at_work(&mut ann, &["sales"]).await;
     let mut page = one.page("ada", "t").opens().await;
-    let over = opens(&mut page, "sales").await;
-    says(&mut page, None, "My card is 4111 1111 1111 1111").await;
-    page.ok(json!({"type": "closechat"})).await;
-    let chat = opens(&mut page, "sales").await;
-    says(&mut page, None, "still here").await;
+    let [over, chat] = two_chats(&mut page).await;
     // Written, and not only on its way.
     let written = async {
         let path = format!("chats/{chat}");
@@ -205,9 +208,7 @@ async fn a_chat_goes_on_over_the_end_of_the_only_node() {
     ann.ok(json!({"type": "claimchat", "chat": chat})).await;
     assert_eq!(says(&mut ann, Some(&chat), "So am I").await, 2);
     reads(&mut page, "So am I").await;
-    let (_, body) = rest(&one, "Ann", "GET", &format!("chats/{over}"), None).await;
-    assert_eq!(body["messages"][0]["text"], "My card is •••• •••• •••• ••••");
-    assert!(body["over"]["ended"].is_u64(), "{body}");
+    is_kept_and_over(&one, &over).await;
     // Whoever wants to be forgotten is, in what goes on, too.
     let (status, gone) = operates(&one, "DELETE", "past-chats?visitorid=ada", None).await;
     assert_eq!((status, gone), (200, json!({"chats": 2})));

@@ -10,7 +10,7 @@ use crate::support::Server;
 #[tokio::test]
 async fn buttons_and_chats_follow_the_agents() {
     // Long enough for him to come back on a machine that is busy.
-    let server = Server::with(&[("chat.agent_grace_ms", "2500")]);
+    let server = Server::with(&[("chat.agent_grace_ms", "5000")]);
     let (mut ann, mut bob) = (agent(&server, "Ann").await, agent(&server, "Bob").await);
     at_work(&mut ann, &["sales", "support"]).await;
     at_work(&mut bob, &["sales"]).await;
@@ -25,7 +25,7 @@ async fn buttons_and_chats_follow_the_agents() {
     let mut ann = agent(&server, "Ann").await;
     let rows = at_work(&mut ann, &["sales", "support"]).await;
     assert_eq!(rows[0]["chat"], chat, "his own");
-    page.hears_nothing_for(3_000).await;
+    page.hears_nothing_for(5_500).await;
     // He is lost: what he had waits again, what others are there for stays.
     drop(ann);
     let mut heard = [page.hear().await, page.hear().await];

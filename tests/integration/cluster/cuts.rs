@@ -28,7 +28,7 @@ async fn an_agent_is_told_an_outcome_that_was_said_while_his_node_was_cut_off() 
     let mut page = second.page("ada", "t").opens().await;
     let id = agent.signal("ada", json!("hello")).await;
     assert_eq!(page.hear_a("signal").await["id"], *id);
-    assert_eq!(first.figure("signals_open"), 1.0);
+    first.comes_to("signals_open", 1.0).await;
     cut_off(&redis, &first);
     // Answered when it is written; what follows for the agent is said to nobody.
     page.ok(json!({"type": "ack", "ids": [id]})).await;

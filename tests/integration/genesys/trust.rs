@@ -22,7 +22,7 @@ async fn tokens_are_guessed_at_so_often_only() {
     assert!(answers[5..].iter().all(|error| error.starts_with("429:")), "{answers:?}");
     let path = format!("{LIVE}/sessions/123456789");
     assert_eq!(call(&server, "GET", &path, &[("origin", DESK)]).await.status, 429);
-    assert_eq!(server.figure("limited_total{what=\"guess\"}"), 3.0);
+    server.comes_to("limited_total{what=\"guess\"}", 3.0).await;
 }
 
 #[tokio::test]

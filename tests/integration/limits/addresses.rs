@@ -16,7 +16,7 @@ async fn sockets_at_a_time_are_limited_by_address() {
     let mut third = Raw::visitor(&server).await;
     told_when_to_come_back(&third.closed().await, 4007, "toomany");
     assert_eq!(limited(&server, "socket_of_address"), 1.0);
-    assert_eq!(server.figure(r#"limiter_keys{limiter="sockets_by_address"}"#), 1.0);
+    server.comes_to(r#"limiter_keys{limiter="sockets_by_address"}"#, 1.0).await;
     drop(second);
     // The place comes back with the socket's end.
     until("a free place", || server.figure(r#"sockets_open{kind="agent"}"#) == 0.0).await;

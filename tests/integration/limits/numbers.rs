@@ -64,6 +64,6 @@ async fn made_up_visitors_fill_no_more_than_their_share_of_memory() {
     // Codes have a bound alike.
     for (number, page) in pages.iter_mut().enumerate() {
         page.ok(json!({"type": "unique"})).await;
-        assert_eq!(server.figure("code_records"), (number + 1) as f64);
+        server.comes_to("code_records", (number + 1) as f64).await;
     }
 }

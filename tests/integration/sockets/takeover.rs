@@ -23,7 +23,7 @@ async fn rule_4_1_sockets_are_taken_over_beside_an_app() {
     let answer = raw.request("").await;
     assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
     assert_eq!(raw.hear().await["type"], "welcome");
-    assert_eq!(server.figure(r#"sockets_open{kind="visitor"}"#), 1.0);
+    server.comes_to(r#"sockets_open{kind="visitor"}"#, 1.0).await;
     assert_eq!(server.get("/healthz").0, 200);
     raw.send(&frame(CLOSE, &1000_u16.to_be_bytes())).await;
     assert_eq!(raw.closed().await.code, 1000);
@@ -62,7 +62,7 @@ async fn rule_4_2_every_other_upgrade_gets_a_proper_http_answer() {
         let mut raw = Raw::connect(&server).await;
         let answer = raw.request(&format!("{line} HTTP/1.1\r\n{headers}\r\n")).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
-        assert_eq!(server.figure(&counter), before + 1.0, "{line}");
+        server.comes_to(&counter, before + 1.0).await;
         match status {
             405 => assert!(answer.contains("allow: GET"), "{answer}"),
             426 => assert!(answer.contains("sec-websocket-version: 13"), "{answer}"),
@@ -97,8 +97,9 @@ async fn rule_4_3_a_refused_socket_is_told_why_by_its_close() {
     let closed = refused(&server, &path, Some(SHOP)).await;
     assert_eq!((closed.code, closed.word()), (4001, "unready"));
     assert!(closed.reason["retry_ms"].as_u64().unwrap() >= 500, "{closed:?}");
-    assert_eq!(server.figure("commands_total"), 1.0, "none of them reached the registry");
-    assert_eq!(server.figure(r#"handshakes_total{result="closed"}"#), 8.0);
+    // None of them reached the registry.
+    server.comes_to("commands_total", 1.0).await;
+    server.comes_to(r#"handshakes_total{result="closed"}"#, 8.0).await;
 }
 
 #[tokio::test]

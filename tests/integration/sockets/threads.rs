@@ -60,11 +60,11 @@ async fn what_many_sockets_took_is_given_back() {
         agent.ok(json!({"type": "watch", "visitorid": name})).await;
         sockets.push(server.page(&name, "t").telling(json!({"a": 1})).opens().await);
     }
-    assert_eq!(server.figure("records"), 500.0);
-    assert_eq!(server.figure("watchers"), 500.0);
+    server.comes_to("records", 500.0).await;
+    server.comes_to("watchers", 500.0).await;
     drop((sockets, agent));
     for gone in ["records", "visitors_connected", "visitors_in_transit", "timers", "watchers"] {
         until(gone, || server.figure(gone) == 0.0).await;
     }
-    assert_eq!(server.figure("connections_lost_total"), 501.0);
+    server.comes_to("connections_lost_total", 501.0).await;
 }

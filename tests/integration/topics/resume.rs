@@ -87,7 +87,7 @@ async fn ten_thousand_messages_over_many_cuts_none_lost_none_repeated() {
     assert_eq!(follower.last, [EACH, EACH]);
     socket.hears_nothing_for(100).await;
     assert_eq!(server.figure(r#"topic_resumes_total{result="missed"}"#), 0.0);
-    assert_eq!(server.figure(r#"closes_total{code="slow"}"#), slow);
+    server.comes_to(r#"closes_total{code="slow"}"#, slow).await;
 }
 
 /// However many subscriptions he has, each with more than the socket may be sent at once.
@@ -189,8 +189,8 @@ async fn a_gap_is_told_to_those_whom_it_concerns() {
     assert_eq!(ann.ok(without).await["missed"], true);
     ann.hears_nothing_for(50).await;
     ann.refused(resume("c", &json!({"epoch": "X", "offset": 4})), "badrequest").await;
-    assert_eq!(server.figure(r#"topic_resumes_total{result="missed"}"#), 3.0);
-    assert_eq!(server.figure(r#"topic_resumes_total{result="whole"}"#), 1.0);
+    server.comes_to(r#"topic_resumes_total{result="missed"}"#, 3.0).await;
+    server.comes_to(r#"topic_resumes_total{result="whole"}"#, 1.0).await;
 
     let path = "history?filter=%23&limit=2";
     let reader = token(&[], &["#"]);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     harness::Harness,
-    model::{Model, Told},
+    model::{Model, Told, Whereabouts},
 };
 use crate::{
     clock::Timestamp,
@@ -123,6 +123,9 @@ impl Harness {
             assert_eq!(page.has_focus, focus == Some(page.address), "{page:?}");
         }
         self.replay.compare(&record.explain());
+        if let Whereabouts::Transit { until } = model.whereabouts {
+            assert_eq!(record.explain().until, Some(Timestamp(until)));
+        }
         let view = record
             .view(&VisitorKey { group: "1".parse().unwrap(), visitor: "ada".parse().unwrap() });
         assert_eq!(view.is_some(), model.connected());

@@ -151,6 +151,15 @@ impl Harness {
             }
             Happening::Close { tab } => self.close(tab, Departure::Gone),
             Happening::Disconnect { tab } => self.close(tab, Departure::Disconnect),
+            Happening::GhostCloses { index } => {
+                self.time_passes();
+                let ghosts = &self.model.superseded;
+                let ghost = ghosts.get(index % ghosts.len().max(1)).map(|(ghost, _)| *ghost);
+                let socket = ghost.unwrap_or_else(|| self.address(2));
+                self.model.ghost_closes(socket);
+                let (departure, cause) = (Departure::Gone, PageEnd::Lost);
+                self.apply(Command::Close { socket, departure, cause });
+            }
             Happening::Listen { tab } => {
                 self.time_passes();
                 let socket = self.socket(tab);

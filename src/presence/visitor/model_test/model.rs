@@ -68,6 +68,8 @@ pub(super) struct Model {
     pub whereabouts: Whereabouts,
     pub awaited: bool,
     pub pages: Vec<Page>,
+    /// Pages that went for one of their tab on another node and are not closed yet, and how long that matters.
+    pub superseded: Vec<(SocketAddress, u64)>,
     pub data: BTreeMap<String, u8>,
     /// Open signals in the order of their acceptance.
     pub open: Vec<Open>,
@@ -92,6 +94,7 @@ impl Model {
             },
             awaited: false,
             pages: Vec::new(),
+            superseded: Vec::new(),
             data: BTreeMap::new(),
             open: Vec::new(),
             ended: Vec::new(),
@@ -196,6 +199,9 @@ impl Model {
         }
         for ghost in &ghosts {
             self.remove(*ghost, Departure::Gone);
+            if ghost.node != address.node {
+                self.superseded.push((*ghost, self.now + 600_000));
+            }
         }
         self.told.closed.extend(ghosts);
         if let Some((key, value)) = data {
@@ -219,6 +225,26 @@ impl Model {
                 open.due = open.due.max(self.now + self.rules.signal_window_ms);
                 open.interrupted =
                     (departure == Departure::Gone).then(|| (BTreeSet::from([page.tab]), self.now));
+            }
+        }
+    }
+
+    /// A page that another one superseded is closed: until now it was there, too.
+    pub fn ghost_closes(&mut self, address: SocketAddress) {
+        let matters = |ghost: &(SocketAddress, u64)| ghost.0 == address && self.now < ghost.1;
+        let mattered = self.superseded.iter().any(matters);
+        self.superseded.retain(|(ghost, _)| *ghost != address);
+        if mattered {
+            self.transit_begins_anew();
+        }
+    }
+
+    fn transit_begins_anew(&mut self) {
+        if let Whereabouts::Transit { until } = &mut self.whereabouts {
+            *until = self.now + self.rules.grace_ms;
+            self.listened = self.listened.map(|_| self.now);
+            for open in &mut self.open {
+                open.due = open.due.max(self.now + self.rules.signal_window_ms);
             }
         }
     }
@@ -247,13 +273,8 @@ impl Model {
         };
         let gone: Vec<_> = self.pages.iter().map(|page| page.address).filter(lost).collect();
         self.close(&gone, Departure::Gone);
-        if let Whereabouts::Transit { until } = &mut self.whereabouts {
-            *until = self.now + self.rules.grace_ms;
-            self.listened = self.listened.map(|_| self.now);
-            for open in &mut self.open {
-                open.due = open.due.max(self.now + self.rules.signal_window_ms);
-            }
-        }
+        self.transit_begins_anew();
+        self.superseded.retain(|(ghost, _)| !lost(ghost));
         for open in &mut self.open {
             open.sender = open.sender.filter(|sender| !lost(sender));
         }

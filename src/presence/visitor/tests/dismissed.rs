@@ -2,7 +2,7 @@
 
 use super::scene::Scene;
 use crate::{
-    model::{ids::NodeId, timeline::PageEnd},
+    model::{ids::NodeId, signal::Outcome, timeline::PageEnd},
     presence::visitor::command::{Command, Departure},
     store::Record as _,
 };
@@ -33,6 +33,39 @@ fn a_superseded_page_is_told_again_until_its_socket_is_closed() {
     scene.apply(Command::Missed { node: NEAR });
     assert_eq!(scene.told().len(), 0);
     assert_eq!(scene.visitor.holders(), [FAR]);
+}
+
+#[test]
+fn a_page_that_was_superseded_by_an_older_one_is_there_until_its_socket_is_closed() {
+    // What the older page did came later: it came, and went.
+    let mut scene = superseded();
+    scene.page("a2").on(FAR).closes();
+    assert_eq!(scene.signal(), Ok(Outcome::Held));
+    scene.advance(400);
+    scene.told();
+    scene.page("a1").closes();
+    scene.advance(4_999);
+    assert_eq!(scene.told(), [""; 0]);
+    assert_eq!(scene.outcome(1), Some(Outcome::Held));
+    scene.page("a3").connects();
+    assert_eq!(scene.told(), ["visitorsock true 1", "a3: signal 1"]);
+}
+
+#[test]
+fn a_page_that_was_superseded_changes_nothing_when_its_socket_is_closed_beside_others_or_too_late()
+{
+    let mut scene = superseded();
+    scene.told();
+    scene.page("a1").closes();
+    assert_eq!(scene.told(), [""; 0]);
+    let mut scene = superseded();
+    scene.page("a2").on(FAR).closes();
+    scene.advance(5_000);
+    assert_eq!(scene.told_conn(), ["visitorconn false"]);
+    scene.page("a1").closes();
+    scene.advance(60_000);
+    assert_eq!(scene.told(), [""; 0]);
+    assert!(scene.visitor.is_vacant(&scene.rules, scene.now));
 }
 
 #[test]

@@ -129,12 +129,16 @@ impl<R: Record> Core<R> {
             (Some(Flight::Restate { ticket }), answer) => {
                 self.flights.remove(&ticket);
                 self.restating -= 1;
-                if let Answer::Restated { version, is_there } = answer {
-                    self.restated(&mut lane, version, is_there, now);
-                } else {
-                    // Once more, when the server is back.
-                    self.to_restate.push_back(key.clone());
-                    return self.put_back(key, lane);
+                match answer {
+                    Answer::Restated { version, is_there } => {
+                        self.restated(&mut lane, version, is_there, now);
+                    }
+                    Answer::Outdated => self.is_outdated(&mut lane, now),
+                    _ => {
+                        // Once more, when the server is back.
+                        self.to_restate.push_back(key.clone());
+                        return self.put_back(key, lane);
+                    }
                 }
             }
             (None, _) => {}

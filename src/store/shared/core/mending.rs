@@ -6,6 +6,10 @@
 //! lower versions only. So the highest version that a survivor knows wins, in whatever order they come. What a node ended
 //! lately it restates, too, as an end of that version.
 //!
+//! What was written under the new mark nobody replaces by what he remembers. Versions go by the server's clock, and that of
+//! the one that took over may be behind, or the one before may have gone on for those who could reach no other: so among
+//! versions that were written under different marks the higher one need not be the later.
+//!
 //! Commands go on when the other nodes have restated what they know; see [`Core::mended`].
 
 use std::mem::discriminant;
@@ -121,12 +125,9 @@ impl<R: Record> Core<R> {
         now: Timestamp,
     ) {
         lane.verified = lane.asked_in;
-        if let Some(known) = lane.known.as_ref().filter(|known| known.version != version)
-            && (lane.is_held || is_there)
-            && let Some(command) = R::holds(self.node, Some(&known.record))
-        {
-            // The others may have gone on without this one.
-            lane.waiting.push_front(unasked(command, now));
+        let is_another = lane.known.as_ref().is_some_and(|known| known.version != version);
+        if is_another && (lane.is_held || is_there) {
+            self.say_what_it_knew(lane, now);
         }
         match &lane.known {
             Some(known) if known.version == version => lane.is_stale = false,
@@ -135,6 +136,27 @@ impl<R: Record> Core<R> {
             Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
             None => {}
         }
+    }
+
+    /// The others have gone on without what this node knows, so that must never be said again: at the next loss its version
+    /// could be higher than theirs.
+    pub(super) fn is_outdated(&self, lane: &mut Lane<R>, now: Timestamp) {
+        lane.verified = lane.asked_in;
+        if self.say_what_it_knew(lane, now) {
+            lane.lose_sight();
+        } else {
+            lane.forget();
+        }
+        lane.ended = None;
+    }
+
+    /// The others may have gone on without this node: what it holds comes back to the record, and what was told by then.
+    /// Whether there is something.
+    fn say_what_it_knew(&self, lane: &mut Lane<R>, now: Timestamp) -> bool {
+        let Some(known) = &lane.known else { return false };
+        let Some(command) = R::holds(self.node, Some(&known.record)) else { return false };
+        lane.waiting.push_front(unasked(command, now));
+        true
     }
 
     /// The server has this version, or had it when it was asked. Where that has something of this node which is not so, the

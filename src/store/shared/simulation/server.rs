@@ -40,8 +40,7 @@ pub(crate) struct Server<K> {
 
 #[derive(Clone)]
 pub(super) struct Data<K> {
-    /// Without a row the record was ended under that version, as somebody said after a loss.
-    pub(super) rows: BTreeMap<K, (u64, Option<Arc<Stored>>)>,
+    pub(super) rows: BTreeMap<K, Kept>,
     pub(super) due: BTreeMap<K, Timestamp>,
     pub(super) held: BTreeSet<(NodeId, K)>,
 }
@@ -50,6 +49,16 @@ impl<K> Default for Data<K> {
     fn default() -> Self {
         Self { rows: BTreeMap::new(), due: BTreeMap::new(), held: BTreeSet::new() }
     }
+}
+
+/// What stands under a record's key.
+#[derive(Clone, Default)]
+pub(super) struct Kept {
+    pub(super) version: u64,
+    /// The mark under which it was written last; none of what somebody has only said again.
+    pub(super) written: Option<u64>,
+    /// None when the record was ended under that version.
+    stored: Option<Arc<Stored>>,
 }
 
 /// Of so many transitions the server remembers what leaves they changed. So few that others come up.
@@ -100,6 +109,8 @@ impl Stored {
 /// A transition that the server made.
 pub(crate) struct Made<K> {
     pub(crate) key: K,
+    /// Under which mark.
+    pub(super) mark: u64,
     /// What came of it.
     pub(crate) row: Came,
     /// Who is told what.
@@ -186,16 +197,19 @@ impl<K: Clone + Ord> Server<K> {
                     let highest = self.highest.entry(key.clone()).or_default();
                     *highest = (*highest).max((version, row == Row::Gone));
                 }
+                let written = Some(self.mark);
                 let row = match row {
                     Row::Same => Came::Same,
                     Row::Gone => {
-                        self.data.rows.remove(&key);
+                        let kept = Kept { version, written, stored: None };
+                        self.data.rows.insert(key.clone(), kept);
                         Came::Gone
                     }
                     Row::New(change) => {
                         let old = self.stored(&key).1.unwrap_or_default();
                         let new = Arc::new(Stored::clone(&old).changed(expected, change));
-                        self.data.rows.insert(key.clone(), (version, Some(Arc::clone(&new))));
+                        let stored = Some(Arc::clone(&new));
+                        self.data.rows.insert(key.clone(), Kept { version, written, stored });
                         Came::New(new.written())
                     }
                 };
@@ -205,20 +219,25 @@ impl<K: Clone + Ord> Server<K> {
                     (target, [version_of.as_bytes(), b":", &message].concat())
                 });
                 let told: Vec<_> = told.collect();
-                let made = Some(Made { key, row, told: told.clone() });
+                let made = Some(Made { key, mark: self.mark, row, told: told.clone() });
                 Served { answer: (ticket, Answer::Replaced { version }), told, made }
             }
             Ask::Restate { ticket, key, version, row, lists, .. } => {
                 self.enlist(&key, &lists);
                 let there = self.data.rows.entry(key).or_default();
-                if there.0 < version {
+                if there.written == Some(self.mark) {
+                    // The others have gone on already.
+                    return plain((ticket, Answer::Outdated));
+                }
+                if there.version < version {
                     let stored = |row| Stored {
                         changes: VecDeque::new(),
                         ..Stored::default().changed(0, row)
                     };
-                    *there = (version, row.map(stored).map(Arc::new));
+                    let stored = row.map(stored).map(Arc::new);
+                    *there = Kept { version, written: None, stored };
                 }
-                let (version, is_there) = (there.0, there.1.is_some());
+                let (version, is_there) = (there.version, there.stored.is_some());
                 plain((ticket, Answer::Restated { version, is_there }))
             }
         }
@@ -229,7 +248,7 @@ impl<K: Clone + Ord> Server<K> {
         if self.before.len() > MOST_LOST {
             self.before.pop_front();
         }
-        let floor = self.data.rows.get(key).map_or(0, |(version, _)| *version);
+        let floor = self.version(key);
         let time = (now.0 * 1_000).saturating_sub(self.behind);
         self.versions = floor.max(self.versions).max(time) + 1;
         while !self.given.insert(self.versions) {
@@ -240,7 +259,9 @@ impl<K: Clone + Ord> Server<K> {
 
     fn stored(&self, key: &K) -> (u64, Option<Arc<Stored>>) {
         match self.data.rows.get(key) {
-            Some((version, Some(stored))) => (*version, Some(Arc::clone(stored))),
+            Some(Kept { version, stored: Some(stored), .. }) => {
+                (*version, Some(Arc::clone(stored)))
+            }
             _ => (0, None),
         }
     }
@@ -262,9 +283,19 @@ impl<K: Clone + Ord> Server<K> {
         (version, stored.map(|stored| R::read(&stored.written()).unwrap()))
     }
 
+    /// The version of a record, or of its end; 0 where neither is known.
+    pub(super) fn version(&self, key: &K) -> u64 {
+        self.data.rows.get(key).map_or(0, |kept| kept.version)
+    }
+
+    /// Whether a record was written, or ended, under the mark that the data have.
+    pub(super) fn is_written(&self, key: &K) -> bool {
+        self.data.rows.get(key).is_some_and(|kept| kept.written == Some(self.mark))
+    }
+
     /// How many records there are.
     pub(super) fn number(&self) -> u64 {
-        self.data.rows.values().filter(|(_, row)| row.is_some()).count() as u64
+        self.data.rows.values().filter(|kept| kept.stored.is_some()).count() as u64
     }
 
     fn enlist(&mut self, key: &K, lists: &Lists) {
@@ -300,7 +331,7 @@ impl<K: Clone + Ord> Server<K> {
     /// Another server goes on, which has this, and whose clock is so far behind, in microseconds.
     pub(super) fn go_on_with(&mut self, left: Data<K>, behind: u64) {
         self.behind = behind;
-        self.versions = left.rows.values().map(|(version, _)| *version).max().unwrap_or(0);
+        self.versions = left.rows.values().map(|kept| kept.version).max().unwrap_or(0);
         self.lose(left);
     }
 

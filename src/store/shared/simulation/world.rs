@@ -28,8 +28,8 @@ pub(crate) trait Stage<R: Record>: Send {
     /// What follows from a transition has come to a node.
     fn delivered(&mut self, node: NodeId, key: R::Key, effects: Vec<R::Effect>);
 
-    /// The server has made a transition.
-    fn made(&mut self, _made: &Made<R::Key>, _now: Timestamp) {}
+    /// The server has made a transition, for which a node asked at this moment.
+    fn made(&mut self, _made: &Made<R::Key>, _asked: Timestamp, _now: Timestamp) {}
 }
 
 pub(crate) struct World<R: Record, S> {
@@ -158,13 +158,18 @@ impl<R: Record, S: Stage<R>> World<R, S> {
 
     /// The server does the next thing that a node asked for.
     pub(crate) fn serve(&mut self, at: usize) {
-        let Some((_, said)) = self.nodes[at].up.pop_front() else { return };
-        if let Some(answer) = self.hear_out(said, self.nodes[at].id) {
+        let Some((asked, said)) = self.nodes[at].up.pop_front() else { return };
+        if let Some(answer) = self.hear_out(said, self.nodes[at].id, asked) {
             self.nodes[at].answers.push_back((self.now, answer));
         }
     }
 
-    fn hear_out(&mut self, said: Said<R::Key>, from: NodeId) -> Option<(Ticket, Answer)> {
+    fn hear_out(
+        &mut self,
+        said: Said<R::Key>,
+        from: NodeId,
+        asked: Timestamp,
+    ) -> Option<(Ticket, Answer)> {
         let ask = match said {
             Said::Ask(ask) => *ask,
             Said::Listen(name) => {
@@ -178,7 +183,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         };
         let served = self.server.answer::<R>(ask, from, self.now);
         if let Some(made) = &served.made {
-            self.stage.lock().made(made, self.now);
+            self.stage.lock().made(made, asked, self.now);
         }
         for (target, message) in served.told {
             let listeners = match &target {
@@ -202,8 +207,8 @@ impl<R: Record, S: Stage<R>> World<R, S> {
     /// The server does what those asked for who are gone.
     pub(crate) fn serve_the_gone(&mut self) {
         for at in 0..self.gone.len() {
-            while let Some((_, said)) = self.gone[at].up.pop_front() {
-                self.hear_out(said, self.gone[at].id);
+            while let Some((asked, said)) = self.gone[at].up.pop_front() {
+                self.hear_out(said, self.gone[at].id, asked);
             }
         }
     }
@@ -299,8 +304,7 @@ impl<R: Record, S: Stage<R>> World<R, S> {
     pub(crate) fn is_damaged(&self, key: &R::Key) -> bool {
         let (highest, is_gone) = self.server.highest.get(key).copied().unwrap_or_default();
         let known = self.nodes.iter().map(|node| node.core.known_version(key));
-        let there = self.server.data.rows.get(key).map_or(0, |(version, _)| *version);
-        let known = known.fold(there, u64::max);
+        let known = known.fold(self.server.version(key), u64::max);
         // Of a record that has ended nobody needs to know anything.
         known < highest && (known != 0 || !is_gone)
     }
@@ -338,6 +342,11 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         while is_late(self.nodes[at].messages.front().map(|(since, _)| *since)) {
             self.hear(at);
         }
+    }
+
+    /// Since when a node waits for the server to do what it asked for first.
+    pub(crate) fn asked(&self, at: usize) -> Option<Timestamp> {
+        self.nodes[at].up.front().map(|(since, _)| *since)
     }
 
     /// Whether nothing is under way.

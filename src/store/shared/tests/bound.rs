@@ -3,11 +3,13 @@
 use super::*;
 
 /// How many records there are, as the server notes it, and as one counts them.
-fn number(server: &ServerUrl) -> (i64, i64) {
+pub(super) fn number(server: &ServerUrl) -> (i64, i64) {
     let mut connection = server.client().unwrap().get_connection().unwrap();
     let count = "local there = 0
         for _, key in ipairs(redis.call('KEYS', ARGV[1] .. 'journal:*')) do
-          there = there + redis.call('HEXISTS', key, 'r')
+          if redis.call('TYPE', key).ok == 'hash' then
+            there = there + redis.call('HEXISTS', key, 'r')
+          end
         end
         return {tonumber(redis.call('GET', ARGV[1] .. 'number:journal') or '0'), there}";
     redis::Script::new(count).arg(server.prefix()).invoke(&mut connection).unwrap()

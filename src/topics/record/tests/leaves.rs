@@ -1,6 +1,9 @@
 //! What a server keeps of a group, leaf by leaf.
 
-use super::*;
+use super::{
+    model::{Step, step},
+    *,
+};
 
 /// What a server has, and a node that is told of each change, or of several together.
 struct Servers {

@@ -1,0 +1,109 @@
+//! A node that says what it knows after the others have gone on without it.
+
+use super::{nodes::MemberOf, *};
+
+/// Long enough that nobody is ended here.
+const LONG: Duration = Duration::from_secs(30);
+/// So far ahead goes the clock of the server that is lost, in microseconds.
+const AHEAD: i64 = 3_600_000_000;
+
+fn connection(server: &ServerUrl) -> redis::Connection {
+    server.client().unwrap().get_connection().unwrap()
+}
+
+/// The records that the server has, and how many.
+fn copy(server: &ServerUrl) -> Vec<(String, Vec<u8>)> {
+    let mut to = connection(server);
+    let all = format!("{}journal:*", server.prefix());
+    let mut names: Vec<String> = redis::cmd("KEYS").arg(all).query(&mut to).unwrap();
+    names.push(format!("{}number:journal", server.prefix()));
+    let dump = |name: String| {
+        let value = redis::cmd("DUMP").arg(&name).query(&mut to).unwrap();
+        (name, value)
+    };
+    names.into_iter().map(dump).collect()
+}
+
+/// Another server goes on, which has that of them; all else it has, too, but for the mark.
+fn go_on_with(server: &ServerUrl, had: &[(String, Vec<u8>)]) {
+    let mut to = connection(server);
+    for (name, value) in had {
+        let mut restore = redis::cmd("RESTORE");
+        restore.arg(name).arg(0).arg(value).arg("REPLACE").exec(&mut to).unwrap();
+    }
+    lose_the_mark(server);
+}
+
+fn lose_the_mark(server: &ServerUrl) {
+    let mark = format!("{}nodes:mark", server.prefix());
+    let lost: u32 = redis::cmd("DEL").arg(mark).query(&mut connection(server)).unwrap();
+    assert_eq!(lost, 1, "the data have a mark");
+}
+
+/// From here on the versions of a record are those of a clock that goes ahead.
+fn put_ahead(server: &ServerUrl, key: u32) {
+    let name = format!("{}journal:{key}", server.prefix());
+    let mut put = redis::cmd("HINCRBY");
+    put.arg(name).arg("v").arg(AHEAD).exec(&mut connection(server)).unwrap();
+}
+
+fn a_late_node_undoes_nothing<const IN_LEAVES: bool>() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let wire = Wire::to(&server);
+    let begin = |server: &ServerUrl, node| {
+        MemberOf::<IN_LEAVES>::with_lease(server, node, &clock, 10_000, LONG)
+    };
+    let one = begin(&server, 1);
+    let two = begin(&server.by(wire.port), 2);
+    let entries = |of: &MemberOf<IN_LEAVES>, key| of.read(key).unwrap().unwrap().entries;
+    for key in [1, 3] {
+        one.write(key, 1, Hearers::Here).unwrap();
+    }
+    for key in [2, 4] {
+        one.submit(key, Command::Hold(one.id)).unwrap();
+    }
+    let had = copy(&server);
+    (1..=4).for_each(|key| put_ahead(&server, key));
+    let [ahead, _] = [1, 3].map(|key| two.write(key, 2, Hearers::Here).unwrap().version);
+    two.submit(2, Command::Hold(two.id)).unwrap();
+    two.submit(4, Command::Hold(two.id)).unwrap();
+    two.submit(4, Command::LetGo(one.id)).unwrap();
+    two.submit(4, Command::LetGo(two.id)).unwrap();
+    // That is lost, and who knows of it is not there to say it again.
+    wire.is_broken.store(true, Ordering::SeqCst);
+    wire.cut();
+    go_on_with(&server, &had);
+    let since = one.write(1, 3, Hearers::Here).unwrap();
+    assert_eq!(since.reply, Reply::Place(2));
+    assert!(since.version < ahead, "the clock went back");
+    one.submit(2, Command::LetGo(one.id)).unwrap();
+    one.submit(4, Command::Hold(two.id)).unwrap();
+    wire.is_broken.store(false, Ordering::SeqCst);
+    // What was written or ended since stays so, and what was not is as the late one knows it.
+    let check = |of: &MemberOf<IN_LEAVES>, last: &[u64]| {
+        assert_eq!(entries(of, 1), [&[1, 3], last].concat());
+        assert!(of.read(2).unwrap().is_none(), "it has ended");
+        assert_eq!(entries(of, 3), [1, 2]);
+        assert_eq!(of.read(4).unwrap().unwrap().holders(), [one.id, two.id]);
+    };
+    assert_eq!(entries(&two, 3), [1, 2]);
+    // Nor does it say again, after the next loss, what it should have forgotten.
+    lose_the_mark(&server);
+    assert_eq!(entries(&two, 3), [1, 2]);
+    check(&one, &[]);
+    check(&two, &[]);
+    assert_eq!(two.write(1, 4, Hearers::Here).unwrap().reply, Reply::Place(3));
+    check(&one, &[4]);
+    assert_eq!(bound::number(&server), (3, 3));
+}
+
+#[test]
+fn who_comes_late_undoes_nothing_that_was_written_since() {
+    a_late_node_undoes_nothing::<false>();
+}
+
+#[test]
+fn nor_in_records_in_leaves() {
+    a_late_node_undoes_nothing::<true>();
+}
