@@ -126,7 +126,7 @@ impl<R: Record> Core<R> {
     ) {
         lane.verified = lane.asked_in;
         if lane.known.as_ref().is_some_and(|known| known.version != version) {
-            self.say_what_it_holds(lane, is_there, now);
+            self.say_what_it_knew(lane, is_there, now);
         }
         match &lane.known {
             Some(known) if known.version == version => lane.is_stale = false,
@@ -141,7 +141,7 @@ impl<R: Record> Core<R> {
     /// could be higher than theirs.
     pub(super) fn is_outdated(&self, lane: &mut Lane<R>, is_there: bool, now: Timestamp) {
         lane.verified = lane.asked_in;
-        if self.say_what_it_holds(lane, is_there, now) {
+        if self.say_what_it_knew(lane, is_there, now) {
             lane.lose_sight();
         } else {
             lane.forget();
@@ -149,11 +149,11 @@ impl<R: Record> Core<R> {
         lane.ended = None;
     }
 
-    /// The others may have gone on without this node: what it holds comes back to the record. Whether there is something.
-    fn say_what_it_holds(&self, lane: &mut Lane<R>, is_there: bool, now: Timestamp) -> bool {
-        // What was told of a record that goes on, too.
-        let is_worth_it = lane.is_held || is_there;
-        let Some(known) = lane.known.as_ref().filter(|_| is_worth_it) else { return false };
+    /// The others may have gone on without this node: what it holds comes back to the record, and to one that is there what
+    /// was told by then. Whether there is something.
+    fn say_what_it_knew(&self, lane: &mut Lane<R>, is_there: bool, now: Timestamp) -> bool {
+        let is_of_use = lane.is_held || is_there;
+        let Some(known) = lane.known.as_ref().filter(|_| is_of_use) else { return false };
         let Some(command) = R::holds(self.node, Some(&known.record)) else { return false };
         lane.waiting.push_front(unasked(command, now));
         true
