@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { webStore } from "../core/storage";
-import { FakePage, settle } from "../core/testing";
+import { FakePage, type FakeSocket, settle } from "../core/testing";
 import { connected, events, names, page, server, shows, visitor } from "./testing";
 
 function signal(id: string, fields: object = {}): object {

@@ -129,11 +129,13 @@ impl Writer {
             return;
         }
         for attempt in 1..=TRIES {
+            if attempt > 1 {
+                tokio::time::sleep(RETRY).await;
+            }
             match self.store.put(lines.clone()).await {
                 Ok(()) => return,
                 Err(error) => tracing::error!(%error, attempt, "the history could not be written"),
             }
-            tokio::time::sleep(RETRY).await;
         }
         lines.iter().for_each(|line| lost(line, &self.metrics));
     }

@@ -91,7 +91,10 @@ pub(super) fn read_panels<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E) {
     }
 }
 
+/// Reads a group's buttons, until it succeeds or a later reading begins.
 fn read_panel<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E, group: &GroupId) {
+    let Some(floor) = shared.floors.get(group) else { return };
+    let reading = floor.panel_readings.fetch_add(1, Ordering::Relaxed) + 1;
     let (shared, again, of) = (Arc::clone(shared), engine.clone(), group.clone());
     let reader = move |found: Result<Option<&Staff>, Refusal>| -> Afterwards {
         let found = found.map(|staff| {
@@ -108,7 +111,11 @@ fn read_panel<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E, group: &GroupI
             (Err(_), Some(_)) => {
                 tokio::task::spawn_local(async move {
                     tokio::time::sleep(PAUSE).await;
-                    read_panel(&shared, &again, &of);
+                    let floor = shared.floors.get(&of);
+                    let begun = floor.map(|floor| floor.panel_readings.load(Ordering::Relaxed));
+                    if begun == Some(reading) {
+                        read_panel(&shared, &again, &of);
+                    }
                 });
             }
             (_, None) => {}
