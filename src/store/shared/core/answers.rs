@@ -30,7 +30,8 @@ impl<R: Record> Core<R> {
         let was_away = std::mem::replace(&mut self.is_away, answer == Answer::Away);
         if self.is_away {
             figures::add(&work.counts.away, 1);
-        } else if was_away {
+        }
+        if self.is_away || was_away {
             self.spare(now);
         }
         match (lane.flight.take(), answer) {
@@ -116,7 +117,9 @@ impl<R: Record> Core<R> {
                     job.into_iter().for_each(|job| lane.waiting.push_front(job));
                 } else {
                     lane.is_stale = lane.known.is_some();
-                    lane.is_in_doubt |= would_hold;
+                    if would_hold {
+                        lane.in_doubt = Some(lane.asked_in);
+                    }
                     if !effects.is_empty() {
                         self.doubtful.push_back((ticket, key.clone(), effects));
                         if self.doubtful.len() > MOST_DOUBTFUL {

@@ -63,7 +63,7 @@ impl<R: Record> Core<R> {
         let state = State::Whole(Written { row, leaves: Vec::new() });
         if let Ok(known) = self.understand(key, None, version, state)
             && let Some(lane) = self.lanes.get_mut(key)
-            && lane.denial(known.as_ref(), node).is_none()
+            && lane.denial(known.as_ref(), node, era).is_none()
         {
             lane.asked_in = era;
             lane.learn(known, node);

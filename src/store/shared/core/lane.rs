@@ -112,8 +112,8 @@ pub(super) struct Lane<R: Record> {
     pub(super) is_stale: bool,
     /// Whether this node holds something of what is known.
     pub(super) is_held: bool,
-    /// Whether this node may hold something that is not known: what would have put it there may have been done.
-    pub(super) is_in_doubt: bool,
+    /// The era in which this node may have come to hold something that is not known: what puts it there may have been done.
+    pub(super) in_doubt: Option<u64>,
     /// The version under which this node ended the record lately.
     pub(super) ended: Option<u64>,
     /// The era in which the server had what is known.
@@ -148,7 +148,7 @@ impl<R: Record> Default for Lane<R> {
             known: None,
             is_stale: false,
             is_held: false,
-            is_in_doubt: false,
+            in_doubt: None,
             ended: None,
             verified: 0,
             asked_in: 0,
@@ -191,14 +191,19 @@ impl<R: Record> Lane<R> {
     pub(super) fn learn(&mut self, known: Option<Known<R>>, node: NodeId) {
         self.is_held = known.as_ref().is_some_and(|known| known.is_held_by(node));
         (self.known, self.is_stale, self.verified) = (known, false, self.asked_in);
-        self.is_in_doubt = false;
+        self.in_doubt = None;
     }
 
     /// What the node has to say of a version that has something of it which it never put there, or took back: others said
-    /// an old one again.
-    pub(super) fn denial(&self, known: Option<&Known<R>>, node: NodeId) -> Option<R::Command> {
-        let is_foreign =
-            !self.is_held && !self.is_in_doubt && known.is_some_and(|known| known.is_held_by(node));
+    /// an old one again. What may have been done in an earlier era is asked for once more, if it is still wanted.
+    pub(super) fn denial(
+        &self,
+        known: Option<&Known<R>>,
+        node: NodeId,
+        era: u64,
+    ) -> Option<R::Command> {
+        let is_own = self.is_held || self.in_doubt == Some(era);
+        let is_foreign = !is_own && known.is_some_and(|known| known.is_held_by(node));
         R::holds(node, None).filter(|_| is_foreign)
     }
 

@@ -167,7 +167,7 @@ impl<R: Record> Core<R> {
         known: Option<Known<R>>,
         now: Timestamp,
     ) -> bool {
-        let denial = lane.denial(known.as_ref(), self.node);
+        let denial = lane.denial(known.as_ref(), self.node, self.era);
         lane.learn(known, self.node);
         let Some(command) = denial else { return false };
         let says_so = |job: &Job<R>| {

@@ -14,7 +14,8 @@ use crate::{
 const SPARED_MS: u64 = 2_500;
 
 impl<R: Record> Core<R> {
-    /// The records were out of reach, and commands of all nodes wait for them, one before the other.
+    /// The records are or were out of reach, and commands of all nodes wait for them, one before the other. What is asked
+    /// meanwhile may be done as soon as they are back, before this node knows of that.
     pub(super) fn spare(&mut self, now: Timestamp) {
         if let Some(rules) = R::spared(&self.rules, now + SPARED_MS) {
             self.rules = rules.into();
@@ -69,6 +70,7 @@ impl<R: Record> Core<R> {
             self.is_away = false;
             self.restate_more(now, work);
         } else if let Some((key, lane)) = self.unpark() {
+            self.spare(now);
             self.is_away = false;
             self.go_on(key, lane, now, work);
             self.is_away = !self.parked.is_empty();

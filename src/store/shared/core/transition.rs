@@ -60,6 +60,9 @@ impl<R: Record> Core<R> {
         now: Timestamp,
         work: &mut Work<'_, R>,
     ) {
+        if self.is_away {
+            self.spare(now);
+        }
         let Asked { expect, command, sink, since, tries } = asked;
         let version = lane.known.as_ref().map_or(0, |known| known.version);
         if let Expect::Version(expected) = expect

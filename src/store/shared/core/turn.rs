@@ -130,7 +130,7 @@ impl<R: Record> Core<R> {
                     (known.version, known.hash) = (version, write.hash);
                     known.record.stands();
                     lane.is_held = known.is_held_by(self.node);
-                    (lane.ended, lane.is_in_doubt) = (None, false);
+                    (lane.ended, lane.in_doubt) = (None, None);
                 }
                 (lane.is_fresh, lane.verified) = (false, lane.asked_in);
                 if write.is_gone {
