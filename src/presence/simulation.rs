@@ -33,6 +33,20 @@ fn whatever_breaks_nobody_leaves_who_is_there_and_each_signal_has_one_outcome() 
     for_each_seed(USUALLY, |seed| Play::new(seed).run());
 }
 
+/// Seeds of the long form that found something, each its own.
+const ONCE_WRONG: [u64; 21] = [
+    499, 3_956, 13_730, 20_566, 23_278, 29_641, 34_451, 36_146, 36_239, 38_377, 44_917, 45_186,
+    50_893, 53_079, 56_958, 61_778, 63_228, 69_278, 76_592, 84_097, 90_482,
+];
+
+#[test]
+fn what_was_wrong_once_is_right() {
+    for seed in ONCE_WRONG {
+        println!("SEED={seed} repeats this");
+        Play::new(seed).run();
+    }
+}
+
 #[test]
 fn a_server_that_is_slow_for_longer_than_a_node_waits_counts_as_away() {
     let mut play = Play::new(0);

@@ -110,8 +110,12 @@ impl Scene {
         self.world.record(&self.key).iter().flat_map(Visitor::sockets).collect()
     }
 
-    /// A page of node 0 went, which node 1 does not know when the server has lost it. What node 1 then does comes first.
-    fn with_a_page_that_went(does: impl FnOnce(&mut Self)) -> (Self, SocketAddress) {
+    /// A page of node 0 went, which node 1 does not know when the server has lost it, behind what comes `before`. What node 1
+    /// then does comes first.
+    fn with_a_page_that_went(
+        before: impl FnOnce(&mut Self),
+        does: impl FnOnce(&mut Self),
+    ) -> (Self, SocketAddress) {
         let mut scene = Self::new();
         let went = scene.connects(0, 1);
         scene.settles();
@@ -120,6 +124,7 @@ impl Scene {
         scene.closes(went, Departure::Gone);
         scene.settles();
         assert!(scene.sockets().is_empty());
+        before(&mut scene);
         let mut there = None;
         scene.goes_on_alone(1, |scene| there = Some(scene.connects(1, 2)));
         let there = there.unwrap();
@@ -131,7 +136,7 @@ impl Scene {
 
 #[test]
 fn a_page_that_went_does_not_come_back_when_its_node_looks_at_the_record() {
-    let (mut scene, there) = Scene::with_a_page_that_went(|_| ());
+    let (mut scene, there) = Scene::with_a_page_that_went(|_| (), |_| ());
     scene.attaches(0);
     scene.settles();
     assert_eq!(scene.sockets(), [there]);
@@ -139,17 +144,31 @@ fn a_page_that_went_does_not_come_back_when_its_node_looks_at_the_record() {
 
 #[test]
 fn a_page_that_went_does_not_come_back_when_its_node_is_told_something_for_it() {
-    let (mut scene, there) = Scene::with_a_page_that_went(|scene| {
+    let hears_first = |scene: &mut Scene| {
         // Node 0 says what it knows, and hears of a signal for its page, with the record, before it looks.
         scene.world.renew(0);
         scene.world.serve(0);
         scene.world.be_answered(0);
         scene.signals(1);
-    });
+    };
+    let (mut scene, there) = Scene::with_a_page_that_went(|_| (), hears_first);
     scene.settles();
     scene.world.check_held(0);
     scene.settles();
     assert_eq!(scene.sockets(), [there]);
+}
+
+#[test]
+fn a_page_that_went_does_not_come_back_when_a_later_one_may_have_come_before_the_loss() {
+    let comes_in_vain = |scene: &mut Scene| {
+        let came = scene.connects(0, 3);
+        scene.world.ask_in_vain(0);
+        scene.closes(came, Departure::Gone);
+    };
+    let (mut scene, there) = Scene::with_a_page_that_went(comes_in_vain, |_| ());
+    let next = scene.connects(0, 4);
+    scene.settles();
+    assert_eq!(scene.sockets(), [there, next]);
 }
 
 #[test]
