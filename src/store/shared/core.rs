@@ -102,8 +102,8 @@ pub(super) struct Core<R: Record> {
     to_restate: VecDeque<R::Key>,
     /// How many are on their way.
     restating: usize,
-    /// Records that this node ended lately, when, and under which version.
-    ended: VecDeque<(Timestamp, R::Key, u64)>,
+    /// Records that this node ended lately, when, and under which version and mark.
+    ended: VecDeque<(Timestamp, R::Key, (Mark, u64))>,
     /// Asked for since the channel was cut.
     probe: Option<Ticket>,
     /// Whether it should be asked for once more.

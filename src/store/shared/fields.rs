@@ -1,11 +1,11 @@
-//! How a record stands under its key: a hash of its version `v`, its row `r`, its leaves, and `m`, the mark under which it was
-//! written last. And how scripts tell of it.
+//! How a record stands under its key: a hash of its version `v`, `m`, the mark under which that was written, its row `r` and its
+//! leaves. And how scripts tell of it.
 
 use std::collections::HashMap;
 
 use redis::{RedisError, RedisResult};
 
-use super::question::State;
+use super::question::{Mark, State};
 use crate::store::{Record, Written};
 
 /// Sets the names of leaves apart from those of the version and the row.
@@ -34,11 +34,16 @@ pub(super) fn record_of<R: Record>(fields: HashMap<String, Vec<u8>>) -> Option<R
     R::read(&Written { row: row?, leaves }).ok()
 }
 
-/// A version, and what the record is under it, as a script says it.
-pub(super) fn state(answer: impl IntoIterator<Item = Vec<u8>>) -> RedisResult<(u64, State)> {
+/// A version, the mark under which it was written, and what the record is under it, as a script says it. `mark` is the present
+/// one.
+pub(super) fn state(
+    answer: impl IntoIterator<Item = Vec<u8>>,
+    mark: &Mark,
+) -> RedisResult<(u64, Mark, State)> {
     let mut answer = answer.into_iter();
     let mut next = || answer.next().unwrap_or_default();
-    let (version, how, row) = (number(&next())?, next(), next());
+    let (version, how, row, under) = (number(&next())?, next(), next(), next());
+    let under = if under == mark.as_bytes() { mark.clone() } else { text(&under)?.into() };
     let mut leaves = Vec::new();
     while let Some((name, leaf)) = answer.next().zip(answer.next()) {
         let name = text(&name)?.strip_prefix(LEAF).unwrap_or_default().to_owned();
@@ -47,6 +52,7 @@ pub(super) fn state(answer: impl IntoIterator<Item = Vec<u8>>) -> RedisResult<(u
     let written = Written { row, leaves };
     Ok((
         version,
+        under,
         match &*how {
             b"same" => State::Same,
             b"changed" => State::Changed(written),

@@ -158,7 +158,7 @@ impl Link {
         }
         let asked = Instant::now();
         let mut ask = self.scripts.mark.key(self.mark_key());
-        ask.key(self.of_nodes("history")).arg(new_mark());
+        ask.key(self.of_nodes("history")).arg(self.next_mark());
         let mark: String = in_time(ask.invoke_async(connection)).await?;
         let members = self.membership.members.borrow().clone();
         self.is_marked(mark, asked, members);
@@ -179,7 +179,7 @@ impl Link {
         };
         let mut renew = self.scripts.renew.key(self.mark_key());
         renew.key(self.of_nodes("history")).key(self.of_nodes("leases"));
-        renew.key(self.of_nodes("ended")).arg(new_mark());
+        renew.key(self.of_nodes("ended")).arg(self.next_mark());
         renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
         renew.arg(millis(lease::REMEMBERED)).arg(u8::from(may_end_a_namesake)).arg(ended.len());
         for node in ended.iter().chain(members) {
@@ -322,9 +322,11 @@ impl Link {
     pub(super) fn mark_key(&self) -> String {
         self.of_nodes("mark")
     }
-}
 
-/// For data that have none.
-fn new_mark() -> String {
-    format!("{:016x}", rand::random::<u64>())
+    /// For data that have none: later than the one that this node knows.
+    fn next_mark(&self) -> String {
+        let known = self.marked.borrow().as_ref().map(|marked| Mark::clone(&marked.mark));
+        let number = known.as_deref().and_then(|mark| mark.split('-').next()?.parse().ok());
+        format!("{:016}-{:016x}", number.unwrap_or(0u64) + 1, rand::random::<u64>())
+    }
 }

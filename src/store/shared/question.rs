@@ -7,7 +7,7 @@ use crate::{clock::Timestamp, model::ids::NodeId, store::Written};
 /// Tells apart what a node asked for; never used twice in one incarnation.
 pub(super) type Ticket = u64;
 
-/// What the server's data are marked with, as long as nothing of them was lost.
+/// What the server's data are marked with, as long as nothing of them was lost. Of two marks the later one is the greater.
 pub(super) type Mark = Arc<str>;
 
 /// What a record is to be replaced by.
@@ -47,13 +47,15 @@ pub(super) enum Ask<K> {
         /// To whom what is said. Among them this node, when something follows here.
         tell: Tell,
     },
-    /// This version in place of a lower one, or none; nothing where there is a higher one, or one that was written under the
-    /// mark.
+    /// This version in place of an earlier one, or none. Of two versions that were written under one mark the higher one is the
+    /// later, else the one that was written under the later mark.
     Restate {
         ticket: Ticket,
         key: K,
         mark: Mark,
         version: u64,
+        /// The mark under which it was written.
+        written: Mark,
         /// None when the record was ended under this version.
         row: Option<Written>,
         lists: Lists,
@@ -104,23 +106,20 @@ pub(super) enum Target {
 /// What the server answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The record, or none under version 0.
-    Found { version: u64, state: State },
+    /// The record, or none under version 0; and the mark under which it was written.
+    Found { version: u64, written: Mark, state: State },
     /// It has this version now.
     Replaced { version: u64 },
     /// The word is on its way.
     Said,
-    /// It was another one: this.
-    Conflict { version: u64, state: State },
+    /// It was another one: this, written under this mark.
+    Conflict { version: u64, written: Mark, state: State },
     /// There are as many records as may be: nothing was done.
     Full,
     /// The server's data have another mark: nothing was done.
     Lost,
     /// The server has this version now; whether the record is there.
     Restated { version: u64, is_there: bool },
-    /// Somebody has written the record under this mark, or ended it: nothing was done. What the node knows is of no history
-    /// that goes on, whatever its version. Whether the record is there.
-    Outdated { is_there: bool },
     /// No answer, so nobody knows whether it was done.
     Away,
 }

@@ -52,10 +52,10 @@ impl Link {
                 }
                 (ticket, answer)
             }
-            Ask::Restate { ticket, key, mark, version, row, lists } => {
+            Ask::Restate { ticket, key, mark, version, written, row, lists } => {
                 let (listed, answer) = tokio::join!(
                     self.enlist::<R>(&key, &lists),
-                    self.restate::<R>(&key, &mark, version, row),
+                    self.restate::<R>(&key, &mark, (version, &written), row),
                 );
                 if let Ok(Answer::Restated { is_there: true, .. }) = &answer {
                     self.list_anew::<R>(&key, &lists).await;
@@ -102,8 +102,8 @@ impl Link {
         if answer.first().is_some_and(|version| version == b"-1") {
             return Ok(Answer::Lost);
         }
-        let (version, state) = state(answer)?;
-        Ok(Answer::Found { version, state })
+        let (version, written, state) = state(answer, mark)?;
+        Ok(Answer::Found { version, written, state })
     }
 
     async fn replace<R: Record>(
@@ -164,8 +164,8 @@ impl Link {
                 Answer::Full
             }
             _ => {
-                let (version, state) = state(answer)?;
-                Answer::Conflict { version, state }
+                let (version, written, state) = state(answer, mark)?;
+                Answer::Conflict { version, written, state }
             }
         })
     }
@@ -174,7 +174,7 @@ impl Link {
         &self,
         key: &R::Key,
         mark: &Mark,
-        version: u64,
+        (version, written): (u64, &Mark),
         row: Option<Written>,
     ) -> RedisResult<Answer> {
         let place = self.row_of::<R>(key)?;
@@ -183,7 +183,7 @@ impl Link {
         restate.key(self.number_of::<R>()).arg(&**mark);
         restate.arg(version).arg(if row.is_some() { "row" } else { "ended" });
         let Written { row, leaves } = row.unwrap_or_default();
-        restate.arg(row).arg(END_REMEMBERED_MS);
+        restate.arg(row).arg(END_REMEMBERED_MS).arg(&**written);
         for (name, leaf) in &leaves {
             restate.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
         }
@@ -191,7 +191,6 @@ impl Link {
         let (version, is_there): (String, u8) = self.patiently(asked).await?;
         Ok(match &*version {
             "-1" => Answer::Lost,
-            "-2" => Answer::Outdated { is_there: is_there == 1 },
             _ => Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 },
         })
     }

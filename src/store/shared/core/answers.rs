@@ -37,8 +37,8 @@ impl<R: Record> Core<R> {
         match (lane.flight.take(), answer) {
             (
                 Some(Flight::Look { ticket, heard, reader, later, .. }),
-                Answer::Found { version, state },
-            ) => match self.understand(&key, lane.known.take(), version, state) {
+                Answer::Found { version, written, state },
+            ) => match self.understand(&key, lane.known.take(), (version, written), state) {
                 Ok(known) => {
                     self.learn(&mut lane, known, now);
                     lane.flight = Some(Flight::Look { ticket, found: true, heard, reader, later });
@@ -68,7 +68,7 @@ impl<R: Record> Core<R> {
                 write.version = Some(version);
                 lane.flight = Some(Flight::Write(write));
             }
-            (Some(Flight::Write(mut write)), Answer::Conflict { version, state }) => {
+            (Some(Flight::Write(mut write)), Answer::Conflict { version, written, state }) => {
                 self.flights.remove(&ticket);
                 figures::add(&work.counts.conflicts, 1);
                 lane.listed = Listed::Unknown;
@@ -76,7 +76,7 @@ impl<R: Record> Core<R> {
                 if R::HAS_LEAVES {
                     lane.take_back(write.before.take());
                 }
-                match self.understand(&key, lane.known.take(), version, state) {
+                match self.understand(&key, lane.known.take(), (version, written), state) {
                     Ok(known) => {
                         let denies = self.learn(&mut lane, known, now);
                         if self.is_mending || denies {
@@ -136,7 +136,6 @@ impl<R: Record> Core<R> {
                     Answer::Restated { version, is_there } => {
                         self.restated(&mut lane, version, is_there, now);
                     }
-                    Answer::Outdated { is_there } => self.is_outdated(&mut lane, is_there, now),
                     _ => {
                         // Once more, when the server is back.
                         self.to_restate.push_back(key.clone());

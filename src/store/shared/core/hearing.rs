@@ -50,7 +50,7 @@ impl<R: Record> Core<R> {
     /// the one that this node knows it may be lost already.
     fn learn_by_hearing(&mut self, key: &R::Key, version: u64, row: Option<MarkedRow>) {
         let Some(MarkedRow { row, .. }) = row.filter(|row| *row.mark == *self.mark) else { return };
-        let (node, era) = (self.node, self.era);
+        let (node, era, mark) = (self.node, self.era, self.mark.clone());
         // What was not said again yet is all that is left of it, should the others have gone on without it.
         let is_idle = |lane: &Lane<R>| {
             lane.flight.is_none()
@@ -61,13 +61,14 @@ impl<R: Record> Core<R> {
             return;
         }
         let state = State::Whole(Written { row, leaves: Vec::new() });
-        if let Ok(known) = self.understand(key, None, version, state)
+        if let Ok(known) = self.understand(key, None, (version, mark), state)
             && let Some(lane) = self.lanes.get_mut(key)
             && lane.denial(known.as_ref(), node, era).is_none()
         {
             lane.asked_in = era;
             lane.learn(known, node);
-            lane.listed = Listed::Unknown;
+            // Whoever wrote that sees to what time changes in it.
+            (lane.listed, lane.scheduled) = (Listed::Unknown, None);
         }
     }
 

@@ -6,7 +6,7 @@ use super::{Action, Ticket};
 use crate::{
     clock::Timestamp,
     model::ids::NodeId,
-    store::{Expect, Reader, Record, Refusal, Sink},
+    store::{Expect, Reader, Record, Refusal, Sink, shared::question::Mark},
 };
 
 /// How long a command that may be repeated waits for a server that is away, in milliseconds: as long as a lease.
@@ -58,6 +58,8 @@ impl<R: Record> Job<R> {
 /// A record as this node saw it last.
 pub(super) struct Known<R> {
     pub(super) version: u64,
+    /// The mark under which that was written.
+    pub(super) written: Mark,
     pub(super) record: R,
     /// Of the row that the server has.
     pub(super) hash: u64,
@@ -88,6 +90,8 @@ pub(super) enum Flight<R: Record> {
 
 pub(super) struct Write<R: Record> {
     pub(super) ticket: Ticket,
+    /// Under which it was asked for.
+    pub(super) mark: Mark,
     /// To be done anew when others were faster.
     pub(super) command: R::Command,
     pub(super) expect: Expect,
@@ -114,8 +118,8 @@ pub(super) struct Lane<R: Record> {
     pub(super) is_held: bool,
     /// The era in which this node may have come to hold something that is not known: what puts it there may have been done.
     pub(super) in_doubt: Option<u64>,
-    /// The version under which this node ended the record lately.
-    pub(super) ended: Option<u64>,
+    /// The version under which this node ended the record lately, and the mark.
+    pub(super) ended: Option<(Mark, u64)>,
     /// The era in which the server had what is known.
     pub(super) verified: u64,
     /// The era of what is in flight.

@@ -2,13 +2,14 @@
 //!
 //! The server's data have a *mark*. Every question carries the mark that the node knows, and the server does nothing
 //! under another one; so no transition is built on what was lost. When the mark is new, the node holds all commands
-//! back and *restates* what it remembers: each record goes to the server under the version that it had, and replaces
-//! lower versions only. So the highest version that a survivor knows wins, in whatever order they come. What a node ended
-//! lately it restates, too, as an end of that version.
+//! back and *restates* what it remembers: each record goes to the server under the version that it had, with the mark under
+//! which that was written, and replaces earlier ones only. So the latest version that a survivor knows wins, in whatever order
+//! they come. What a node ended lately it restates, too, as an end of that version.
 //!
-//! What was written under the new mark nobody replaces by what he remembers. Versions go by the server's clock, and that of
-//! the one that took over may be behind, or the one before may have gone on for those who could reach no other: so among
-//! versions that were written under different marks the higher one need not be the later.
+//! Of two versions that were written under one mark the higher one is the later. Of two that were not it is the one of the later
+//! mark: versions go by the server's clock, and that of the server that took over may be behind, or the one before may have
+//! gone on for those who could reach no other. So what was written under the new mark nobody replaces by what he remembers,
+//! nor, after the next loss, by what he remembers from before the last one.
 //!
 //! Commands go on when the other nodes have restated what they know; see [`Core::mended`].
 
@@ -94,7 +95,7 @@ impl<R: Record> Core<R> {
         if lane.verified == self.era {
             return false;
         }
-        let (version, row, lists) = match (&lane.known, lane.ended) {
+        let (version, written, row, lists) = match (&lane.known, &lane.ended) {
             (Some(known), _) if known.version != 0 => {
                 let Ok(row) = known.record.written(Which::All) else { return false };
                 let due = known.record.deadline(&self.rules);
@@ -102,9 +103,9 @@ impl<R: Record> Core<R> {
                 let holds = known.record.holders();
                 let joins = known.record.listed(key);
                 let lists = Lists { due: Some(due), holds, joins, ..Lists::default() };
-                (known.version, Some(row), lists)
+                (known.version, known.written.clone(), Some(row), lists)
             }
-            (_, Some(version)) => (version, None, Lists::default()),
+            (_, Some((mark, version))) => (*version, mark.clone(), None, Lists::default()),
             _ => return false,
         };
         let ticket = self.ticket(key);
@@ -112,7 +113,15 @@ impl<R: Record> Core<R> {
         lane.asked_in = self.era;
         self.restating += 1;
         let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Restate { ticket, key, mark, version, row, lists }));
+        work.out.push(Action::Ask(Ask::Restate {
+            ticket,
+            key,
+            mark,
+            version,
+            written,
+            row,
+            lists,
+        }));
         true
     }
 
@@ -125,28 +134,16 @@ impl<R: Record> Core<R> {
         now: Timestamp,
     ) {
         lane.verified = lane.asked_in;
-        if lane.known.as_ref().is_some_and(|known| known.version != version) {
-            self.say_what_it_knew(lane, is_there, now);
-        }
+        let is_another = lane.known.as_ref().is_some_and(|known| known.version != version);
+        let says = is_another && self.say_what_it_knew(lane, is_there, now);
         match &lane.known {
             Some(known) if known.version == version => lane.is_stale = false,
             // It was ended, and whoever did that knew more.
+            Some(_) if !is_there && says => lane.lose_sight(),
             Some(_) if !is_there => lane.forget(),
             Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
             None => {}
         }
-    }
-
-    /// The others have gone on without what this node knows, so that must never be said again: at the next loss its version
-    /// could be higher than theirs.
-    pub(super) fn is_outdated(&self, lane: &mut Lane<R>, is_there: bool, now: Timestamp) {
-        lane.verified = lane.asked_in;
-        if self.say_what_it_knew(lane, is_there, now) {
-            lane.lose_sight();
-        } else {
-            lane.forget();
-        }
-        lane.ended = None;
     }
 
     /// The others may have gone on without this node: what it holds comes back to the record, and to one that is there what
@@ -199,17 +196,21 @@ impl<R: Record> Core<R> {
         }
     }
 
-    /// Remembers for a while that a record was ended under this version.
+    /// Remembers for a while that a record was ended under this version and mark.
     pub(super) fn remember_end(
         &mut self,
         key: &R::Key,
         lane: &mut Lane<R>,
-        version: u64,
+        end: (Mark, u64),
         now: Timestamp,
     ) {
         lane.forget();
-        lane.ended = Some(version);
-        self.ended.push_back((now, key.clone(), version));
+        if end.1 == 0 {
+            // There was none.
+            return;
+        }
+        lane.ended = Some(end.clone());
+        self.ended.push_back((now, key.clone(), end));
         while self.ended.len() > self.remembers {
             self.forget_end();
         }
@@ -227,9 +228,9 @@ impl<R: Record> Core<R> {
     }
 
     fn forget_end(&mut self) {
-        let Some((_, key, version)) = self.ended.pop_front() else { return };
+        let Some((_, key, end)) = self.ended.pop_front() else { return };
         let Some(mut lane) = self.take_out(&key) else { return };
-        if lane.ended == Some(version) {
+        if lane.ended.as_ref() == Some(&end) {
             lane.ended = None;
         }
         self.put_back(key, lane);

@@ -17,7 +17,7 @@ use crate::{
         Expect, Record, Refusal, Route, Stats, Which, Written,
         shared::{
             message,
-            question::{Ask, Lists, Row, State, Target, Tell},
+            question::{Ask, Lists, Mark, Row, State, Target, Tell},
         },
     },
 };
@@ -81,6 +81,7 @@ impl<R: Record> Core<R> {
         }
         let known = lane.known.get_or_insert_with(|| Known {
             version: 0,
+            written: self.mark.clone(),
             record: R::vacant(&self.rules, now),
             hash: 0,
         });
@@ -157,6 +158,7 @@ impl<R: Record> Core<R> {
         let (version, expected) = (None, version);
         lane.flight = Some(Flight::Write(Box::new(Write {
             ticket,
+            mark: self.mark.clone(),
             command,
             expect,
             outcome,
@@ -245,12 +247,12 @@ impl<R: Record> Core<R> {
         }
     }
 
-    /// What the node knows of a record when it is told this, and `known` is what it knew before.
+    /// What the node knows of a record when it is told this version, with the mark under which it was written, and `known` is what it knew before.
     pub(super) fn understand(
         &self,
         key: &R::Key,
         known: Option<Known<R>>,
-        version: u64,
+        (version, written): (u64, Mark),
         state: State,
     ) -> Result<Option<Known<R>>, Refusal> {
         if version == 0 {
@@ -261,13 +263,13 @@ impl<R: Record> Core<R> {
             (State::Changed(changed), Some(Known { mut record, .. })) => {
                 record.become_another(&changed).map(|()| (record, changed.row))
             }
-            (State::Changed(written) | State::Whole(written), _) => {
-                R::read(&written).map(|record| (record, written.row))
+            (State::Changed(state) | State::Whole(state), _) => {
+                R::read(&state).map(|record| (record, state.row))
             }
         };
         match read {
             Ok((record, row)) => {
-                Ok(Some(Known { version, record, hash: self.hasher.hash_one(&row) }))
+                Ok(Some(Known { version, written, record, hash: self.hasher.hash_one(&row) }))
             }
             Err(error) => {
                 tracing::error!(kind = R::KIND, ?key, %error, "a record cannot be read");

@@ -125,8 +125,11 @@ impl<R: Record> Core<R> {
                 self.flights.remove(&write.ticket);
                 let version = write.version.unwrap_or_default();
                 if write.is_gone {
-                    self.remember_end(key, lane, version, now);
+                    self.remember_end(key, lane, (write.mark, version), now);
                 } else if let Some(known) = &mut lane.known {
+                    if known.version != version {
+                        known.written = write.mark;
+                    }
                     (known.version, known.hash) = (version, write.hash);
                     known.record.stands();
                     lane.is_held = known.is_held_by(self.node);

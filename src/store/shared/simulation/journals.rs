@@ -216,14 +216,13 @@ impl<const IN_LEAVES: bool> Play<IN_LEAVES> {
             self.world.stage.lock().trace(versions);
         }
         for key in 0..KEYS {
-            let (version, journal) = self.world.server.record::<Journal<IN_LEAVES>>(&key);
-            let mut best = (version, journal.unwrap_or_default());
-            let is_open = !self.world.server.is_written(&key);
-            for node in self.world.nodes.iter().filter(|_| is_open) {
+            let (_, journal) = self.world.server.record::<Journal<IN_LEAVES>>(&key);
+            let mut best = (self.world.server.latest_version(&key), journal.unwrap_or_default());
+            for node in &self.world.nodes {
                 if let Some((version, journal)) = node.core.knows(key)
-                    && best.0 < version
+                    && best.0 < Some(version.clone())
                 {
-                    best = (version, journal);
+                    best = (Some(version), journal);
                 }
             }
             let of_key = self.written.iter().filter(|(_, (of, ..))| *of == key);

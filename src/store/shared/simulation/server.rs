@@ -12,7 +12,7 @@ use crate::{
         Record, Written,
         shared::{
             message,
-            question::{Answer, Ask, Lists, Row, State, Target, Ticket},
+            question::{Answer, Ask, Lists, Mark, Row, State, Target, Ticket},
         },
     },
 };
@@ -31,8 +31,9 @@ pub(crate) struct Server<K> {
     given: BTreeSet<u64>,
     /// So far is that behind.
     behind: u64,
-    /// The highest version that each record ever had, and whether the record ended with it.
-    pub(super) highest: BTreeMap<K, (u64, bool)>,
+    /// The latest version that each record ever had, with the mark under which it was written, and whether the record ended
+    /// with it.
+    pub(super) latest: BTreeMap<K, ((Mark, u64), bool)>,
     pub(super) mark: u64,
     /// Who listens to which name.
     pub(super) listeners: BTreeMap<String, BTreeSet<NodeId>>,
@@ -52,11 +53,11 @@ impl<K> Default for Data<K> {
 }
 
 /// What stands under a record's key.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Kept {
     pub(super) version: u64,
-    /// The mark under which it was written last; none of what somebody has only said again.
-    pub(super) written: Option<u64>,
+    /// The mark under which that was written.
+    pub(super) written: Mark,
     /// None when the record was ended under that version.
     stored: Option<Arc<Stored>>,
 }
@@ -149,7 +150,7 @@ impl<K: Clone + Ord> Server<K> {
             versions: 0,
             given: BTreeSet::new(),
             behind: 0,
-            highest: BTreeMap::new(),
+            latest: BTreeMap::new(),
             mark: 0,
             listeners: BTreeMap::new(),
         }
@@ -174,30 +175,31 @@ impl<K: Clone + Ord> Server<K> {
             Ask::Look { ticket, mark, .. }
             | Ask::Replace { ticket, mark, .. }
             | Ask::Restate { ticket, mark, .. }
-                if *mark != *self.mark.to_string() =>
+                if mark != self.mark() =>
             {
                 plain((ticket, Answer::Lost))
             }
             Ask::Look { ticket, key, known, .. } => {
                 let (version, state) = self.since(&key, known);
-                let told = word(ticket, version, Some(&key));
-                Served { told, ..plain((ticket, Answer::Found { version, state })) }
+                let (told, written) = (word(ticket, version, Some(&key)), self.written(&key));
+                Served { told, ..plain((ticket, Answer::Found { version, written, state })) }
             }
             Ask::Replace { ticket, key, expected, row, most, lists, tell, .. } => {
                 self.enlist(&key, &lists);
                 let (mut version, state) = self.since(&key, expected);
                 if version != expected {
-                    return plain((ticket, Answer::Conflict { version, state }));
+                    let written = self.written(&key);
+                    return plain((ticket, Answer::Conflict { version, written, state }));
                 }
                 if most.is_some_and(|most| self.number() >= most) {
                     return plain((ticket, Answer::Full));
                 }
                 if row != Row::Same {
                     version = self.next_version(&key, now);
-                    let highest = self.highest.entry(key.clone()).or_default();
-                    *highest = (*highest).max((version, row == Row::Gone));
+                    let latest = ((self.mark(), version), row == Row::Gone);
+                    self.latest.insert(key.clone(), latest);
                 }
-                let written = Some(self.mark);
+                let written = self.mark();
                 let row = match row {
                     Row::Same => Came::Same,
                     Row::Gone => {
@@ -222,24 +224,25 @@ impl<K: Clone + Ord> Server<K> {
                 let made = Some(Made { key, mark: self.mark, row, told: told.clone() });
                 Served { answer: (ticket, Answer::Replaced { version }), told, made }
             }
-            Ask::Restate { ticket, key, version, row, lists, .. } => {
+            Ask::Restate { ticket, key, version, written, row, lists, .. } => {
                 self.enlist(&key, &lists);
-                let there = self.data.rows.entry(key).or_default();
-                if there.written == Some(self.mark) {
-                    // The others have gone on already.
-                    let is_there = there.stored.is_some();
-                    return plain((ticket, Answer::Outdated { is_there }));
+                let there = self.data.rows.get(&key);
+                let is_there = there.is_some_and(|there| there.stored.is_some());
+                match there.map(|there| (&there.written, there.version)) {
+                    Some(later) if later >= (&written, version) => {
+                        plain((ticket, Answer::Restated { version: later.1, is_there }))
+                    }
+                    _ => {
+                        let stored = |row| Stored {
+                            changes: VecDeque::new(),
+                            ..Stored::default().changed(0, row)
+                        };
+                        let stored = row.map(stored).map(Arc::new);
+                        let is_there = stored.is_some();
+                        self.data.rows.insert(key, Kept { version, written, stored });
+                        plain((ticket, Answer::Restated { version, is_there }))
+                    }
                 }
-                if there.version < version {
-                    let stored = |row| Stored {
-                        changes: VecDeque::new(),
-                        ..Stored::default().changed(0, row)
-                    };
-                    let stored = row.map(stored).map(Arc::new);
-                    *there = Kept { version, written: None, stored };
-                }
-                let (version, is_there) = (there.version, there.stored.is_some());
-                plain((ticket, Answer::Restated { version, is_there }))
             }
         }
     }
@@ -289,9 +292,18 @@ impl<K: Clone + Ord> Server<K> {
         self.data.rows.get(key).map_or(0, |kept| kept.version)
     }
 
-    /// Whether a record was written, or ended, under the mark that the data have.
-    pub(super) fn is_written(&self, key: &K) -> bool {
-        self.data.rows.get(key).is_some_and(|kept| kept.written == Some(self.mark))
+    /// Likewise, behind the mark under which it was written.
+    pub(super) fn latest_version(&self, key: &K) -> Option<(Mark, u64)> {
+        self.data.rows.get(key).map(|kept| (kept.written.clone(), kept.version))
+    }
+
+    /// What the data are marked with, as nodes know it.
+    pub(super) fn mark(&self) -> Mark {
+        format!("{:08}", self.mark).into()
+    }
+
+    fn written(&self, key: &K) -> Mark {
+        self.data.rows.get(key).map_or_else(|| "".into(), |kept| kept.written.clone())
     }
 
     /// How many records there are.

@@ -134,7 +134,8 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         let (mark, node) = (self.server.mark, &mut self.nodes[at]);
         if std::mem::replace(&mut node.mark, mark) != mark {
             node.restated = None;
-            self.with(at, |core, now, work| core.mend(mark.to_string().into(), now, work));
+            let mark = self.server.mark();
+            self.with(at, |core, now, work| core.mend(mark, now, work));
         }
     }
 
@@ -300,27 +301,27 @@ impl<R: Record, S: Stage<R>> World<R, S> {
         self.with(at, |core, now, work| core.listen(now, work));
     }
 
-    /// Whether the highest version of a record is known neither to the server nor to anybody who is left.
+    /// Whether the latest version of a record is known neither to the server nor to anybody who is left.
     pub(crate) fn is_damaged(&self, key: &R::Key) -> bool {
-        let (highest, is_gone) = self.server.highest.get(key).copied().unwrap_or_default();
+        let Some((latest, is_gone)) = self.server.latest.get(key) else { return false };
         let known = self.nodes.iter().map(|node| node.core.known_version(key));
-        let known = known.fold(self.server.version(key), u64::max);
+        let known = known.fold(self.server.latest_version(key), Option::max);
         // Of a record that has ended nobody needs to know anything.
-        known < highest && (known != 0 || !is_gone)
+        known.as_ref() < Some(latest) && (known.is_some() || !is_gone)
     }
 
     /// Whether a node knows anything of a record.
     pub(crate) fn knows(&self, at: usize, key: &R::Key) -> bool {
-        self.nodes[at].core.known_version(key) != 0
+        self.nodes[at].core.known_version(key).is_some()
     }
 
     /// Who knows which version of a record, for whoever traces a run.
     pub(crate) fn versions(&self, key: &R::Key) -> String {
         let known = self.nodes.iter().map(|node| node.core.known_version(key));
-        let known: Vec<u64> = known.collect();
+        let known: Vec<_> = known.collect();
         format!(
             "{:?}, {:?}, {known:?}",
-            self.server.highest.get(key),
+            self.server.latest.get(key),
             self.server.record::<R>(key).0
         )
     }

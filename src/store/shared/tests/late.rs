@@ -98,6 +98,52 @@ fn a_late_node_undoes_nothing<const IN_LEAVES: bool>() {
     assert_eq!(bound::number(&server), (3, 3));
 }
 
+/// The late node misses all that happens under one mark, and says what it knows under the next.
+fn two_losses_undo_nothing<const IN_LEAVES: bool>() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let wire = Wire::to(&server);
+    let begin = |server: &ServerUrl, node| {
+        MemberOf::<IN_LEAVES>::with_lease(server, node, &clock, 10_000, LONG)
+    };
+    let one = begin(&server, 1);
+    let two = begin(&server.by(wire.port), 2);
+    let entries = |of: &MemberOf<IN_LEAVES>, key| of.read(key).unwrap().unwrap().entries;
+    for key in [1, 2] {
+        one.write(key, 1, Hearers::Here).unwrap();
+    }
+    let had = copy(&server);
+    let ahead = [1, 2].map(|key| {
+        put_ahead(&server, key);
+        two.write(key, 2, Hearers::Here).unwrap().version
+    });
+    wire.is_broken.store(true, Ordering::SeqCst);
+    wire.cut();
+    go_on_with(&server, &had);
+    for (key, ahead) in [1, 2].into_iter().zip(ahead) {
+        assert!(one.write(key, 3, Hearers::Here).unwrap().version < ahead, "the clock went back");
+    }
+    // One of the two records is lost with the mark, of the other one all that was written is there.
+    let name = format!("{}journal:1", server.prefix());
+    redis::cmd("DEL").arg(name).exec(&mut connection(&server)).unwrap();
+    lose_the_mark(&server);
+    wire.is_broken.store(false, Ordering::SeqCst);
+    for key in [1, 2] {
+        assert_eq!(two.write(key, 4, Hearers::Here).unwrap().reply, Reply::Place(3));
+        assert_eq!((entries(&one, key), entries(&two, key)), (vec![1, 3, 4], vec![1, 3, 4]));
+    }
+}
+
+#[test]
+fn who_comes_late_after_two_losses_undoes_nothing_that_was_written_between() {
+    two_losses_undo_nothing::<false>();
+}
+
+#[test]
+fn nor_of_records_in_leaves() {
+    two_losses_undo_nothing::<true>();
+}
+
 #[test]
 fn who_comes_late_undoes_nothing_that_was_written_since() {
     a_late_node_undoes_nothing::<false>();
