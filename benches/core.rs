@@ -39,7 +39,8 @@ use vestibule::{
         handle::Tap as _,
         visitor::{
             Rules, Visitor,
-            command::{Command, Connect, Departure, Effect, Submission},
+            command::{Command, Connect, Departure, Submission},
+            effect::Effect,
         },
     },
     settings::{self, Sources},

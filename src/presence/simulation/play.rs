@@ -20,7 +20,10 @@ use crate::{
         Rules, Visitor,
         command::{Command, Connect, Departure},
     },
-    store::shared::simulation::{World, random},
+    store::shared::{
+        LATE_MS,
+        simulation::{World, random},
+    },
 };
 
 pub(super) const PEOPLE: usize = 2;
@@ -51,11 +54,8 @@ impl Play {
         let rules = Rules {
             grace_ms: [5_000, 5_000, 2_000][random.random_range(0..3)],
             signal_window_ms: window,
-            ack_ms: 5_000,
-            help_ms: 60_000,
-            unknown_until: Timestamp(0),
-            late_ms: 2_500,
-            spared_until: Timestamp(0),
+            late_ms: LATE_MS,
+            ..Rules::USUAL
         };
         let nodes = random.random_range(3..=5);
         let (faults, loses) = (random.random_range(0..25), random.random());

@@ -20,7 +20,7 @@ use crate::{
         },
         signal::{Message, Outcome},
     },
-    presence::{handle::Post, visitor::command::ToPage},
+    presence::{handle::Post, visitor::effect::ToPage},
     sockets::{
         dialect::NATIVE,
         framing::Frame,
