@@ -13,7 +13,7 @@ impl Channel {
     /// A page says what its asset is.
     ///
     /// # Errors
-    /// See [`Assets::announce`].
+    /// See [`Assets::announce`](crate::cobrowse::assets::Assets::announce).
     pub fn announce(
         &self,
         from: SocketId,
@@ -44,7 +44,7 @@ impl Channel {
     /// A content that was wanted comes.
     ///
     /// # Errors
-    /// See [`Assets::put`].
+    /// See [`Assets::put`](crate::cobrowse::assets::Assets::put).
     pub fn put(&self, sha256: [u8; 32], content: Bytes) -> Result<(), Problem> {
         self.state.lock().assets.put(sha256, content)?;
         self.settled.notify_waiters();
