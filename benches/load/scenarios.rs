@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::meter::{Meter, Rounds};
+use self::{
+    meter::{Meter, Rounds},
+    sockets::messages,
+};
 pub use self::{
     meter::{histogram, quantiles},
     signals::signals,
@@ -105,12 +108,7 @@ pub fn fanout(arguments: &Arguments) -> bool {
         }
         let batch = load.turn(TURN);
         let at = now();
-        for event in &batch.0 {
-            let (id, message) = match event {
-                Event::Message(id, range) => (*id, &batch.1[range.clone()]),
-                Event::Open(_) => continue,
-                Event::Closed(_, code) => panic!("closed: {code:?}"),
-            };
+        for (id, message) in messages(&batch) {
             let owner = load.net.owner(id).unwrap();
             if owner == watchers || !wire::is_type(message, "presence") {
                 continue;

@@ -4,8 +4,9 @@
 //! session goes through one lock, so that every viewer gets what a late one is given first, and then what follows.
 //!
 //! A page streams to any node, and agents view by any. Where viewers are and the page is not, the stream comes from the
-//! page's node, once for all viewers there: see `nodes`.
+//! page's node, once for all viewers there: see `nodes`. Pictures and style sheets come beside it: see `assets`.
 
+mod assets;
 mod nodes;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use tokio::sync::Notify;
 pub use self::nodes::{Between, Followed};
 use self::nodes::{Follower, Upstream};
 use super::{
-    assets::{AssetLimits, Assets, Found},
+    assets::{AssetLimits, Assets},
     letter::What,
     relay::{Pushed, Relay, RelayLimits},
 };
@@ -29,7 +30,7 @@ use crate::{
         cobrowse::UserId,
         error::{ErrorCode, Problem},
         ids::{NodeId, SessionKey, SocketId},
-        protocol::stream::{Content, Mark, MarkOf},
+        protocol::stream::{Mark, MarkOf},
     },
 };
 
@@ -288,61 +289,6 @@ impl Channel {
         state.leave_source(post);
         drop(state);
         self.settled.notify_waiters();
-    }
-
-    /// A page says what its asset is.
-    ///
-    /// # Errors
-    /// See [`Assets::announce`].
-    pub fn announce(
-        &self,
-        from: SocketId,
-        epoch: u32,
-        asset: u32,
-        content: Content,
-        post: &dyn StreamPost,
-    ) -> Result<(), Problem> {
-        let sha256 = content.sha256;
-        let announced = self.state.lock().assets.announce(epoch, asset, content);
-        match announced {
-            Ok(true) => post.want(from, sha256),
-            Ok(false) => self.settled.notify_waiters(),
-            Err(problem) => {
-                self.settled.notify_waiters();
-                return Err(problem);
-            }
-        }
-        Ok(())
-    }
-
-    /// A page cannot have its asset.
-    pub fn missing(&self, epoch: u32, asset: u32) {
-        self.state.lock().assets.missing(epoch, asset);
-        self.settled.notify_waiters();
-    }
-
-    /// A content that was wanted comes.
-    ///
-    /// # Errors
-    /// See [`Assets::put`].
-    pub fn put(&self, sha256: [u8; 32], content: Bytes) -> Result<(), Problem> {
-        self.state.lock().assets.put(sha256, content)?;
-        self.settled.notify_waiters();
-        Ok(())
-    }
-
-    /// A page's asset, once it is here, or it is known that it will not come.
-    pub async fn asset(&self, epoch: u32, asset: u32) -> Found {
-        loop {
-            let settled = self.settled.notified();
-            tokio::pin!(settled);
-            settled.as_mut().enable();
-            match self.state.lock().assets.get(epoch, asset) {
-                Found::NotYet => {}
-                found => return found,
-            }
-            settled.await;
-        }
     }
 
     /// Bytes that are kept: of the stream, and of assets.

@@ -16,19 +16,12 @@ use crate::{
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Effect, Report},
+        command::{Command, Connect, Departure, Report},
+        effect::Effect,
     },
 };
 
-const RULES: Rules = Rules {
-    grace_ms: 50,
-    signal_window_ms: 50,
-    ack_ms: 50,
-    help_ms: 60_000,
-    unknown_until: Timestamp(0),
-    late_ms: 0,
-    spared_until: Timestamp(0),
-};
+const RULES: Rules = Rules { grace_ms: 50, signal_window_ms: 50, ack_ms: 50, ..Rules::USUAL };
 
 /// A visitor's fields: the newest value of each, with the epoch and sequence of its event.
 type Fields = BTreeMap<(String, String), (u64, u64, Value)>;

@@ -23,6 +23,7 @@ pub mod past_chats;
 pub mod past_sessions;
 pub mod revocations;
 pub mod routes;
+pub mod session_tickets;
 pub mod sessions;
 pub mod signals;
 pub mod state;

@@ -4,7 +4,8 @@ use actix_web::web::ServiceConfig;
 
 use super::{
     assets, chats, documents, events, explain, help, keys, links, operations, pages, past_chats,
-    past_sessions, revocations, sessions, signals, tokens, topics, visitors, watch, webhooks,
+    past_sessions, revocations, session_tickets, sessions, signals, tokens, topics, visitors,
+    watch, webhooks,
 };
 
 /// Adds all routes but the facades'.
@@ -29,13 +30,13 @@ pub fn routes(service: &mut ServiceConfig) {
         .service(topics::publish_batch)
         .service(topics::retained)
         .service(topics::history)
-        .service(sessions::begin)
+        .service(session_tickets::begin)
         .service(sessions::list)
         .service(past_sessions::list)
         .service(sessions::one)
         .service(past_sessions::consents)
         .service(sessions::end)
-        .service(sessions::create_ticket)
+        .service(session_tickets::create)
         .service(sessions::give_code)
         .service(chats::buttons)
         .service(chats::list)

@@ -16,33 +16,16 @@ pub struct InvalidId {
     pub rule: &'static str,
 }
 
-macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $pattern:literal, $example:literal, $valid:expr) => {
-        $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
-        #[serde(transparent)]
-        #[schema(value_type = String, pattern = $pattern, example = $example)]
-        pub struct $name(Arc<str>);
-
-        impl $name {
-            #[doc = concat!("The rule for ", $what, ".")]
-            pub const RULE: &'static str = $rule;
-
-            /// The text.
-            #[must_use]
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
+/// A text that is read through its rule, and shown as it is. The check gives the rule that a text breaks.
+macro_rules! checked_text {
+    ($name:ident, $what:literal, $check:expr) => {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let valid: fn(&str) -> bool = $valid;
-                if valid(text) {
-                    Ok(Self(text.into()))
-                } else {
-                    Err(InvalidId { what: $what, rule: $rule })
+                let check: fn(&str) -> Result<(), &'static str> = $check;
+                match check(text) {
+                    Ok(()) => Ok(Self(text.into())),
+                    Err(rule) => Err(InvalidId { what: $what, rule }),
                 }
             }
         }
@@ -65,6 +48,33 @@ macro_rules! text_id {
                 fmt::Debug::fmt(&self.0, f)
             }
         }
+    };
+}
+pub(super) use checked_text;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $pattern:literal, $example:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, pattern = $pattern, example = $example)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            #[doc = concat!("The rule for ", $what, ".")]
+            pub const RULE: &'static str = $rule;
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        checked_text!($name, $what, |text| {
+            let valid: fn(&str) -> bool = $valid;
+            if valid(text) { Ok(()) } else { Err($rule) }
+        });
 
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {

@@ -20,7 +20,7 @@ pub use self::{
         MAX_EXPIRY_SECONDS, PublishWish, Resume, SubscribeWish, TopicAnswer, TopicCall, expiry_ms,
     },
 };
-use super::ids::InvalidId;
+use super::ids::{InvalidId, checked_text};
 
 /// Longest topic or filter, in bytes. MQTT allows 65,535, which is more than one of our frames holds.
 pub const MAX_BYTES: usize = 1_024;
@@ -176,39 +176,6 @@ fn check_filter(text: &str) -> Result<(), &'static str> {
         }
     }
     Ok(())
-}
-
-macro_rules! checked_text {
-    ($name:ident, $what:literal, $check:path) => {
-        impl FromStr for $name {
-            type Err = InvalidId;
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                match $check(text) {
-                    Ok(()) => Ok(Self(text.into())),
-                    Err(rule) => Err(InvalidId { what: $what, rule }),
-                }
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&self.0, f)
-            }
-        }
-    };
 }
 
 checked_text!(Topic, "topic", check_topic);

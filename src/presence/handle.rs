@@ -31,7 +31,8 @@ use super::{
     timeline::Timelines,
     visitor::{
         Rules, Visitor,
-        command::{Command, Reply, ToPage},
+        command::{Command, Reply},
+        effect::ToPage,
         rows_of, watched,
     },
     watchers::{WatchLimits, Watchers},

@@ -1,8 +1,9 @@
 //! Visitors on several nodes: real records and engines, simulated pages, agents and faults. A seed draws it all, time
 //! included, and repeats it exactly; see `store::shared::simulation`.
 //!
-//! [`people`] are the visitors and agents as the protocol lets them be; what they do is in [`play`], [`agents`] and
-//! [`reactions`]. [`clockwork`] is the passing of time: leases, delays, outages. [`site`] hears everything, and [`must`] says what must hold, from design sections 2 and 3 alone:
+//! [`people`] are the visitors and agents as the protocol lets them be; [`play`] is one run, in which they do what
+//! [`pages`], [`agents`] and [`reactions`] say. [`clockwork`] is the passing of time: leases, delays, outages. [`site`]
+//! hears everything, and [`must`] says what must hold, from design sections 2 and 3 alone:
 //! * nobody is told gone while he has a living socket, or before the grace after the last one is over, unless he said
 //!   good-bye; and who is gone is told so at the latest a lease, the grace and [`must::SLACK_MS`] after that;
 //! * no event is older than one that was told before, and what watchers believe in the end is so;
@@ -16,6 +17,7 @@
 mod agents;
 mod clockwork;
 mod must;
+mod pages;
 mod people;
 mod play;
 mod reactions;

@@ -4,17 +4,18 @@ use std::{
     fs::File,
     io::Read as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
-    Auth, SettingsError,
+    SettingsError,
     validate::{Checked, number},
     wire,
 };
 use crate::{
     auth::{
-        ISSUER, IssuerRules, JwksSource, Key, KeyAlgorithm, KeyRing, KeySet, MAX_JWKS_BYTES,
-        MAX_MINUTES, Minutes, OutsideAddress, Scope, Secret,
+        Believed, ISSUER, Issuer, IssuerRules, JwksSource, Key, KeyAlgorithm, KeyRing, KeySet,
+        MAX_JWKS_BYTES, MAX_MINUTES, Minutes, OutsideAddress, Scope, Secret, TokenService,
     },
     model::ids::GroupId,
 };
@@ -25,6 +26,35 @@ const MAX_PREVIOUS: usize = 4;
 const MAX_ISSUERS: usize = 16;
 /// The longest issuer, audience or name of a claim.
 const LONGEST_NAME: usize = 255;
+
+/// Tokens.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// Our own keys, of which one signs.
+    pub keys: KeyRing,
+    /// Who else may make tokens, and the keys that stand in his file, if he has one.
+    pub issuers: Vec<(IssuerRules, KeySet)>,
+    /// The files that keys were read from.
+    pub files: Vec<PathBuf>,
+    /// Life of a token where nothing else is asked for.
+    pub token_minutes: Minutes,
+}
+
+impl Auth {
+    /// Whose tokens are believed.
+    #[must_use]
+    pub fn believed(&self) -> Believed {
+        let issuers = self.issuers.iter().cloned();
+        let issuers = issuers.map(|(rules, keys)| Arc::new(Issuer::new(rules, keys))).collect();
+        Believed { own: self.keys.clone(), issuers }
+    }
+
+    /// The token service that these settings describe.
+    #[must_use]
+    pub fn token_service(&self) -> TokenService {
+        TokenService::new(self.believed(), self.token_minutes)
+    }
+}
 
 /// What else of the settings the rules go by.
 pub(super) struct Surroundings<'a> {

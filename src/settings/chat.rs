@@ -1,7 +1,7 @@
 //! The rules of `[chat]` and `[groups.chat]`.
 
 use super::{
-    Chat, SettingsError,
+    SettingsError,
     validate::{Checked, number, rate},
     wire,
 };
@@ -9,6 +9,39 @@ use crate::{
     limits::Rate,
     model::{chat::MAX_BUTTONS, ids::ButtonId},
 };
+
+/// Chats. Milliseconds stay numbers here, as the pure core adds them to timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chat {
+    /// Chats at a time.
+    pub max_chats: usize,
+    /// Visitors of one group who may wait at a time.
+    pub waiting: usize,
+    /// Of those, visitors of one address.
+    pub waiting_per_address: usize,
+    /// Agents of one group who chat.
+    pub agents: usize,
+    /// Chats that one agent may have at a time.
+    pub chats_per_agent: usize,
+    /// How long an agent whose last connection is lost is waited for.
+    pub agent_grace_ms: u64,
+    /// How long a visitor who left the site is waited for.
+    pub visitor_grace_ms: u64,
+    /// How long an invitation waits for its answer.
+    pub invited_ms: u64,
+    /// How long a visitor waits for an agent.
+    pub waiting_ms: u64,
+    /// How long a chat goes on in which nobody says anything.
+    pub idle_ms: u64,
+    /// Messages of one chat.
+    pub messages: u32,
+    /// Messages of one visitor.
+    pub messages_per_minute: Rate,
+    /// Chats that one visitor may begin.
+    pub chats_per_minute: Rate,
+    /// How long past chats are kept, days.
+    pub history_days: u64,
+}
 
 pub(super) fn chat(wire: &wire::Chat) -> Checked<Chat> {
     fn within<T: TryFrom<u64>>(

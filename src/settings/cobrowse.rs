@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Cobrowse, GroupCobrowse, Launch, SettingsError,
+    GroupCobrowse, Launch, SettingsError,
     validate::{Checked, MEBIBYTE, number, rate},
     wire,
 };
@@ -17,6 +17,55 @@ use crate::{
 const MOST: usize = 200;
 /// Longest of them, in bytes.
 const LONGEST: usize = 1_000;
+
+/// Co-browse sessions and their streams. Milliseconds stay numbers here, as the pure core adds them to timestamps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cobrowse {
+    /// Sessions at a time.
+    pub max_sessions: usize,
+    /// Agents at a time in one session.
+    pub agents: u32,
+    /// How long an agent whose connection is lost is waited for.
+    pub agent_grace_ms: u64,
+    /// How long a visitor whose last page is lost is waited for.
+    pub visitor_grace_ms: u64,
+    /// How long a session waits for visitor and agent.
+    pub join_ms: u64,
+    /// How long the visitor may do nothing.
+    pub idle_ms: u64,
+    /// How long a session may last.
+    pub longest_ms: u64,
+    /// Sessions that one visitor may start.
+    pub sessions_per_minute: Rate,
+    /// Length of a code that leads to a session, digits.
+    pub code_digits: u8,
+    /// Longest message of a page's stream, before it was deflated, in bytes.
+    pub part_bytes: usize,
+    /// What is kept of one page's stream, in bytes.
+    pub page_bytes: usize,
+    /// What may wait for a slow viewer, in bytes.
+    pub outbox_bytes: u64,
+    /// Longest picture, font or style sheet, in bytes.
+    pub asset_bytes: u64,
+    /// What they may take in one session, in bytes.
+    pub assets_bytes: u64,
+    /// How many there may be in one session.
+    pub assets: usize,
+    /// Messages on a page's stream.
+    pub stream_messages: Rate,
+    /// How long past sessions are kept, days.
+    pub history_days: u64,
+    /// How long consents are kept, days.
+    pub consent_days: u64,
+}
+
+impl Cobrowse {
+    /// Longest message of a page's stream as it comes in: the part with its head, deflated or not.
+    #[must_use]
+    pub const fn message_bytes(&self) -> usize {
+        self.part_bytes + 64
+    }
+}
 
 pub(super) fn cobrowse(wire: &wire::Cobrowse) -> Checked<Cobrowse> {
     fn within<T: TryFrom<u64>>(

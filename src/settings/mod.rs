@@ -1,7 +1,7 @@
 //! Settings: TOML file, then environment, then flags; each may override those before it.
 //!
-//! `wire` is what may be written, `layers` reads it, `validate` makes the types below of it. Beyond this module
-//! nobody reads the environment or checks a setting again.
+//! `wire` is what may be written, `layers` reads it, `validate` makes the types of it: those below, and those that stand
+//! beside the rules of their sections. Beyond this module nobody reads the environment or checks a setting again.
 
 mod auth;
 mod bayeux;
@@ -10,26 +10,31 @@ mod cluster;
 mod cobrowse;
 mod development;
 mod error;
+mod events;
 mod group;
 mod layers;
 mod sources;
 mod topics;
 mod validate;
-mod webhooks;
 mod wire;
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 pub use self::{
+    auth::Auth,
     bayeux::{Bayeux, Errors, Trust},
+    chat::Chat,
     cluster::Cluster,
+    cobrowse::Cobrowse,
     development::{DEVELOPMENT_GROUP, Development},
     error::SettingsError,
+    events::{Events, Webhooks},
     group::{Group, GroupCobrowse, GroupTopics, Groups, Launch, Webhook},
     sources::Sources,
+    topics::Topics,
 };
 use crate::{
-    auth::{Believed, Issuer, IssuerRules, KeyRing, KeySet, Minutes, Mode, TokenService},
+    auth::Mode,
     limits::{Proxies, Rate},
     model::ids::GroupId,
     store::saved::StorageUrl,
@@ -77,29 +82,6 @@ pub struct Settings {
     pub storage: StorageUrl,
     /// The log.
     pub log: Log,
-}
-
-/// How much of topics each group may have.
-#[derive(Clone, Copy, Debug)]
-pub struct Topics {
-    /// Subscriptions of one socket.
-    pub subscriptions_per_socket: usize,
-    /// Subscriptions of all sockets of one group.
-    pub subscriptions_per_group: usize,
-    /// Messages that all of a group publish.
-    pub publishes: Rate,
-    /// How much of that, and of what is kept, a group's visitors may have, in percent.
-    pub visitor_percent: u8,
-    /// Longest data of one message, in bytes.
-    pub payload_bytes: usize,
-    /// Topics that have a retained value.
-    pub retained: usize,
-    /// What retained values may take, in bytes.
-    pub retained_bytes: usize,
-    /// Longest life of a retained value, in ms.
-    pub retained_ms: u64,
-    /// What histories may take, in bytes.
-    pub history_bytes: usize,
 }
 
 /// Where and how to listen.
@@ -190,117 +172,6 @@ pub struct Limits {
     pub remembered_keys: usize,
 }
 
-/// Tokens.
-#[derive(Clone, Debug)]
-pub struct Auth {
-    /// Our own keys, of which one signs.
-    pub keys: KeyRing,
-    /// Who else may make tokens, and the keys that stand in his file, if he has one.
-    pub issuers: Vec<(IssuerRules, KeySet)>,
-    /// The files that keys were read from.
-    pub files: Vec<PathBuf>,
-    /// Life of a token where nothing else is asked for.
-    pub token_minutes: Minutes,
-}
-
-impl Auth {
-    /// Whose tokens are believed.
-    #[must_use]
-    pub fn believed(&self) -> Believed {
-        let issuers = self.issuers.iter().cloned();
-        let issuers = issuers.map(|(rules, keys)| Arc::new(Issuer::new(rules, keys))).collect();
-        Believed { own: self.keys.clone(), issuers }
-    }
-
-    /// The token service that these settings describe.
-    #[must_use]
-    pub fn token_service(&self) -> TokenService {
-        TokenService::new(self.believed(), self.token_minutes)
-    }
-}
-
-/// Co-browse sessions and their streams. Milliseconds stay numbers here, as the pure core adds them to timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cobrowse {
-    /// Sessions at a time.
-    pub max_sessions: usize,
-    /// Agents at a time in one session.
-    pub agents: u32,
-    /// How long an agent whose connection is lost is waited for.
-    pub agent_grace_ms: u64,
-    /// How long a visitor whose last page is lost is waited for.
-    pub visitor_grace_ms: u64,
-    /// How long a session waits for visitor and agent.
-    pub join_ms: u64,
-    /// How long the visitor may do nothing.
-    pub idle_ms: u64,
-    /// How long a session may last.
-    pub longest_ms: u64,
-    /// Sessions that one visitor may start.
-    pub sessions_per_minute: Rate,
-    /// Length of a code that leads to a session, digits.
-    pub code_digits: u8,
-    /// Longest message of a page's stream, before it was deflated, in bytes.
-    pub part_bytes: usize,
-    /// What is kept of one page's stream, in bytes.
-    pub page_bytes: usize,
-    /// What may wait for a slow viewer, in bytes.
-    pub outbox_bytes: u64,
-    /// Longest picture, font or style sheet, in bytes.
-    pub asset_bytes: u64,
-    /// What they may take in one session, in bytes.
-    pub assets_bytes: u64,
-    /// How many there may be in one session.
-    pub assets: usize,
-    /// Messages on a page's stream.
-    pub stream_messages: Rate,
-    /// How long past sessions are kept, days.
-    pub history_days: u64,
-    /// How long consents are kept, days.
-    pub consent_days: u64,
-}
-
-/// Chats. Milliseconds stay numbers here, as the pure core adds them to timestamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Chat {
-    /// Chats at a time.
-    pub max_chats: usize,
-    /// Visitors of one group who may wait at a time.
-    pub waiting: usize,
-    /// Of those, visitors of one address.
-    pub waiting_per_address: usize,
-    /// Agents of one group who chat.
-    pub agents: usize,
-    /// Chats that one agent may have at a time.
-    pub chats_per_agent: usize,
-    /// How long an agent whose last connection is lost is waited for.
-    pub agent_grace_ms: u64,
-    /// How long a visitor who left the site is waited for.
-    pub visitor_grace_ms: u64,
-    /// How long an invitation waits for its answer.
-    pub invited_ms: u64,
-    /// How long a visitor waits for an agent.
-    pub waiting_ms: u64,
-    /// How long a chat goes on in which nobody says anything.
-    pub idle_ms: u64,
-    /// Messages of one chat.
-    pub messages: u32,
-    /// Messages of one visitor.
-    pub messages_per_minute: Rate,
-    /// Chats that one visitor may begin.
-    pub chats_per_minute: Rate,
-    /// How long past chats are kept, days.
-    pub history_days: u64,
-}
-
-impl Cobrowse {
-    /// Longest message of a page's stream as it comes in: the part with its head, deflated or not.
-    #[must_use]
-    pub const fn message_bytes(&self) -> usize {
-        self.part_bytes + 64
-    }
-}
-
 /// Presence and signals. Milliseconds stay numbers here, as the pure core adds them to timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presence {
@@ -320,42 +191,6 @@ pub struct Presence {
     pub help_requests: usize,
     /// Things that happened that are remembered for `explain`, in all.
     pub timeline_entries: usize,
-}
-
-/// Events for back ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Events {
-    /// Events of a group that are kept.
-    pub history: usize,
-    /// What they may take, bytes a group.
-    pub history_bytes: usize,
-    /// Streams that a group may have at a time.
-    pub streams: usize,
-    /// Longest silence on a stream.
-    pub heartbeat: Duration,
-    /// Webhooks.
-    pub webhooks: Webhooks,
-}
-
-/// How webhooks are delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Webhooks {
-    /// Time to answer.
-    pub timeout: Duration,
-    /// Requests to one endpoint at a time.
-    pub in_flight: usize,
-    /// Events that may wait for one endpoint.
-    pub queue: usize,
-    /// What they may take, bytes.
-    pub queue_bytes: usize,
-    /// Longest pause after the first failure, milliseconds.
-    pub retry_first_ms: u64,
-    /// Longest pause of all, milliseconds.
-    pub retry_most_ms: u64,
-    /// Age at which an event is given up, milliseconds.
-    pub give_up_ms: u64,
-    /// Dead letters that are kept for one endpoint.
-    pub dead_letters: u64,
 }
 
 /// Other products' interfaces.

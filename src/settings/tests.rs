@@ -1,6 +1,6 @@
 mod keys;
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! The rules of `[topics]` and `[groups.topics]`.
 
 use super::{
-    GroupTopics, SettingsError, Topics,
+    GroupTopics, SettingsError,
     validate::{Checked, MEBIBYTE, number, rate},
     wire,
 };
@@ -11,6 +11,29 @@ use crate::{
 };
 
 const YEAR_SECONDS: u64 = 365 * 24 * 60 * 60;
+
+/// How much of topics each group may have.
+#[derive(Clone, Copy, Debug)]
+pub struct Topics {
+    /// Subscriptions of one socket.
+    pub subscriptions_per_socket: usize,
+    /// Subscriptions of all sockets of one group.
+    pub subscriptions_per_group: usize,
+    /// Messages that all of a group publish.
+    pub publishes: Rate,
+    /// How much of that, and of what is kept, a group's visitors may have, in percent.
+    pub visitor_percent: u8,
+    /// Longest data of one message, in bytes.
+    pub payload_bytes: usize,
+    /// Topics that have a retained value.
+    pub retained: usize,
+    /// What retained values may take, in bytes.
+    pub retained_bytes: usize,
+    /// Longest life of a retained value, in ms.
+    pub retained_ms: u64,
+    /// What histories may take, in bytes.
+    pub history_bytes: usize,
+}
 
 pub(super) fn topics(wire: &wire::Topics) -> Checked<Topics> {
     fn within<T: TryFrom<u64>>(

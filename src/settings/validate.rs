@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use super::{
     Facades, Group, Groups, Limits, Log, Presence, Server, Settings, SettingsError, Sources, auth,
-    bayeux, chat, cluster, cobrowse, topics, webhooks, wire,
+    bayeux, chat, cluster, cobrowse, events, topics, wire,
 };
 use crate::{
     auth::{ApiKeys, Mode, Origin, OriginList, Partner, Secret, VisitorSignatures},
@@ -36,7 +36,7 @@ pub(super) fn settings(wire: wire::Wire, sources: &Sources, mode: Mode) -> Check
         limits,
         auth,
         presence: presence(&wire.presence)?,
-        events: webhooks::events(&wire.events)?,
+        events: events::events(&wire.events)?,
         cobrowse: cobrowse::cobrowse(&wire.cobrowse)?,
         chat: chat::chat(&wire.chat)?,
         topics: topics::topics(&wire.topics)?,
@@ -256,7 +256,7 @@ fn group(at: &str, wire: wire::Group, plain_http: bool) -> Checked<Group> {
             &format!("{at}.facades.genesys_frames"),
             &wire.facades.genesys_frames,
         )?,
-        webhooks: webhooks::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
+        webhooks: events::webhooks(at, wire.events, &wire.webhooks, plain_http)?,
         id,
     })
 }

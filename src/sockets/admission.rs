@@ -1,6 +1,6 @@
 //! Who may come in, and how fast. Costs little, and comes before everything that costs more.
 //!
-//! Addresses are counted as [`client_key`] says: an IPv6 subscriber with all his addresses is one client.
+//! Addresses are counted as [`client_key`](crate::limits::client_key) says: an IPv6 subscriber with all his addresses is one client.
 
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 

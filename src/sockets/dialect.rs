@@ -1,4 +1,4 @@
-//! The words in which a visitor's socket speaks. Our own are [`NATIVE`]; facades bring others, each at a path of its own.
+//! The words in which a visitor's socket speaks. Our own are [`NATIVE`](crate::sockets::dialect::NATIVE); facades bring others, each at a path of its own.
 
 use std::sync::{Arc, atomic::Ordering};
 

@@ -32,7 +32,7 @@ use crate::{
         ids::GroupId,
         protocol::{ErrorAnswer, GoAway},
     },
-    presence::{handle::Presence, visitor::command::Share},
+    presence::{handle::Presence, visitor::Share},
     settings::{Group, Settings},
     store::{dead_letters::DeadLetters, memory::EngineFigures, shared::SharedNode},
     telemetry::{Metrics, labels::SocketKind},

@@ -1,12 +1,10 @@
 //! The values that metrics may carry as labels: enums only, so that their number is bounded.
+//!
+//! Here are those that only metrics speak of; `nouns` has those that are there anyway.
 
-use crate::{
-    auth::{AuthError, SignatureError},
-    model::{
-        chat::{ChatEnd, Speaker},
-        close::CloseCode,
-    },
-};
+mod nouns;
+
+pub use self::nouns::Closing;
 
 /// A label with a fixed set of values.
 pub trait Label: Copy + 'static {
@@ -22,12 +20,9 @@ pub trait Label: Copy + 'static {
     fn text(self) -> &'static str;
 }
 
-macro_rules! labels {
-    ($($(#[$doc:meta])* $name:ident, $key:literal { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$value_doc])* $value,)* }
-
+/// Makes an enum without fields a label; its values stand in the enum's own order.
+macro_rules! label_of {
+    ($name:ident, $key:literal { $($value:ident = $text:literal,)* }) => {
         impl Label for $name {
             const KEY: &'static str = $key;
             const ALL: &'static [Self] = &[$($name::$value,)*];
@@ -40,6 +35,17 @@ macro_rules! labels {
                 match self { $($name::$value => $text,)* }
             }
         }
+    };
+}
+use label_of;
+
+macro_rules! labels {
+    ($($(#[$doc:meta])* $name:ident, $key:literal { $($(#[$value_doc:meta])* $value:ident = $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$value_doc])* $value,)* }
+
+        label_of!($name, $key { $($value = $text,)* });
     )*};
 }
 
@@ -212,18 +218,6 @@ labels! {
         Refused = "refused",
     }
 
-    /// How a visitor's wish for help stood.
-    HelpState, "status" {
-        /// He asked.
-        Pending = "pending",
-        /// An agent took it.
-        Accepted = "accepted",
-        /// Nobody came.
-        Unavailable = "unavailable",
-        /// He wanted it no more, or left.
-        Canceled = "canceled",
-    }
-
     /// What came of asking an issuer for his keys.
     FetchResult, "result" {
         /// His keys are known.
@@ -260,34 +254,6 @@ labels! {
         Drained = "drained",
     }
 
-    /// Why a chat ended.
-    ChatEnding, "reason" {
-        /// The visitor closed it.
-        Visitor = "visitor",
-        /// The agent closed it.
-        Agent = "agent",
-        /// The visitor declined the invitation.
-        Declined = "declined",
-        /// Nobody took it in time, or the invitation was not answered.
-        Unanswered = "unanswered",
-        /// The visitor left.
-        Left = "left",
-        /// Nobody said anything for too long.
-        Idle = "idle",
-        /// It broke.
-        Error = "error",
-    }
-
-    /// Who says something in a chat.
-    ChatSpeaker, "from" {
-        /// The visitor.
-        Visitor = "visitor",
-        /// An agent.
-        Agent = "agent",
-        /// The site itself.
-        System = "system",
-    }
-
     /// What became of an event for a webhook.
     WebhookEnd, "outcome" {
         /// The endpoint took it.
@@ -321,30 +287,6 @@ labels! {
     }
 }
 
-impl From<ChatEnd> for ChatEnding {
-    fn from(end: ChatEnd) -> Self {
-        match end {
-            ChatEnd::Visitor => Self::Visitor,
-            ChatEnd::Agent => Self::Agent,
-            ChatEnd::Declined => Self::Declined,
-            ChatEnd::Unanswered => Self::Unanswered,
-            ChatEnd::Left => Self::Left,
-            ChatEnd::Idle => Self::Idle,
-            ChatEnd::Error => Self::Error,
-        }
-    }
-}
-
-impl From<Speaker> for ChatSpeaker {
-    fn from(speaker: Speaker) -> Self {
-        match speaker {
-            Speaker::Visitor => Self::Visitor,
-            Speaker::Agent => Self::Agent,
-            Speaker::System => Self::System,
-        }
-    }
-}
-
 impl StatusClass {
     /// The class of an HTTP status.
     #[must_use]
@@ -359,77 +301,16 @@ impl StatusClass {
     }
 }
 
-/// Why the server closed a socket: by the code that the peer reads, but for what has one for another reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
-    /// For what the code says.
-    For(CloseCode),
-    /// For a frame that cannot be read, by the code that the protocol of others has for it: it is no fault of ours.
-    Unreadable,
-}
-
-impl From<CloseCode> for Closing {
-    fn from(code: CloseCode) -> Self {
-        Self::For(code)
-    }
-}
-
-impl Label for Closing {
-    const KEY: &'static str = "code";
-    const ALL: &'static [Self] = &{
-        let mut all = [Self::Unreadable; CloseCode::ALL.len() + 1];
-        let (mut places, mut codes) = (&mut all as &mut [Self], CloseCode::ALL);
-        while let ([place, more @ ..], [code, rest @ ..]) = (places, codes) {
-            *place = Self::For(*code);
-            (places, codes) = (more, rest);
-        }
-        all
-    };
-
-    fn index(self) -> usize {
-        match self {
-            Self::For(code) => code as usize,
-            Self::Unreadable => CloseCode::ALL.len(),
-        }
-    }
-
-    fn text(self) -> &'static str {
-        match self {
-            Self::For(code) => code.as_str(),
-            Self::Unreadable => "unreadable",
-        }
-    }
-}
-
-impl Label for AuthError {
-    const KEY: &'static str = "reason";
-    const ALL: &'static [Self] = AuthError::ALL;
-
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        self.reason()
-    }
-}
-
-impl Label for SignatureError {
-    const KEY: &'static str = "reason";
-    const ALL: &'static [Self] = SignatureError::ALL;
-
-    fn index(self) -> usize {
-        self as usize
-    }
-
-    fn text(self) -> &'static str {
-        self.reason()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        auth::{AuthError, SignatureError},
+        model::{
+            chat::{ChatEnd, Speaker},
+            help::HelpStatus,
+        },
+    };
 
     fn check<L: Label + PartialEq + std::fmt::Debug>() {
         for (place, value) in L::ALL.iter().enumerate() {
@@ -445,14 +326,15 @@ mod tests {
         check::<OutboxClass>();
         check::<BayeuxEnd>();
         check::<Limiter>();
+        check::<Resumed>();
         check::<Limited>();
         check::<SignalEnd>();
-        check::<HelpState>();
+        check::<HelpStatus>();
         check::<FetchResult>();
         check::<TlsHandshake>();
         check::<StreamEnd>();
-        check::<ChatEnding>();
-        check::<ChatSpeaker>();
+        check::<ChatEnd>();
+        check::<Speaker>();
         check::<WebhookEnd>();
         check::<ReloadResult>();
         check::<StatusClass>();

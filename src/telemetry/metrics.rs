@@ -15,11 +15,17 @@ use prometheus_client::{
 };
 
 use super::labels::{
-    BayeuxEnd, ChatEnding, ChatSpeaker, Closing, FetchResult, HandshakeResult, HelpState, Label,
-    Limited, Limiter, OutboxClass, ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass,
-    StreamEnd, TlsHandshake, UpgradeRefusal, WebhookEnd,
+    BayeuxEnd, Closing, FetchResult, HandshakeResult, Label, Limited, Limiter, OutboxClass,
+    ReloadResult, Resumed, SignalEnd, SocketKind, StatusClass, StreamEnd, TlsHandshake,
+    UpgradeRefusal, WebhookEnd,
 };
-use crate::auth::{AuthError, SignatureError};
+use crate::{
+    auth::{AuthError, SignatureError},
+    model::{
+        chat::{ChatEnd, Speaker},
+        help::HelpStatus,
+    },
+};
 
 /// The media type of [`Metrics::encode`]'s text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -144,12 +150,12 @@ figures! {
     signals_held: Gauge = "Signals that wait for an acknowledgement";
     signals_open: Gauge = "Signals of this node's agents that are kept until their outcome, with several nodes";
     signals_open_full: Counter = "Signals refused because too many were kept so";
-    help_requests: Labelled<HelpState, Counter> = "Visitors' wishes for help, by what became of them";
+    help_requests: Labelled<HelpStatus, Counter> = "Visitors' wishes for help, by what became of them";
     help_waiting: Gauge = "Visitors who wait for help";
     chats_waiting: Gauge = "Visitors who wait for an agent to chat with";
     chats_open: Gauge = "Chats that an agent has";
-    chats_ended: Labelled<ChatEnding, Counter> = "Chats that ended, by why";
-    chat_messages: Labelled<ChatSpeaker, Counter> = "Messages of chats, by who said them";
+    chats_ended: Labelled<ChatEnd, Counter> = "Chats that ended, by why";
+    chat_messages: Labelled<Speaker, Counter> = "Messages of chats, by who said them";
     agents_available: Gauge = "Agents who are available for a chat button";
     button_watchers: Gauge = "Pages that are told which chat buttons are enabled";
     events_published: Counter = "Events of groups whose events are kept";

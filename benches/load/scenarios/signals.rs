@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     meter::{Rounds, histogram, quantiles},
-    sockets::{Load, agent_hello, hello, presence},
+    sockets::{Load, agent_hello, hello, messages, presence},
 };
 use crate::{
     Arguments,
     kit::{
         TURN,
-        net::{Event, Net},
+        net::Net,
         server::{Server, Wishes},
         wire,
     },
@@ -116,12 +116,7 @@ pub fn signals(arguments: &Arguments) -> bool {
         }
         let batch = load.turn(if paced > 0.0 { Duration::ZERO } else { TURN });
         let at = now();
-        for event in &batch.0 {
-            let (id, message) = match event {
-                Event::Message(id, range) => (*id, &batch.1[range.clone()]),
-                Event::Open(_) => continue,
-                Event::Closed(_, code) => panic!("closed: {code:?}"),
-            };
+        for (id, message) in messages(&batch) {
             let owner = load.net.owner(id).unwrap();
             if owner < pairs {
                 if !wire::is_type(message, "signal") {

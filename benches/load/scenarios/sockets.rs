@@ -108,6 +108,17 @@ impl Load {
     }
 }
 
+/// What came in a turn, as text, while no socket may close.
+pub(super) fn messages(
+    (events, bytes): &(Vec<Event>, Vec<u8>),
+) -> impl Iterator<Item = (Id, &[u8])> {
+    events.iter().filter_map(|event| match event {
+        Event::Message(id, range) => Some((*id, &bytes[range.clone()])),
+        Event::Open(_) => None,
+        Event::Closed(_, code) => panic!("closed: {code:?}"),
+    })
+}
+
 pub fn agent_hello(token: &str) -> String {
     format!(r#"{{"type":"hello","token":"{token}"}}"#)
 }

@@ -21,7 +21,6 @@ use crate::{
         Deliver, Engine, Origin,
         history::{Line, PastChat, SaidLine},
     },
-    telemetry::labels::{ChatEnding, ChatSpeaker},
 };
 
 /// Sends what follows from a chat's transitions.
@@ -40,7 +39,7 @@ impl<E: Engine<Conversation>> Deliver<Conversation, E> for ChatDelivery {
                     }
                     if is_ours {
                         if let Some(reason) = row.reason {
-                            metrics.chats_ended.of(ChatEnding::from(reason)).inc();
+                            metrics.chats_ended.of(reason).inc();
                         }
                         ledger.write(Line::Chat(self.past(key, &row)));
                     }
@@ -53,7 +52,7 @@ impl<E: Engine<Conversation>> Deliver<Conversation, E> for ChatDelivery {
                 }
                 Effect::Said { message, view, row, turn, quiet } => {
                     if is_ours {
-                        metrics.chat_messages.of(ChatSpeaker::from(message.from)).inc();
+                        metrics.chat_messages.of(message.from).inc();
                         ledger.write(Line::Said(said(key, row.chat, &message)));
                     }
                     if quiet {

@@ -28,6 +28,14 @@ use crate::{
 /// How long to wait before what could not be read is read again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What could not be read is read again. Called on the thread of the engine, which has a runtime.
+fn after_a_pause(read_again: impl FnOnce() + 'static) {
+    tokio::task::spawn_local(async move {
+        tokio::time::sleep(PAUSE).await;
+        read_again();
+    });
+}
+
 impl Chat {
     /// This node shows chats and buttons that other nodes change.
     pub(super) fn replicate(&self) {
@@ -57,11 +65,8 @@ fn read_board<E: Engine<Conversation>>(shared: &Arc<Shared>, engine: &E, group: 
         if is_read {
             return shared.was_read(&of, reading, &rows.lock());
         }
-        // On the thread of the engine, which has a runtime.
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(PAUSE).await;
-            let board = shared.floors.get(&of).map(|floor| &floor.board);
-            if board.is_some_and(|board| board.is_last(reading)) {
+        after_a_pause(move || {
+            if shared.floors.get(&of).is_some_and(|floor| floor.board.is_last(reading)) {
                 read_board(&shared, &again, &of);
             }
         });
@@ -108,16 +113,13 @@ fn read_panel<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E, group: &GroupI
                     shared.post.button(pages, button, is_enabled);
                 });
             }
-            (Err(_), Some(_)) => {
-                tokio::task::spawn_local(async move {
-                    tokio::time::sleep(PAUSE).await;
-                    let floor = shared.floors.get(&of);
-                    let begun = floor.map(|floor| floor.panel_readings.load(Ordering::Relaxed));
-                    if begun == Some(reading) {
-                        read_panel(&shared, &again, &of);
-                    }
-                });
-            }
+            (Err(_), Some(_)) => after_a_pause(move || {
+                let floor = shared.floors.get(&of);
+                let begun = floor.map(|floor| floor.panel_readings.load(Ordering::Relaxed));
+                if begun == Some(reading) {
+                    read_panel(&shared, &again, &of);
+                }
+            }),
             (_, None) => {}
         })
     };
@@ -155,10 +157,7 @@ fn lose_listed(
     let (again, listed) = (engine.clone(), group.to_string());
     let done = Box::new(move |is_read: bool| {
         if !is_read {
-            tokio::task::spawn_local(async move {
-                tokio::time::sleep(PAUSE).await;
-                lose_listed(again, group, subject, lose);
-            });
+            after_a_pause(move || lose_listed(again, group, subject, lose));
         }
     });
     engine.list(listed, visit, done);

@@ -192,7 +192,7 @@ fn a_chat_that_cannot_go_along_is_over_and_no_ghost() {
     assert!(!bench.chat.0.shared.arrivals.has(&Bench::visitor()));
     let group = &known().group;
     assert_eq!(bench.chat.visitor_of(group, opened.chat).unwrap_err().code, ErrorCode::NotFound);
-    let ended = bench.chat.0.shared.metrics.chats_ended.of(ChatEnd::Error.into()).get();
+    let ended = bench.chat.0.shared.metrics.chats_ended.of(ChatEnd::Error).get();
     assert_eq!(ended, 1);
 }
 

@@ -15,7 +15,7 @@ use crate::{
         letter::What,
         session::{Shown, Stream},
     },
-    model::ids::{NodeId, SessionKey},
+    model::ids::{NodeId, SessionKey, SocketId},
 };
 
 /// A follower of whom nothing was heard for so long is gone, in milliseconds.
@@ -232,7 +232,7 @@ impl Channel {
     pub(super) fn pass_on(
         &self,
         state: &mut State,
-        page: crate::model::ids::SocketId,
+        page: SocketId,
         epoch: u32,
         key_frame: bool,
         message: &Bytes,

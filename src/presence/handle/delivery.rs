@@ -13,7 +13,8 @@ use crate::{
     },
     presence::visitor::{
         Visitor,
-        command::{Command, Effect, Reply, Submission},
+        command::{Command, Reply, Submission},
+        effect::Effect,
     },
     store::{Deliver, Engine, Expect, Origin, place::WeakStore},
 };

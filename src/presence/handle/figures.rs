@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use dashmap::DashMap;
 
-use crate::{model::ids::GroupId, presence::visitor::command::Share};
+use crate::{model::ids::GroupId, presence::visitor::Share};
 
 /// Sums over all visitors, kept up with every change.
 #[derive(Default)]

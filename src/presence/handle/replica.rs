@@ -19,7 +19,7 @@ use crate::{
         ids::{GroupId, VisitorId, VisitorKey},
         list::Row,
     },
-    presence::visitor::{Visitor, command::Share},
+    presence::visitor::{Share, Visitor},
     store::Engine,
 };
 

@@ -60,18 +60,9 @@ impl Post for Recorder {
 
 /// Two shards, the grace and the windows of the design, and a clock that stands.
 pub(crate) fn options() -> Options {
-    let rules = Rules {
-        grace_ms: 5_000,
-        signal_window_ms: 5_000,
-        ack_ms: 5_000,
-        help_ms: 60_000,
-        unknown_until: Timestamp(0),
-        late_ms: 0,
-        spared_until: Timestamp(0),
-    };
     Options {
         place: Place::alone(NodeId { node: 0, incarnation: 1 }, 2, Clock::manual(START)),
-        rules,
+        rules: Rules::USUAL,
         unique_life_ms: 300_000,
         unique_digits: 6,
         guesses: GuessLimits {

@@ -15,7 +15,10 @@ use crate::{
         signal::{Message, Target},
         timeline::PageEnd,
     },
-    presence::visitor::command::{Departure, Share, Submission},
+    presence::visitor::{
+        Share,
+        command::{Departure, Submission},
+    },
 };
 
 struct Bench {

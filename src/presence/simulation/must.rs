@@ -9,7 +9,7 @@ use crate::{
         ids::{SignalId, SocketAddress, TabId, VisitorKey},
         signal::Outcome,
     },
-    presence::visitor::{Visitor, command::Effect, watched},
+    presence::visitor::{Visitor, effect::Effect, watched},
     store::{
         Record as _,
         shared::simulation::{Came, Made, effects_for},

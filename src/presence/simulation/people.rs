@@ -9,7 +9,7 @@ use crate::{
         ids::{IdempotencyKey, SignalId, SocketAddress, TabId, VisitorKey},
         signal::Outcome,
     },
-    presence::visitor::command::ToPage,
+    presence::visitor::effect::ToPage,
 };
 
 pub(super) struct Person {

@@ -12,7 +12,10 @@ use crate::{
         ids::{SignalId, SocketAddress},
         signal::Outcome,
     },
-    presence::visitor::command::{Command, Departure, Reply, ToPage},
+    presence::visitor::{
+        command::{Command, Departure, Reply},
+        effect::ToPage,
+    },
     store::Applied,
 };
 

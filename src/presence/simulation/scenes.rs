@@ -1,7 +1,6 @@
 //! Single runs that were wrong once, without chance.
 
 use crate::{
-    clock::Timestamp,
     model::{
         ids::{NodeId, SignalId, SocketAddress, SocketId, VisitorKey},
         json::Json,
@@ -10,9 +9,13 @@ use crate::{
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Effect, Submission},
+        command::{Command, Connect, Departure, Submission},
+        effect::Effect,
     },
-    store::shared::simulation::{Stage, World, random},
+    store::shared::{
+        LATE_MS,
+        simulation::{Stage, World, random},
+    },
 };
 
 /// Nobody listens.
@@ -30,15 +33,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let rules = Rules {
-            grace_ms: 5_000,
-            signal_window_ms: 5_000,
-            ack_ms: 5_000,
-            help_ms: 60_000,
-            unknown_until: Timestamp(0),
-            late_ms: 2_500,
-            spared_until: Timestamp(0),
-        };
+        let rules = Rules { late_ms: LATE_MS, ..Rules::USUAL };
         let key = VisitorKey { group: "1".parse().unwrap(), visitor: "v".parse().unwrap() };
         let mut scene = Self { world: World::new(random(0), 2, (100, 100), rules, Silence), key };
         scene.settles();

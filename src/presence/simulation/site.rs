@@ -10,10 +10,7 @@ use crate::{
         ids::{NodeId, SignalId, SocketAddress, VisitorKey},
         signal::Outcome,
     },
-    presence::visitor::{
-        Rules, Visitor,
-        command::{Effect, Reply},
-    },
+    presence::visitor::{Rules, Visitor, command::Reply, effect::Effect},
     store::{
         Applied, Refusal,
         shared::simulation::{Made, Stage},

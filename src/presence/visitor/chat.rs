@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{
     Phase, Step, Visitor,
-    command::{Effect, Reply, ToPage},
+    command::Reply,
+    effect::{Effect, ToPage},
 };
 use crate::model::{
     chat::{ChatMessage, ChatView},

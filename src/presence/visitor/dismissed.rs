@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     MAX_SOCKETS, Step, Visitor,
-    command::{Effect, ToPage},
+    effect::{Effect, ToPage},
 };
 use crate::{
     clock::Timestamp,

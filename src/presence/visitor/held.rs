@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Phase, Step, Visitor,
-    command::{Departure, Effect, Reply, Submission, ToPage},
+    command::{Departure, Reply, Submission},
+    effect::{Effect, ToPage},
 };
 use crate::{
     clock::Timestamp,

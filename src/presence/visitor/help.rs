@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Phase, Step, Visitor,
-    command::{Effect, Reply, ToPage},
+    command::Reply,
+    effect::{Effect, ToPage},
 };
 use crate::{
     auth::Agent,

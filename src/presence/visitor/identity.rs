@@ -2,7 +2,8 @@
 
 use super::{
     JOIN_MEMORY_MS, Phase, Step, Visitor,
-    command::{Departure, Effect, Reply, Unique},
+    command::{Departure, Reply, Unique},
+    effect::Effect,
 };
 use crate::model::{
     close::CloseCode,

@@ -186,10 +186,8 @@ fn rules() -> impl Strategy<Value = Rules> {
             grace_ms,
             signal_window_ms,
             ack_ms,
-            help_ms: 60_000,
             unknown_until: Timestamp(unknown.map_or(0, |unknown| START + unknown)),
-            late_ms: 0,
-            spared_until: Timestamp(0),
+            ..Rules::USUAL
         },
     )
 }

@@ -2,7 +2,8 @@
 
 use super::{
     MAX_SOCKETS, Phase, Socket, Step, Visitor,
-    command::{Connect, Departure, Effect, Reply, ToPage, Welcome},
+    command::{Connect, Departure, Reply, Welcome},
+    effect::{Effect, ToPage},
 };
 use crate::{
     clock::Timestamp,

@@ -1,8 +1,9 @@
 //! The visitor as a record of the store.
 
 use super::{
-    Rules, Visitor,
-    command::{Command, Effect, Pages, Reply, Share, ToPage},
+    Rules, Share, Visitor,
+    command::{Command, Pages, Reply},
+    effect::{Effect, ToPage},
 };
 use crate::{
     clock::Timestamp,

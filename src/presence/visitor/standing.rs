@@ -2,14 +2,38 @@
 
 use std::sync::Arc;
 
-use super::{
-    Phase, Visitor,
-    command::{Effect, Share},
-};
+use serde::{Deserialize, Serialize};
+
+use super::{Phase, Visitor, effect::Effect};
 use crate::{
     clock::Timestamp,
     model::{ids::VisitorId, list::Row},
 };
+
+/// What one visitor adds to the figures of the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// Visitors who are connected.
+    pub connected: i64,
+    /// Those of them who are in transit.
+    pub in_transit: i64,
+    /// Signals that wait.
+    pub held: i64,
+    /// Wishes for help that wait.
+    pub asking: i64,
+}
+
+impl std::ops::Sub for Share {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self {
+            connected: self.connected - other.connected,
+            in_transit: self.in_transit - other.in_transit,
+            held: self.held - other.held,
+            asking: self.asking - other.asking,
+        }
+    }
+}
 
 /// How a visitor stands in lists and figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

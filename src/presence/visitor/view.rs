@@ -1,9 +1,6 @@
 //! The visitor as readers and watchers see him.
 
-use super::{
-    Phase, Step, Visitor,
-    command::{Effect, Unique},
-};
+use super::{Phase, Step, Visitor, command::Unique, effect::Effect};
 use crate::model::{
     event::{Event, EventKind, Position},
     explain::{PhaseWord, RecordView, SocketView},

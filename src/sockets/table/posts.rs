@@ -20,13 +20,13 @@ use crate::{
         },
         signal::{Message, Outcome},
     },
-    presence::{handle::Post, visitor::command::ToPage},
+    presence::{handle::Post, visitor::effect::ToPage},
     sockets::{
         dialect::NATIVE,
         framing::Frame,
         outbox::{Class, LatestKey, Pushed},
     },
-    telemetry::labels::{HelpState, SignalEnd},
+    telemetry::labels::SignalEnd,
     topics,
 };
 
@@ -103,13 +103,7 @@ impl Post for Sockets {
     }
 
     fn helped(&self, status: HelpStatus) {
-        let state = match status {
-            HelpStatus::Pending => HelpState::Pending,
-            HelpStatus::Accepted => HelpState::Accepted,
-            HelpStatus::Unavailable => HelpState::Unavailable,
-            HelpStatus::Canceled => HelpState::Canceled,
-        };
-        self.metrics.help_requests.of(state).inc();
+        self.metrics.help_requests.of(status).inc();
     }
 }
 

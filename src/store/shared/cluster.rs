@@ -10,7 +10,8 @@ use std::{
 
 use rand::RngExt as _;
 use redis::{
-    AsyncConnectionConfig, RedisError, RedisResult, Value, aio::MultiplexedConnection, cmd,
+    AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+    aio::MultiplexedConnection, cmd,
 };
 use tokio::sync::Notify;
 
@@ -30,6 +31,25 @@ const ASKS_EVERY: (Duration, Duration) = (Duration::from_millis(25), Duration::f
 pub(super) const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
 /// After that it is asked whether the server is the right one.
 const SLOW: Duration = Duration::from_millis(200);
+
+/// What an error of a cluster says of a question: nothing was done, and where to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detour {
+    /// Elsewhere.
+    Elsewhere,
+    /// Here, or nobody knows yet where; soon.
+    Later,
+}
+
+/// Whether an error says that nothing was done, since the part is elsewhere or on its way.
+pub(super) fn detour(error: &RedisError) -> Option<Detour> {
+    use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    match error.kind() {
+        ErrorKind::Server(Moved | ReadOnly | MasterDown) => Some(Detour::Elsewhere),
+        ErrorKind::Server(Ask | TryAgain | ClusterDown) => Some(Detour::Later),
+        _ => None,
+    }
+}
 
 /// Finds the master of a part. One for all connections of a node.
 pub(super) struct Finder {

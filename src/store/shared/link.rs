@@ -13,6 +13,8 @@ use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
 use super::{
+    cluster::{Detour, detour},
+    connection::Connection,
     ears::Ears,
     lease::Standing,
     member::Marked,
@@ -21,7 +23,7 @@ use super::{
     question::Target,
     restated::Restating,
     url::ServerUrl,
-    way::{Counted, Detour, PATIENCE, Way, detour},
+    way::{PATIENCE, Way},
 };
 use crate::{model::ids::NodeId, store::Record};
 
@@ -38,9 +40,9 @@ pub(super) struct Link {
     pub(super) membership: Rc<Membership>,
     pub(super) way: Way,
     /// The connection, once this node knows over it that the data's mark is still the same, or which one it is now.
-    pub(super) live: RefCell<Option<Counted>>,
+    pub(super) live: RefCell<Option<Connection>>,
     /// One over which it does not know that yet, because the server is to answer later.
-    pub(super) untried: RefCell<Option<Counted>>,
+    pub(super) untried: RefCell<Option<Connection>>,
     /// Tries to find that out that failed.
     pub(super) failures: Cell<u64>,
     /// Asks for the next one.
@@ -173,7 +175,7 @@ impl Link {
     /// or on its way: then nothing was done, or of a pipeline what may be done twice.
     pub(super) async fn patiently<T>(
         &self,
-        ask: impl AsyncFn(&mut Counted) -> RedisResult<T>,
+        ask: impl AsyncFn(&mut Connection) -> RedisResult<T>,
     ) -> RedisResult<T> {
         in_time(async {
             let mut pause = DETOURS.0;

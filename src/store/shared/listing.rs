@@ -10,11 +10,11 @@ use std::{collections::HashMap, sync::atomic::Ordering};
 use redis::RedisResult;
 
 use super::{
+    connection::Connection,
     fields::record_of,
     figures::Counts,
     link::{Link, member},
     question::Lists,
-    way::Counted,
     worker::guarded,
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Link {
         if pipe.is_empty() {
             return Ok(());
         }
-        let asked = async |connection: &mut Counted| pipe.query_async::<()>(connection).await;
+        let asked = async |connection: &mut Connection| pipe.query_async::<()>(connection).await;
         self.patiently(asked).await
     }
 
@@ -75,7 +75,7 @@ impl Link {
             let list = self.held_by::<R>(node);
             let mut command = redis::cmd("SRANDMEMBER");
             command.arg(&list).arg(most);
-            let asked = async |connection: &mut Counted| {
+            let asked = async |connection: &mut Connection| {
                 command.query_async::<Vec<String>>(connection).await
             };
             let members = self.patiently(asked).await.unwrap_or_default();
@@ -105,7 +105,7 @@ impl Link {
         loop {
             let mut scan = redis::cmd("SSCAN");
             scan.arg(&list).arg(cursor).arg("COUNT").arg(PAGE);
-            let asked = async |connection: &mut Counted| {
+            let asked = async |connection: &mut Connection| {
                 scan.query_async::<(u64, Vec<String>)>(connection).await
             };
             let Ok((next, members)) = self.patiently(asked).await else { return };
@@ -122,8 +122,9 @@ impl Link {
     pub(super) async fn overdue<R: Record>(&self, before: Timestamp, most: usize) -> Vec<R::Key> {
         let mut command = redis::cmd("ZRANGEBYSCORE");
         command.arg(self.times::<R>()).arg("-inf").arg(before.0).arg("LIMIT").arg(0).arg(most);
-        let asked =
-            async |connection: &mut Counted| command.query_async::<Vec<String>>(connection).await;
+        let asked = async |connection: &mut Connection| {
+            command.query_async::<Vec<String>>(connection).await
+        };
         let members = self.patiently(asked).await.unwrap_or_default();
         members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect()
     }
@@ -132,7 +133,7 @@ impl Link {
     pub(super) async fn there<R: Record>(&self, counts: &Counts) -> RedisResult<u64> {
         let mut get = redis::cmd("GET");
         get.arg(self.number_of::<R>());
-        let asked = async |to: &mut Counted| get.query_async::<Option<i64>>(to).await;
+        let asked = async |to: &mut Connection| get.query_async::<Option<i64>>(to).await;
         let there = self.patiently(asked).await?.unwrap_or_default();
         let there = u64::try_from(there).unwrap_or_default();
         counts.there.store(there, Ordering::Relaxed);
@@ -145,13 +146,13 @@ impl Link {
         let add = async |name: &str| {
             let mut add = redis::cmd("SADD");
             add.arg(self.listed_under::<R>(name)).arg(&member);
-            let asked = async |to: &mut Counted| add.query_async::<()>(to).await;
+            let asked = async |to: &mut Connection| add.query_async::<()>(to).await;
             self.patiently(asked).await
         };
         let strike = async |name: &str| {
             let mut strike = redis::pipe();
             strike.srem(self.listed_under::<R>(name), &member).ignore().hgetall(&row);
-            let asked = async |to: &mut Counted| {
+            let asked = async |to: &mut Connection| {
                 strike.query_async::<(HashMap<String, Vec<u8>>,)>(to).await
             };
             let (row,) = self.patiently(asked).await?;
@@ -181,7 +182,7 @@ impl Link {
         loop {
             let mut scan = redis::cmd("SSCAN");
             scan.arg(&set).arg(cursor).arg("COUNT").arg(PAGE);
-            let asked = async |connection: &mut Counted| {
+            let asked = async |connection: &mut Connection| {
                 scan.query_async::<(u64, Vec<String>)>(connection).await
             };
             let Ok((next, members)) = self.patiently(asked).await else { return false };

@@ -6,10 +6,11 @@ use redis::RedisResult;
 
 use super::{
     cluster::with_jitter,
+    cluster::{Detour, detour},
+    connection::Connection,
     lease::{self, Standing},
     link::{Link, in_time, member, millis},
     question::Mark,
-    way::{Counted, Detour, detour},
 };
 use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId};
 
@@ -100,7 +101,7 @@ impl Link {
     }
 
     /// The part is not where this connection leads to.
-    pub(super) fn strays(&self, by: &Counted) {
+    pub(super) fn strays(&self, by: &Connection) {
         // Others may have found that out before.
         if self.live.borrow_mut().take_if(|live| live.is(by)).is_some() {
             self.way.strays();
@@ -147,7 +148,7 @@ impl Link {
         Ok(())
     }
 
-    async fn renew_all(&self, connection: &mut Counted) -> RedisResult<()> {
+    async fn renew_all(&self, connection: &mut Connection) -> RedisResult<()> {
         if self.part.is_first() {
             self.renew_over(connection, &[], &[]).await?;
             let secrets = self.membership.secrets.borrow().clone();
@@ -168,7 +169,7 @@ impl Link {
     /// Renews, and says which nodes were ended or had a lease, should the server have lost that.
     async fn renew_over(
         &self,
-        connection: &mut Counted,
+        connection: &mut Connection,
         ended: &[NodeId],
         members: &[NodeId],
     ) -> RedisResult<()> {
@@ -246,7 +247,7 @@ impl Link {
 
     /// A connection that may be asked: over it this node knows the mark, and it has its lease. Waits for no more than one try
     /// to connect, and one to renew the lease.
-    pub(super) async fn as_member(&self) -> RedisResult<Counted> {
+    pub(super) async fn as_member(&self) -> RedisResult<Connection> {
         let tried = || (self.failures.get(), self.membership.failures.get());
         let failures = tried();
         loop {
@@ -283,7 +284,7 @@ impl Link {
         }
     }
 
-    async fn agree_on(&self, name: &str, own: &Secret, by: &mut Counted) -> RedisResult<Secret> {
+    async fn agree_on(&self, name: &str, own: &Secret, by: &mut Connection) -> RedisResult<Secret> {
         let place = self.name(&format!("secret:{name}"));
         let mut pipe = redis::pipe();
         pipe.cmd("SET").arg(&place).arg(own.expose()).arg("NX").ignore().get(&place);
@@ -314,7 +315,7 @@ impl Link {
     pub(super) async fn has_mark(&self, mark: Option<Mark>) -> bool {
         let mut get = redis::cmd("GET");
         get.arg(self.mark_key());
-        let asked = async |to: &mut Counted| get.query_async::<Option<String>>(to).await;
+        let asked = async |to: &mut Connection| get.query_async::<Option<String>>(to).await;
         let found = self.patiently(asked).await;
         found.is_ok_and(|found| found.as_deref() == mark.as_deref())
     }

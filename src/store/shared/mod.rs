@@ -1,10 +1,11 @@
 //! The engine of several nodes, which keep their records on one server that they share.
 //!
 //! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, [`records`] how
-//! that is said to Redis or what speaks its protocol, over a [`link`], and [`way`] how it gets there, to where [`url`] says; [`message`] is
-//! what nodes hear of each other, with their [`ears`], and [`lease`] says which of them are there, which [`member`] sees to, with
-//! what is known of all in [`membership`]; [`restated`] waits for them after a loss. [`post`] carries what no record says.
-//! [`worker`] brings them together, on one thread, for an [`engine`], and has [`sweep`] look for what nobody else does.
+//! that is said to Redis or what speaks its protocol, over a [`link`]; [`way`] is how it gets there, by one [`connection`]
+//! after another to where [`url`] says; [`message`] is what nodes hear of each other, with their [`ears`], and [`lease`] says
+//! which of them are there, which [`member`] sees to, with what is known of all in [`membership`]; [`restated`] waits for them
+//! after a loss. [`post`] carries what no record says. [`worker`] brings them together, on one thread, for an [`engine`], and
+//! has [`sweep`] look for what nobody else does.
 //!
 //! In a cluster the data are in several [`parts`], and all of this is there for each of them, but for the lease; [`links`]
 //! lead to them, by what [`cluster`] knows of the [`layout`].
@@ -13,6 +14,7 @@
 //! publish what follows. So it is made once, and whoever is told of it is told in the order of versions.
 
 mod cluster;
+mod connection;
 mod core;
 mod ears;
 mod engine;

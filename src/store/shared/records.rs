@@ -5,12 +5,12 @@ use std::{collections::HashMap, sync::atomic::Ordering};
 use redis::RedisResult;
 
 use super::{
+    connection::Connection,
     fields::{changes_of, field, number, record_of, state},
     figures::{self, Counts},
     link::Link,
     message,
     question::{Answer, Ask, Mark, Row, Target, Tell, Ticket},
-    way::Counted,
 };
 use crate::store::{Record, Written};
 
@@ -74,7 +74,7 @@ impl Link {
     async fn probe<R: Record>(&self, ticket: Ticket) -> RedisResult<Answer> {
         let word = [b"0:", &*message::encode::<R>(self.node, ticket, None, &[])].concat();
         let own = self.channel(R::KIND, &Target::Node(self.node));
-        let asked = async |connection: &mut Counted| {
+        let asked = async |connection: &mut Connection| {
             let mut publish = redis::cmd(connection.publish());
             publish.arg(&own).arg(&word).query_async::<()>(connection).await
         };
@@ -92,7 +92,7 @@ impl Link {
         let word = message::encode::<R>(self.node, ticket, Some(key), &[]);
         let own = self.channel(R::KIND, &Target::Node(self.node));
         let row = self.row_of::<R>(key)?;
-        let asked = async |connection: &mut Counted| {
+        let asked = async |connection: &mut Connection| {
             let mut look = self.scripts.look.key(&row);
             look.key(self.mark_key()).key(changes_of(&row)).arg(&**mark);
             look.arg(connection.publish()).arg(&own).arg(&word).arg(known);
@@ -128,7 +128,7 @@ impl Link {
         let changes = if R::HAS_LEAVES { leaves.len().to_string() } else { "-1".to_owned() };
         let (place, channel) = (self.row_of::<R>(key)?, |to: &Target| self.channel(R::KIND, to));
         let tell: Vec<_> = tell.iter().map(|(to, message)| (channel(to), message)).collect();
-        let asked = async |connection: &mut Counted| {
+        let asked = async |connection: &mut Connection| {
             let mut replace = self.scripts.replace.key(&place);
             replace.key(self.mark_key()).key(changes_of(&place));
             if begins_or_ends {
@@ -187,7 +187,7 @@ impl Link {
         for (name, leaf) in &leaves {
             restate.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
         }
-        let asked = async |connection: &mut Counted| restate.invoke_async(connection).await;
+        let asked = async |connection: &mut Connection| restate.invoke_async(connection).await;
         let (version, is_there): (String, u8) = self.patiently(asked).await?;
         Ok(match &*version {
             "-1" => Answer::Lost,
@@ -223,7 +223,7 @@ impl Link {
                 pipe.hgetall(row);
             }
         }
-        let asked = async |connection: &mut Counted| {
+        let asked = async |connection: &mut Connection| {
             pipe.query_async::<Vec<HashMap<String, Vec<u8>>>>(connection).await
         };
         let rows = self.patiently(asked).await.ok()?;

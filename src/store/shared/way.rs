@@ -1,5 +1,5 @@
-//! The way to the server that has a part of the data: a connection at a time, by RESP3, so that answers and messages come
-//! over one connection, in the order in which they were given; and the channels that are heard on it.
+//! The way to the server that has a part of the data: a [`Connection`] at a time, by RESP3, so that answers and messages
+//! come over one, in the order in which they were given; and the channels that are heard on it.
 //!
 //! In a cluster it leads to the master of the part. Channels are those of the part's slot, where the server knows such
 //! (Redis 7): then messages stay on that master and those who follow it, else they go to all servers of the cluster.
@@ -10,21 +10,21 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use redis::{
-    Arg, AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, PushInfo, PushKind,
-    RedisError, RedisFuture, RedisResult, ServerErrorKind, Value,
-    aio::{ConnectionLike, MultiplexedConnection, SendError},
+    AsyncConnectionConfig, ErrorKind, FromRedisValue, PushInfo, PushKind, RedisResult,
+    ServerErrorKind, Value, aio::SendError,
 };
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::{
     cluster::{CONNECTS_WITHIN, Finder},
+    connection::{Connection, Hope},
     ears::{Ears, Heard},
     figures::{self, Traffic},
     parts::Part,
@@ -37,115 +37,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 const PIPELINE: usize = 4_096;
 /// Channels that are subscribed to at once.
 const CHANNELS_AT_ONCE: usize = 512;
-
-/// A connection, which counts what it sends.
-#[derive(Clone)]
-pub(super) struct Counted {
-    connection: MultiplexedConnection,
-    traffic: Arc<Traffic>,
-    /// Which one it is.
-    number: u64,
-    /// Whether channels are those of a slot.
-    is_sharded: bool,
-    hope: Arc<Hope>,
-}
-
-/// What is to be expected of a connection.
-#[derive(Default)]
-struct Hope {
-    /// Its answers are trusted no more.
-    is_confused: AtomicBool,
-    /// Nobody waits for them any more.
-    is_given_up: watch::Sender<bool>,
-}
-
-impl Hope {
-    /// What comes of a question, as long as there is hope for a good answer.
-    async fn of<T>(&self, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-        let lost = || Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
-        let mut is_given_up = self.is_given_up.subscribe();
-        tokio::select! {
-            biased;
-            answer = answer => match self.is_confused.load(Ordering::SeqCst) {
-                true => lost(),
-                false => answer,
-            },
-            _ = is_given_up.wait_for(|is_so| *is_so) => lost(),
-        }
-    }
-}
-
-impl Counted {
-    /// Whether this is that one.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-
-    /// The command that says something on a channel.
-    pub(super) fn publish(&self) -> &'static str {
-        if self.is_sharded { "SPUBLISH" } else { "PUBLISH" }
-    }
-
-    /// Its server does not answer: whoever waits for an answer does so no more, and does not know what became of the question.
-    pub(super) fn give_up(&self) {
-        self.hope.is_given_up.send_replace(true);
-    }
-
-    async fn subscribe(&mut self, channels: &[String]) -> RedisResult<()> {
-        if !self.is_sharded {
-            return self.hope.of(self.connection.subscribe(channels)).await;
-        }
-        // One by one, because each is answered by itself.
-        let mut pipe = redis::pipe();
-        for channel in channels {
-            pipe.cmd("SSUBSCRIBE").arg(channel).ignore();
-        }
-        self.hope.of(pipe.query_async(&mut self.connection)).await
-    }
-
-    async fn unsubscribe(&mut self, channel: &str) -> RedisResult<()> {
-        if !self.is_sharded {
-            return self.hope.of(self.connection.unsubscribe(channel)).await;
-        }
-        let mut leave = redis::cmd("SUNSUBSCRIBE");
-        self.hope.of(leave.arg(channel).exec_async(&mut self.connection)).await
-    }
-
-    fn count<'a>(&self, commands: impl Iterator<Item = &'a Cmd>) {
-        for command in commands {
-            let bytes = command.args_iter().map(|arg| match arg {
-                // Its length in digits, a dollar and two ends of lines come with each.
-                Arg::Simple(bytes) => bytes.len() + bytes.len().max(1).ilog10() as usize + 6,
-                _ => 0,
-            });
-            figures::add(&self.traffic.commands, 1);
-            figures::add(&self.traffic.bytes_sent, bytes.sum());
-        }
-    }
-}
-
-impl ConnectionLike for Counted {
-    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
-        self.count(std::iter::once(command));
-        Box::pin(async move { self.hope.of(self.connection.req_packed_command(command)).await })
-    }
-
-    fn req_packed_commands<'a>(
-        &'a mut self,
-        pipeline: &'a Pipeline,
-        offset: usize,
-        count: usize,
-    ) -> RedisFuture<'a, Vec<Value>> {
-        self.count(pipeline.cmd_iter());
-        Box::pin(async move {
-            self.hope.of(self.connection.req_packed_commands(pipeline, offset, count)).await
-        })
-    }
-
-    fn get_db(&self) -> i64 {
-        self.connection.get_db()
-    }
-}
 
 /// By channel, who hears it.
 type Channels = Mutex<HashMap<String, Arc<Ears>>>;
@@ -229,7 +120,7 @@ impl Way {
     }
 
     /// Makes a new connection. What comes over the last one counts no more; who heard something on that is told.
-    pub(super) async fn connect(&self) -> RedisResult<Counted> {
+    pub(super) async fn connect(&self) -> RedisResult<Connection> {
         let number = self.current.fetch_add(1, Ordering::SeqCst) + 1;
         let hope = Arc::<Hope>::default();
         let patience = if self.finder.is_some() { CONNECTS_WITHIN } else { PATIENCE };
@@ -238,7 +129,7 @@ impl Way {
             .set_response_timeout(Some(PATIENCE))
             .set_pipeline_buffer_size(PIPELINE)
             .set_push_sender(self.pushes(number, Arc::clone(&hope)));
-        let mut connection = match &self.finder {
+        let connection = match &self.finder {
             Some(finder) => {
                 let (connection, layout) = finder.connect(self.part, &config).await?;
                 self.layout.set(layout);
@@ -246,9 +137,9 @@ impl Way {
             }
             None => self.server.connect(&config).await?,
         };
-        let is_sharded = self.finder.is_some() && has_channels_of_slots(&mut connection).await?;
-        let traffic = Arc::clone(&self.traffic);
-        let mut connection = Counted { connection, traffic, number, is_sharded, hope };
+        let (is_of_a_cluster, traffic) = (self.finder.is_some(), Arc::clone(&self.traffic));
+        let connection = Connection::new(connection, number, is_of_a_cluster, hope, traffic);
+        let mut connection = connection.await?;
         if self.was_there.replace(true) {
             figures::add(&self.traffic.cuts, 1);
             // Before anything that comes over the new one.
@@ -281,7 +172,7 @@ impl Way {
     ///
     /// # Errors
     /// It is one of a cluster, or does not answer.
-    pub(super) async fn leads_to_the_right_kind(&self, by: &mut Counted) -> RedisResult<()> {
+    pub(super) async fn leads_to_the_right_kind(&self, by: &mut Connection) -> RedisResult<()> {
         if self.finder.is_some() {
             return Ok(());
         }
@@ -318,7 +209,7 @@ impl Way {
     }
 
     /// Brings the subscriptions up to what was wanted before this question, in its order.
-    pub(super) async fn hear_what_is_wanted(&self, by: &mut Counted) -> RedisResult<()> {
+    pub(super) async fn hear_what_is_wanted(&self, by: &mut Connection) -> RedisResult<()> {
         if self.wanted.borrow().is_empty() && self.wanting.try_lock().is_ok() {
             return Ok(());
         }
@@ -353,12 +244,12 @@ impl Way {
             // The slot was moved, and its channels with it. The client takes that word for an answer, so that every answer
             // from here on would be another question's.
             if push.kind == PushKind::SUnsubscribe && channel != *leaving.lock() {
-                hope.is_confused.store(true, Ordering::SeqCst);
+                hope.lose_trust();
             }
             if current.load(Ordering::SeqCst) != number {
                 return Ok(());
             }
-            if push.kind == PushKind::Disconnection || hope.is_confused.load(Ordering::SeqCst) {
+            if push.kind == PushKind::Disconnection || hope.is_confused() {
                 was_cut.store(number, Ordering::SeqCst);
                 cut.notify_one();
                 return Ok(());
@@ -376,37 +267,5 @@ impl Way {
             }
             Ok(())
         }
-    }
-}
-
-/// Whether the server knows channels of slots.
-async fn has_channels_of_slots(connection: &mut MultiplexedConnection) -> RedisResult<bool> {
-    let mut ask = redis::cmd("COMMAND");
-    ask.arg("INFO").arg("SPUBLISH");
-    match ask.query_async::<Value>(connection).await {
-        Ok(Value::Array(known)) => Ok(!matches!(known.first(), None | Some(Value::Nil))),
-        Ok(_) => Ok(false),
-        // Then no node may ask, and all do without.
-        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// What an error of a cluster says of a question: nothing was done, and where to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Detour {
-    /// Elsewhere.
-    Elsewhere,
-    /// Here, or nobody knows yet where; soon.
-    Later,
-}
-
-/// Whether an error says that nothing was done, since the part is elsewhere or on its way.
-pub(super) fn detour(error: &RedisError) -> Option<Detour> {
-    use ServerErrorKind::{Ask, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
-    match error.kind() {
-        ErrorKind::Server(Moved | ReadOnly | MasterDown) => Some(Detour::Elsewhere),
-        ErrorKind::Server(Ask | TryAgain | ClusterDown) => Some(Detour::Later),
-        _ => None,
     }
 }

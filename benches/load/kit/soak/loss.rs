@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Service, Soak,
-    agents::{GRACE_MS, watchers},
+    watching::{GRACE_MS, watchers},
 };
 use crate::kit::{nodes::Nodes, server::Wishes};
 

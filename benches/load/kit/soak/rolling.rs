@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Service, Soak, agents::Agent, settle::settle, visitors::Tab};
+use super::{Service, Soak, agents::Agent, pages::Tab, settle::settle};
 use crate::kit::{nodes::Nodes, server::Wishes};
 
 /// How often it is looked whether a node is ready.

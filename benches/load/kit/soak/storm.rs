@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Service, Soak, agents::Agent, pauses::EXCUSING_MS, settle::settle, visitors::Tab};
+use super::{Service, Soak, agents::Agent, pages::Tab, pauses::EXCUSING_MS, settle::settle};
 use crate::kit::server::{Server, Wishes};
 
 /// From the next process's start on, in milliseconds: the server's default.

@@ -75,7 +75,7 @@ pub struct Attempt {
 /// What the owner of the queue does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Posts this, and tells [`Queue::finish`] what came of it.
+    /// Posts this, and tells [`Queue::finish`](super::Queue::finish) what came of it.
     Post(Attempt),
     /// Waits for this moment, or for a change.
     Wait(Option<Timestamp>),

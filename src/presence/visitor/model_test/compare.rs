@@ -14,7 +14,7 @@ use crate::{
         signal::Outcome,
     },
     presence::visitor::{
-        command::{Effect, ToPage},
+        effect::{Effect, ToPage},
         held::MAX_HELD,
     },
 };

@@ -21,7 +21,8 @@ use crate::{
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Effect, Reply, Report, Submission, Unique},
+        command::{Command, Connect, Departure, Reply, Report, Submission, Unique},
+        effect::Effect,
         held::MAX_HELD_BYTES,
     },
 };

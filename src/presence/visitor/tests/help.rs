@@ -15,7 +15,8 @@ use crate::{
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{Command, Connect, Departure, Effect, Reply},
+        command::{Command, Connect, Departure, Reply},
+        effect::Effect,
         help::Helper,
     },
 };

@@ -19,9 +19,8 @@ use crate::{
     },
     presence::visitor::{
         Rules, Visitor,
-        command::{
-            Command, Connect, Departure, Effect, Reply, Report, Submission, ToPage, Welcome,
-        },
+        command::{Command, Connect, Departure, Reply, Report, Submission, Welcome},
+        effect::{Effect, ToPage},
     },
 };
 
@@ -41,15 +40,7 @@ pub(super) struct Scene {
 impl Scene {
     /// A visitor of whom nothing is known, with 5 s for everything.
     pub fn new() -> Self {
-        Self::with(Rules {
-            grace_ms: 5_000,
-            signal_window_ms: 5_000,
-            ack_ms: 5_000,
-            help_ms: 60_000,
-            unknown_until: Timestamp(0),
-            late_ms: 0,
-            spared_until: Timestamp(0),
-        })
+        Self::with(Rules::USUAL)
     }
 
     pub fn with(rules: Rules) -> Self {

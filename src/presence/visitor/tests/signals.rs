@@ -10,7 +10,8 @@ use crate::{
     },
     presence::visitor::{
         Rules,
-        command::{Command, Effect, ToPage},
+        command::Command,
+        effect::{Effect, ToPage},
         held::{MAX_HELD, MAX_HELD_BYTES, MAX_OUTCOMES},
     },
 };

@@ -3,7 +3,7 @@
 use super::scene::{START, Scene};
 use crate::{
     model::event::{EventKind, Position, Visibility},
-    presence::visitor::{Rules, Visitor, command::Effect},
+    presence::visitor::{Rules, Visitor, effect::Effect},
 };
 
 const NOTHING: [&str; 0] = [];

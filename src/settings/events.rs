@@ -1,9 +1,11 @@
 //! The rules of `[events]` and `[[groups.webhooks]]`.
 
+use std::time::Duration;
+
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Events, SettingsError, Webhook, Webhooks,
+    SettingsError, Webhook,
     validate::{Checked, DAY_MS, MEBIBYTE, milliseconds, number},
     wire,
 };
@@ -16,6 +18,42 @@ use crate::{
 const MOST: usize = 16;
 /// Most secrets of one webhook: the one in use, and the one before or after it.
 const MOST_SECRETS: usize = 2;
+
+/// Events for back ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events {
+    /// Events of a group that are kept.
+    pub history: usize,
+    /// What they may take, bytes a group.
+    pub history_bytes: usize,
+    /// Streams that a group may have at a time.
+    pub streams: usize,
+    /// Longest silence on a stream.
+    pub heartbeat: Duration,
+    /// Webhooks.
+    pub webhooks: Webhooks,
+}
+
+/// How webhooks are delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Time to answer.
+    pub timeout: Duration,
+    /// Requests to one endpoint at a time.
+    pub in_flight: usize,
+    /// Events that may wait for one endpoint.
+    pub queue: usize,
+    /// What they may take, bytes.
+    pub queue_bytes: usize,
+    /// Longest pause after the first failure, milliseconds.
+    pub retry_first_ms: u64,
+    /// Longest pause of all, milliseconds.
+    pub retry_most_ms: u64,
+    /// Age at which an event is given up, milliseconds.
+    pub give_up_ms: u64,
+    /// Dead letters that are kept for one endpoint.
+    pub dead_letters: u64,
+}
 
 pub(super) fn events(wire: &wire::Events) -> Checked<Events> {
     let within = |key: &str, value, range| number::<usize>(&format!("events.{key}"), value, range);
