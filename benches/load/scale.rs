@@ -14,7 +14,7 @@ use crate::{
     kit::{
         GROUP, ORIGIN, TURN,
         net::{Event, Id},
-        nodes::Nodes,
+        nodes::{self, Nodes},
         random::Random,
         server::Wishes,
         wire,
@@ -131,6 +131,12 @@ pub fn scale(arguments: &Arguments) -> bool {
         ("a page change, watched", seen),
     ] {
         println!("{name}: {}", account.commands_line());
+    }
+    let cpu = account::cpu_of_each(&mut crowd.nodes);
+    if cpu.len() > 1 {
+        let all: f64 = cpu.iter().sum();
+        let shares = cpu.iter().map(|cpu| format!("{:.0} %", cpu / all * 100.0));
+        println!("of the servers' CPU each master took {}", shares.collect::<Vec<_>>().join(", "));
     }
     let connected = crowd.nodes.nodes[0].metrics().sum("visitors_connected");
     connected == visitors as f64
@@ -368,22 +374,31 @@ impl Crowd {
     fn memory_by_kind(&mut self) -> BTreeMap<String, (usize, u64)> {
         let (pattern, from) = (format!("{}*", self.nodes.prefix()), self.nodes.prefix().len());
         let mut kinds = BTreeMap::<String, (usize, u64)>::new();
-        let mut cursor = "0".to_owned();
-        loop {
-            let arguments = [&*cursor, "MATCH", &*pattern, "COUNT", "1000"];
-            let (next, keys): (String, Vec<String>) = self.nodes.ask("SCAN", &arguments);
-            for key in keys {
-                let name = &key[from..];
-                // A record's name is its kind and its key in JSON; those of lists have a word in front.
-                let kind = name.split([':', '{']).find(|word| !word.is_empty()).unwrap_or(name);
-                let bytes: Option<u64> = self.nodes.ask("MEMORY", &["USAGE", &key, "SAMPLES", "0"]);
-                let (number, sum) = kinds.entry(kind.to_owned()).or_default();
-                (*number, *sum) = (*number + 1, *sum + bytes.unwrap_or_default());
-            }
-            cursor = next;
-            if cursor == "0" {
-                return kinds;
+        for server in self.nodes.servers() {
+            let mut cursor = "0".to_owned();
+            loop {
+                let arguments = [&*cursor, "MATCH", &*pattern, "COUNT", "1000"];
+                let (next, keys): (String, Vec<String>) = nodes::ask(server, "SCAN", &arguments);
+                for key in keys {
+                    let kind = kind_of(&key[from..]);
+                    let arguments = ["USAGE", &*key, "SAMPLES", "0"];
+                    let bytes: Option<u64> = nodes::ask(server, "MEMORY", &arguments);
+                    let (number, sum) = kinds.entry(kind.to_owned()).or_default();
+                    (*number, *sum) = (*number + 1, *sum + bytes.unwrap_or_default());
+                }
+                cursor = next;
+                if cursor == "0" {
+                    break;
+                }
             }
         }
+        kinds
     }
+}
+
+/// A record's name is its kind and its key in JSON; those of lists have a word in front, and all of a cluster's the number of
+/// their part.
+fn kind_of(name: &str) -> &str {
+    let is_kind = |word: &&str| !word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit());
+    name.split([':', '{', '}']).find(is_kind).unwrap_or(name)
 }

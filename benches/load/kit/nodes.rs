@@ -1,4 +1,4 @@
-//! Several nodes behind a [`Proxy`], around the Redis server that `tests/with-redis` starts.
+//! Several nodes behind a [`Proxy`], around the Redis server, or the masters of a cluster, that `tests/with-redis` starts.
 
 use std::net::SocketAddr;
 
@@ -9,15 +9,21 @@ use super::{
     server::{Server, Wishes},
 };
 
+/// What a server answers.
+pub fn ask<T: FromRedisValue>(server: &mut Connection, command: &str, arguments: &[&str]) -> T {
+    redis::cmd(command).arg(arguments).query(server).unwrap()
+}
+
 /// The nodes; they end with it.
 pub struct Nodes {
     pub proxy: Proxy,
     pub nodes: Vec<Server>,
-    redis: Connection,
+    /// To the one server, or to each master of the cluster.
+    servers: Vec<Connection>,
     prefix: String,
 }
 
-/// Where that server is. `None`, with a word about it, where none is named.
+/// Where the server or cluster is. `None`, with a word about it, where none is named.
 pub fn named_server() -> Option<String> {
     let url = std::env::var("VESTIBULE_TEST_REDIS").ok();
     if url.is_none() {
@@ -27,7 +33,7 @@ pub fn named_server() -> Option<String> {
 }
 
 impl Nodes {
-    /// So many, each with these wishes and a part of the server that nobody else uses. They share the cores with it.
+    /// So many, each with these wishes and names of data that nobody else uses. They share the cores with the server.
     pub fn start(count: usize, wishes: &Wishes) -> Option<Self> {
         let url = named_server()?;
         let prefix = format!("load-{:032x}:", rand::random::<u128>());
@@ -39,8 +45,12 @@ impl Nodes {
         });
         let nodes: Vec<Server> = nodes.collect();
         let proxy = Proxy::start(nodes.iter().map(|node| node.address).collect());
-        let redis = redis::Client::open(url).unwrap().get_connection().unwrap();
-        Some(Self { proxy, nodes, redis, prefix })
+        let (_, servers) = url.split_once("://").unwrap();
+        let servers = servers.split(',').map(|server| {
+            let client = redis::Client::open(format!("redis://{server}")).unwrap();
+            client.get_connection().unwrap()
+        });
+        Some(Self { proxy, nodes, servers: servers.collect(), prefix })
     }
 
     /// Where clients connect to.
@@ -48,9 +58,9 @@ impl Nodes {
         self.proxy.address
     }
 
-    /// Asks the server that they share.
-    pub fn ask<T: FromRedisValue>(&mut self, command: &str, arguments: &[&str]) -> T {
-        redis::cmd(command).arg(arguments).query(&mut self.redis).unwrap()
+    /// Connections to the server that they share, or to each master.
+    pub fn servers(&mut self) -> &mut [Connection] {
+        &mut self.servers
     }
 
     /// What the names of their data begin with.

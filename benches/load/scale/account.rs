@@ -1,8 +1,10 @@
-//! What the nodes and the server that they share count, and differences of that.
+//! What the nodes count and the server that they share, or all masters of a cluster together, and differences of that.
 
 use std::{collections::BTreeMap, time::Instant};
 
-use crate::kit::nodes::Nodes;
+use redis::Connection;
+
+use crate::kit::nodes::{self, Nodes};
 
 /// What was counted up to a moment, or within a time, or for one of many operations.
 #[derive(Clone, Default)]
@@ -17,45 +19,38 @@ pub struct Account {
 /// Names and units of what is counted beside the commands.
 const FIGURES: [(&str, &str); 10] = [
     ("sent", "commands that nodes sent; a script is one"),
-    ("bytes in", "bytes that the server received"),
+    ("bytes in", "bytes that the server received, or all masters together"),
     ("bytes out", "bytes that it sent"),
     ("heard", "messages that nodes heard of each other or of themselves"),
     ("heard bytes", "bytes of these"),
     ("conflicts", "transitions made anew, because another node was faster"),
     ("memory", "bytes that the server uses"),
-    ("server CPU", "µs"),
+    ("server CPU", "µs, all masters together"),
     ("nodes CPU", "µs, all nodes together"),
     ("seconds", ""),
 ];
 
 impl Account {
     pub fn of(nodes: &mut Nodes) -> Self {
-        let info: String = nodes.ask("INFO", &["everything"]);
-        let entry = |name: &str| {
-            let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or_else(|| {
-                panic!("the server does not say {name}");
-            })
-        };
-        let calls = info.lines().filter_map(|line| {
-            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
-            let calls = rest.split(',').next()?.parse().ok()?;
-            Some((name.to_owned(), calls))
-        });
-        let server = entry("used_cpu_sys") + entry("used_cpu_user");
+        let said: Vec<Said> = nodes.servers().iter_mut().map(Said::by).collect();
+        let sum = |name| said.iter().map(|said| said.entry(name)).sum();
+        let mut commands = BTreeMap::<String, f64>::new();
+        for (name, calls) in said.iter().flat_map(Said::commands) {
+            *commands.entry(name).or_default() += calls;
+        }
         Self {
             at: Some(Instant::now()),
             seconds: 0.0,
-            commands: calls.collect(),
+            commands,
             figures: [
                 nodes.sum("cluster_commands_total"),
-                entry("total_net_input_bytes"),
-                entry("total_net_output_bytes"),
+                sum("total_net_input_bytes"),
+                sum("total_net_output_bytes"),
                 nodes.sum("cluster_messages_total"),
                 nodes.sum("cluster_heard_bytes_total"),
                 nodes.sum("cluster_conflicts_total"),
-                entry("used_memory"),
-                server * 1e6,
+                sum("used_memory"),
+                said.iter().map(Said::cpu_us).sum(),
                 nodes.cpu_ns() as f64 / 1e3,
                 0.0,
             ],
@@ -109,4 +104,37 @@ impl Account {
         let commands = commands.iter().map(|(name, calls)| format!("{name} {calls:.2}"));
         commands.collect::<Vec<_>>().join(", ")
     }
+}
+
+/// What `INFO` says.
+struct Said(String);
+
+impl Said {
+    fn by(server: &mut Connection) -> Self {
+        Self(nodes::ask(server, "INFO", &["everything"]))
+    }
+
+    fn entry(&self, name: &str) -> f64 {
+        let line = self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|value| value.trim().parse().ok())
+            .unwrap_or_else(|| panic!("the server does not say {name}"))
+    }
+
+    fn cpu_us(&self) -> f64 {
+        (self.entry("used_cpu_sys") + self.entry("used_cpu_user")) * 1e6
+    }
+
+    /// Those that it carried out, by name.
+    fn commands(&self) -> impl Iterator<Item = (String, f64)> {
+        self.0.lines().filter_map(|line| {
+            let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+            let calls = rest.split(',').next()?.parse().ok()?;
+            Some((name.to_owned(), calls))
+        })
+    }
+}
+
+/// The CPU of each server since its start, in µs.
+pub fn cpu_of_each(nodes: &mut Nodes) -> Vec<f64> {
+    nodes.servers().iter_mut().map(|server| Said::by(server).cpu_us()).collect()
 }
