@@ -112,7 +112,9 @@ describe("coming back", () => {
     await server.clock.pass(20_000);
     expect(connection.state).toBe("connected");
     connection.wake({ type: "visibility" });
-    await server.clock.pass(11_000);
+    await server.clock.pass(14_999);
+    expect(connection.state).toBe("connected");
+    await server.clock.pass(1_000);
     expect(server.sockets).toHaveLength(2);
     expect(socket.closedByClient).toBe(true);
   });

@@ -25,6 +25,8 @@ const OPEN = 1;
 const REQUEST_BYTES = 32;
 // Browsers give a handshake minutes; a visitor has a signal window of seconds.
 const WELCOME_LIMIT_MS = 15_000;
+// Longer than a server keeps what it cannot do now before it says so.
+const TEST_LIMIT_MS = 15_000;
 
 export class Connection {
   private current: ConnectionState = "idle";
@@ -96,19 +98,30 @@ export class Connection {
 
   /**
    * Something woke the page or the network: ends the wait for the next attempt, unless the server
-   * ordered it, or tests the open socket by a request that every server answers.
+   * ordered it, or tests the open socket by `frame`.
    */
-  wake(test: ClientFrame): void {
+  wake(frame?: ClientFrame): void {
     if (this.current === "waiting") {
       const remaining = this.notBefore - this.options.environment.clock.now();
       if (remaining <= 0) this.attempt();
       else this.wait(remaining);
-    } else if (this.current === "connected") {
-      const tested = this.socket;
-      this.request(test).catch((error: unknown) => {
-        const silent = error instanceof VestibuleError && error.code === "timeout";
-        if (silent && tested === this.socket && this.current === "connected") this.ended(readEnding(1006, ""));
-      });
+    } else if (frame) {
+      this.test(frame).catch(() => {});
+    }
+  }
+
+  /**
+   * Sends a request that every server answers. A socket on which nothing answers it in 15 s is given
+   * up for another one. Rejected as `request` is.
+   */
+  async test(frame: ClientFrame): Promise<void> {
+    const tested = this.socket;
+    try {
+      await this.request(frame, { limitMs: TEST_LIMIT_MS });
+    } catch (error) {
+      const silent = codeOf(error, "") === "timeout";
+      if (silent && tested === this.socket && this.current === "connected") this.ended(readEnding(1006, ""));
+      throw error;
     }
   }
 
@@ -132,7 +145,8 @@ export class Connection {
    */
   async persist<Result>(step: () => Promise<Result>): Promise<Result> {
     for (;;) {
-      await this.ready();
+      // What can be sent now is sent now, in the order in which it was asked.
+      if (this.current !== "connected") await this.ready();
       try {
         return await step();
       } catch (error) {

@@ -2,23 +2,24 @@
 
 import type { Connection } from "../core/connection";
 import type { Clock, TimerHandle } from "../core/environment";
-import type { ClientFrame } from "../core/frames";
 import { Lifecycle } from "../core/lifecycle";
 import { watchAddress } from "./changes";
 
 export class Attendance {
   private readonly lifecycle: Lifecycle;
   private readonly endings: (() => void)[] = [];
+  /** How often it was to be told whether the page is visible. */
+  private told = 0;
 
   /** `update` is called every `updateMs`, and soon after the page's address may have changed. */
-  constructor(page: Window | undefined, clock: Clock, connection: Connection, updateMs: number, update: () => void) {
+  constructor(page: Window | undefined, clock: Clock, private readonly connection: Connection, updateMs: number, update: () => void) {
     this.lifecycle = new Lifecycle(page, {
       suspend: () => connection.suspend(),
       resume: () => connection.resume(),
-      visibility: (visible) => void (visible ? connection.wake(this.visibility()) : connection.send(this.visibility())),
+      visibility: (visible) => this.tell(visible),
       activity: () => void connection.send({ type: "activity" }),
       // Telling the visibility again changes nothing, so it serves to test the socket.
-      wake: () => connection.wake(this.visibility()),
+      wake: () => this.tell(true),
     });
     let timer: TimerHandle;
     const schedule = (): void => {
@@ -40,15 +41,31 @@ export class Attendance {
     return this.lifecycle.active;
   }
 
-  get visible(): boolean {
+  /** Whether the page is visible, for a hello. */
+  hello(): boolean {
+    this.told += 1;
     return this.lifecycle.visible;
   }
 
   end(): void {
+    this.told += 1;
     for (const end of this.endings) end();
   }
 
-  private visibility(): ClientFrame {
-    return { type: "visibility", visibility: this.visible ? "visible" : "hidden" };
+  /** Tells the server whether the page is visible, until it knows; for a page that woke up that tests the socket. */
+  private tell(woken: boolean): void {
+    const { connection } = this;
+    if (woken) connection.wake();
+    // The next hello tells it, unless that is on its way already.
+    if (connection.state !== "connected" && connection.state !== "greeting") return;
+    const number = (this.told += 1);
+    const once = async (): Promise<void> => {
+      // It was told, or is being told, once more.
+      if (number !== this.told) return;
+      const frame = { type: "visibility", visibility: this.lifecycle.visible ? "visible" : "hidden" };
+      await (woken ? connection.test(frame) : connection.request(frame));
+    };
+    // Refused for another reason than the server's state it is not told again before it changes.
+    connection.insist(once).catch(() => {});
   }
 }

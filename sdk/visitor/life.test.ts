@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { settle } from "../core/testing";
+import { type FakeSocket, settle } from "../core/testing";
 import { connected, names, page, server, visitor } from "./testing";
 
 describe("the page's life", () => {
@@ -25,6 +25,94 @@ describe("the page's life", () => {
     await server.socket.drop();
     page.fire("online");
     expect(server.sockets).toHaveLength(2);
+  });
+
+  test.each([
+    ["refused", 1_000, (socket: FakeSocket) => socket.refuse("visibility", "unready", { degraded: true, retry_ms: 1_000 })],
+    ["not answered", 10_000, () => Promise.resolve()],
+  ])("that it is hidden is told until the server knows: %s", async (_, after, away) => {
+    const socket = await connected();
+    page.show(false);
+    for (let told = 1; told <= 3; told += 1) {
+      expect(socket.all("visibility").map((frame) => frame.visibility)).toEqual(Array<string>(told).fill("hidden"));
+      await away(socket);
+      await server.clock.pass(after - 1);
+      expect(socket.all("visibility")).toHaveLength(told);
+      await server.clock.pass(1);
+    }
+    await socket.ok("visibility");
+    await server.clock.pass(30_000);
+    expect(socket.all("visibility")).toHaveLength(4);
+    expect(names()).not.toContain("error");
+  });
+
+  test("what is told again is what is so by then, once", async () => {
+    const socket = await connected();
+    page.show(false);
+    await socket.refuse("visibility", "unready", { retry_ms: 1_000 });
+    await server.clock.pass(500);
+    page.show(true);
+    await socket.refuse("visibility", "unready", { retry_ms: 1_000 });
+    await server.clock.pass(999);
+    expect(socket.all("visibility").map((frame) => frame.visibility)).toEqual(["hidden", "visible"]);
+    await server.clock.pass(1);
+    expect(socket.all("visibility").map((frame) => frame.visibility)).toEqual(["hidden", "visible", "visible"]);
+    await socket.ok("visibility");
+    await server.clock.pass(30_000);
+    expect(socket.all("visibility")).toHaveLength(3);
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("a server that keeps a word for more than 10 s before it refuses it loses no socket", async () => {
+    const socket = await connected();
+    page.show(true);
+    await server.clock.pass(12_500);
+    await socket.refuse("visibility", "unready", { degraded: true, retry_ms: 1_000 });
+    await server.clock.pass(1_000);
+    await socket.ok("visibility");
+    await server.clock.pass(30_000);
+    expect(socket.all("visibility")).toHaveLength(2);
+    expect(server.sockets).toHaveLength(1);
+  });
+
+  test("a hello tells it in place of what was refused, or under way", async () => {
+    const socket = await connected();
+    page.show(false);
+    await socket.refuse("visibility", "unready", { retry_ms: 5_000 });
+    await socket.drop();
+    await server.clock.pass(500);
+    const second = await server.welcome();
+    expect(second.last("hello").visible).toBe(false);
+    page.show(true);
+    await second.drop();
+    await server.clock.pass(500);
+    const third = await server.welcome();
+    expect(third.last("hello").visible).toBe(true);
+    await server.clock.pass(30_000);
+    expect([second.all("visibility").length, third.all("visibility").length]).toEqual([1, 0]);
+  });
+
+  test("a change between the hello and the welcome is told behind that", async () => {
+    void visitor({ visitorid: "ada" }).connect();
+    await settle();
+    const socket = server.socket.open();
+    page.show(false);
+    expect(socket.last("hello").visible).toBe(true);
+    expect(socket.all("visibility")).toEqual([]);
+    await socket.say({ type: "welcome", socket: "s", visitorid: "ada", epoch: 1, now: 0, focus: true, terms: null });
+    expect(socket.all("visibility").map((frame) => frame.visibility)).toEqual(["hidden"]);
+  });
+
+  test("after a disconnect nothing of it is told any more", async () => {
+    const made = visitor({ visitorid: "ada" });
+    const socket = await connected(made);
+    page.show(false);
+    await socket.refuse("visibility", "unready", { retry_ms: 1_000 });
+    made.disconnect();
+    const next = await connected(made);
+    expect(next.last("hello").visible).toBe(false);
+    await server.clock.pass(30_000);
+    expect(next.all("visibility")).toEqual([]);
   });
 
   test("disconnect says so, ends everything, and forgets the data", async () => {

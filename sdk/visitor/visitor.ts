@@ -280,7 +280,7 @@ export class Visitor {
       ticket: this.ticket,
       tab: this.tab,
       page: this.identity.current,
-      visible: this.attendance?.visible ?? true,
+      visible: this.attendance?.hello() ?? true,
       listen: this.listening,
       ...(seen.length && { seen }),
       ...(this.wants.presence && { data: this.record.whole() }),

@@ -18,8 +18,6 @@ use crate::{
 
 /// How long the engines may take to tell the nodes' server of the sockets' ends.
 const LAST_WORD: Duration = Duration::from_secs(3);
-/// How long sockets may take to read their go-away.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Lets all sockets go, and saves what the next process takes over.
 ///
@@ -40,9 +38,10 @@ pub(super) async fn drain(
     service.events.drain();
     let clients = service.sockets.len() + bayeux.waiting();
     let spread = spread(service, stop, clients);
-    let _ = tokio::time::timeout(FAREWELL, bayeux.go_away(spread)).await;
+    let farewell = service.settings.server.farewell;
+    let _ = tokio::time::timeout(farewell, bayeux.go_away(spread)).await;
     service.go_away(spread);
-    let _ = tokio::time::timeout(FAREWELL, service.sockets.emptied()).await;
+    let _ = tokio::time::timeout(farewell, service.sockets.emptied()).await;
     if let Some(node) = node {
         bayeux.give_up();
         let _ = tokio::time::timeout(LAST_WORD, last_words(service, bayeux)).await;

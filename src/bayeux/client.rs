@@ -111,6 +111,7 @@ impl Client {
     }
 
     /// Whether a connect of its is held.
+    #[cfg(test)]
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.0.as_ref().is_some_and(|open| open.held.is_some())

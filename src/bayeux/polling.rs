@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{
         Method, StatusCode,
         header::{self, HeaderMap, HeaderValue},
@@ -14,7 +14,7 @@ use actix_web::{
 use tokio::sync::oneshot;
 
 use super::{
-    answer::array,
+    answer::{Advice, Answer, array},
     client::{
         CONNECT, ClientId,
         command::{From, Pause},
@@ -105,29 +105,42 @@ async fn post(
     };
     let mut waiting = Waiting { bayeux: Bayeux::clone(&bayeux), client: None, at, _entry: entry };
     let carried_out = bayeux.begin(state.get_ref(), visit, messages);
-    let limit = Duration::from_millis(bayeux.settings().timeout_ms) + LATEST;
+    let (timeout_ms, overtaken) =
+        (bayeux.settings().timeout_ms, bayeux.settings().overtaken_status);
+    let limit = Duration::from_millis(timeout_ms) + LATEST;
     let answered = waiting.answer(limit, carried_out, answered).await;
     drop(place);
     match answered {
         Ok(Answered::With(messages)) => {
-            let mut response = HttpResponse::Ok();
+            let mut response = messages_to_client();
             if let Some(cookie) = new {
                 response.insert_header((header::SET_COOKIE, set_cookie(&state, &cookie)));
             }
-            response.content_type("application/json;charset=UTF-8").body(array(&messages))
+            response.body(array(&messages))
         }
         Ok(Answered::Overtaken) => HttpResponse::build(
-            StatusCode::from_u16(waiting.bayeux.settings().overtaken_status)
-                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            StatusCode::from_u16(overtaken).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         )
         .finish(),
-        // Its answer was lost; the client comes again.
-        Err(Unanswered) => match lone {
-            Some(id) => HttpResponse::Ok()
-                .content_type("application/json;charset=UTF-8")
-                .body(array(&[bayeux.comes_again(id.as_ref())])),
-            None => HttpResponse::InternalServerError().finish(),
-        },
+        Err(Unanswered) => unanswered(lone, timeout_ms),
+    }
+}
+
+fn messages_to_client() -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.content_type("application/json;charset=UTF-8");
+    response
+}
+
+/// What becomes of a request whose answer was lost. A `lone` connect, by its id, ends as one does that was held while nothing
+/// came: the client connects again, and hears then how it stands. Of others nobody knows what was done.
+fn unanswered(lone: Option<Option<MessageId>>, timeout_ms: u64) -> HttpResponse {
+    match lone {
+        Some(id) => {
+            let again = Answer::done(CONNECT, id.as_ref()).advised(Advice::retry(timeout_ms));
+            messages_to_client().body(array(&[again.text()]))
+        }
+        None => HttpResponse::InternalServerError().finish(),
     }
 }
 
@@ -247,6 +260,8 @@ fn set_cookie(state: &State, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn headers(name: header::HeaderName, value: &str) -> HeaderMap {
@@ -272,6 +287,25 @@ mod tests {
         let (answer, answered) = oneshot::channel();
         answer.send(Answered::Overtaken).unwrap();
         assert_eq!(in_time(limit, carried_out, answered, |_| (), never).await, Err(Unanswered));
+    }
+
+    /// Any failure has clients wait longer and longer, and in the end shake hands anew.
+    #[actix_rt::test]
+    async fn a_lone_connect_without_an_answer_is_told_to_come_again_and_others_fail() {
+        for id in [serde_json::from_value::<MessageId>(json!("7")).ok(), None] {
+            let response = unanswered(Some(id.clone()), 30_000);
+            assert_eq!(response.status(), StatusCode::OK);
+            let kind = response.headers().get(header::CONTENT_TYPE).unwrap();
+            assert_eq!(kind, "application/json;charset=UTF-8");
+            let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+            let mut expected = json!([{"channel": "/meta/connect", "successful": true,
+                "advice": {"reconnect": "retry", "interval": 0, "timeout": 30_000}}]);
+            if id.is_some() {
+                expected[0]["id"] = "7".into();
+            }
+            assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected);
+        }
+        assert_eq!(unanswered(None, 30_000).status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 
     #[actix_rt::test]

@@ -101,6 +101,8 @@ pub struct Server {
     pub ping_min: Duration,
     /// Longest time between two pings.
     pub ping_max: Duration,
+    /// How long an ending server waits for sockets that do not close.
+    pub farewell: Duration,
     /// How TLS is served; `None`: it is not.
     pub tls: Option<tls::Options>,
 }

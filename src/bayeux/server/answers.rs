@@ -5,7 +5,7 @@ use crate::bayeux::{
     answer::{Advice, Answer, Text},
     client::CONNECT,
     fault::Fault,
-    message::{Broken, Message, MessageId},
+    message::{Broken, Message},
 };
 
 impl Bayeux {
@@ -51,12 +51,6 @@ impl Bayeux {
         self.refused(fault);
         let channel = channel.as_deref().unwrap_or("/meta/unknown");
         Answer::failed(channel, id.as_ref(), fault, self.0.settings.errors).text()
-    }
-
-    /// The answer to a connect whose own answer was lost: the client connects again, and hears then how it stands.
-    pub(in crate::bayeux) fn comes_again(&self, id: Option<&MessageId>) -> Text {
-        let advice = Advice::retry(self.0.settings.timeout_ms);
-        Answer::done(CONNECT, id).advised(advice).text()
     }
 
     pub(super) fn failed_connect(&self, message: &Message, fault: &Fault) -> Text {

@@ -21,6 +21,8 @@ sections! {
         ping_min_ms: u64 = 20_000,
         /// Longest time between two pings, milliseconds. Default 25000.
         ping_max_ms: u64 = 25_000,
+        /// How long an ending server waits for sockets that do not close, milliseconds. Default 1000.
+        farewell_ms: u64 = 1_000,
         tls: Tls = Tls::default(),
     }
 

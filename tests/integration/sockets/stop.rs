@@ -1,7 +1,5 @@
 //! Rule 6: a stop runs to its end.
 
-use std::time::{Duration, Instant};
-
 use super::refused;
 use crate::support::{
     Raw, Server, Stop,
@@ -10,19 +8,21 @@ use crate::support::{
     until,
 };
 
+/// Sockets that do not close are waited for longer than any test waits for anything.
+const PATIENT: (&str, &str) = ("server.farewell_ms", "600000");
+
 #[tokio::test]
 async fn rule_4_6_sigterm_runs_the_drain_to_its_end() {
-    let mut server = Server::with(&[("limits.handshakes_per_second_total", "20")]);
+    let mut server = Server::with(&[("limits.handshakes_per_second_total", "20"), PATIENT]);
     let mut visitors = Vec::new();
     for visitor in 0..10 {
         visitors.push(server.page(&format!("v{visitor}"), "t").opens().await);
     }
     let mut agent = server.agent().await;
     agent.watch("v0").await;
-    // An idle connection of a client that keeps it must not hold the end up.
+    // An idle connection of a client that keeps it must not hold the end up: for 75 s it may be idle.
     let mut idle = Raw::connect(&server).await;
     idle.request("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    let started = Instant::now();
     server.signal(Stop::Terminate);
     for socket in visitors.iter_mut().chain([&mut agent]) {
         let told = socket.hear_a("goaway").await;
@@ -31,10 +31,9 @@ async fn rule_4_6_sigterm_runs_the_drain_to_its_end() {
         assert_eq!(closed.reason["retry_ms"], told["retry_ms"]);
         assert!(told["retry_ms"].as_u64().unwrap() <= 2_500, "well within the grace: {told}");
     }
+    // All have closed, so nobody is waited for.
     let status = server.ended();
     assert!(status.success(), "{status}");
-    let took = started.elapsed();
-    assert!(took < Duration::from_secs(3), "{took:?}");
     assert!(server.log().contains("state is saved"), "{}", server.log());
 }
 
@@ -50,8 +49,8 @@ async fn rule_4_6_sigint_asks_nobody_to_wait() {
 
 #[tokio::test]
 async fn rule_4_6_a_second_signal_ends_at_once() {
-    let mut server = Server::start();
-    // Does not close after the server, which therefore waits a second.
+    let mut server = Server::with(&[PATIENT]);
+    // Does not close after the server, which therefore waits.
     let mut stubborn = Raw::visitor(&server).await;
     stubborn.send(&hello("ada", "t")).await;
     stubborn.hear().await;
@@ -70,7 +69,7 @@ async fn rule_4_6_a_second_signal_ends_at_once() {
 /// Where other nodes serve on, whoever comes to an ending one is to try the next address at once.
 #[tokio::test]
 async fn an_ending_node_refuses_connections_while_others_are_there() {
-    let Some([mut first, mut second]) = Server::nodes() else { return };
+    let Some([mut first, mut second]) = Server::nodes_with(&[PATIENT]) else { return };
     let mut stubborn = Raw::visitor(&first).await;
     stubborn.send(&hello("ada", "t")).await;
     stubborn.hear().await;
