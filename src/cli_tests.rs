@@ -112,6 +112,7 @@ fn what_is_wrong_is_said() {
         ("token --config FILE --group 9", "there is no group 9"),
         ("token --config FILE --group x", "group must be 1 to 20 digits"),
         ("token --config FILE --group 2 --minutes 121", "minutes must be 1 to 120"),
+        ("token --config FILE --group 2 --subject \u{1}", "subject must be 1 to 255 characters"),
         ("token --config FILE --group 2 --scope fly", "unknown scope; known are read"),
         ("token --group 2", "name the settings file with --config"),
         ("loginkey --config FILE --group 2 --user a", "group 2 has no partner_key"),
