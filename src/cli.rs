@@ -265,6 +265,9 @@ fn summary(settings: &Settings) -> Vec<String> {
     if settings.mode == Mode::Production {
         lines.push(format!("storage: {}", settings.storage.place()));
     }
+    if let Some(cluster) = &settings.cluster {
+        lines.push(format!("one of several nodes, which share {:?}", cluster.url));
+    }
     for group in settings.groups.iter() {
         let name = group.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         let partner = group.partner.as_ref().map_or("none".to_owned(), |found| found.id.clone());

@@ -135,6 +135,11 @@ fn check_sums_up_without_secrets() {
     assert!(summary.contains(group), "{summary}");
     assert!(summary.contains("note: group 2 lets no visitor's page in"), "{summary}");
     assert!(!summary.contains("planted"), "{summary}");
+    assert!(!summary.contains("several nodes"), "{summary}");
+    let cluster = "[cluster]\nengine = \"redis\"\nurl = \"redis://shop:planted@db.internal\"";
+    let summary = run_with(&format!("{SETTINGS}{cluster}"), "check --config FILE").unwrap();
+    let nodes = "\none of several nodes, which share redis://db.internal:6379\n";
+    assert!(summary.contains(nodes) && !summary.contains("planted"), "{summary}");
     let error = run_with("[server]\nbnd = 1", "check --config FILE").unwrap_err();
     assert!(error.starts_with("server.bnd: unknown field"), "{error}");
 }
