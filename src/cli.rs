@@ -140,7 +140,7 @@ pub enum CliError {
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
     /// The wish breaks a rule.
-    #[error("{}", .0.message)]
+    #[error("{}{}", .0.field.as_deref().map(|field| format!("{field} ")).unwrap_or_default(), .0.message)]
     Problem(#[from] Problem),
     /// The user's id breaks its rule.
     #[error("user must be 1 to 255 characters")]
@@ -264,6 +264,9 @@ fn summary(settings: &Settings) -> Vec<String> {
     ];
     if settings.mode == Mode::Production {
         lines.push(format!("storage: {}", settings.storage.place()));
+    }
+    if let Some(cluster) = &settings.cluster {
+        lines.push(format!("one of several nodes, which share {:?}", cluster.url));
     }
     for group in settings.groups.iter() {
         let name = group.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();

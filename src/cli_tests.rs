@@ -112,6 +112,7 @@ fn what_is_wrong_is_said() {
         ("token --config FILE --group 9", "there is no group 9"),
         ("token --config FILE --group x", "group must be 1 to 20 digits"),
         ("token --config FILE --group 2 --minutes 121", "minutes must be 1 to 120"),
+        ("token --config FILE --group 2 --subject \u{1}", "subject must be 1 to 255 characters"),
         ("token --config FILE --group 2 --scope fly", "unknown scope; known are read"),
         ("token --group 2", "name the settings file with --config"),
         ("loginkey --config FILE --group 2 --user a", "group 2 has no partner_key"),
@@ -134,6 +135,11 @@ fn check_sums_up_without_secrets() {
     assert!(summary.contains(group), "{summary}");
     assert!(summary.contains("note: group 2 lets no visitor's page in"), "{summary}");
     assert!(!summary.contains("planted"), "{summary}");
+    assert!(!summary.contains("several nodes"), "{summary}");
+    let cluster = "[cluster]\nengine = \"redis\"\nurl = \"redis://shop:planted@db.internal\"";
+    let summary = run_with(&format!("{SETTINGS}{cluster}"), "check --config FILE").unwrap();
+    let nodes = "\none of several nodes, which share redis://db.internal:6379\n";
+    assert!(summary.contains(nodes) && !summary.contains("planted"), "{summary}");
     let error = run_with("[server]\nbnd = 1", "check --config FILE").unwrap_err();
     assert!(error.starts_with("server.bnd: unknown field"), "{error}");
 }

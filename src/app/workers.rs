@@ -22,8 +22,9 @@ use crate::{
     facades::{
         self,
         genesys::{COMETD, REST, SERVER},
+        upscope::KEY_HEADER,
     },
-    http,
+    http::{self, cors::Foreign},
     model::ids::NodeId,
     presence::registry::{Duties, Registry},
     settings::Settings,
@@ -33,6 +34,9 @@ use crate::{
         saved::{Boot, SavedState},
     },
 };
+
+/// Headers of facades that pages of other origins send, or read too.
+const FOREIGN_HEADERS: Foreign = Foreign { sent: &[KEY_HEADER], both: &[SERVER] };
 
 /// What every worker builds its services from.
 #[derive(Clone)]
@@ -84,7 +88,7 @@ impl Blueprint {
             .app_data(self.documents.clone())
             .app_data(web::PayloadConfig::new(service.settings.limits.body_limit_bytes))
             .wrap(middleware::from_fn(http::guard::guard))
-            .wrap(http::cors::cors(service, SERVER))
+            .wrap(http::cors::cors(service, FOREIGN_HEADERS))
             .wrap(middleware::from_fn(|request, next| {
                 http::cors::credentials(&[COMETD, REST], request, next)
             }))

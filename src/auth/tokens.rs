@@ -41,7 +41,7 @@ impl Minutes {
         if (1..=MAX_MINUTES).contains(&minutes) {
             return Ok(Self(minutes));
         }
-        Err(Problem::field("minutes", format!("minutes must be 1 to {MAX_MINUTES}")))
+        Err(Problem::field("minutes", format!("must be 1 to {MAX_MINUTES}")))
     }
 
     /// Takes the nearest number that is allowed.
@@ -201,10 +201,10 @@ impl TokenService {
     fn claims(&self, request: TokenRequest, now: Timestamp) -> Result<Claims, Problem> {
         const RULE: &str = "1 to 255 characters, no control characters";
         if !is_text(&request.subject) {
-            return Err(Problem::field("subject", format!("subject must be {RULE}")));
+            return Err(Problem::field("subject", format!("must be {RULE}")));
         }
         if request.name.as_deref().is_some_and(|name| !is_text(name)) {
-            return Err(Problem::field("name", format!("name must be {RULE}")));
+            return Err(Problem::field("name", format!("must be {RULE}")));
         }
         // A token that is made right after a revocation is not meant by it.
         let good = self.revocations.first_good_second(&request.group, &request.subject);

@@ -7,7 +7,10 @@ use actix_web::{
     Error,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, header},
+    http::{
+        Method,
+        header::{self, HeaderName},
+    },
     middleware::Next,
 };
 
@@ -40,9 +43,19 @@ pub async fn credentials<B: MessageBody>(
     Ok(response)
 }
 
-/// The middleware. `foreign`: a header of a facade.
-pub fn cors(service: &SocketService, foreign: &'static str) -> Cors {
+/// Headers of facades, in lower case.
+#[derive(Clone, Copy)]
+pub struct Foreign {
+    /// What pages may send.
+    pub sent: &'static [&'static str],
+    /// What they may read too.
+    pub both: &'static [&'static str],
+}
+
+/// The middleware.
+pub fn cors(service: &SocketService, foreign: Foreign) -> Cors {
     let service = service.clone();
+    let names = |list: &'static [&'static str]| list.iter().copied().map(HeaderName::from_static);
     Cors::default()
         .allowed_origin_fn(move |origin, request| {
             let Ok(origin) = origin.to_str() else { return false };
@@ -58,11 +71,11 @@ pub fn cors(service: &SocketService, foreign: &'static str) -> Cors {
         .allowed_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
-            header::HeaderName::from_static("idempotency-key"),
-            header::HeaderName::from_static("last-event-id"),
-            header::HeaderName::from_static(foreign),
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
         ])
-        .expose_headers([header::RETRY_AFTER, DEGRADED, header::HeaderName::from_static(foreign)])
+        .allowed_headers(names(foreign.sent).chain(names(foreign.both)))
+        .expose_headers([header::RETRY_AFTER, DEGRADED].into_iter().chain(names(foreign.both)))
         .block_on_origin_mismatch(false)
         .max_age(MAX_AGE_SECONDS)
 }

@@ -148,8 +148,7 @@ pub fn text(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
 /// `badrequest` that names the header.
 pub fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, Problem> {
     let key = text(request, header::HeaderName::from_static("idempotency-key"));
-    let named = |problem| Problem { field: Some("Idempotency-Key".to_owned()), ..problem };
-    key.map(parse).transpose().map_err(named)
+    key.map(parse).transpose().map_err(|problem: Problem| problem.called("Idempotency-Key"))
 }
 
 /// The group of an id that came with a request.

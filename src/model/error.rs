@@ -114,6 +114,13 @@ impl Problem {
         Self { field: Some(field), ..Self::new(ErrorCode::BadRequest, rule) }
     }
 
+    /// The same problem of what the sender calls this, where his name for it is not ours.
+    #[must_use]
+    pub fn called(mut self, field: &str) -> Self {
+        self.field = self.field.map(|_| field.to_owned());
+        self
+    }
+
     /// The same problem, worth another try after `retry_ms`.
     #[must_use]
     pub fn retry_in(mut self, retry_ms: u64) -> Self {
@@ -124,6 +131,6 @@ impl Problem {
 
 impl From<super::ids::InvalidId> for Problem {
     fn from(invalid: super::ids::InvalidId) -> Self {
-        Problem::field(invalid.what, invalid.to_string())
+        Problem::field(invalid.what, format!("must be {}", invalid.rule))
     }
 }

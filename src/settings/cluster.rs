@@ -26,7 +26,12 @@ pub(super) fn cluster(wire: wire::Cluster) -> Checked<Option<Cluster>> {
         return Err(SettingsError::key("cluster.node_name", rule));
     }
     match (&*wire.engine, wire.url) {
-        ("memory", _) => Ok(None),
+        ("memory", None) => Ok(None),
+        // Else each of several nodes would be alone, and nobody would be told.
+        ("memory", Some(_)) => {
+            let rule = "must be \"redis\" where cluster.url names a server";
+            Err(SettingsError::key("cluster.engine", rule))
+        }
         ("redis", None) => {
             let rule = "must name the server that all nodes share, as in redis://db.internal:6379";
             Err(SettingsError::key("cluster.url", rule))

@@ -164,6 +164,7 @@ fn what_is_wrong_is_named() {
         ("[storage]\nurl = \"sqlite::memory:\"", "storage.url: name a file"),
         ("[cluster]\nengine = \"etcd\"", "cluster.engine: must be \"memory\" or \"redis\""),
         ("[cluster]\nengine = \"redis\"", "cluster.url: must name the server"),
+        ("[cluster]\nurl = \"redis://db\"", "cluster.engine: must be \"redis\" where cluster.url"),
         ("[cluster]\nengine = \"redis\"\nurl = \"http://db\"", "cluster.url: write redis://"),
         (
             "[cluster]\nengine = \"redis\"\nurl = \"redis://db?prefix=a%20b\"",
@@ -374,6 +375,8 @@ fn the_sample_shows_every_setting_and_is_valid_once_filled_in() {
     assert!(error_of(&whole, &[]).starts_with("auth.signing_key: must have 32"));
     let filled = whole.replace("<32 characters or more>", KEY).replace("<16 or more>", KEY);
     let filled = filled.replace("<base64 of 24 to 64 bytes>", &"A".repeat(32));
+    // The server that is named is for several nodes.
+    let filled = filled.replace("engine = \"memory\"", "engine = \"redis\"");
     let (settings, _folder) = load_text(&filled, &[]).unwrap();
     assert_eq!(settings.groups.iter().next().unwrap().webhooks.len(), 1);
     let shown = tree["groups"][0]["webhooks"][0].as_table().unwrap();

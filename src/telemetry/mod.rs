@@ -3,6 +3,8 @@
 pub mod labels;
 pub mod metrics;
 
+use std::io::IsTerminal as _;
+
 pub use self::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -55,7 +57,9 @@ fn place_of(panic: &std::panic::PanicHookInfo<'_>) -> String {
 /// A bad filter, or a second call.
 pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(filter)?;
+    // A file or a journal would keep the colours as signs between the words.
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry.with(lines).try_init()?,

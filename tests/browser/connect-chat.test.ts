@@ -105,6 +105,23 @@ test("a click on a button begins a chat; both write, and it is minimized, counte
   expect(visitor.visitor.diary.errors).toEqual([]);
 });
 
+test("what was refused stands in the field again, before what was begun since", async () => {
+  const { visitor } = await chatting();
+  const panel = panelOf(visitor);
+  const long = "x".repeat(5_000);
+  await panel.locator("#text").fill(long);
+  await panel.locator("#text").press("Enter");
+  await panel.locator("#trouble", { hasText: "too long" }).waitFor();
+  expect(await panel.locator("#text").inputValue()).toBe(long);
+  expect(await log(visitor)).not.toContain(long);
+  // Where it was copied there may be what nobody sees.
+  await panel.locator("#text").fill("shor\u0000ter");
+  await panel.locator("#text").press("Enter");
+  await eventually(() => log(visitor), (said) => said.includes("shorter"));
+  expect(await panel.locator("#text").inputValue()).toBe("");
+  expect(await panel.locator("#trouble").textContent()).toBe("");
+});
+
 test("the chat survives page changes and reloads, and is on the visitor's other pages too", async () => {
   const { visitor, ann, chat } = await chatting();
   await ann.says(chat, "Good morning");

@@ -256,6 +256,8 @@ describe("without settings", () => {
     expect(await docs.count("[data-operation]")).toBeGreaterThan(5);
     expect(await docs.count("[data-message]")).toBeGreaterThan(20);
     await docs.picture("docs", { fullPage: false });
+    await docs.page.setViewportSize({ width: 400, height: 800 });
+    expect(await docs.page.evaluate(() => document.documentElement.scrollWidth), "what is wide scrolls in its own box").toBe(400);
     expect(docs.complaints).toEqual([]);
     const visitor = await shop();
     for (const name of ["blanket", "kettle", "lantern", "mug", "pack", "stool", "thanks"]) {
@@ -282,6 +284,11 @@ describe("with settings", () => {
     await agent.picture("desk-sign-in");
     await agent.signIn("partner", "grace", "$1$1$wrong");
     await agent.has("#sign-in-error", "does not accept this key");
+    // Which key is which, who is new does not know.
+    await agent.signIn("partner", "grace", API_KEY);
+    await agent.has("#sign-in-error", "choose “API key” above");
+    await agent.signIn("key", "grace", loginKey("grace"));
+    await agent.has("#sign-in-error", "choose “Login key” above");
     await agent.signIn("partner", "grace", loginKey("grace"));
     await agent.has("body[data-session=ready]");
     const visitor = await DemoPage.open(stage, "shop", "/demo/");

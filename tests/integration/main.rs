@@ -16,6 +16,7 @@ mod documents;
 mod events;
 mod explain;
 mod genesys;
+mod glance;
 mod guesses;
 mod help;
 mod issuers;

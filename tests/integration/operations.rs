@@ -33,6 +33,13 @@ fn block(language: &str) -> &'static str {
 }
 
 #[tokio::test]
+async fn a_log_that_goes_to_a_file_holds_no_colours() {
+    let log = Server::start().final_log();
+    assert!(log.contains(" INFO "), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
 async fn the_metrics_that_are_described_exist() {
     let server = Server::start();
     let (_, figures) = server.get("/metrics");

@@ -120,6 +120,23 @@ async fn every_path_wants_a_key_of_a_group_in_any_of_its_forms() {
     assert_eq!(call(&server, ("GET", "/v1.3/list"), &from_desk, None).await.0, 200);
 }
 
+/// What a browser asks before a page of a desk may send the key in the header that is documented.
+#[tokio::test]
+async fn a_page_of_a_desk_may_send_the_key() {
+    let server = Server::start();
+    for (origin, is_ours) in [(DESK, true), ("https://evil.example", false)] {
+        let url = format!("http://{}/v1.3/list", server.address());
+        let asked = reqwest::Client::new().request(reqwest::Method::OPTIONS, url);
+        let asked = asked.header("origin", origin).header("access-control-request-method", "GET");
+        let asked = asked.header("access-control-request-headers", "x-api-key");
+        let answer = asked.send().await.unwrap();
+        let allowed = answer.headers().get("access-control-allow-headers");
+        let allows = allowed.is_some_and(|names| names.to_str().unwrap().contains("x-api-key"));
+        let named = answer.headers().get("access-control-allow-origin").is_some();
+        assert_eq!(allows && named, is_ours, "{origin}: {:?}", answer.headers());
+    }
+}
+
 #[tokio::test]
 async fn wrong_keys_are_limited_and_a_service_without_keys_says_so() {
     let server = Server::with(&[("limits.guesses_per_minute", "3")]);
@@ -225,6 +242,8 @@ async fn a_short_code_leads_to_its_visitor_and_guesses_are_limited() {
     assert_eq!(server.finds(&of_ada).await, ["ada"]);
     assert_eq!(server.finds(&format!("-online {of_ada}")).await, [""; 0]);
     assert_eq!(server.finds(&format!("#VIP {of_ada}")).await, [""; 0]);
+    assert_eq!(server.finds(&format!("{of_ada} ADA")).await, ["ada"]);
+    assert_eq!(server.finds(&format!("{of_ada} bob")).await, [""; 0], "all words must fit");
     // Two codes were drawn; of the guesses count those that are wrong.
     let wrong = ["0000", "0001", "0002", "0003"]
         .into_iter()
@@ -322,7 +341,8 @@ async fn a_body_that_breaks_a_rule_is_refused_by_the_name_of_its_field() {
     for (body, field) in [
         (json!({}), "body"),
         (json!({"agent": {"id": "", "name": "A"}}), "agent.id"),
-        (json!({"agent": {"id": "x".repeat(256), "name": "A"}}), "subject"),
+        (json!({"agent": {"id": "x".repeat(256), "name": "A"}}), "agent.id"),
+        (json!({"agent": {"id": "a", "name": "x".repeat(256)}}), "agent.name"),
         (json!({"agent": {"id": "a"}}), "agent"),
         (
             json!({"agent": ann(), "branding": {"on_end_url": "javascript:alert(1)"}}),
@@ -337,7 +357,8 @@ async fn a_body_that_breaks_a_rule_is_refused_by_the_name_of_its_field() {
         assert_eq!((status, named.as_str()), (400, field), "{body}");
     }
     assert_eq!(refused("nobody", json!({"agent": ann()})).await.0, 404);
-    assert_eq!(refused("a%20b", json!({"agent": ann()})).await.0, 400);
+    let unnamed = refused("a%20b", json!({"agent": ann()})).await;
+    assert_eq!(unnamed, (400, "short_id".to_owned()));
     let nulls = json!({"agent": {"id": 7, "name": ""}, "branding": null, "metadata": null, "permissions": null});
     server.watch_url("ada", nulls).await;
     let (status, answer) = server.upscope("DELETE", "/v1.3/visitors", None).await;

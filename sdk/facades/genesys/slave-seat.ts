@@ -36,7 +36,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   403: "This server lets nobody in by a session ID alone. Open the session from your desktop.",
   404: "No session has this ID. It may be over: ask the customer to read it out again.",
   429: "Too many IDs were tried. Wait a minute.",
-  503: "The server is starting or stopping. Try again in a moment.",
+  503: "The server cannot do this just now. Try again in a moment.",
 };
 
 /** A ticket for an agent's seat in the session with this id; rejected with words for people. */

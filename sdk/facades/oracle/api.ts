@@ -14,7 +14,7 @@ export interface Result {
 
 export interface StartParams {
   /** An identifier from outside, such as a chat's; the session then has no access code. */
-  readonly SID?: string | number;
+  readonly SID?: string | number | null;
 }
 
 /** Which pieces of built-in interface there are; each is there by default. */
@@ -42,6 +42,12 @@ const done: Result = { result: true, description: "" };
 const refused = (description: string): Result => ({ result: false, description });
 const IDENTIFIER = /^[!-~]{1,128}$/;
 
+/** What a page gives as text, or nothing; an object that is no text is as wrong as an empty one. */
+function given(value: unknown): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === "object" || typeof value === "function" ? "" : String(value);
+}
+
 export function makeCobrowse({ machine, link, sources, isAble, language, agree, onChange }: ApiParts) {
   let reportingId: string | undefined;
   let lcid = language === undefined ? DEFAULT_LANGUAGE : languageOf(language);
@@ -49,16 +55,17 @@ export function makeCobrowse({ machine, link, sources, isAble, language, agree, 
   const wrongState = (): Result => refused(`Invalid app state: ${machine.state}`);
 
   const Session = {
-    start({ SID }: StartParams = {}): Result {
+    start(params?: StartParams | null): Result {
+      const SID = given(params?.SID);
       if (machine.state !== States.READY) return wrongState();
       if (!isAble) return refused("Environment not supported");
-      if (SID !== undefined && !IDENTIFIER.test(String(SID))) return refused("SID must be 1 to 128 printable ASCII characters");
-      link.start({ SID: SID === undefined ? undefined : String(SID), reportingId, agreed: agree() });
+      if (SID !== undefined && !IDENTIFIER.test(SID)) return refused("SID must be 1 to 128 printable ASCII characters");
+      link.start({ SID, reportingId, agreed: agree() });
       return done;
     },
-    stop({ reason }: { readonly reason?: unknown } = {}): Result {
+    stop(params?: { readonly reason?: unknown } | null): Result {
       if (!machine.hasSession) return wrongState();
-      link.stop(reason ? String(reason).slice(0, 200) : undefined, Reasons.user);
+      link.stop(given(params?.reason)?.slice(0, 200) || undefined, Reasons.user);
       return done;
     },
     getState: (): State => machine.state,
@@ -85,9 +92,10 @@ export function makeCobrowse({ machine, link, sources, isAble, language, agree, 
 
   const API = {
     checkEnvironment: () => ({ ICB: isAble && isIdle(), ACB: false }),
-    setReportingId({ extKey }: { readonly extKey?: unknown } = {}): boolean {
-      const isTaken = isIdle() && IDENTIFIER.test(String(extKey ?? ""));
-      if (isTaken) reportingId = String(extKey);
+    setReportingId(params?: { readonly extKey?: unknown } | null): boolean {
+      const extKey = given(params?.extKey) ?? "";
+      const isTaken = isIdle() && IDENTIFIER.test(extKey);
+      if (isTaken) reportingId = extKey;
       return isTaken;
     },
     Session,

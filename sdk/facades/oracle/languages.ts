@@ -12,7 +12,7 @@ export const DEFAULT_LANGUAGE = 1033;
 
 /** The number of a language: of one that is known by number or name, else of its name without the region, else English. */
 export function languageOf(given: unknown): number {
-  const name = String(given ?? "").trim().toLowerCase().replace(/_/g, "-");
+  const name = (typeof given === "string" || typeof given === "number" ? String(given) : "").trim().toLowerCase().replace(/_/g, "-");
   if ([...numberByName.values()].includes(Number(name))) return Number(name);
   const parts = name.split("-");
   for (; parts.length; parts.pop()) {

@@ -2,11 +2,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Member } from "../../cobrowse/frames";
 import { Client } from "./client";
-import { Commands } from "./commands";
+import { Commands, MOST_EARLY } from "./commands";
 import { merged, presenceOf, sharingOf, type Config } from "./config";
 import { Idleness } from "./idle";
 import { install } from "./install";
-import { showIn } from "./lookup";
 import { Observers } from "./observers";
 import { filled } from "./prompt";
 
@@ -77,23 +76,24 @@ describe("a visitor who does nothing", () => {
     expect(told).toHaveLength(3);
   });
 
+  test.each([1e9, Infinity])("is not noticed before %d seconds, which is more than a timer can", (seconds) => {
+    const changed = vi.fn();
+    const idleness = new Idleness(window, () => 1_000 * seconds, changed);
+    const looks = vi.spyOn(globalThis, "setTimeout");
+    vi.advanceTimersByTime(2 ** 31);
+    // Once in 24 days it looks how long there is left.
+    expect(looks.mock.calls.map(([, ms]) => ms)).toEqual([2 ** 31 - 1]);
+    expect(changed).not.toHaveBeenCalled();
+    looks.mockRestore();
+    idleness.stop();
+  });
+
   test("is never noticed without a limit", () => {
     const changed = vi.fn();
     new Idleness(window, () => 0, changed);
     vi.advanceTimersByTime(1e9);
     expect(changed).not.toHaveBeenCalled();
   });
-});
-
-test("a code is asked for when its element is there, and once", async () => {
-  const code = vi.fn(() => Promise.resolve("0417"));
-  showIn(window, "#code", code);
-  expect(code).not.toHaveBeenCalled();
-  document.body.innerHTML = `<output id="code">none</output>`;
-  await vi.waitFor(() => expect(document.querySelector("#code")!.textContent).toBe("0417"));
-  document.body.append(document.createElement("p"));
-  expect(code).toHaveBeenCalledOnce();
-  document.body.innerHTML = "";
 });
 
 describe("calls", () => {
@@ -111,6 +111,17 @@ describe("calls", () => {
     commands.call(["reset"]);
     commands.call(["reset", false]);
     expect(vi.mocked(fake.reset).mock.calls).toEqual([[true], [false]]);
+  });
+
+  test("that wait for init are as many as may, and others are said to be lost", () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const fake = client();
+    const commands = new Commands(fake);
+    for (let call = 0; call < MOST_EARLY + 2; call += 1) commands.call(["connect"]);
+    commands.call(["init", { apiKey: "1" }]);
+    expect(fake.connect).toHaveBeenCalledTimes(MOST_EARLY);
+    expect(warn.mock.calls).toEqual(Array(2).fill(["Upscope: connect: too many calls wait for init"]));
+    warn.mockRestore();
   });
 
   test("that fail are said aloud, and break nothing", async () => {

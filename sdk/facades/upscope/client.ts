@@ -7,7 +7,7 @@ import { Visitor } from "../../visitor/visitor";
 import type { SessionNews } from "../../cobrowse/frames";
 import { IDLE_SECONDS, merged, presenceOf, sharingOf, type Config, type Identification } from "./config";
 import { Idleness } from "./idle";
-import { showIn } from "./lookup";
+import { LookupDisplay } from "./lookup";
 import { Observers } from "./observers";
 
 /** The events that a page may listen to; the table in `docs/compatibility.md` has the same. */
@@ -36,7 +36,7 @@ export class Client {
   private isShown = false;
   private continued = false;
   private idleness: Idleness | undefined;
-  private hideCode: (() => void) | undefined;
+  private display: LookupDisplay | undefined;
 
   constructor(
     private readonly page: Window,
@@ -57,8 +57,8 @@ export class Client {
     if (this.config.autoconnect ?? true) this.connect();
     const { lookupCodeElement } = this.config;
     if (!lookupCodeElement || lookupCodeElement === before) return;
-    this.hideCode?.();
-    this.hideCode = showIn(this.page, lookupCodeElement, () => this.lookupCode());
+    this.display?.stop();
+    this.display = new LookupDisplay(this.page, lookupCodeElement, () => (this.visitor?.state === "connected" ? this.visitor.lookupCode() : undefined));
   }
 
   /** He logged in or out, or more is known of him. */
@@ -83,6 +83,7 @@ export class Client {
     const former = this.present().visitorid;
     this.visitor?.disconnect();
     this.visitor = undefined;
+    this.display?.forget();
     pageIdentity().forgetAnonymous(group, former);
     this.who = {};
     this.emit("connectionReset");
@@ -130,6 +131,7 @@ export class Client {
     if (this.visitor) return this.visitor;
     const visitor = new Visitor({ server: this.server, group: this.group, page: this.page, sharing: sharingOf(this.page, () => this.config) });
     visitor.on("connected", () => {
+      this.display?.connected();
       this.emit("connection");
       this.config.onConnection?.();
     });

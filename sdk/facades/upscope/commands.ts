@@ -3,6 +3,9 @@
 import type { Identification } from "./config";
 import { EVENTS, type Client, type EventName, type Listener } from "./client";
 
+/** Most calls that wait for `init`; more are said to be lost. */
+export const MOST_EARLY = 100;
+
 type Command = (client: Client, call: readonly unknown[]) => void;
 
 const answered = (callback: unknown, answer: Promise<unknown>): void => {
@@ -47,7 +50,8 @@ export class Commands {
     const [name, ...rest] = call;
     const isInit = name === "init";
     if (!this.isInitialised && !isInit && name !== "on") {
-      this.early.push(call);
+      if (this.early.length < MOST_EARLY) this.early.push(call);
+      else console.warn(`Upscope: ${String(name)}: too many calls wait for init`);
       return;
     }
     const known = typeof name === "string" && Object.prototype.hasOwnProperty.call(COMMANDS, name) ? COMMANDS[name] : undefined;

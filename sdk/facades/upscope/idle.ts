@@ -1,5 +1,7 @@
 /** Notices that the visitor does nothing for a while, and that he is back. */
 
+/** Browsers fire a longer timer at once. */
+const LONGEST_MS = 2 ** 31 - 1;
 const SIGNS = ["pointermove", "pointerdown", "keydown", "scroll", "touchstart", "focus"] as const;
 
 export class Idleness {
@@ -32,7 +34,7 @@ export class Idleness {
   };
 
   private wait(ms: number): void {
-    if (ms > 0) this.timer = setTimeout(() => this.look(), ms);
+    if (ms > 0) this.timer = setTimeout(() => this.look(), Math.min(ms, LONGEST_MS));
   }
 
   private look(): void {

@@ -25,11 +25,13 @@ export async function signIn(credentials: Readonly<Record<string, string>> | und
   return new Promise((resolve, reject) => {
     Authorization.authorize({
       service: "presence",
-      groupid: group,
-      credentials: { partnerid: group, ...credentials },
+      // Where the server serves several groups, the partner says which.
+      ...(group && { groupid: group }),
+      credentials: { ...(group && { partnerid: group }), ...credentials },
       duration: MINUTES,
-      onsuccess: (answer) => resolve({ group, token: (answer as { authToken?: string }).authToken ?? "" }),
-      onfail: (reason) => reject(new Error((reason as { error?: string } | undefined)?.error === "connection" ? "connection" : "refused")),
+      onsuccess: (answer) => resolve({ group: group || String(answer.groupId), token: answer.authToken }),
+      // All else may be better at the next try.
+      onfail: (reason) => reject(new Error(reason === "authorization" || reason === "badrequest" ? "refused" : "connection")),
     });
   });
 }

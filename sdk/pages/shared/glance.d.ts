@@ -64,9 +64,9 @@ export interface AgentClass {
   new (params: { visitorid?: string; uniqueid?: string }): AgentObject;
 }
 
-export interface AuthorizeParams extends Callbacks<unknown> {
+export interface AuthorizeParams extends Callbacks<{ authToken: string; groupId: string | number }> {
   service: "presence";
-  groupid: string;
+  groupid?: string;
   credentials: Record<string, string>;
   duration: number;
 }

@@ -69,7 +69,10 @@ fn issue(
         topics: Rights::default(),
         minutes,
     };
-    let token = state.tokens.issue(wish, state.clock().wall())?;
+    let is_partners = credentials.loginkey.is_some() && credentials.partneruserid.is_some();
+    let user = if is_partners { "partneruserid" } else { "username" };
+    let token = state.tokens.issue(wish, state.clock().wall());
+    let token = token.map_err(|problem| problem.called(user))?;
     state.metrics.tokens_issued.inc();
     let expires = long_time(token.expires_at());
     let group_id = group.id.as_str().parse::<u64>().map(Value::from);

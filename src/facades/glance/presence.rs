@@ -114,12 +114,18 @@ async fn addressee(
     agent: &Agent,
 ) -> Result<VisitorKey, Problem> {
     let query: VisitorQuery = read_query(request)?;
-    let group = query.groupid.as_deref().or(query.group.as_deref());
-    let group: GroupId = group.map(parse).transpose()?.unwrap_or_else(|| agent.group.clone());
+    let named = query.groupid.as_deref().map(|id| (id, "groupid"));
+    let group = match named.or_else(|| Some((query.group.as_deref()?, "group"))) {
+        Some((id, name)) => parse::<GroupId>(id).map_err(|problem| problem.called(name))?,
+        None => agent.group.clone(),
+    };
     agent.require_group(&group)?;
     let visitor = match (query.visitorid.as_deref(), query.uniqueid.as_deref()) {
         (Some(visitor), None) => parse::<VisitorId>(visitor)?,
-        (None, Some(code)) => resolve(request, state, group.clone(), parse::<Code>(code)?).await?,
+        (None, Some(code)) => {
+            let code = parse::<Code>(code).map_err(|problem| problem.called("uniqueid"))?;
+            resolve(request, state, group.clone(), code).await?
+        }
         _ => return Err(Problem::field("visitorid", "give either visitorid or uniqueid")),
     };
     Ok(VisitorKey { group, visitor })

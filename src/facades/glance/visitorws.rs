@@ -46,8 +46,7 @@ struct Envelope<'a> {
     #[serde(rename = "type", alias = "mtype", borrow)]
     kind: Cow<'a, str>,
     groupid: Option<Value>,
-    #[serde(borrow)]
-    visitorid: Option<Cow<'a, str>>,
+    visitorid: Option<Value>,
     #[serde(borrow)]
     signature: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "Json::present")]
@@ -57,15 +56,32 @@ struct Envelope<'a> {
 fn read(text: &str) -> Result<Said, Unreadable> {
     let unreadable = |problem| Unreadable { request: None, problem };
     check_depth(text.as_bytes(), "message").map_err(unreadable)?;
-    let envelope: Envelope<'_> = serde_json::from_str(text)
-        .map_err(|_| unreadable(Problem::field("message", "must be a JSON object with a type")))?;
-    convert(&envelope).map_err(unreadable)
+    convert(&envelope(text).map_err(unreadable)?).map_err(unreadable)
+}
+
+fn envelope(text: &str) -> Result<Envelope<'_>, Problem> {
+    let whole = || Problem::field("message", "must be a JSON object with a type");
+    // A list would be read as an object's fields in their order.
+    if !text.trim_start().starts_with('{') {
+        return Err(whole());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let envelope = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        if matches!(&*path, "." | "?") {
+            whole()
+        } else {
+            Problem::field(path, sentence(error.inner()))
+        }
+    })?;
+    deserializer.end().map_err(|_| whole())?;
+    Ok(envelope)
 }
 
 fn convert(envelope: &Envelope<'_>) -> Result<Said, Problem> {
     let group = envelope.groupid.as_ref().map(|id| {
-        let id = id_text(id).ok_or_else(|| Problem::field("groupid", "must be a number"));
-        id?.parse().map_err(Problem::from)
+        let rule = || Problem::field("groupid", "must be a number");
+        id_text(id).ok_or_else(rule)?.parse().map_err(|id| Problem::from(id).called("groupid"))
     });
     let message = match &*envelope.kind {
         "connect" => VisitorMessage::Hello(Box::new(hello(envelope)?)),
@@ -99,8 +115,11 @@ fn convert(envelope: &Envelope<'_>) -> Result<Said, Problem> {
 
 /// An app shows one page in one tab as long as it is connected.
 fn hello(envelope: &Envelope<'_>) -> Result<Hello, Problem> {
-    let visitorid = envelope.visitorid.as_deref();
-    let visitorid = visitorid.ok_or_else(|| Problem::field("visitorid", "is missing"))?.parse()?;
+    let visitorid = envelope.visitorid.as_ref();
+    let visitorid = visitorid.ok_or_else(|| Problem::field("visitorid", "is missing"))?;
+    let visitorid =
+        id_text(visitorid).ok_or_else(|| Problem::field("visitorid", "must be text"))?;
+    let visitorid = visitorid.parse()?;
     let page = format!("app-{:016x}", rand::random::<u64>());
     Ok(Hello {
         ticket: None,
@@ -188,12 +207,28 @@ mod tests {
     }
 
     #[test]
+    fn a_visitor_id_that_is_a_number_is_taken_as_text() {
+        let connect = r#"{"groupid":"21489","type":"connect","visitorid":7}"#;
+        let VisitorMessage::Hello(hello) = read(connect).unwrap().message.message else {
+            panic!("no hello")
+        };
+        assert_eq!(hello.visitorid.as_str(), "7");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         assert_eq!(field("[]"), "message");
         assert_eq!(field(r#"{"type":"connect","groupid":1}"#), "visitorid");
         assert_eq!(field(r#"{"type":"connect","groupid":1,"visitorid":"a b"}"#), "visitorid");
         assert_eq!(field(r#"{"type":"connect","groupid":[],"visitorid":"a"}"#), "groupid");
         assert_eq!(field(r#"{"type":"terms","data":{"status":1}}"#), "data");
+        assert_eq!(field(r#"{"type":"connect","groupid":1,"visitorid":["a"]}"#), "visitorid");
+        assert_eq!(field(r#"{"type":"connect","groupid":"x","visitorid":"a"}"#), "groupid");
+        let signed = r#"{"type":"connect","groupid":1,"visitorid":"a","signature":5}"#;
+        assert_eq!(field(signed), "signature");
+        assert_eq!(field(r#"{"type":5}"#), "type");
+        assert_eq!(field(r#"["connect",1,"a"]"#), "message");
+        assert_eq!(field(r#"{"type":"disconnect"} {}"#), "message");
         assert_eq!(field(r#"{"type":"other"}"#), "type");
         assert_eq!(field(&format!(r#"{{"type":"presence","data":{}"#, "[".repeat(99))), "message");
     }

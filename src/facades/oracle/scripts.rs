@@ -60,8 +60,7 @@ fn asked_for<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a Group, P
         .map(|(_, value)| value)
         .find(|value| !value.is_empty());
     let id: GroupId = match (given, state.default_group()) {
-        (Some(text), _) => extract::parse(&text)
-            .map_err(|problem| Problem { field: Some("groupid".into()), ..problem })?,
+        (Some(text), _) => extract::parse(&text).map_err(|problem| problem.called("groupid"))?,
         (None, Some(group)) => group.clone(),
         (None, None) => return Err(Problem::field("groupid", "is missing")),
     };

@@ -19,6 +19,8 @@ use crate::{
     settings::Group,
 };
 
+/// The header in which a key stands, in lower case.
+pub const KEY_HEADER: &str = "x-api-key";
 /// Said where no group has a key that could be shown.
 const NOT_ENABLED: &str = "no group has an API key";
 
@@ -31,7 +33,7 @@ pub(super) fn caller<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a 
         return Err(Problem::new(ErrorCode::Authorization, NOT_ENABLED));
     }
     let key = key_of(
-        text(request, header::HeaderName::from_static("x-api-key")),
+        text(request, header::HeaderName::from_static(KEY_HEADER)),
         text(request, header::AUTHORIZATION),
     );
     let group = offered(state, request, || {
@@ -72,7 +74,10 @@ pub(super) fn agent(
         minutes: None,
     };
     let wall = state.clock().wall();
-    let token = state.tokens.issue(wish, wall)?;
+    let token = state.tokens.issue(wish, wall).map_err(|problem| {
+        let is_name = problem.field.as_deref() == Some("name");
+        problem.called(if is_name { "agent.name" } else { "agent.id" })
+    })?;
     state.metrics.tokens_issued.inc();
     Ok(state.tokens.verify(&token.token, wall)?)
 }

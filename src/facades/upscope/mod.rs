@@ -11,6 +11,8 @@ mod translate;
 mod types;
 mod visitors;
 
+pub use self::caller::KEY_HEADER;
+
 use actix_web::{
     guard::{GuardContext, fn_guard},
     http::Method,

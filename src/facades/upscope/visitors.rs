@@ -24,7 +24,7 @@ use crate::{
     model::{
         error::{ErrorCode, Problem},
         ids::{GroupId, VisitorId, VisitorKey},
-        list::Sort,
+        list::{Facts, Sort},
         view::VisitorView,
     },
     settings::Group,
@@ -91,7 +91,10 @@ async fn find(
         |view: &VisitorView| translate::visitor(view, sessions.contains(&view.row.visitorid));
     if let Some(code) = &search.code {
         let found = by_code(request, state, group.id.clone(), code.clone()).await?;
-        let found = found.filter(fits).as_ref().map(told);
+        // The lists, which look for text, were not asked.
+        let text = search.filter()?;
+        let found = found.filter(|view| text.matches(&Facts::of(&view.row)) && fits(view));
+        let found = found.as_ref().map(told);
         let coded =
             found.map(|visitor| UpscopeVisitor { lookup_code: Some(code.to_string()), ..visitor });
         return Ok(coded.into_iter().collect());
@@ -198,7 +201,8 @@ fn done() -> HttpResponse {
 /// # Errors
 /// `badrequest`.
 pub(super) fn visitor_key(group: &Group, short_id: &str) -> Result<VisitorKey, Problem> {
-    let visitor = parse(short_id.strip_suffix(".json").unwrap_or(short_id))?;
+    let visitor = parse(short_id.strip_suffix(".json").unwrap_or(short_id))
+        .map_err(|problem| problem.called("short_id"))?;
     Ok(VisitorKey { group: group.id.clone(), visitor })
 }
 

@@ -8,6 +8,8 @@ import type { TextKey } from "./languages";
 import type { Talk } from "./talk";
 import { fill, type Words } from "./words";
 
+/** Control characters that came in with what was pasted: nobody sees them, and the server takes none. */
+const UNSEEN = /[^\P{Cc}\t\n\r]/gu;
 /** What went wrong, in words: some by its code, all else alike. */
 const TROUBLES: readonly string[] = ["unavailable", "ratelimited", "toomany", "toolarge", "notfound", "notoffered"];
 const troubleOf = (code: string): TextKey => (TROUBLES.includes(code) ? (`trouble.${code}` as TextKey) : "trouble");
@@ -136,10 +138,13 @@ export class Panel {
   }
 
   private send(): void {
-    const text = this.text.value.trim();
+    const text = this.text.value.replace(UNSEEN, "").trim();
     if (text === "") return;
     this.text.value = "";
-    void this.talk.say(text);
+    void this.talk.say(text).then((isTaken) => {
+      // What was refused is the visitor's again, to be said otherwise; what he has begun since comes after it.
+      if (!isTaken) this.text.value = [text, this.text.value].filter(Boolean).join("\n");
+    });
   }
 
   private askEnd(isEnding: boolean): void {

@@ -9,14 +9,16 @@ import { Talk } from "./talk";
 const CODE = "123456789";
 
 let said: string[];
+let refuses: string | undefined;
 let events: Emitter<VisitorEvents>;
 let start: () => Promise<string>;
 let frame: Frame;
 let talk: Talk;
 
 beforeEach(async () => {
-  [said, events, start] = [[], new Emitter(), async () => "s"];
+  [said, events, start, refuses] = [[], new Emitter(), async () => "s", undefined];
   const request = async ({ type, text }: { type: string; text?: string }): Promise<object> => {
+    if (type === "say" && refuses) throw new VestibuleError(refuses);
     if (type === "say") said.push(text!);
     return type === "watchbuttons" ? { enabled: [] } : { n: said.length, at: 1 };
   };
@@ -41,6 +43,19 @@ test("the visitor's offer is said once the page is in its session", async () => 
   frame.onEntered(CODE);
   await settle();
   expect(said).toEqual([`{start:${CODE}}`]);
+});
+
+test("who says something learns whether it was taken", async () => {
+  expect(await talk.say("hello")).toBe(true);
+  refuses = "ratelimited";
+  expect(await talk.say("again")).toBe(false);
+  expect([talk.trouble, talk.pending]).toEqual(["ratelimited", []]);
+});
+
+test("what the server would not take is not sent", async () => {
+  expect(await talk.say("ü".repeat(2_000))).toBe(true);
+  expect(await talk.say("ü".repeat(2_001))).toBe(false);
+  expect([talk.trouble, said.length]).toEqual(["toolarge", 1]);
 });
 
 test("one that is refused is over: a later session is nobody's offer", async () => {

@@ -1,7 +1,8 @@
 /** The visitor's chat in the frame: what its topics say and do, and when the frame shows itself. */
 
-import { offer, offerDigits, type ChatMessage, type ChatView } from "../../../core/chat";
-import { codeOf } from "../../../core/errors";
+import { messageBytes, offer, offerDigits, type ChatMessage, type ChatView } from "../../../core/chat";
+import { codeOf, VestibuleError } from "../../../core/errors";
+import { byteLength } from "../../../core/limits";
 import type { SessionWish } from "../../../visitor/options";
 import { VisitorChat, type ChatVisitor } from "../../../visitor/chat";
 import { topics } from "../topics";
@@ -80,13 +81,18 @@ export class Talk {
     this.frame.tree.publish(topics.show);
   }
 
-  async say(text: string): Promise<void> {
+  /** Whether it was taken. */
+  async say(text: string): Promise<boolean> {
     const pending = { text, key: (this.count += 1) };
     this.pending = [...this.pending, pending];
     this.draw();
-    await this.attempt(async () => void (await this.chat.say(text)));
+    const isTaken = await this.attempt(async () => {
+      if (byteLength(text) > messageBytes) throw new VestibuleError("toolarge");
+      await this.chat.say(text);
+    });
     this.pending = this.pending.filter((other) => other !== pending);
     this.draw();
+    return isTaken;
   }
 
   async answer(isAccepted: boolean): Promise<void> {

@@ -12,7 +12,7 @@ const REASONS: Record<string, string> = {
   scope: "The token does not allow this.",
   group: "The token belongs to another group.",
   origin: "This page’s origin is not among the group’s agent origins.",
-  unready: "The server is starting or stopping.",
+  unready: "The server cannot do this just now: it is starting or stopping, or what its nodes share is away. Try again in a moment.",
   badrequest: "The server did not accept the request.",
 };
 

@@ -47,6 +47,12 @@ export function wireSignIn(): void {
     user.setAttribute("aria-invalid", String(name === ""));
     secret.setAttribute("aria-invalid", String(key === ""));
     if (name === "" || key === "") return setText(error, "Both are needed.");
+    const looksLikeLoginKey = key.startsWith("$1$");
+    if (looksLikeLoginKey !== (way() === "partner")) {
+      secret.setAttribute("aria-invalid", "true");
+      secret.focus();
+      return setText(error, looksLikeLoginKey ? "This looks like a login key. If it is one, choose “Login key” above." : "A login key starts with $1$. If this is an API key, choose “API key” above.");
+    }
     const credentials: Record<string, string> =
       way() === "partner"
         ? { partnerid: session.group, partneruserid: name, loginkey: key }
