@@ -151,6 +151,8 @@ export class Connection {
         return await step();
       } catch (error) {
         if (codeOf(error, "") !== "connection") throw error;
+        // A socket that is closing takes nothing more, and its end is still to come.
+        if (this.current === "connected") await this.readiness.wait();
       }
     }
   }

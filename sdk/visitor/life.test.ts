@@ -103,6 +103,23 @@ describe("the page's life", () => {
     expect(socket.all("visibility").map((frame) => frame.visibility)).toEqual(["hidden"]);
   });
 
+  test("a socket that is closing is told nothing, and the next one all", async () => {
+    const made = visitor({ visitorid: "ada" });
+    const socket = await connected(made);
+    socket.readyState = 2;
+    page.show(false);
+    const asked = made.lookupCode();
+    await server.clock.pass(500);
+    expect(socket.all("visibility")).toEqual([]);
+    await socket.drop();
+    await server.clock.pass(500);
+    const second = await server.welcome();
+    expect(second.last("hello").visible).toBe(false);
+    await second.ok("unique", { uniqueid: "0417", seconds: 3_600 });
+    expect(await asked).toEqual({ uniqueid: "0417", seconds: 3_600 });
+    expect(second.all("visibility")).toEqual([]);
+  });
+
   test("after a disconnect nothing of it is told any more", async () => {
     const made = visitor({ visitorid: "ada" });
     const socket = await connected(made);
