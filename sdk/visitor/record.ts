@@ -6,7 +6,8 @@ import { describePage, type PagePlace } from "./page";
 export class PresenceRecord {
   private given: PresenceData = {};
   private told: PresenceData | undefined;
-  private toldPage = "";
+  /** What the server knows of the page itself; empty where that is not known. */
+  toldPage = "";
 
   constructor(
     private readonly page: Window | undefined,

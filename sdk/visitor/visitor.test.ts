@@ -183,6 +183,32 @@ describe("presence", () => {
     expect(socket.last("presence").data).toMatchObject({ url: "http://shop.test/basket" });
     expect(page.window.history.pushState).toBe(pushState);
   });
+
+  test("where the page is now is told until the server knows, once", async () => {
+    const made = visitor();
+    void made.presence();
+    const socket = await server.welcome();
+    const go = async (path: string): Promise<void> => {
+      page.window.history.pushState({}, "", path);
+      page.fire("click");
+      await server.clock.pass(300);
+    };
+    const told = (): string[] => socket.all("presence").map((frame) => new URL((frame.data as { url: string }).url).pathname);
+    const refuse = (): Promise<void> => socket.refuse("presence", "unready", { degraded: true, retry_ms: 2_000 });
+    await go("/basket");
+    await refuse();
+    await server.clock.pass(1_500);
+    await go("/pay");
+    await refuse();
+    await server.clock.pass(199);
+    expect(told()).toEqual(["/basket", "/pay"]);
+    await server.clock.pass(1);
+    expect(told()).toEqual(["/basket", "/pay", "/pay"]);
+    await socket.ok("presence");
+    await server.clock.pass(120_000);
+    expect(told()).toHaveLength(3);
+    expect(names()).not.toContain("error");
+  });
 });
 
 describe("signals", () => {

@@ -329,10 +329,18 @@ export class Visitor {
     if (this.state !== "idle" && this.state !== "closed") return;
     const { clock } = this.environment;
     this.slot = this.identity.takeSlot(this.place);
-    this.attendance = new Attendance(this.page, clock, this.connection, this.options.updateMs ?? 60_000, () => {
+    // Tells what has changed of the page itself, until the server knows.
+    const update = (): void => {
       if (!this.wants.presence || this.state !== "connected" || !this.record.pageChanged) return;
-      this.tell(this.record.update({})).catch((error: VestibuleError) => this.fail(error));
-    });
+      this.tell(this.record.update({})).catch((error: VestibuleError) => {
+        // Refused, not lost.
+        if (error.retryMs) {
+          this.record.toldPage = "";
+          clock.after(error.retryMs, update);
+        } else this.fail(error);
+      });
+    };
+    this.attendance = new Attendance(this.page, clock, this.connection, this.options.updateMs ?? 60_000, update);
     this.connection.start();
   }
 
@@ -379,10 +387,8 @@ export class Visitor {
   /** Nobody waits for a report; it outlasts a lost connection, but not for long. */
   private report(frame: ClientFrame): void {
     this.connection.request(frame, { repeat: true, limitMs: 60_000 }).catch((error: VestibuleError) => {
-      if (error.code === "ratelimited") {
-        // Refused, not lost.
-        this.environment.clock.after(error.retryMs ?? 1_000, () => this.report(frame));
-      }
+      // Refused, not lost.
+      if (error.retryMs) this.environment.clock.after(error.retryMs, () => this.report(frame));
       // What is wrong with the report itself concerns the page; that it came too late does not.
       if (error.code === "badrequest" || error.code === "toolarge") this.fail(error);
     });

@@ -72,7 +72,7 @@ export class Client {
 
   connect(): void {
     const visitor = this.present();
-    visitor.connect().catch((error: Error) => warn(error));
+    visitor.connect().catch(warn);
     this.tell(this.who);
     this.idleness ??= new Idleness(this.page, () => 1_000 * (this.config.disconnectAfterSeconds ?? IDLE_SECONDS), (idle) => this.idled(idle));
   }
@@ -98,16 +98,16 @@ export class Client {
 
   /** To the agents who view; nobody hears it while nobody does. */
   say(message: unknown): void {
-    this.visitor?.message(message).catch((error: Error) => warn(error));
+    this.visitor?.message(message).catch(warn);
   }
 
   /** Asks for an agent, until one comes, nobody can, or he wants none any more. */
   requestAgent(): void {
-    this.present().askHelp().catch((error: Error) => warn(error));
+    this.present().askHelp().catch(warn);
   }
 
   cancelAgentRequest(): void {
-    this.visitor?.cancelHelp().catch((error: Error) => warn(error));
+    this.visitor?.cancelHelp().catch(warn);
   }
 
   get shortId(): string {
@@ -135,7 +135,7 @@ export class Client {
       this.emit("connection");
       this.config.onConnection?.();
     });
-    visitor.on("error", (error) => warn(error));
+    visitor.on("error", warn);
     // The core has the same words for it.
     visitor.on("help", ({ status }) => this.emit("agentRequestUpdate", status));
     visitor.on("sessionstart", ({ continued }) => {
@@ -148,7 +148,7 @@ export class Client {
   }
 
   private tell(who: Identification): void {
-    this.visitor?.presence(presenceOf(who)).catch((error: Error) => warn(error));
+    this.visitor?.presence(presenceOf(who)).catch(warn);
   }
 
   private happened(news: SessionNews): void {
@@ -183,6 +183,7 @@ export class Client {
   }
 }
 
-function warn(error: Error): void {
-  console.warn("Upscope:", error.message);
+/** Tells whoever wrote the page what went wrong. */
+export function warn({ message }: { readonly message: string }): void {
+  console.warn(`Upscope: ${message}`);
 }

@@ -1,7 +1,7 @@
 /** What a page may call (`upscope.md` 6), by the command's name. All answers come by callbacks. */
 
 import type { Identification } from "./config";
-import { EVENTS, type Client, type EventName, type Listener } from "./client";
+import { EVENTS, warn, type Client, type EventName, type Listener } from "./client";
 
 /** Most calls that wait for `init`; more are said to be lost. */
 export const MOST_EARLY = 100;
@@ -10,10 +10,7 @@ type Command = (client: Client, call: readonly unknown[]) => void;
 
 const answered = (callback: unknown, answer: Promise<unknown>): void => {
   if (typeof callback !== "function") return;
-  answer.then(
-    (value) => (callback as Listener)(value),
-    (error: Error) => console.warn("Upscope:", error.message),
-  );
+  answer.then((value) => (callback as Listener)(value), warn);
 };
 
 /** The table in `docs/compatibility.md` has the same. */
@@ -34,7 +31,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     if (typeof listener !== "function") throw new Error("the last argument of on must be a function");
     for (const name of call.slice(0, -1)) {
       if ((EVENTS as readonly unknown[]).includes(name)) client.on(name as EventName, listener as Listener);
-      else console.warn(`Upscope: there is no event ${String(name)}`);
+      else warn({ message: `there is no event ${String(name)}` });
     }
   },
 };
@@ -51,15 +48,15 @@ export class Commands {
     const isInit = name === "init";
     if (!this.isInitialised && !isInit && name !== "on") {
       if (this.early.length < MOST_EARLY) this.early.push(call);
-      else console.warn(`Upscope: ${String(name)}: too many calls wait for init`);
+      else warn({ message: `${String(name)}: too many calls wait for init` });
       return;
     }
     const known = typeof name === "string" && Object.prototype.hasOwnProperty.call(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!known) return console.warn(`Upscope: there is no command ${String(name)}`);
+    if (!known) return warn({ message: `there is no command ${String(name)}` });
     try {
       known(this.client, rest);
     } catch (error) {
-      return console.warn(`Upscope: ${String(name)}: ${(error as Error).message}`);
+      return warn({ message: `${String(name)}: ${(error as Error).message}` });
     }
     if (!isInit || this.isInitialised) return;
     this.isInitialised = true;
