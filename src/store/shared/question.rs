@@ -118,8 +118,8 @@ pub(super) enum Answer {
     Full,
     /// The server's data have another mark: nothing was done.
     Lost,
-    /// The server has this version now; whether the record is there.
-    Restated { version: u64, is_there: bool },
+    /// The server has this version now, written under this mark; whether the record is there.
+    Restated { version: u64, written: Mark, is_there: bool },
     /// No answer, so nobody knows whether it was done.
     Away,
 }

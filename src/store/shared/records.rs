@@ -188,10 +188,14 @@ impl Link {
             restate.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
         }
         let asked = async |connection: &mut Connection| restate.invoke_async(connection).await;
-        let (version, is_there): (String, u8) = self.patiently(asked).await?;
+        let (version, is_there, written): (String, u8, String) = self.patiently(asked).await?;
         Ok(match &*version {
             "-1" => Answer::Lost,
-            _ => Answer::Restated { version: number(version.as_bytes())?, is_there: is_there == 1 },
+            _ => Answer::Restated {
+                version: number(version.as_bytes())?,
+                written: written.into(),
+                is_there: is_there == 1,
+            },
         })
     }
 

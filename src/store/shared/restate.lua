@@ -4,15 +4,16 @@
 -- KEYS[1]: the record. KEYS[2]: the mark of all data. KEYS[3]: what its last transitions changed. KEYS[4]: how many records
 -- there are. ARGV: the mark that the node knows; the version; row or ended; the row; how long an end is remembered, in ms;
 -- the mark under which that version was written; then by turns leaves and what they hold.
--- Returns the version that the record has now, and 1 when it has a row; or -1 when the mark is another one.
+-- Returns the version that the record has now, 1 when it has a row, and the mark under which it was written; or -1 when the
+-- mark is another one.
 if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then
-  return {'-1', 0}
+  return {'-1', 0, ''}
 end
 local found = redis.call('HMGET', KEYS[1], 'v', 'r', 'm')
 local mark = found[3] or ''
 -- Versions are below 2^53, so these numbers are exact.
 if mark > ARGV[6] or mark == ARGV[6] and tonumber(found[1] or '0') >= tonumber(ARGV[2]) then
-  return {found[1], found[2] and 1 or 0}
+  return {found[1], found[2] and 1 or 0, mark}
 end
 -- A server without memory refuses the first change of a script or none.
 redis.call('HSET', KEYS[1], 'v', ARGV[2])
@@ -26,11 +27,11 @@ if ARGV[3] == 'row' then
   if not found[2] then
     redis.call('INCR', KEYS[4])
   end
-  return {ARGV[2], 1}
+  return {ARGV[2], 1, ARGV[6]}
 end
 -- Whoever remembers the record from before must not bring it back.
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 if found[2] then
   redis.call('DECR', KEYS[4])
 end
-return {ARGV[2], 0}
+return {ARGV[2], 0, ARGV[6]}

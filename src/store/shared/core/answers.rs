@@ -133,8 +133,8 @@ impl<R: Record> Core<R> {
                 self.flights.remove(&ticket);
                 self.restating -= 1;
                 match answer {
-                    Answer::Restated { version, is_there } => {
-                        self.restated(&mut lane, version, is_there, now);
+                    Answer::Restated { version, written, is_there } => {
+                        self.restated(&mut lane, (version, written), is_there, now);
                     }
                     _ => {
                         // Once more, when the server is back.

@@ -125,24 +125,28 @@ impl<R: Record> Core<R> {
         true
     }
 
-    /// The server has this version now, of a record that `is_there`.
+    /// The server has this version now, written under this mark, of a record that `is_there`.
     pub(super) fn restated(
         &mut self,
         lane: &mut Lane<R>,
-        version: u64,
+        (version, written): (u64, Mark),
         is_there: bool,
         now: Timestamp,
     ) {
         lane.verified = lane.asked_in;
-        let is_another = lane.known.as_ref().is_some_and(|known| known.version != version);
-        let says = is_another && self.say_what_it_knew(lane, is_there, now);
-        match &lane.known {
-            Some(known) if known.version == version => lane.is_stale = false,
-            // It was ended, and whoever did that knew more.
-            Some(_) if !is_there && says => lane.lose_sight(),
-            Some(_) if !is_there => lane.forget(),
-            Some(_) => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
-            None => {}
+        let Some(known) = &lane.known else { return };
+        let has_its_number = known.version == version;
+        if has_its_number && known.written == written {
+            lane.is_stale = false;
+            return;
+        }
+        let says = self.say_what_it_knew(lane, is_there, now);
+        // It was ended, and whoever did that knew more; or the others' version has the same number by chance, and would be taken
+        // for what is known.
+        match !is_there || has_its_number {
+            true if says => lane.lose_sight(),
+            true => lane.forget(),
+            false => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
         }
     }
 

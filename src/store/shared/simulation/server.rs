@@ -27,7 +27,7 @@ pub(crate) struct Server<K> {
     before: VecDeque<Data<K>>,
     /// The version that it gave last. They go by its clock, in microseconds.
     versions: u64,
-    /// All that were ever given: between two histories time goes by, if only a microsecond.
+    /// All that were ever given by the clock: between two histories time goes by, if only a microsecond.
     given: BTreeSet<u64>,
     /// So far is that behind.
     behind: u64,
@@ -230,7 +230,8 @@ impl<K: Clone + Ord> Server<K> {
                 let is_there = there.is_some_and(|there| there.stored.is_some());
                 match there.map(|there| (&there.written, there.version)) {
                     Some(later) if later >= (&written, version) => {
-                        plain((ticket, Answer::Restated { version: later.1, is_there }))
+                        let (written, version) = (later.0.clone(), later.1);
+                        plain((ticket, Answer::Restated { version, written, is_there }))
                     }
                     _ => {
                         let stored = |row| Stored {
@@ -239,8 +240,9 @@ impl<K: Clone + Ord> Server<K> {
                         };
                         let stored = row.map(stored).map(Arc::new);
                         let is_there = stored.is_some();
-                        self.data.rows.insert(key, Kept { version, written, stored });
-                        plain((ticket, Answer::Restated { version, is_there }))
+                        let kept = Kept { version, written: written.clone(), stored };
+                        self.data.rows.insert(key, kept);
+                        plain((ticket, Answer::Restated { version, written, is_there }))
                     }
                 }
             }
@@ -255,7 +257,8 @@ impl<K: Clone + Ord> Server<K> {
         let floor = self.version(key);
         let time = (now.0 * 1_000).saturating_sub(self.behind);
         self.versions = floor.max(self.versions).max(time) + 1;
-        while !self.given.insert(self.versions) {
+        // Where the clock is behind, two histories may well give the same number.
+        while time > floor && !self.given.insert(self.versions) {
             self.versions += 1;
         }
         self.versions

@@ -134,6 +134,41 @@ fn two_losses_undo_nothing<const IN_LEAVES: bool>() {
     }
 }
 
+/// The clock of the server that goes on is behind, so that it gives a number which the one before had given, too.
+fn a_number_that_was_given_twice_deceives_nobody<const IN_LEAVES: bool>() {
+    let Some(server) = server() else { return };
+    let clock = Clock::manual(Timestamp(1_000));
+    let wire = Wire::to(&server);
+    let begin = |server: &ServerUrl, node| {
+        MemberOf::<IN_LEAVES>::with_lease(server, node, &clock, 10_000, LONG)
+    };
+    let one = begin(&server, 1);
+    let two = begin(&server.by(wire.port), 2);
+    one.write(1, 1, Hearers::Here).unwrap();
+    put_ahead(&server, 1);
+    let had = copy(&server);
+    let lost = two.write(1, 2, Hearers::Here).unwrap().version;
+    wire.is_broken.store(true, Ordering::SeqCst);
+    wire.cut();
+    go_on_with(&server, &had);
+    assert_eq!(one.write(1, 3, Hearers::Here).unwrap().version, lost, "given twice");
+    wire.is_broken.store(false, Ordering::SeqCst);
+    assert_eq!(two.write(1, 4, Hearers::Here).unwrap().reply, Reply::Place(3));
+    for node in [&one, &two] {
+        assert_eq!(node.read(1).unwrap().unwrap().entries, [1, 3, 4]);
+    }
+}
+
+#[test]
+fn a_version_of_another_history_with_the_same_number_is_another_one() {
+    a_number_that_was_given_twice_deceives_nobody::<false>();
+}
+
+#[test]
+fn so_it_is_in_leaves() {
+    a_number_that_was_given_twice_deceives_nobody::<true>();
+}
+
 #[test]
 fn who_comes_late_after_two_losses_undoes_nothing_that_was_written_between() {
     two_losses_undo_nothing::<false>();
