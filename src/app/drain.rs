@@ -38,10 +38,10 @@ pub(super) async fn drain(
     service.events.drain();
     let clients = service.sockets.len() + bayeux.waiting();
     let spread = spread(service, stop, clients);
-    let farewell = service.settings.server.farewell;
-    let _ = tokio::time::timeout(farewell, bayeux.go_away(spread)).await;
+    let farewell = tokio::time::Instant::now() + service.settings.server.farewell;
+    let _ = tokio::time::timeout_at(farewell, bayeux.go_away(spread)).await;
     service.go_away(spread);
-    let _ = tokio::time::timeout(farewell, service.sockets.emptied()).await;
+    let _ = tokio::time::timeout_at(farewell, service.sockets.emptied()).await;
     if let Some(node) = node {
         bayeux.give_up();
         let _ = tokio::time::timeout(LAST_WORD, last_words(service, bayeux)).await;

@@ -117,9 +117,14 @@ fn convert(envelope: &Envelope<'_>) -> Result<Said, Problem> {
 fn hello(envelope: &Envelope<'_>) -> Result<Hello, Problem> {
     let visitorid = envelope.visitorid.as_ref();
     let visitorid = visitorid.ok_or_else(|| Problem::field("visitorid", "is missing"))?;
-    let visitorid =
-        id_text(visitorid).ok_or_else(|| Problem::field("visitorid", "must be text"))?;
-    let visitorid = visitorid.parse()?;
+    // Of numbers beyond 64 bits digits are lost already: two visitors would be one.
+    let visitorid = match visitorid {
+        Value::String(text) => text.parse()?,
+        Value::Number(number) if number.is_u64() || number.is_i64() => {
+            number.to_string().parse()?
+        }
+        _ => return Err(Problem::field("visitorid", "must be text")),
+    };
     let page = format!("app-{:016x}", rand::random::<u64>());
     Ok(Hello {
         ticket: None,
@@ -213,6 +218,10 @@ mod tests {
             panic!("no hello")
         };
         assert_eq!(hello.visitorid.as_str(), "7");
+        for lost in ["7.0", "100000000000000000001", "1e3"] {
+            let connect = format!(r#"{{"groupid":1,"type":"connect","visitorid":{lost}}}"#);
+            assert_eq!(field(&connect), "visitorid", "{lost}");
+        }
     }
 
     #[test]
