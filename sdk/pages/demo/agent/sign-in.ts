@@ -48,15 +48,11 @@ export function wireSignIn(): void {
     secret.setAttribute("aria-invalid", String(key === ""));
     if (name === "" || key === "") return setText(error, "Both are needed.");
     const looksLikeLoginKey = key.startsWith("$1$");
-    if (way() === "partner" && !looksLikeLoginKey) {
+    if (looksLikeLoginKey !== (way() === "partner")) {
       secret.setAttribute("aria-invalid", "true");
       secret.focus();
-      return setText(error, "A login key starts with $1$. If this is an API key, choose “API key” above.");
+      return setText(error, looksLikeLoginKey ? "This looks like a login key. If it is one, choose “Login key” above." : "A login key starts with $1$. If this is an API key, choose “API key” above.");
     }
-    const refused =
-      looksLikeLoginKey && way() !== "partner"
-        ? "This looks like a login key. If it is one, choose “Login key” above."
-        : "The server does not accept this key.";
     const credentials: Record<string, string> =
       way() === "partner"
         ? { partnerid: session.group, partneruserid: name, loginkey: key }
@@ -69,7 +65,7 @@ export function wireSignIn(): void {
       })
       .catch((failure: unknown) => {
         const refusedKey = codeOf(failure) === "authorization";
-        setText(error, refusedKey ? refused : explain(failure));
+        setText(error, refusedKey ? "The server does not accept this key." : explain(failure));
         secret.focus();
       })
       .finally(() => {
