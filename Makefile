@@ -76,7 +76,7 @@ nodes:
 	tests/with-redis cargo bench --bench load -- rolling
 	tests/with-redis cargo bench --bench load -- loss
 
-# What several nodes and their server carry for each visitor, page change and signal.
+# What several nodes and their server carry for each visitor, page change and signal; VESTIBULE_TEST_CLUSTER=1 is of a cluster.
 scale:
 	tests/with-redis cargo bench --bench load -- scale
 
