@@ -180,7 +180,7 @@ impl Link {
         };
         let mut renew = self.scripts.renew.key(self.mark_key());
         renew.key(self.of_nodes("history")).key(self.of_nodes("leases"));
-        renew.key(self.of_nodes("ended")).arg(self.next_mark());
+        renew.key(self.of_nodes("ended")).key(self.of_nodes("asked")).arg(self.next_mark());
         renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
         renew.arg(millis(lease::REMEMBERED)).arg(u8::from(may_end_a_namesake)).arg(ended.len());
         for node in ended.iter().chain(members) {
