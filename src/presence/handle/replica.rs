@@ -120,11 +120,9 @@ impl Shared {
             if is_read {
                 return shared.take_rows(&group, begun, std::mem::take(&mut *rows.lock()));
             }
-            // On the thread of the engine, which has a runtime.
-            tokio::task::spawn_local(async move {
-                tokio::time::sleep(PAUSE).await;
+            again.later(PAUSE, move |engine| {
                 if shared.replica.copy(&group).is_some_and(|copy| copy.lock().begun == begun) {
-                    shared.read_rows(&again, &group);
+                    shared.read_rows(engine, &group);
                 }
             });
         });
