@@ -1,18 +1,20 @@
 //! Who may use the storage.
 
+use std::path::Path;
+
 use serde_json::json;
 
-use crate::support::{Server, Stop, nodes::cluster_url, until};
+use crate::support::{Server, Stop, nodes::cluster_url, server::Starting, until};
 
 /// Whatever engine the other tests are for.
 const ALONE: (&str, &str) = ("cluster.engine", "memory");
 const WAITS: &str = "waits for the end of another process that uses the storage";
 
-fn refusal(server: &Server) -> String {
+fn refusal(file: &Path) -> String {
     format!(
         "vestibule: storage.url: another living process uses {}; each process needs its own file, \
          only nodes (cluster.engine = \"redis\") may share one",
-        server.folder().join("saved.db").display()
+        file.display()
     )
 }
 
@@ -22,7 +24,10 @@ async fn a_second_process_on_one_file_ends_with_an_error_and_disturbs_nobody() {
     let mut page = server.page("ada", "t").opens().await;
     let mut agent = server.agent().await;
     assert_eq!(agent.watch("ada").await, Some(1));
-    assert_eq!(server.another_process(&[]).refused().await, refusal(&server));
+    assert_eq!(
+        server.another_process(&[]).refused().await,
+        refusal(&server.folder().join("saved.db"))
+    );
     page.ok(json!({"type": "presence", "data": {"cart": 1}})).await;
     agent.event("presence", json!({"cart": 1})).await;
     drop((page, agent));
@@ -51,13 +56,17 @@ async fn a_process_that_starts_before_the_last_one_has_ended_takes_over_from_it(
 async fn nodes_may_share_a_file_with_each_other_alone() {
     let Some(url) = cluster_url() else { return };
     let first = Server::node(&url, 0, &[]);
-    let second = first.another_process(&[("cluster.node_name", "n1")]).ready();
-    let mut page = first.page("ada", "t").opens().await;
+    let name = |name| [("cluster.node_name", name), ("storage.url", "sqlite:new.db")];
+    // At once, so that both find no tables.
+    let [second, third] = ["n1", "n2"].map(|node| first.another_process(&name(node)));
+    let [second, third] = [second, third].map(Starting::ready);
+    let mut page = third.page("ada", "t").opens().await;
     let mut agent = second.agent().await;
     assert_eq!(agent.watch("ada").await, Some(1));
     page.ok(json!({"type": "presence", "data": {"cart": 1}})).await;
     agent.event("presence", json!({"cart": 1})).await;
-    let file = format!("sqlite:{}", first.folder().join("saved.db").display());
-    let alone = Server::begins(&[ALONE, ("storage.url", &file)]);
-    assert_eq!(alone.refused().await, refusal(&first));
+    let file = first.folder().join("new.db");
+    let own = format!("sqlite:{}", file.display());
+    let alone = Server::begins(&[ALONE, ("storage.url", &own)]);
+    assert_eq!(alone.refused().await, refusal(&file));
 }
