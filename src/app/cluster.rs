@@ -1,9 +1,10 @@
 //! This process as one of several nodes, where the settings say so.
 
-use std::{io, net::SocketAddr, pin::pin, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
 
+use super::waiting::waits_for;
 use crate::{
     clock::Clock,
     model::ids::NodeId,
@@ -18,9 +19,6 @@ use crate::{
 
 /// How long a node may go without renewing its lease (design section 5).
 const LEASE: Duration = Duration::from_secs(10);
-
-/// How long the server may take before the log says that it is waited for.
-const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Where this process keeps its records. `address` is where it listens.
 ///
@@ -57,17 +55,20 @@ fn number(name: &str) -> u32 {
     digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret. How it
-/// stands then: ended, where that took longer than a lease, or its name taken.
-pub(super) async fn join(node: &SharedNode) -> Standing {
+/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret. In vain
+/// where it is [`ended`] before, because that took longer than a lease, or its name is taken.
+pub(super) async fn join(node: &SharedNode) {
     let mut standing = node.standing();
-    let mut joined = pin!(standing.wait_for(|standing| *standing != Standing::Away));
-    if let Ok(joined) = tokio::time::timeout(AT_ONCE, &mut joined).await {
-        return joined.map_or(Standing::Ended, |standing| *standing);
-    }
-    tracing::warn!("waits for the server that all nodes share");
+    let joined = standing.wait_for(|standing| *standing == Standing::Member);
     // The thread that tells it lives as long as the node.
-    joined.await.map_or(Standing::Ended, |standing| *standing)
+    let _ = waits_for("the server that all nodes share", joined).await;
+}
+
+/// Waits until this node is none of the nodes, for good: how it stands then.
+pub(super) async fn ended(node: &SharedNode) -> Standing {
+    let mut standing = node.standing();
+    let ended = standing.wait_for(|standing| standing.is_final()).await;
+    ended.map_or(Standing::Ended, |standing| *standing)
 }
 
 /// Keeps the service as ready as the node is, until the others have ended it.

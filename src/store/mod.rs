@@ -10,6 +10,7 @@
 //! outlives it, in a [`database`], among that [`dead_letters`], what could not be delivered, [`revoked`], the
 //! revocations, and [`history`], past sessions and consents.
 
+pub mod claim;
 pub mod database;
 pub mod dead_letters;
 pub mod history;

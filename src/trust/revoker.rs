@@ -21,7 +21,7 @@ use crate::{
     store::{place::Place, revoked::RevokedStore, saved::StorageError},
 };
 
-/// How long to wait before what other nodes know is read again.
+/// How long to wait before what other nodes know is read again. Nothing tells when that will do.
 pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// Who asks for a revocation, and why.

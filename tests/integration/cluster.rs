@@ -13,4 +13,5 @@ mod names;
 mod presence;
 mod revocations;
 mod scene;
+mod starts;
 mod webhooks;

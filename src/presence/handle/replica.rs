@@ -23,7 +23,8 @@ use crate::{
     store::Engine,
 };
 
-/// How long to wait before records that could not be read are read again.
+/// How long to wait before records that could not be read are read again. Nothing tells when that will do: behind a cut the
+/// rows are read anyway, but a server may refuse, or be late, without one.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The rows of one group, as they were read.

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId};
 
-/// Shortest and longest pause between two tries to connect, or to find out the mark.
+/// Shortest and longest pause between two tries to connect, or to find out the mark. That a server takes connections again, or
+/// has memory, nobody tells; that the part is elsewhere ends the pause.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 
 /// The data of a part have a mark that this node did not know.
