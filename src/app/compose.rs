@@ -150,6 +150,7 @@ pub(super) fn compose(
         )),
         metrics,
         lifecycle: Lifecycle::default(),
+        outages: Arc::default(),
         node: place.shared.clone(),
         started: clock.now(),
         others: OnceLock::new(),
