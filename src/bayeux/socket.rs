@@ -102,8 +102,7 @@ impl BayeuxSocket {
         let outbox = Arc::clone(&line.outbox);
         let entry = service.enter(line, SocketKind::Bayeux);
         let own = bayeux.lines().socket(entry.id, outbox);
-        let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
-        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
+        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), service.clone());
         let at = SocketAddress { node: bayeux.node(), socket: entry.id };
         let socket = Self {
             service,

@@ -95,8 +95,7 @@ impl AgentSocket {
         let Opened { connection, early, line, place } = opened;
         let (reader, lease) = (service.reader(), service.lease(Arc::clone(&line.outbox)));
         let entry = service.enter(Arc::clone(&line), SocketKind::Agent);
-        let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
-        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
+        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), service.clone());
         let socket = Self {
             service,
             caller,

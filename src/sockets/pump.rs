@@ -16,14 +16,11 @@ use super::{
     framing::{Frame, Message, Reader},
     lease::Lease,
     outbox::Class,
+    service::SocketService,
 };
 use crate::{
-    clock::Clock,
     model::close::{Close, CloseCode},
-    telemetry::{
-        Metrics,
-        labels::{Closing, OutboxClass},
-    },
+    telemetry::labels::{Closing, OutboxClass},
 };
 
 /// Bytes that one poll reads at most, so that a busy socket leaves the thread to others.
@@ -65,8 +62,7 @@ pub struct Pump<T> {
     connection: T,
     reader: Reader,
     lease: Rc<Lease>,
-    clock: Clock,
-    metrics: Metrics,
+    service: SocketService,
     /// What the HTTP parser had read beyond the handshake.
     early: Option<Vec<u8>>,
     stage: Stage,
@@ -88,11 +84,10 @@ impl<T: Connection> Pump<T> {
         early: &[u8],
         reader: Reader,
         lease: Rc<Lease>,
-        clock: Clock,
-        metrics: Metrics,
+        service: SocketService,
     ) -> Self {
         let early = (!early.is_empty()).then(|| early.to_vec());
-        Self { connection, reader, lease, clock, metrics, early, stage: Stage::Open }
+        Self { connection, reader, lease, service, early, stage: Stage::Open }
     }
 
     /// Starts serving as a future of `context`.
@@ -119,7 +114,7 @@ impl<T: Connection> Pump<T> {
                 let bytes = buffer.filled_mut();
                 if read.is_err() || bytes.is_empty() {
                     if self.stage == Stage::Open && !self.lease.outbox.is_closed() {
-                        self.metrics.connections_lost.inc();
+                        self.service.metrics.connections_lost.inc();
                     }
                     return Poll::Ready(());
                 }
@@ -131,8 +126,8 @@ impl<T: Connection> Pump<T> {
     }
 
     fn take_in<A: Endpoint>(&mut self, bytes: &mut [u8], actor: &mut A, context: &mut Context<A>) {
-        self.lease.keepalive(|keepalive| keepalive.heard(self.clock.now()));
-        self.metrics.bytes_in.inc_by(bytes.len() as u64);
+        self.lease.keepalive(|keepalive| keepalive.heard(self.service.clock().now()));
+        self.service.metrics.bytes_in.inc_by(bytes.len() as u64);
         if self.stage != Stage::Open {
             return;
         }
@@ -160,7 +155,7 @@ impl<T: Connection> Pump<T> {
                 }
             }
         });
-        self.metrics.frames_in.inc_by(frames);
+        self.service.metrics.frames_in.inc_by(frames);
         if let Err(error) = read {
             end = Some(error.code().into());
         }
@@ -175,13 +170,13 @@ impl<T: Connection> Pump<T> {
         actor: &mut A,
         task: &mut TaskContext<'_>,
     ) -> Poll<Result<(), ()>> {
-        let now = self.clock.now();
+        let now = self.service.clock().now();
         let flushed = {
             let connection = Pin::new(&mut self.connection);
             self.lease.outbox.poll_flush(task, connection, now)
         };
         let counts = self.lease.outbox.take_counts();
-        let overflows = &self.metrics.outbox_overflows;
+        let overflows = &self.service.metrics.outbox_overflows;
         if counts.overflowed {
             overflows.of(OutboxClass::Reliable).inc();
         }
@@ -189,13 +184,13 @@ impl<T: Connection> Pump<T> {
             overflows.of(OutboxClass::Stream).inc_by(counts.dropped.into());
         }
         if counts.frames > 0 {
-            self.metrics.frames_out.inc_by(counts.frames.into());
-            self.metrics.bytes_out.inc_by(counts.bytes);
+            self.service.metrics.frames_out.inc_by(counts.frames.into());
+            self.service.metrics.bytes_out.inc_by(counts.bytes);
             actor.written();
         }
         match ready!(flushed) {
             Ok(code) => {
-                self.metrics.closes.of(actor.closing(code)).inc();
+                self.service.metrics.closes.of(actor.closing(code)).inc();
                 Poll::Ready(Ok(()))
             }
             Err(_) => Poll::Ready(Err(())),
@@ -234,7 +229,7 @@ impl<A: Endpoint, T: Connection> ActorFuture<A> for Pump<T> {
                 Poll::Ready(Ok(())) => pump.stage = Stage::Lingering,
                 Poll::Ready(Err(())) => {
                     if pump.stage == Stage::Open {
-                        pump.metrics.connections_lost.inc();
+                        pump.service.metrics.connections_lost.inc();
                     }
                     actor.ended();
                     context.stop();

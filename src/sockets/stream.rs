@@ -85,8 +85,7 @@ impl StreamSocket {
         let Opened { connection, early, line, place } = opened;
         let (reader, lease) = (service.stream_reader(), service.lease(Arc::clone(&line.outbox)));
         let entry = service.enter(line, SocketKind::Stream);
-        let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
-        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
+        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), service.clone());
         let (traffic, part) = (Traffic::default(), StreamPart::Nobody);
         let hearing = None;
         let socket = Self { service, origin, lease, entry, traffic, part, hearing, _place: place };

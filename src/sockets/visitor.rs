@@ -13,7 +13,7 @@ use actix::{Actor, Context};
 
 pub use self::identity::Door;
 use self::{
-    identity::{Page, stripped},
+    identity::{Introduction, Page, stripped},
     sharing::Sharing,
 };
 use super::{
@@ -39,7 +39,7 @@ use crate::{
         json::is_too_deep,
         protocol::{
             Numbered,
-            visitor::{CodePurpose, Hello, Signature, ToVisitor, VisitorMessage},
+            visitor::{CodePurpose, Signature, ToVisitor, VisitorMessage},
         },
         topic::Party,
     },
@@ -66,8 +66,8 @@ pub struct VisitorSocket {
     sharing: Option<Box<Sharing>>,
     /// The page is told of chat buttons.
     buttons: Option<Box<ButtonWatch>>,
-    /// The hello, kept for going on under another id.
-    identity: Option<Box<Hello>>,
+    /// What the hello said of the page.
+    introduction: Option<Introduction>,
     topics: TopicSeat,
     place: Place<IpAddr>,
 }
@@ -78,9 +78,8 @@ impl VisitorSocket {
         let Opened { connection, early, line, place } = opened;
         let (reader, lease) = (service.reader(), service.lease(Arc::clone(&line.outbox)));
         let entry = service.enter(Arc::clone(&line), SocketKind::Visitor);
-        let (clock, metrics) = (service.clock().clone(), service.metrics.clone());
-        let accepted = clock.now();
-        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), clock, metrics);
+        let accepted = service.clock().now();
+        let pump = Pump::new(connection, early, reader, Rc::clone(&lease), service.clone());
         let socket = Self {
             service,
             door,
@@ -93,7 +92,7 @@ impl VisitorSocket {
             page: None,
             sharing: None,
             buttons: None,
-            identity: None,
+            introduction: None,
             topics: TopicSeat::default(),
             place,
         };
@@ -122,7 +121,7 @@ impl VisitorSocket {
                 return ControlFlow::Continue(());
             }
             VisitorMessage::Listen => {
-                self.remember(|hello| hello.listen = true);
+                self.remember(|page| page.listen = true);
                 Command::Listen { socket }
             }
             VisitorMessage::Presence(update) => {
@@ -130,7 +129,7 @@ impl VisitorSocket {
             }
             VisitorMessage::Visibility(visibility) => {
                 let visible = visibility == Visibility::Visible;
-                self.remember(|hello| hello.visible = visible);
+                self.remember(|page| page.visible = visible);
                 self.session_hears(|socket| InSession::Visibility { socket, visible });
                 Command::Visibility { socket, visible }
             }

@@ -7,7 +7,7 @@ use crate::{
     model::{
         close::{Close, CloseCode},
         error::{ErrorCode, Problem},
-        ids::{GroupId, SignalId, SocketAddress, VisitorId, VisitorKey},
+        ids::{GroupId, PageId, SignalId, SocketAddress, TabId, VisitorId, VisitorKey},
         presence::PresenceUpdate,
         protocol::visitor::{Hello, Signature, ToVisitor},
         timeline::PageEnd,
@@ -19,7 +19,7 @@ use crate::{
     settings::Group,
     sockets::{
         keepalive::Keepalive,
-        service::{PageOrigin, close_of},
+        service::{PageOrigin, SocketService, close_of},
         table::Line,
     },
     telemetry::labels::Limited,
@@ -35,9 +35,17 @@ pub enum Door {
     Anywhere(Box<PageOrigin>),
 }
 
+/// What a page says of itself, under whichever visitor id; kept for going on under another one.
+pub(super) struct Introduction {
+    pub(super) tab: TabId,
+    page: PageId,
+    pub(super) visible: bool,
+    pub(super) listen: bool,
+}
+
 /// What a page has told; reports the page's end when it is dropped, on whatever path that happens.
 pub(super) struct Page {
-    presence: Presence,
+    service: SocketService,
     pub(super) key: VisitorKey,
     socket: SocketAddress,
     pub(super) departure: Departure,
@@ -53,7 +61,8 @@ impl Drop for Page {
             Some(code) => PageEnd::Closed(code),
             None => PageEnd::Lost,
         };
-        self.presence.close(self.key.clone(), self.socket, self.departure, cause);
+        let presence = &self.service.presence;
+        presence.close(self.key.clone(), self.socket, self.departure, cause);
     }
 }
 
@@ -113,33 +122,31 @@ impl VisitorSocket {
     pub(super) fn hello(
         &mut self,
         named: Option<GroupId>,
-        mut hello: Box<Hello>,
+        hello: Box<Hello>,
     ) -> ControlFlow<Close> {
-        let ticket = hello.ticket.take();
+        let Hello { visitorid, signature, ticket, from, tab, page, visible, listen, seen, data } =
+            *hello;
         let group = match self.enter_group(named, ticket.as_deref()) {
             Ok(group) => group,
             Err(close) => return ControlFlow::Break(close),
         };
-        let signature = hello.signature.take();
-        let key =
-            match self.admit(&group, &hello.visitorid, signature.as_ref().map(Signature::as_str)) {
-                Ok(key) => key,
-                Err(problem) => {
-                    let close = close_of(&problem);
-                    // What a close says by itself needs no words; what only the site can mend does.
-                    if problem.code == ErrorCode::Signature {
-                        self.voice.refuse(None, problem);
-                    }
-                    return ControlFlow::Break(close);
+        let key = match self.admit(&group, &visitorid, signature.as_ref().map(Signature::as_str)) {
+            Ok(key) => key,
+            Err(problem) => {
+                let close = close_of(&problem);
+                // What a close says by itself needs no words; what only the site can mend does.
+                if problem.code == ErrorCode::Signature {
+                    self.voice.refuse(None, problem);
                 }
-            };
+                return ControlFlow::Break(close);
+            }
+        };
         self.identities = 1;
         self.lease.keepalive(Keepalive::greeted);
-        let (seen, data) = (std::mem::take(&mut hello.seen), hello.data.take());
         let data = data.map(|data| stripped(&group, data));
-        let from = hello.from.take();
-        let connect = self.connect(&hello, seen, data);
-        self.identity = Some(hello);
+        let introduction = Introduction { tab, page, visible, listen };
+        let connect = self.connect(&introduction, seen, data);
+        self.introduction = Some(introduction);
         let voice = self.voice.clone();
         let (now, socket) = (self.service.clock().now(), connect.socket);
         let visitorid = key.visitor.clone();
@@ -166,18 +173,23 @@ impl VisitorSocket {
         ControlFlow::Continue(())
     }
 
-    fn connect(&self, hello: &Hello, seen: Vec<SignalId>, data: Option<PresenceUpdate>) -> Connect {
+    fn connect(
+        &self,
+        introduction: &Introduction,
+        seen: Vec<SignalId>,
+        data: Option<PresenceUpdate>,
+    ) -> Connect {
         let from = match &self.door {
             Door::Group(group) if group.addresses => Some(self.place.key().to_canonical()),
             _ => None,
         };
         Connect {
             socket: self.address(),
-            tab: hello.tab.clone(),
-            page: hello.page.clone(),
+            tab: introduction.tab.clone(),
+            page: introduction.page.clone(),
             accepted: self.accepted,
-            visible: hello.visible,
-            listening: hello.listen,
+            visible: introduction.visible,
+            listening: introduction.listen,
             seen,
             data,
             from,
@@ -194,7 +206,7 @@ impl VisitorSocket {
         let presence = self.service.presence.clone();
         let (socket, departure) = (connect.socket, Departure::Gone);
         let page = Page {
-            presence: presence.clone(),
+            service: self.service.clone(),
             key: key.clone(),
             socket,
             departure,
@@ -212,9 +224,9 @@ impl VisitorSocket {
         before
     }
 
-    pub(super) fn remember(&mut self, change: impl FnOnce(&mut Hello)) {
-        if let Some(hello) = &mut self.identity {
-            change(hello);
+    pub(super) fn remember(&mut self, change: impl FnOnce(&mut Introduction)) {
+        if let Some(introduction) = &mut self.introduction {
+            change(introduction);
         }
     }
 
@@ -243,10 +255,8 @@ impl VisitorSocket {
             Err(problem) => return voice.refuse(request, problem),
         };
         self.identities += 1;
-        let Some(mut hello) = self.identity.take() else { return };
-        hello.visitorid = known.clone();
-        let connect = self.connect(&hello, Vec::new(), None);
-        self.identity = Some(hello);
+        let Some(introduction) = &self.introduction else { return };
+        let connect = self.connect(introduction, Vec::new(), None);
         let (socket, current) = (connect.socket, current.visitor.clone());
         // Until all is carried over, the anonymous record keeps the page.
         let leaving = Arc::new(parking_lot::Mutex::new(None::<Page>));

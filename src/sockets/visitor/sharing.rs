@@ -72,11 +72,13 @@ impl VisitorSocket {
         (page, agreed): (PageTitle, bool),
         request: Option<u64>,
     ) {
-        let (Door::Group(group), Some(hello)) = (&self.door, &self.identity) else { return };
+        let (Door::Group(group), Some(introduction)) = (&self.door, &self.introduction) else {
+            return;
+        };
         let cobrowse = self.service.cobrowse.clone();
         let PageTitle { url, title } = shown(group, page);
         let socket = self.address();
-        let (tab, visible) = (hello.tab.clone(), hello.visible);
+        let (tab, visible) = (introduction.tab.clone(), introduction.visible);
         let enter = Enter { socket, tab, url, title, visible, agreed, way: Way::Page };
         let settings = cobrowse.page_settings(&group.id);
         let of = SessionKey { group: visitor.group.clone(), session };
