@@ -17,17 +17,18 @@ const MINUTES = 60;
 
 export const codeOf = (error: unknown): string => (error instanceof Error ? error.message : "error");
 
-/** Whether it was refused because what several nodes share is away. */
-export const isAway = (error: unknown): boolean => (error as { degraded?: boolean } | null)?.degraded === true;
+/** Whether the last answer was marked: what several nodes share is away, and who is there may not be known. */
+export let isAway = false;
 
 /** Rejected with the word of the error, or `connection`. */
 export async function ask<T>(path: string, { agent, body, post = body !== undefined }: { agent?: SignedIn; body?: object; post?: boolean } = {}): Promise<T> {
   const headers = { ...(agent && { Authorization: `Bearer ${agent.token}` }), ...(body && { "Content-Type": "application/json" }) };
   const request = { method: post ? "POST" : "GET", headers, cache: "no-store" as const, ...(body && { body: JSON.stringify(body) }) };
   const answer = await fetch(path, request).catch(() => undefined);
+  isAway = answer?.headers.get("Vestibule-Degraded") === "true";
   if (!answer) throw new Error("connection");
-  const said = (await answer.json().catch(() => ({}))) as T & { code?: string; degraded?: boolean };
-  if (!answer.ok) throw Object.assign(new Error(said.code ?? "error"), { degraded: said.degraded === true });
+  const said = (await answer.json().catch(() => ({}))) as T & { code?: string };
+  if (!answer.ok) throw new Error(said.code ?? "error");
   return said;
 }
 

@@ -22,6 +22,8 @@ function say(title: string, text: string): void {
   document.title = title;
 }
 
+const sayAway = (): void => say("One moment", `${AWAY} It is asked again by itself.`);
+
 /** The visitor whom the address means: by his own id, else by what the site calls him. */
 async function found(agent: SignedIn): Promise<string | undefined> {
   for (const query of [`visitorid=${encodeURIComponent(visitor)}`, `data.uniqueId=${encodeURIComponent(visitor)}`]) {
@@ -34,7 +36,8 @@ async function found(agent: SignedIn): Promise<string | undefined> {
 async function open(agent: SignedIn): Promise<void> {
   const visitorid = await found(agent);
   if (visitorid === undefined) {
-    say("Waiting for the visitor", "The visitor is not on the site. The page appears here when he is.");
+    if (isAway) sayAway();
+    else say("Waiting for the visitor", "The visitor is not on the site. The page appears here when he is.");
     setTimeout(() => attempt(agent), ASK_AGAIN_MS);
     return;
   }
@@ -53,7 +56,7 @@ function attempt(agent: SignedIn): void {
     }
     if (code === "badrequest") return say("No visitor is named", "The address needs the id of a visitor: 1 to 100 letters, digits and . _ ~ -");
     if (code === "scope" || code === "origin") return say("No access", "You may not see visitors’ pages.");
-    if (isAway(error)) say("One moment", `${AWAY} It is asked again by itself.`);
+    if (isAway) sayAway();
     else if (code !== "visitornotpresent") say("The server does not answer", "It is asked again by itself.");
     setTimeout(() => attempt(agent), ASK_AGAIN_MS);
   });
