@@ -1,6 +1,6 @@
 //! This process as one of several nodes, where the settings say so.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::pending, io, net::SocketAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
 
@@ -71,22 +71,31 @@ pub(super) async fn ended(node: &SharedNode) -> Standing {
     ended.map_or(Standing::Ended, |standing| *standing)
 }
 
-/// Keeps the service as ready as the node is, until the others have ended it.
+/// Keeps the service as ready as the node is, and agents told, until the others have ended it.
 pub(super) async fn stay(node: &SharedNode, service: &SocketService) {
     let mut standing = node.standing();
     loop {
         let now = *standing.borrow_and_update();
-        match now {
-            Standing::Member => service.lifecycle.degrade(false),
-            Standing::Away => service.lifecycle.degrade(true),
-            Standing::Ended | Standing::Taken | Standing::Misled => {
-                return service.lifecycle.degrade(true);
-            }
-        }
-        if standing.changed().await.is_err() {
+        let is_away = now != Standing::Member;
+        service.lifecycle.degrade(is_away);
+        if now.is_final() {
             return;
         }
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() {
+                return;
+            },
+            never = keep_told(service, is_away) => match never {},
+        }
     }
+}
+
+/// Tells agents how it is, as soon as they may be told.
+async fn keep_told(service: &SocketService, is_away: bool) -> Infallible {
+    while let Err(wait_ms) = service.outages.tell(is_away, service.clock().now()) {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
+    pending().await
 }
 
 #[cfg(test)]

@@ -155,6 +155,7 @@ pub(super) fn compose(
         )),
         metrics,
         lifecycle: Lifecycle::default(),
+        outages: Arc::default(),
         node: place.shared.clone(),
         started: clock.now(),
         others: OnceLock::new(),
