@@ -2,6 +2,7 @@
 
 mod addresses;
 mod bayeux;
+mod clock;
 mod cobrowse;
 mod cuts;
 mod events;

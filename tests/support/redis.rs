@@ -1,6 +1,7 @@
 //! A Redis server of a test's own, which may fail.
 
 use std::{
+    fs::File,
     io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     process::{Child, Command, Stdio},
@@ -9,6 +10,10 @@ use std::{
 use tempfile::TempDir;
 
 use super::{SOON, server::send, until};
+
+/// In the server's folder: its own clock, and how much that is ahead; see [`Redis::with_a_clock`].
+const CLOCK: &str = "clock.so";
+const AHEAD: &str = "ahead";
 
 /// The server; ends with the test.
 pub struct Redis {
@@ -28,6 +33,40 @@ impl Redis {
         let redis = Self { process: launch(port, &folder), port, folder };
         redis.is_there().await;
         Some(redis)
+    }
+
+    /// Likewise, with a clock that the test may set.
+    pub async fn with_a_clock() -> Option<Self> {
+        let mut redis = Self::start().await?;
+        redis.kill();
+        let library = redis.folder.path().join(CLOCK);
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/clock.c");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source);
+        assert!(compile.status().unwrap().success(), "{source}");
+        redis.puts_its_clock_ahead(0);
+        redis.start_again().await;
+        Some(redis)
+    }
+
+    /// Its clock is so much ahead of this machine's from now on, in ms.
+    pub fn puts_its_clock_ahead(&self, ms: i64) {
+        // In place: the server has the file in its memory.
+        let mut options = File::options();
+        options.create(true).truncate(false).write(true);
+        let mut file = options.open(self.folder.path().join(AHEAD)).unwrap();
+        file.write_all(&ms.to_ne_bytes()).unwrap();
+    }
+
+    /// What its clock says, in ms.
+    pub fn time(&self) -> i64 {
+        self.number("redis.call('TIME')[1] * 1000")
+    }
+
+    /// What an expression of its scripts comes to, in whole numbers.
+    pub fn number(&self, expression: &str) -> i64 {
+        let number = self.say(&format!("EVAL \"return {expression}\" 0")).unwrap();
+        number.trim_start_matches(':').parse().unwrap_or_else(|_| panic!("{expression}: {number}"))
     }
 
     /// Where it is, for the settings.
@@ -93,6 +132,10 @@ pub fn free_port() -> u16 {
 fn launch(port: u16, folder: &TempDir) -> Child {
     let start = |program: &str| {
         let mut command = Command::new(program);
+        let (clock, ahead) = (folder.path().join(CLOCK), folder.path().join(AHEAD));
+        if clock.exists() {
+            command.env("LD_PRELOAD", clock).env("VESTIBULE_TEST_CLOCK", ahead);
+        }
         command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]);
         command.arg(folder.path()).args(["--save", "", "--appendonly", "no"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()
