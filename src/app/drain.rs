@@ -18,6 +18,8 @@ use crate::{
 
 /// How long the engines may take to tell the nodes' server of the sockets' ends.
 const LAST_WORD: Duration = Duration::from_secs(3);
+/// How long sockets are told nothing while held requests are answered.
+const ANSWERS_FIRST: Duration = Duration::from_millis(250);
 
 /// Lets all sockets go, and saves what the next process takes over.
 ///
@@ -38,10 +40,10 @@ pub(super) async fn drain(
     service.events.drain();
     let clients = service.sockets.len() + bayeux.waiting();
     let spread = spread(service, stop, clients);
-    let farewell = tokio::time::Instant::now() + service.settings.server.farewell;
-    let _ = tokio::time::timeout_at(farewell, bayeux.go_away(spread)).await;
-    service.go_away(spread);
-    let _ = tokio::time::timeout_at(farewell, service.sockets.emptied()).await;
+    let answered = bayeux.go_away(spread);
+    let close = || service.go_away(spread);
+    say_farewell(service.settings.server.farewell, answered, close, service.sockets.emptied())
+        .await;
     if let Some(node) = node {
         bayeux.give_up();
         let _ = tokio::time::timeout(LAST_WORD, last_words(service, bayeux)).await;
@@ -66,6 +68,29 @@ pub(super) async fn drain(
     storage.close().await;
     tracing::info!(saved, waiting, "state is saved");
     Ok(())
+}
+
+/// Waits for the answers to held requests, and until all sockets that `close` closes are gone, no longer than `farewell` in
+/// all. Answers have a part of that to themselves, since some go to sockets that are closed behind them.
+async fn say_farewell(
+    farewell: Duration,
+    answered: impl Future<Output = ()>,
+    close: impl FnOnce(),
+    emptied: impl Future<Output = ()>,
+) {
+    let farewells = async {
+        let mut answered = std::pin::pin!(answered);
+        let first = ANSWERS_FIRST.min(farewell / 4);
+        let is_late = tokio::time::timeout(first, &mut answered).await.is_err();
+        close();
+        let late = async {
+            if is_late {
+                answered.await;
+            }
+        };
+        tokio::join!(late, emptied);
+    };
+    let _ = tokio::time::timeout(farewell, farewells).await;
 }
 
 /// Saves the records for the next process; gives their number. Those that did not take their leave are saved with their
@@ -144,4 +169,59 @@ fn spread(service: &SocketService, stop: Stop, clients: usize) -> u64 {
     }
     let rate = u64::from(service.settings.limits.handshakes_per_second_total.get());
     (clients as u64 * 1000 / rate.max(1)).min(service.settings.presence.grace_ms / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    async fn soon<T>(what: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(60), what).await.expect("it ends")
+    }
+
+    #[tokio::test]
+    async fn sockets_are_told_though_answers_do_not_come() {
+        let (told, is_gone) = (Notify::new(), Notify::new());
+        let emptied = async {
+            is_gone.notified().await;
+            told.notify_one();
+        };
+        let farewell = say_farewell(LONG, pending(), || is_gone.notify_one(), emptied);
+        soon(async {
+            tokio::select! {
+                () = farewell => unreachable!("some answers are still to come"),
+                () = told.notified() => {}
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn answers_come_before_sockets_are_closed_and_late_ones_are_waited_for() {
+        let (closed, is_answered) = (Notify::new(), std::cell::Cell::new(false));
+        let answered = async { is_answered.set(true) };
+        let close = || assert!(is_answered.get());
+        soon(say_farewell(LONG, answered, close, ready(()))).await;
+        let late = async {
+            closed.notified().await;
+            tokio::task::yield_now().await;
+            is_answered.set(false);
+        };
+        soon(say_farewell(LONG, late, || closed.notify_one(), ready(()))).await;
+        assert!(!is_answered.get());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_waited_for_longer_than_is_allowed() {
+        let told = std::cell::Cell::new(false);
+        let short = Duration::from_millis(20);
+        soon(say_farewell(short, pending(), || told.set(true), pending())).await;
+        assert!(told.get(), "sockets have their part of the time");
+    }
 }

@@ -223,8 +223,7 @@ impl SocketService {
         ];
         let sum: EngineFigures = engines.into_iter().sum();
         let node = self.node.as_ref().map(SharedNode::figures).unwrap_or_default();
-        let (letter_bytes, letters_lost) = self.cobrowse.letters();
-        self.metrics.letter_bytes.set(gauge(letter_bytes));
+        self.metrics.letter_bytes.set(i64::try_from(node.letter_bytes).unwrap_or(i64::MAX));
         self.metrics.degraded.set(i64::from(self.lifecycle.is_degraded()));
         self.metrics.remembered_records.set(i64::try_from(sum.remembered).unwrap_or(i64::MAX));
         self.metrics.inbox_depth.set(i64::try_from(sum.waiting).unwrap_or(i64::MAX));
@@ -236,13 +235,13 @@ impl SocketService {
             (&self.metrics.records_set_aside, sum.set_aside),
             (&self.metrics.cluster_conflicts, sum.conflicts),
             (&self.metrics.cluster_away, sum.away),
-            (&self.metrics.cluster_missed, sum.missed),
+            (&self.metrics.cluster_missed, sum.missed + node.letters_missed),
             (&self.metrics.cluster_commands, node.commands),
             (&self.metrics.cluster_sent_bytes, node.bytes_sent),
             (&self.metrics.cluster_messages, node.messages),
             (&self.metrics.cluster_heard_bytes, node.bytes_heard),
             (&self.metrics.cluster_cuts, node.cuts),
-            (&self.metrics.letters_lost, letters_lost),
+            (&self.metrics.letters_lost, node.letters_lost),
             (&self.metrics.signals_open_full, open_full),
         ] {
             counter.inner().store(count, Ordering::Relaxed);

@@ -335,10 +335,4 @@ impl Cobrowse {
         self.engine.read(session, Box::new(reader));
         shown.await.ok()?
     }
-
-    /// Bytes of letters to other nodes that wait, and letters that were lost on the way out.
-    #[must_use]
-    pub fn letters(&self) -> (usize, u64) {
-        self.shared.colleagues.courier.figures()
-    }
 }

@@ -88,24 +88,53 @@ impl Connection {
         self.hope.is_given_up.send_replace(true);
     }
 
-    pub(super) async fn subscribe(&mut self, channels: &[String]) -> RedisResult<()> {
-        if !self.is_sharded {
-            return self.hope.of(self.connection.subscribe(channels)).await;
-        }
-        // One by one, because each is answered by itself.
-        let mut pipe = redis::pipe();
-        for channel in channels {
-            pipe.cmd("SSUBSCRIBE").arg(channel).ignore();
-        }
-        self.hope.of(pipe.query_async(&mut self.connection)).await
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
-    pub(super) async fn unsubscribe(&mut self, channel: &str) -> RedisResult<()> {
-        if !self.is_sharded {
-            return self.hope.of(self.connection.unsubscribe(channel)).await;
+    /// Subscribes to some channels and leaves others, in the time that one answer takes.
+    pub(super) async fn change(
+        &mut self,
+        joins: &[Arc<str>],
+        leaves: &[Arc<str>],
+    ) -> RedisResult<()> {
+        let mut also = self.clone();
+        let (joined, left) = tokio::join!(self.subscribe(joins), also.unsubscribe(leaves));
+        joined.and(left)
+    }
+
+    pub(super) async fn subscribe(&mut self, channels: &[Arc<str>]) -> RedisResult<()> {
+        if channels.is_empty() {
+            return Ok(());
         }
-        let mut leave = redis::cmd("SUNSUBSCRIBE");
-        self.hope.of(leave.arg(channel).exec_async(&mut self.connection)).await
+        if self.is_sharded {
+            return self.of_each("SSUBSCRIBE", channels).await;
+        }
+        let channels = names(channels);
+        self.count(std::iter::once(&*redis::cmd("SUBSCRIBE").arg(&channels)));
+        self.hope.of(self.connection.subscribe(&channels)).await
+    }
+
+    async fn unsubscribe(&mut self, channels: &[Arc<str>]) -> RedisResult<()> {
+        // Of no channel it would leave all.
+        if channels.is_empty() {
+            return Ok(());
+        }
+        if self.is_sharded {
+            return self.of_each("SUNSUBSCRIBE", channels).await;
+        }
+        let channels = names(channels);
+        self.count(std::iter::once(&*redis::cmd("UNSUBSCRIBE").arg(&channels)));
+        self.hope.of(self.connection.unsubscribe(&channels)).await
+    }
+
+    /// A command for each, sent together, because each is answered by itself.
+    async fn of_each(&mut self, command: &str, channels: &[Arc<str>]) -> RedisResult<()> {
+        let mut pipe = redis::pipe();
+        for channel in channels {
+            pipe.cmd(command).arg(&**channel).ignore();
+        }
+        pipe.query_async(self).await
     }
 
     fn count<'a>(&self, commands: impl Iterator<Item = &'a Cmd>) {
@@ -142,6 +171,10 @@ impl ConnectionLike for Connection {
     fn get_db(&self) -> i64 {
         self.connection.get_db()
     }
+}
+
+fn names(channels: &[Arc<str>]) -> Vec<&str> {
+    channels.iter().map(AsRef::as_ref).collect()
 }
 
 /// Whether the server knows channels of slots.

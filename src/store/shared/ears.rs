@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::figures::{self, Counts};
 
 /// Messages that wait for a turn of the engine.
-const MOST_MESSAGES: usize = 65_536;
+pub(super) const MOST_MESSAGES: usize = 65_536;
 /// Bytes of these.
 const MOST_BYTES: usize = 64 << 20;
 /// Of these, what there is room for in each part of the data, however many there are.

@@ -1,6 +1,9 @@
 //! What an engine and a node count, for metrics.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// What a node's connection to the server carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,12 @@ pub struct NodeFigures {
     pub parts_away: u64,
     /// Nodes that have a lease, this one among them.
     pub nodes: u64,
+    /// Bytes of letters of all kinds that wait to be sent.
+    pub letter_bytes: u64,
+    /// Letters that were refused, or that nobody knows to have been sent.
+    pub letters_lost: u64,
+    /// Letters of other nodes, and words of cuts, that were dropped because this one was too far behind.
+    pub letters_missed: u64,
 }
 
 /// The engine's own counters, and what it last said of itself.
@@ -45,11 +54,16 @@ pub(super) struct Traffic {
     pub(super) cuts: AtomicU64,
     pub(super) parts_away: AtomicU64,
     pub(super) nodes: AtomicU64,
+    pub(super) letter_bytes: AtomicU64,
+    pub(super) letters_lost: AtomicU64,
+    /// Of those who hear letters.
+    pub(super) letters: Arc<Counts>,
 }
 
 impl Traffic {
     pub(super) fn figures(&self) -> NodeFigures {
-        let Self { commands, bytes_sent, messages, bytes_heard, cuts, parts_away, nodes } = self;
+        let Self { commands, bytes_sent, messages, bytes_heard, cuts, parts_away, nodes, .. } =
+            self;
         NodeFigures {
             commands: read(commands),
             bytes_sent: read(bytes_sent),
@@ -58,6 +72,9 @@ impl Traffic {
             cuts: read(cuts),
             parts_away: read(parts_away),
             nodes: read(nodes),
+            letter_bytes: read(&self.letter_bytes),
+            letters_lost: read(&self.letters_lost),
+            letters_missed: read(&self.letters.missed),
         }
     }
 }
@@ -68,6 +85,10 @@ pub(super) fn read(counter: &AtomicU64) -> u64 {
 
 pub(super) fn add(counter: &AtomicU64, number: usize) {
     counter.fetch_add(number as u64, Ordering::Relaxed);
+}
+
+pub(super) fn subtract(gauge: &AtomicU64, number: usize) {
+    gauge.fetch_sub(number as u64, Ordering::Relaxed);
 }
 
 pub(super) fn set(gauge: &AtomicU64, number: usize) {

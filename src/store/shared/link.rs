@@ -118,18 +118,18 @@ impl Link {
     pub(super) fn listen(&self, kind: &'static str, ears: &Arc<Ears>) {
         self.way.admit(ears);
         for target in [Target::Node(self.node), Target::Everyone] {
-            self.way.listen(self.channel(kind, &target), ears);
+            self.way.listen(&self.channel(kind, &target), ears);
         }
     }
 
     /// They hear what is said to the listeners of `name`, too.
     pub(super) fn listen_to(&self, kind: &'static str, name: String, ears: &Arc<Ears>) {
-        self.way.listen(self.channel(kind, &Target::Listeners(name)), ears);
+        self.way.listen(&self.channel(kind, &Target::Listeners(name)), ears);
     }
 
     /// They hear that no more.
     pub(super) fn unlisten(&self, kind: &'static str, name: String) {
-        self.way.unlisten(self.channel(kind, &Target::Listeners(name)));
+        self.way.unlisten(&self.channel(kind, &Target::Listeners(name)));
     }
 
     /// Says these, in this order, each at most once; at first hears what is said to this one.

@@ -2,7 +2,7 @@
 //!
 //! Any node works on any record. [`core`] is what a node does, pure; [`question`] what it asks of the server, [`records`] how
 //! that is said to Redis or what speaks its protocol, over a [`link`]; [`way`] is how it gets there, by one [`connection`]
-//! after another to where [`url`] says; [`message`] is what nodes hear of each other, with their [`ears`], and [`lease`] says
+//! after another to where [`url`] says, which it tells of the [`wishes`] for channels; [`message`] is what nodes hear of each other, with their [`ears`], and [`lease`] says
 //! which of them are there, which [`member`] sees to, with what is known of all in [`membership`]; [`restated`] waits for them
 //! after a loss. [`post`] carries what no record says. [`worker`] brings them together, on one thread, for an [`engine`], and
 //! has [`sweep`] look for what nobody else does.
@@ -43,6 +43,7 @@ mod testing;
 mod tests;
 mod url;
 mod way;
+mod wishes;
 mod worker;
 
 use std::{rc::Rc, sync::Arc, time::Duration};

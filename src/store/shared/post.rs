@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use super::{
     SharedNode,
     ears::{Ears, Heard},
+    figures::{self, Traffic},
     gap::Gap,
     link::Link,
     links::Links,
@@ -60,7 +61,7 @@ struct Outgoing {
     news: Arc<Notify>,
     lost: AtomicU64,
     /// Keeps the thread.
-    _node: SharedNode,
+    node: SharedNode,
 }
 
 #[derive(Default)]
@@ -83,12 +84,20 @@ impl Courier {
             waiting: Mutex::default(),
             news: Arc::clone(&news),
             lost: AtomicU64::new(0),
-            _node: node.clone(),
+            node: node.clone(),
         });
         let weak = Arc::downgrade(&outgoing);
+        let traffic = Arc::clone(&node.0.traffic);
         let begin = Box::new(move |links: Rc<Links>| {
             let receiver: Arc<dyn Receive> = Arc::new(receiver);
-            tokio::task::spawn_local(receive(Rc::clone(&links), kind, weak.clone(), receiver));
+            let ears = ears(&traffic);
+            tokio::task::spawn_local(receive(
+                Rc::clone(&links),
+                kind,
+                weak.clone(),
+                receiver,
+                ears,
+            ));
             let link = Rc::clone(links.of(kind, &links.node()));
             tokio::task::spawn_local(send(link, kind, weak, news));
         });
@@ -114,10 +123,11 @@ impl Courier {
         let Some(outgoing) = &self.0 else { return false };
         let mut waiting = outgoing.waiting.lock();
         if waiting.bytes + letter.len() > MOST_BYTES {
-            outgoing.lost.fetch_add(1, Ordering::Relaxed);
+            outgoing.loses(1);
             return false;
         }
         waiting.bytes += letter.len();
+        figures::add(&outgoing.node.0.traffic.letter_bytes, letter.len());
         waiting.letters.push_back((to, letter));
         drop(waiting);
         outgoing.news.notify_one();
@@ -153,7 +163,13 @@ impl Outgoing {
             taken.push((to, letter));
         }
         waiting.bytes -= bytes;
+        figures::subtract(&self.node.0.traffic.letter_bytes, bytes);
         taken
+    }
+
+    fn loses(&self, letters: usize) {
+        figures::add(&self.lost, letters);
+        figures::add(&self.node.0.traffic.letters_lost, letters);
     }
 }
 
@@ -170,7 +186,7 @@ async fn send(link: Rc<Link>, kind: &'static str, courier: Weak<Outgoing>, news:
         let signed = letters.iter().map(|(to, letter)| (to.clone(), sign(link.node(), letter)));
         let signed: Vec<_> = signed.collect();
         if let Err(error) = link.publish(kind, &signed).await {
-            outgoing.lost.fetch_add(letters.len() as u64, Ordering::Relaxed);
+            outgoing.loses(letters.len());
             tracing::debug!(kind, letters = letters.len(), %error, "letters are lost");
         }
     }
@@ -183,14 +199,19 @@ async fn begin_to_hear(link: Rc<Link>, kind: &'static str, courier: Weak<Outgoin
     }
 }
 
+/// Ears for letters of one kind, and who is told when they hear.
+fn ears(traffic: &Traffic) -> (Arc<Ears>, Arc<Notify>) {
+    let news = Arc::new(Notify::new());
+    (Arc::new(Ears::new(Arc::clone(&news), Arc::clone(&traffic.letters), 1)), news)
+}
+
 async fn receive(
     links: Rc<Links>,
     kind: &'static str,
     courier: Weak<Outgoing>,
     receiver: Arc<dyn Receive>,
+    (ears, news): (Arc<Ears>, Arc<Notify>),
 ) {
-    let news = Arc::new(Notify::new());
-    let ears = Arc::new(Ears::new(Arc::clone(&news), Arc::default(), 1));
     for link in links.all() {
         link.listen(kind, &ears);
         tokio::task::spawn_local(begin_to_hear(Rc::clone(link), kind, courier.clone()));
@@ -243,7 +264,10 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
 
     use super::*;
-    use crate::{clock::Clock, store::shared::tests::server};
+    use crate::{
+        clock::Clock,
+        store::shared::{ears, tests::server},
+    };
 
     struct Told(Sender<(NodeId, Bytes)>);
 
@@ -294,16 +318,15 @@ mod tests {
         drop(from_ben);
     }
 
+    /// Whose letters nobody sends.
+    fn courier(node: &SharedNode) -> Courier {
+        let (waiting, news, lost) = (Mutex::default(), Arc::default(), AtomicU64::new(0));
+        Courier(Some(Arc::new(Outgoing { waiting, news, lost, node: node.clone() })))
+    }
+
     #[test]
     fn what_waits_is_bounded() {
-        let waiting = Mutex::default();
-        let outgoing = Outgoing {
-            waiting,
-            news: Arc::default(),
-            lost: AtomicU64::new(0),
-            _node: SharedNode::nowhere(),
-        };
-        let courier = Courier(Some(Arc::new(outgoing)));
+        let courier = courier(&SharedNode::nowhere());
         let to = NodeId { node: 1, incarnation: 1 };
         let half = Bytes::from(vec![0; MOST_BYTES / 2]);
         assert!(courier.send(to, half.clone()) && courier.send(to, half.clone()));
@@ -312,6 +335,32 @@ mod tests {
         let taken = courier.0.as_ref().unwrap().take();
         assert_eq!(taken.len(), 1, "a long one goes alone");
         assert!(courier.send(to, "x".into()), "there is room again");
+    }
+
+    #[test]
+    fn a_nodes_figures_have_the_letters_of_all_kinds() {
+        let node = SharedNode::nowhere();
+        let [one, two] = [courier(&node), courier(&node)];
+        let to = NodeId { node: 1, incarnation: 1 };
+        assert!(one.send(to, "one".into()) && two.send_to_all("eleven".into()));
+        assert_eq!(node.figures().letter_bytes, 9);
+        assert_eq!(one.0.as_ref().unwrap().take().len(), 1);
+        assert_eq!(node.figures().letter_bytes, 6);
+        let too_long = Bytes::from(vec![0; MOST_BYTES + 1]);
+        assert!(!one.send(to, too_long.clone()) && !two.send(to, too_long.clone()));
+        assert!(!two.send(to, too_long));
+        assert_eq!((one.figures().1, two.figures().1), (1, 2));
+        assert_eq!(node.figures().letters_lost, 3);
+    }
+
+    #[test]
+    fn letters_that_come_too_fast_are_counted() {
+        let node = SharedNode::nowhere();
+        let kinds = [(); 2].map(|()| ears(&node.0.traffic).0);
+        for (kind, too_many) in kinds.iter().zip([1, 2]) {
+            (0..ears::MOST_MESSAGES + too_many).for_each(|_| kind.hear(Heard::Again));
+        }
+        assert_eq!(node.figures().letters_missed, 3);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet},
     rc::Rc,
     sync::{
         Arc,
@@ -29,17 +29,18 @@ use super::{
     figures::{self, Traffic},
     parts::Part,
     url::ServerUrl,
+    wishes::Wishes,
 };
 
 /// How long the server may take for an answer. After that nobody knows what became of the question.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Questions that may wait to be sent before the next ones wait for room.
 const PIPELINE: usize = 4_096;
-/// Channels that are subscribed to at once.
+/// Channels that are subscribed to, or left, at once.
 const CHANNELS_AT_ONCE: usize = 512;
 
 /// By channel, who hears it.
-type Channels = Mutex<HashMap<String, Arc<Ears>>>;
+type Channels = Mutex<HashMap<Arc<str>, Arc<Ears>>>;
 
 pub(super) struct Way {
     server: ServerUrl,
@@ -49,12 +50,12 @@ pub(super) struct Way {
     channels: Arc<Channels>,
     /// Everybody who hears anything.
     ears: RefCell<Vec<Arc<Ears>>>,
-    /// Channels that are to be subscribed to, or no more, in this order.
-    wanted: RefCell<VecDeque<(String, bool)>>,
+    /// What the current connection is to be told of these.
+    wishes: RefCell<Wishes>,
     /// Held by the one who sees to that.
-    wanting: tokio::sync::Mutex<()>,
-    /// The channel of a slot that is just being left.
-    leaving: Arc<Mutex<Option<String>>>,
+    wishing: tokio::sync::Mutex<()>,
+    /// The channels of a slot that are just being left.
+    leaving: Arc<Mutex<HashSet<Arc<str>>>>,
     /// The number of the connection whose messages count.
     current: Arc<AtomicU64>,
     was_there: Cell<bool>,
@@ -83,8 +84,8 @@ impl Way {
             leaving: Arc::default(),
             channels: Arc::default(),
             ears: RefCell::default(),
-            wanted: RefCell::default(),
-            wanting: tokio::sync::Mutex::default(),
+            wishes: RefCell::default(),
+            wishing: tokio::sync::Mutex::default(),
             current: Arc::default(),
             was_there: Cell::default(),
             cut: Arc::default(),
@@ -101,15 +102,20 @@ impl Way {
     }
 
     /// From the next question on `ears` hear what comes on a channel.
-    pub(super) fn listen(&self, channel: String, ears: &Arc<Ears>) {
-        self.channels.lock().insert(channel.clone(), Arc::clone(ears));
-        self.wanted.borrow_mut().push_back((channel, true));
+    pub(super) fn listen(&self, channel: &str, ears: &Arc<Ears>) {
+        let channel = Arc::<str>::from(channel);
+        let before = self.channels.lock().insert(Arc::clone(&channel), Arc::clone(ears));
+        if before.is_none() {
+            self.wishes.borrow_mut().wish(channel, true);
+        }
     }
 
     /// Nobody hears that any more.
-    pub(super) fn unlisten(&self, channel: String) {
-        self.channels.lock().remove(&channel);
-        self.wanted.borrow_mut().push_back((channel, false));
+    pub(super) fn unlisten(&self, channel: &str) {
+        let before = self.channels.lock().remove_entry(channel);
+        if let Some((channel, _)) = before {
+            self.wishes.borrow_mut().wish(channel, false);
+        }
     }
 
     /// Waits until the connection is cut.
@@ -146,8 +152,9 @@ impl Way {
             self.ears.borrow().iter().for_each(|ears| ears.hear(Heard::Again));
         }
         // What is wanted is among them.
-        self.wanted.borrow_mut().clear();
-        let channels: Vec<String> = self.channels.lock().keys().cloned().collect();
+        self.wishes.borrow_mut().clear();
+        self.leaving.lock().clear();
+        let channels: Vec<Arc<str>> = self.channels.lock().keys().cloned().collect();
         for part in channels.chunks(CHANNELS_AT_ONCE) {
             connection.subscribe(part).await?;
         }
@@ -208,24 +215,29 @@ impl Way {
         }
     }
 
-    /// Brings the subscriptions up to what was wanted before this question, in its order.
+    /// Brings the subscriptions up to what was wanted before this question; what is wanted later, others wait for.
+    ///
+    /// # Errors
+    /// The server's; and that there is another connection meanwhile, so that nothing may be asked over this one.
     pub(super) async fn hear_what_is_wanted(&self, by: &mut Connection) -> RedisResult<()> {
-        if self.wanted.borrow().is_empty() && self.wanting.try_lock().is_ok() {
+        let until = self.wishes.borrow().until_now();
+        if self.wishes.borrow().are_granted(until) {
             return Ok(());
         }
-        let _turn = self.wanting.lock().await;
+        let _turn = self.wishing.lock().await;
         loop {
-            let Some((channel, wants)) = self.wanted.borrow().front().cloned() else {
-                return Ok(());
-            };
-            if wants {
-                by.subscribe(&[channel]).await?;
-            } else {
-                *self.leaving.lock() = Some(channel.clone());
-                by.unsubscribe(&channel).await?;
-                *self.leaving.lock() = None;
+            if by.number() != self.current.load(Ordering::SeqCst) {
+                let again = ErrorKind::Server(ServerErrorKind::TryAgain);
+                return Err((again, "there is another connection").into());
             }
-            self.wanted.borrow_mut().pop_front();
+            let round = self.wishes.borrow_mut().round(until, CHANNELS_AT_ONCE);
+            let Some(round) = round else { return Ok(()) };
+            self.leaving.lock().extend(round.leaves.iter().cloned());
+            by.change(&round.joins, &round.leaves).await?;
+            if by.number() == self.current.load(Ordering::SeqCst) {
+                self.leaving.lock().clear();
+                self.wishes.borrow_mut().granted(&round);
+            }
         }
     }
 
@@ -243,7 +255,8 @@ impl Way {
             let channel = channel.and_then(Result::ok);
             // The slot was moved, and its channels with it. The client takes that word for an answer, so that every answer
             // from here on would be another question's.
-            if push.kind == PushKind::SUnsubscribe && channel != *leaving.lock() {
+            let is_expected = |channel: &String| leaving.lock().contains(channel.as_str());
+            if push.kind == PushKind::SUnsubscribe && !channel.as_ref().is_some_and(is_expected) {
                 hope.lose_trust();
             }
             if current.load(Ordering::SeqCst) != number {
@@ -261,7 +274,7 @@ impl Way {
                 figures::add(&traffic.messages, 1);
                 figures::add(&traffic.bytes_heard, bytes.len());
                 // Who listens no more hears the last of it no more.
-                if let Some(ears) = channels.lock().get(&channel) {
+                if let Some(ears) = channels.lock().get(channel.as_str()) {
                     ears.hear(Heard::Message(bytes));
                 }
             }

@@ -1,6 +1,10 @@
 //! Nodes of the tests, and the server that they share.
 
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::atomic::AtomicU64,
+};
 
 use super::*;
 
@@ -135,6 +139,10 @@ pub(super) struct Wire {
     streams: Arc<Mutex<Vec<TcpStream>>>,
     /// Whoever connects is hung up on.
     pub(super) is_broken: Arc<AtomicBool>,
+    /// So many milliseconds all takes, each way.
+    pub(super) lag: Arc<AtomicU64>,
+    /// What was said to the server.
+    said: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Wire {
@@ -146,6 +154,8 @@ impl Wire {
         let all = Arc::clone(&streams);
         let is_broken = Arc::new(AtomicBool::new(false));
         let broken = Arc::clone(&is_broken);
+        let (lag, said) = (Arc::<AtomicU64>::default(), Arc::<Mutex<Vec<u8>>>::default());
+        let (lags, hears) = (Arc::clone(&lag), Arc::clone(&said));
         // Ends with the process of the tests.
         std::thread::spawn(move || {
             while let Ok((near, _)) = listener.accept() {
@@ -154,19 +164,38 @@ impl Wire {
                 }
                 let far = TcpStream::connect(&to).unwrap();
                 all.lock().extend([near.try_clone().unwrap(), far.try_clone().unwrap()]);
-                for (from, to) in [(&near, &far), (&far, &near)] {
-                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                for (from, to, hears) in [(&near, &far, Some(&hears)), (&far, &near, None)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let (lags, hears) = (Arc::clone(&lags), hears.cloned());
+                    std::thread::spawn(move || carry(from, to, &lags, hears.as_deref()));
                 }
             }
         });
-        Self { port, streams, is_broken }
+        Self { port, streams, is_broken, lag, said }
+    }
+
+    /// How often the server was told this command.
+    pub(super) fn told(&self, command: &str) -> usize {
+        let word = format!("\r\n{command}\r\n");
+        self.said.lock().windows(word.len()).filter(|at| *at == word.as_bytes()).count()
     }
 
     pub(super) fn cut(&self) {
         for stream in self.streams.lock().drain(..) {
             // It may be closed already.
             let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Until one end is closed.
+fn carry(mut from: TcpStream, mut to: TcpStream, lag: &AtomicU64, hears: Option<&Mutex<Vec<u8>>>) {
+    let mut bytes = vec![0; 1 << 16];
+    while let Ok(read @ 1..) = from.read(&mut bytes) {
+        hears.into_iter().for_each(|said| said.lock().extend(&bytes[..read]));
+        std::thread::sleep(Duration::from_millis(lag.load(Ordering::SeqCst)));
+        if to.write_all(&bytes[..read]).is_err() {
+            return;
         }
     }
 }
