@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{pages, state::State};
 use crate::{
-    auth::Mode,
+    auth::{Mode, OriginList},
     cobrowse::link::LinkTerms,
     model::{
         ids::GroupId,
@@ -86,8 +86,14 @@ fn facts(group: &Group, terms: &LinkTerms) -> String {
 /// stand in a frame itself, so that the one to whom messages go is not all of them.
 #[must_use]
 pub fn ancestors(state: &State, group: &Group) -> String {
+    framed_by(state, &group.agent_origins)
+}
+
+/// The sources in a policy for a page that may stand in frames of our own pages, and of those of these origins.
+#[must_use]
+pub fn framed_by(state: &State, origins: &OriginList) -> String {
     let mut list = "'self'".to_owned();
-    for origin in group.agent_origins.iter() {
+    for origin in origins.iter() {
         list.push(' ');
         list.push_str(origin.as_str());
     }

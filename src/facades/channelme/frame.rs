@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Mode,
-    http::{error::ApiError, extract, pages, state::State},
+    http::{error::ApiError, extract, pages, state::State, watch::framed_by},
     model::{
         error::{ErrorCode, Problem},
         ids::GroupId,
@@ -72,7 +72,7 @@ pub async fn frame(request: HttpRequest, state: State) -> HttpResponse {
                 origins: group.visitor_origins.iter().map(|origin| origin.as_str()).collect(),
                 loopback: state.settings.mode == Mode::Development,
             };
-            page(&state, &ancestors(&state, group), &facts)
+            page(&state, &framed_by(&state, &group.visitor_origins), &facts)
         }
         Err(_) => {
             let mut response = page(&state, "*", &Facts::Refused { refused: "group" });
@@ -113,18 +113,4 @@ fn asked_for<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a Group, P
         None => state.default_group().cloned().ok_or_else(unknown)?,
     };
     state.settings.groups.get(&id).map(|group| &**group).ok_or_else(unknown)
-}
-
-/// In whose frames it may stand: our own pages, and those of the group's visitors.
-fn ancestors(state: &State, group: &Group) -> String {
-    let mut list = "'self'".to_owned();
-    for origin in group.visitor_origins.iter() {
-        list.push(' ');
-        list.push_str(origin.as_str());
-    }
-    if state.settings.mode == Mode::Development {
-        // Where every page of this machine may talk to us.
-        list.push_str(" http://localhost:* http://127.0.0.1:*");
-    }
-    list
 }
