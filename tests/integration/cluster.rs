@@ -3,6 +3,7 @@
 mod addresses;
 mod bayeux;
 mod cobrowse;
+mod cut_off;
 mod cuts;
 mod events;
 mod failures;
@@ -10,7 +11,9 @@ mod latency;
 mod loss;
 mod masters;
 mod names;
+mod page_changes;
 mod presence;
 mod revocations;
 mod scene;
+mod sentinel;
 mod webhooks;

@@ -2,6 +2,7 @@
 //! something is left over.
 
 mod asking;
+mod looking;
 
 use std::{
     fs::File,
@@ -15,7 +16,6 @@ use std::{
 
 use tempfile::TempDir;
 
-use self::asking::figure;
 use super::{SOON, tls::Authority};
 
 pub const GROUP: &str = "12345";
@@ -165,7 +165,8 @@ impl Server {
             assert!(read > 0, "the server ended without a greeting:\n{}", server.log());
         }
         let address = line.split(scheme).nth(1).unwrap().split('/').next().unwrap();
-        server.address = address.parse().unwrap();
+        let is_elsewhere = server.settings.iter().any(|(key, _)| key == "server.public_url");
+        server.address = if is_elsewhere { server.listens() } else { address.parse().unwrap() };
         server
     }
 
@@ -195,10 +196,6 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
-    }
-
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
     /// Sends a signal, and does not wait for what it does.
@@ -286,38 +283,6 @@ impl Server {
         self.signal(Stop::Terminate);
         assert!(self.ended().success());
         self.log()
-    }
-
-    fn leftovers(&self) -> Option<String> {
-        let metrics = match self.try_get("/metrics") {
-            Ok((_, metrics)) => metrics,
-            Err(error) => return Some(error.to_string()),
-        };
-        let gone = [
-            r#"sockets_open{kind="visitor"}"#,
-            r#"sockets_open{kind="agent"}"#,
-            "watchers",
-            "lists_open",
-            "list_views",
-            "topic_subscriptions",
-            "inbox_depth",
-        ];
-        let never = [
-            "record_panics_total",
-            "actor_restarts_total",
-            "inbox_full_total",
-            "list_panics_total",
-        ];
-        // Bayeux clients outlive their connections for a while, and hear what they subscribed to.
-        let outlives =
-            |name| name == "topic_subscriptions" && figure(&metrics, "bayeux_clients") != Some(0.0);
-        let looked_at = gone.into_iter().filter(|name| !outlives(*name)).chain(never);
-        let left = looked_at.filter_map(|name| {
-            let value = figure(&metrics, name);
-            (value != Some(0.0)).then(|| format!("{name} is {value:?}"))
-        });
-        let left: Vec<_> = left.collect();
-        (!left.is_empty()).then(|| left.join(", "))
     }
 }
 
