@@ -20,7 +20,7 @@ struct Load {
     visitors: u32,
 }
 
-const SHORT: Load = Load { a_second: 200, signals: 400, visitors: 20 };
+const SHORT: Load = Load { a_second: 100, signals: 300, visitors: 20 };
 const LONG: Load = Load { a_second: 1_000, signals: 5_000, visitors: 50 };
 
 /// From the moment at which each signal was to be sent to that at which its page had it, in order. All that are accepted come,
