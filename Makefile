@@ -1,6 +1,6 @@
 # The commands of this project. `make test` is what a change must pass, on a fresh clone too.
 
-.PHONY: run test install format check rust rust-on-redis latency schema schema-long clients sdk browser simulation soak nodes scale bench fuzz fuzz-look documents
+.PHONY: run test install format check rust rust-on-redis latency page-changes repair schema schema-long clients sdk browser simulation soak nodes scale bench fuzz fuzz-look documents
 .NOTPARALLEL:
 
 SCHEMA = target/schema/bin/python tests/schema/run.py target/debug/vestibule
@@ -35,6 +35,15 @@ rust-on-redis:
 # Signals from node to node, against one node; wants a quiet machine.
 latency:
 	tests/with-redis cargo test --release --test integration cluster::latency -- --ignored --nocapture
+
+# 10,000 page changes that land on any of three nodes, with signals from all of them: about four minutes.
+page-changes:
+	VESTIBULE_TEST_PAGE_CHANGES=10000 tests/with-redis cargo test --test integration cluster::page_changes -- --nocapture
+
+# The server that nodes share fails in every way, one at a time: all is right again within 2 s of its return. Wants a quiet machine.
+repair:
+	VESTIBULE_TEST_QUIET=1 tests/with-redis cargo test --release --test integration -- \
+		cluster::failures cluster::masters cluster::sentinel --test-threads=1 --nocapture
 
 # Calls the server as its own OpenAPI document allows and forbids, for about a minute, each time the same.
 schema:

@@ -1,6 +1,6 @@
 //! The interface of `genesys.md` for agents' desktops, by its REST calls and its Bayeux channels.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,16 @@ struct Called {
 }
 
 async fn call(server: &Server, method: &str, path: &str, headers: &[(&str, &str)]) -> Called {
-    let url = format!("http://{}{path}", server.address());
+    call_at(server.address(), method, path, headers).await
+}
+
+async fn call_at(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Called {
+    let url = format!("http://{address}{path}");
     let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -37,17 +46,17 @@ async fn call(server: &Server, method: &str, path: &str, headers: &[(&str, &str)
 }
 
 /// A client that keeps what it was told besides answers.
-struct Client<'a> {
-    polling: Polling<'a>,
+struct Client {
+    polling: Polling,
     told: Vec<Value>,
 }
 
-impl<'a> Client<'a> {
-    async fn new(server: &'a Server) -> Self {
+impl Client {
+    async fn new(server: &Server) -> Self {
         Self::with(server, json!({})).await
     }
 
-    async fn with(server: &'a Server, ext: Value) -> Self {
+    async fn with(server: &Server, ext: Value) -> Self {
         Self { polling: Polling::connected(server, ext).await, told: Vec::new() }
     }
 

@@ -1,5 +1,7 @@
 //! Bayeux clients that say exactly what a test has them say, over either transport.
 
+use std::net::SocketAddr;
+
 use reqwest::{Response, header::HeaderMap};
 use serde_json::{Value, json};
 
@@ -27,8 +29,9 @@ pub struct Answer {
 }
 
 /// A client over long-polling.
-pub struct Polling<'a> {
-    server: &'a Server,
+pub struct Polling {
+    /// Where its requests go.
+    pub address: SocketAddr,
     http: reqwest::Client,
     /// What its requests carry besides the messages.
     pub headers: Vec<(&'static str, String)>,
@@ -36,24 +39,34 @@ pub struct Polling<'a> {
     ids: std::cell::Cell<u64>,
 }
 
-impl<'a> Polling<'a> {
+impl Polling {
     /// One that has not shaken hands.
-    pub fn stranger(server: &'a Server) -> Self {
+    pub fn stranger(server: &Server) -> Self {
+        Self::stranger_at(server.address())
+    }
+
+    /// Likewise, whoever answers there.
+    pub fn stranger_at(address: SocketAddr) -> Self {
         let (http, headers) = (reqwest::Client::new(), vec![("origin", DESK.to_owned())]);
-        Self { server, http, headers, client: String::new(), ids: std::cell::Cell::new(0) }
+        Self { address, http, headers, client: String::new(), ids: std::cell::Cell::new(0) }
     }
 
     /// One that has shaken hands.
-    pub async fn shaken(server: &'a Server, ext: Value) -> Self {
+    pub async fn shaken(server: &Server, ext: Value) -> Self {
         let mut client = Self::stranger(server);
-        let answer = client.send("/handshake", json!([handshake(&ext)])).await;
-        assert_eq!(answer.messages[0]["successful"], true, "{:?}", answer.messages);
-        client.client = answer.messages[0]["clientId"].as_str().unwrap().to_owned();
+        client.shakes(&ext).await;
         client
     }
 
+    /// Shakes hands.
+    pub async fn shakes(&mut self, ext: &Value) {
+        let answer = self.send("/handshake", json!([handshake(ext)])).await;
+        assert_eq!(answer.messages[0]["successful"], true, "{:?}", answer.messages);
+        self.client = answer.messages[0]["clientId"].as_str().unwrap().to_owned();
+    }
+
     /// One that has connected once, so that its next connect is held.
-    pub async fn connected(server: &'a Server, ext: Value) -> Self {
+    pub async fn connected(server: &Server, ext: Value) -> Self {
         let client = Self::shaken(server, ext).await;
         let messages = client.connect(json!({})).await;
         assert_eq!(messages.len(), 1);
@@ -62,7 +75,7 @@ impl<'a> Polling<'a> {
 
     /// Posts a text to a path below the endpoint.
     pub async fn post(&self, below: &str, kind: Option<&str>, text: String) -> Response {
-        let address = format!("http://{}{BASE}{below}", self.server.address());
+        let address = format!("http://{}{BASE}{below}", self.address);
         let mut request = self.http.post(address).body(text);
         if let Some(kind) = kind {
             request = request.header("content-type", kind);

@@ -167,6 +167,16 @@ impl Socket {
         next.ok().map(|message| message.expect("no close"))
     }
 
+    /// Likewise, or how the server closed instead.
+    pub async fn heard_within(&mut self, milliseconds: u64) -> Result<Option<Value>, Closed> {
+        if let Some(early) = self.early.pop_front() {
+            return Ok(Some(early));
+        }
+        let next = tokio::time::timeout(Duration::from_millis(milliseconds), self.next()).await;
+        let heard = next.map_or(Ok(None), |message| message.map(Some));
+        heard.map_err(|closed| closed.expect("a close frame"))
+    }
+
     /// The next message, which is of this type.
     pub async fn hear_a(&mut self, kind: &str) -> Value {
         let message = self.hear().await;

@@ -74,6 +74,20 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// How many connections it has.
+    pub fn connections(&self) -> usize {
+        let client = redis::Client::open(("127.0.0.1", self.port)).unwrap();
+        let mut connection = client.get_connection().unwrap();
+        let list: String = redis::cmd("CLIENT").arg("LIST").query(&mut connection).unwrap();
+        // This one is none of them.
+        list.lines().count() - 1
+    }
+
     /// The first line of its answer to a command; none when it does not take connections.
     pub fn say(&self, command: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
@@ -124,9 +138,10 @@ impl Drop for Redis {
     }
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now: none of those that the system gives away, as it may do with one before it is used.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    let mut ports = std::iter::repeat_with(|| rand::random_range(10_000..20_000));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
 
 fn launch(port: u16, folder: &TempDir) -> Child {

@@ -2,6 +2,7 @@
 //! something is left over.
 
 mod asking;
+mod looking;
 mod starting;
 
 use std::{
@@ -15,7 +16,6 @@ use std::{
 
 use tempfile::TempDir;
 
-use self::asking::figure;
 pub use self::starting::Starting;
 use super::{SOON, tls::Authority};
 
@@ -149,10 +149,6 @@ impl Server {
         self.child.as_ref().unwrap().id()
     }
 
-    pub fn log(&self) -> String {
-        log_in(&self.folder)
-    }
-
     /// Sends a signal, and does not wait for what it does.
     pub fn signal(&self, stop: Stop) {
         let name = match stop {
@@ -238,38 +234,6 @@ impl Server {
         self.signal(Stop::Terminate);
         assert!(self.ended().success());
         self.log()
-    }
-
-    fn leftovers(&self) -> Option<String> {
-        let metrics = match self.try_get("/metrics") {
-            Ok((_, metrics)) => metrics,
-            Err(error) => return Some(error.to_string()),
-        };
-        let gone = [
-            r#"sockets_open{kind="visitor"}"#,
-            r#"sockets_open{kind="agent"}"#,
-            "watchers",
-            "lists_open",
-            "list_views",
-            "topic_subscriptions",
-            "inbox_depth",
-        ];
-        let never = [
-            "record_panics_total",
-            "actor_restarts_total",
-            "inbox_full_total",
-            "list_panics_total",
-        ];
-        // Bayeux clients outlive their connections for a while, and hear what they subscribed to.
-        let outlives =
-            |name| name == "topic_subscriptions" && figure(&metrics, "bayeux_clients") != Some(0.0);
-        let looked_at = gone.into_iter().filter(|name| !outlives(*name)).chain(never);
-        let left = looked_at.filter_map(|name| {
-            let value = figure(&metrics, name);
-            (value != Some(0.0)).then(|| format!("{name} is {value:?}"))
-        });
-        let left: Vec<_> = left.collect();
-        (!left.is_empty()).then(|| left.join(", "))
     }
 }
 

@@ -55,7 +55,7 @@ async fn from_handshake_to_disconnect() {
 }
 
 /// Waits until the connect is held, which one figure tells, then disconnects.
-async fn client_leaves_once_held(server: &Server, client: &Polling<'_>) -> Vec<Value> {
+async fn client_leaves_once_held(server: &Server, client: &Polling) -> Vec<Value> {
     held(server, 1).await;
     client.say("/meta/disconnect", json!({})).await
 }

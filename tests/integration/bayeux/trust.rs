@@ -96,7 +96,7 @@ async fn a_stolen_client_id_does_not_go_with_another_browser() {
     let cookie = answer.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap();
     client.client = answer.messages[0]["clientId"].as_str().unwrap().to_owned();
     let connects =
-        async |client: &Polling<'_>| client.connect(json!({})).await[0]["successful"] == true;
+        async |client: &Polling| client.connect(json!({})).await[0]["successful"] == true;
     assert!(connects(&client).await, "some clients keep no cookies");
     client.headers.push(("cookie", cookie.to_owned()));
     assert!(client.publish("/service/x", json!(1)).await[0]["error"] != "402::Unknown client");
@@ -128,7 +128,7 @@ async fn the_endpoint_can_be_switched_off() {
 async fn who_is_not_trusted_any_more_is_not_taken_over() {
     // Whoever does not come again ends soon: with several nodes nobody looks after him before.
     let server = server(&[("bayeux.max_interval_ms", "5000")]);
-    let known = |client: Polling<'_>| (client.client, client.headers);
+    let known = |client: Polling| (client.client, client.headers);
     let by_code = known(Polling::connected(&server, json!({})).await);
     let by_token = known(Polling::connected(&server, with_token()).await);
     let soon_over = json!({"token": Server::token_of(GROUP, "session", 2)});

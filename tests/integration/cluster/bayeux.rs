@@ -35,7 +35,7 @@ fn numbers(messages: &[Value]) -> impl Iterator<Item = u64> {
 }
 
 /// A client that shook hands elsewhere, on this node.
-fn on<'a>(node: &'a Server, client: &Polling<'_>) -> Polling<'a> {
+fn on(node: &Server, client: &Polling) -> Polling {
     let mut here = Polling::stranger(node);
     here.client.clone_from(&client.client);
     here
@@ -105,7 +105,7 @@ async fn a_connect_overtakes_the_one_that_another_node_holds() {
     let client = Polling::connected(&first, with_token()).await;
     let elsewhere = on(&second, &client);
     elsewhere.subscribe("/a").await;
-    let connect = async |client: &Polling<'_>| {
+    let connect = async |client: &Polling| {
         let message = client.message("/meta/connect", json!({"connectionType": "long-polling"}));
         client.send("/connect", json!([message])).await
     };

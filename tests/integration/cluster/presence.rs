@@ -1,7 +1,6 @@
 //! Visitors, signals, watchers and lists over nodes that all are well.
 
-use rand::RngExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{List, Server};
 
@@ -93,48 +92,4 @@ async fn a_list_shows_visitors_of_all_nodes() {
     list.hear_until(&mut agent, |list| list.ids() == ["bob"]).await;
     bob.leave().await;
     list.hear_until(&mut agent, |list| list.total == 0).await;
-}
-
-#[tokio::test]
-async fn page_changes_that_land_anywhere_are_no_leaves() {
-    const VISITORS: usize = 8;
-    let changes: usize = std::env::var("VESTIBULE_TEST_PAGE_CHANGES")
-        .map_or(400, |number| number.parse().expect("a number of page changes"));
-    let Some(nodes) = Server::nodes::<3>() else { return };
-    let mut agent = nodes[0].agent().await;
-    let mut pages = Vec::new();
-    for number in 0..VISITORS {
-        let page = nodes[number % 3].page(&format!("v{number}"), "t").opens().await;
-        pages.push(Some(page));
-        assert_eq!(agent.watch(&format!("v{number}")).await, Some(1));
-    }
-    let mut senders = [nodes[1].agent().await, nodes[2].agent().await];
-    let is_leave =
-        |event: &Value| event["type"] == "visitorconn" && event["data"]["connected"] == false;
-    let (mut signals, mut leaves) = (0, 0);
-    for change in 0..changes {
-        let number = rand::rng().random_range(0..VISITORS);
-        let visitor = format!("v{number}");
-        pages[number] = None;
-        let sender = &mut senders[change % 2];
-        let id = match change % 3 {
-            0 => Some(sender.signal(&visitor, json!(change)).await),
-            _ => None,
-        };
-        let node = &nodes[rand::rng().random_range(0..3)];
-        let mut page = node.page(&visitor, "t").opens().await;
-        if let Some(id) = id {
-            assert_eq!(page.gets(json!(change)).await, id);
-            sender.outcome(&id, "delivered").await;
-            signals += 1;
-        }
-        pages[number] = Some(page);
-        while let Some(event) = agent.hear_within(1).await {
-            leaves += usize::from(is_leave(&event));
-        }
-    }
-    while let Some(event) = agent.hear_within(300).await {
-        leaves += usize::from(is_leave(&event));
-    }
-    assert_eq!(leaves, 0, "of {changes} page changes, with {signals} signals");
 }

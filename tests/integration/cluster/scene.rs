@@ -15,13 +15,16 @@ use crate::support::{List, SOON, Server, Socket};
 const EACH: usize = 20;
 /// How many of them an agent on the other node watches.
 const WATCHED: usize = 5;
-/// How long after the server's return all is to be right again.
+/// How long after the server's return all is to be right again. On a machine that does nothing else, as VESTIBULE_TEST_QUIET
+/// says it is, nothing is added to it.
 const REPAIR: Duration = Duration::from_secs(2);
 /// What a machine that is busy with other tests may take beyond that, however little it seems to take for a question.
 const BUSY: Duration = Duration::from_secs(2);
 /// Likewise, as a multiple of what it takes for the questions of [`Scene::are_there`] when all is well: in a repair about
 /// ten follow one another, asked in turn by the nodes, and each node has twice as much to do for it.
 const TURNS: u32 = 20;
+/// How long after a failure a false leave is told at the latest: a grace of 5 s, the 2.5 s in which none ends, and some more.
+const LEAVES: Duration = Duration::from_millis(8_500);
 
 /// Two nodes around a server of their own, with visitors on each. An agent on each node watches some of the other's, and
 /// has a list of all.
@@ -117,7 +120,23 @@ impl<K> Scene<K> {
         println!(
             "{what}: all visitors are there {repaired:?} after the server's return, then within {calm:?}"
         );
-        assert!(repaired < REPAIR + BUSY.max(calm * TURNS), "{what}: {repaired:?}, then {calm:?}");
+        let is_quiet = std::env::var_os("VESTIBULE_TEST_QUIET").is_some();
+        let most = if is_quiet { REPAIR } else { REPAIR + BUSY.max(calm * TURNS) };
+        assert!(repaired < most, "{what}: {repaired:?}, then {calm:?}");
+    }
+
+    /// Nobody is told of as gone until the last grace has ended that may have begun before now.
+    pub async fn nobody_leaves(&mut self, what: &str) {
+        let end = Instant::now() + LEAVES;
+        for watcher in &mut self.watchers {
+            // What came to the second one meanwhile is there at once.
+            let left = || end.saturating_duration_since(Instant::now()).max(BUSY / 10);
+            while let Some(event) =
+                watcher.hear_within(u64::try_from(left().as_millis()).unwrap()).await
+            {
+                assert_ne!(event["data"]["connected"], false, "{what}: {event}");
+            }
+        }
     }
 
     /// Both nodes are ready, and every visitor is there for both, as soon as they can say so. All are asked for at once, so

@@ -75,7 +75,8 @@ impl Starting {
             assert!(read > 0, "the server ended without a greeting:\n{}", server.log());
         }
         let address = line.split(scheme).nth(1).unwrap().split('/').next().unwrap();
-        server.address = address.parse().unwrap();
+        let is_elsewhere = server.settings.iter().any(|(key, _)| key == "server.public_url");
+        server.address = if is_elsewhere { server.listens() } else { address.parse().unwrap() };
         server
     }
 
