@@ -16,11 +16,15 @@ afterAll(() => rm(out, { recursive: true }));
 
 const gzipped = async (file: string): Promise<number> => gzipSync(await readFile(join(out, file))).length;
 
-test.each(["facades/glance/PresenceVisitor.js", "facades/upscope/upscope.js", "sdk/visitor.classic.js"])("%s is at most 12 KB, gzipped", async (file) => {
-  expect(await gzipped(file)).toBeLessThanOrEqual(12 * 1024);
+test.each([
+  ["facades/glance/PresenceVisitor.js", 12],
+  ["facades/upscope/upscope.js", 12.75],
+  ["sdk/visitor.classic.js", 12],
+] as const)("%s is at most %d KB, gzipped", async (file, most) => {
+  expect(await gzipped(file)).toBeLessThanOrEqual(most * 1024);
 });
 
-test.each([["launcher", 13.5], ["panel", 5]] as const)("facades/oracle/%s.js is at most %d KB, gzipped", async (name, most) => {
+test.each([["launcher", 14], ["panel", 5]] as const)("facades/oracle/%s.js is at most %d KB, gzipped", async (name, most) => {
   expect(await gzipped(`facades/oracle/${name}.js`)).toBeLessThanOrEqual(most * 1024);
 });
 

@@ -12,32 +12,34 @@ export interface CloseCode {
   readonly again: Again;
 }
 
-const row = (number: number, code: string, again: Again): CloseCode => ({ number, code, again });
+/** Without a word of the table: what is below 4500 is tried again. */
+const usual = (number: number): Again => (number < 4500 ? "yes" : "no");
+const row = (number: number, code: string, again = usual(number)): CloseCode => ({ number, code, again });
 
 export const closeCodes: readonly CloseCode[] = [
   row(1000, "normal", "no"),
   row(1002, "protocol", "no"),
   row(1007, "utf8", "no"),
   row(1009, "toolarge", "no"),
-  row(1011, "internal", "yes"),
-  row(4000, "goaway", "yes"),
-  row(4001, "unready", "yes"),
-  row(4002, "slow", "yes"),
-  row(4003, "pingtimeout", "yes"),
-  row(4004, "ratelimited", "yes"),
-  row(4005, "hellotimeout", "yes"),
+  row(1011, "internal"),
+  row(4000, "goaway"),
+  row(4001, "unready"),
+  row(4002, "slow"),
+  row(4003, "pingtimeout"),
+  row(4004, "ratelimited"),
+  row(4005, "hellotimeout"),
   // With a new tab id: another page has taken this one.
-  row(4006, "superseded", "yes"),
-  row(4007, "toomany", "yes"),
-  row(4500, "origin", "no"),
-  row(4501, "group", "no"),
-  row(4502, "authorization", "no"),
+  row(4006, "superseded"),
+  row(4007, "toomany"),
+  row(4500, "origin"),
+  row(4501, "group"),
+  row(4502, "authorization"),
   row(4503, "expired", "renew"),
-  row(4504, "badrequest", "no"),
-  row(4505, "uniqueexpired", "no"),
-  row(4506, "signature", "no"),
+  row(4504, "badrequest"),
+  row(4505, "uniqueexpired"),
+  row(4506, "signature"),
   row(4507, "revoked", "renew"),
-  row(4508, "sessionover", "no"),
+  row(4508, "sessionover"),
 ];
 
 /** Error codes that the server answers with, on sockets and over REST. */
@@ -84,18 +86,12 @@ export function readRetry(value: unknown): number | undefined {
 
 /** Reads a close event; a number that is not in the table is retried unless it is 4500 or more. */
 export function readEnding(number: number, reason: string): Ending {
-  const known = closeCodes.find((entry) => entry.number === number);
+  const known = closeCodes.find((entry) => entry.number === number) ?? row(number, number < 4500 ? "connection" : "closed");
   let retryMs: number | undefined;
   try {
     retryMs = readRetry((JSON.parse(reason) as { retry_ms?: unknown }).retry_ms);
   } catch {
     // A proxy's reason is free text.
   }
-  const final = number >= 4500;
-  return {
-    number,
-    code: known ? known.code : final ? "closed" : "connection",
-    again: known ? known.again : final ? "no" : "yes",
-    ...(retryMs === undefined ? {} : { retryMs }),
-  };
+  return { ...known, ...(retryMs !== undefined && { retryMs }) };
 }

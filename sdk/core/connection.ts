@@ -56,6 +56,11 @@ export class Connection {
     return this.requests.degraded;
   }
 
+  /** Whether something can be sent now: a socket that is closing takes nothing more, though its end is still to come. */
+  get isOpen(): boolean {
+    return this.current === "connected" && this.socket?.readyState === OPEN;
+  }
+
   /** A part takes part in this connection, and in each later one. */
   attach(part: Part): void {
     this.parts.push(part);
@@ -128,9 +133,9 @@ export class Connection {
 
   /** Sends when connected; false when not. The caller decides whether that matters. */
   send(frame: ClientFrame): boolean {
-    if (this.current !== "connected" || this.socket?.readyState !== OPEN) return false;
-    this.socket.send(JSON.stringify(frame));
-    return true;
+    const { isOpen } = this;
+    if (isOpen) this.socket?.send(JSON.stringify(frame));
+    return isOpen;
   }
 
   /** Resolves when connected, however long that takes; rejected when the connection has ended or ends first. */

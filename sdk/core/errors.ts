@@ -23,6 +23,11 @@ export function codeOf(error: unknown, fallback: string): string {
   return error instanceof VestibuleError ? error.code : fallback;
 }
 
+/** Whether what was asked is at fault, so that it would be refused again. */
+export function isMistake({ code }: VestibuleError): boolean {
+  return code === "badrequest" || code === "toolarge";
+}
+
 /** Whether the error is an outage, after which the next welcome asks again by itself. */
 export function comesAgain({ code }: VestibuleError): boolean {
   return code === "connection" || code === "closed" || code === "timeout";

@@ -99,9 +99,12 @@ export class VisitorChat implements Part {
     return this.current ?? chat;
   }
 
-  /** Says something, in at most 4,000 bytes; said once, however often the connection is lost meanwhile. */
-  async say(text: string): Promise<Said> {
-    const frame = { type: "say", text, id: randomHex(16) };
+  /**
+   * Says something, in at most 4,000 bytes; said once, however often the connection is lost meanwhile. After a rejection it may
+   * have been said all the same: whoever says it again under the same `id`, 1 to 64 printable ASCII characters, says it once.
+   */
+  async say(text: string, id = randomHex(16)): Promise<Said> {
+    const frame = { type: "say", text, id };
     const { n, at } = await this.connection.persist(() => this.connection.request<SaidAnswer>(frame));
     return { n, at };
   }

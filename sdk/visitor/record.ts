@@ -4,10 +4,11 @@ import { checkData, type PresenceData } from "../core/limits";
 import { describePage, type PagePlace } from "./page";
 
 export class PresenceRecord {
+  /** Whether the server has everything that the site gave, or is being told. */
+  isComplete = false;
   private given: PresenceData = {};
-  private told: PresenceData | undefined;
   /** What the server knows of the page itself; empty where that is not known. */
-  toldPage = "";
+  private toldPage = "";
 
   constructor(
     private readonly page: Window | undefined,
@@ -20,18 +21,19 @@ export class PresenceRecord {
    */
   merge(data: PresenceData): () => void {
     const before = this.given;
-    const merged = { ...before, ...data };
     checkData(data);
-    checkData({ ...this.describe(), ...merged });
-    this.given = merged;
+    checkData({ ...this.describe(), ...before, ...data });
+    this.given = { ...before, ...data };
+    this.isComplete = false;
     return () => {
-      if (this.given === merged) this.given = before;
+      const { given } = this;
+      for (const name of Object.keys(data)) {
+        // What was said of it since stays.
+        if (given[name] !== data[name]) continue;
+        if (name in before) given[name] = before[name]!;
+        else delete given[name];
+      }
     };
-  }
-
-  /** Whether the server has everything that the site gave. */
-  get complete(): boolean {
-    return this.told === this.given;
   }
 
   /** The whole record, for a hello; counts as told. */
@@ -42,19 +44,25 @@ export class PresenceRecord {
   /** An update of `data`, with the page's own fields as in every update; counts as told. */
   update(data: PresenceData): PresenceData {
     const page = this.describe();
-    this.told = this.given;
+    this.isComplete = true;
     this.toldPage = JSON.stringify(page);
     return { ...page, ...data };
   }
 
-  /** Whether the page's own fields have changed since they were last told. */
-  get pageChanged(): boolean {
-    return JSON.stringify(this.describe()) !== this.toldPage;
+  /** What was told last was refused, or nobody knows: the server may lack anything. */
+  untold(): void {
+    this.isComplete = false;
+    this.toldPage = "";
+  }
+
+  /** Whether the server knows all of it, or is being told. */
+  get isKnown(): boolean {
+    return this.isComplete && JSON.stringify(this.describe()) === this.toldPage;
   }
 
   clear(): void {
     this.given = {};
-    this.told = undefined;
+    this.untold();
   }
 
   private describe(): PresenceData {

@@ -3,8 +3,8 @@ import type { Ending } from "../core/codes";
 import { Connection, type ConnectionState } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { browserEnvironment, type Environment } from "../core/environment";
-import { codeOf, VestibuleError } from "../core/errors";
-import type { ClientFrame, HelpNews, SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
+import { codeOf, isMistake, VestibuleError } from "../core/errors";
+import type { ClientFrame, Frame, HelpNews, SessionEndReason, TermsStatus, VisitorProblem } from "../core/frames";
 import { pageIdentity, type Identity } from "../core/identity";
 import { currentPage } from "../core/lifecycle";
 import { checkVisitorId, type PresenceData } from "../core/limits";
@@ -17,7 +17,9 @@ import { Incoming } from "./incoming";
 import type { SessionWish, VisitorEvents, VisitorOptions } from "./options";
 import { VisitorName } from "./name";
 import { PresenceRecord } from "./record";
+import { Reports } from "./reports";
 import { Session } from "./session";
+import { Telling } from "./telling";
 
 /**
  * A visitor of a web site, as one page of it.
@@ -38,8 +40,10 @@ export class Visitor {
   private readonly inbox: Inbox;
   private readonly incoming: Incoming;
   private readonly record: PresenceRecord;
+  private readonly telling: Telling;
+  private readonly reports: Reports;
   private readonly sharing: Session | undefined;
-  private readonly wants = { signals: false, presence: false };
+  private wantsSignals = false;
   private attendance: Attendance | undefined;
   private listening = false;
   private unique: UniqueId | undefined;
@@ -58,7 +62,7 @@ export class Visitor {
     const { clock } = this.environment;
     const seen = new SeenSignals(this.identity.stores.tab, this.identity.key("seen"), () => clock.now());
     this.inbox = new Inbox(seen, clock, (ids) => this.connection.request({ type: "ack", ids }));
-    this.incoming = new Incoming(this.inbox, this.events, this.page ?? globalThis, (frame) => this.report(frame));
+    this.incoming = new Incoming(this.inbox, this.events, this.page ?? globalThis, (frame) => this.reports.say(frame));
     const origin = serverOrigin(options.server);
     this.place = `${origin} ${group}`;
     this.connection = new Connection({
@@ -77,6 +81,8 @@ export class Visitor {
       },
       onState: (state, ending) => this.stateChanged(state, ending),
     });
+    this.telling = new Telling(this.record, this.connection, clock, (error) => this.fail(error));
+    this.reports = new Reports(this.connection, clock, (error) => this.fail(error));
     if (this.page) {
       this.sharing = new Session({
         page: this.page,
@@ -119,7 +125,7 @@ export class Visitor {
 
   /** Listens for signals; resolves when the server knows, however long it is away. */
   async connect(): Promise<void> {
-    this.wants.signals = true;
+    this.wantsSignals = true;
     await this.whenConnected();
     await this.listen();
   }
@@ -127,20 +133,21 @@ export class Visitor {
   /**
    * Merges `data` into the visitor's record and reports the page now, and again whenever it changes.
    * Without `connect()` the visitor is present but gets no signals. Rejected with `badrequest` or
-   * `toolarge`, naming the field, when a limit is passed; nothing is merged then.
+   * `toolarge`, naming the field, when a limit is passed; nothing is merged then. Refused for another reason, as `unready`,
+   * it stays merged, and is told when the server can take it.
    */
   async presence(data: PresenceData = {}): Promise<void> {
-    const takeBack = this.record.merge(data);
-    this.wants.presence = true;
+    const { record, telling } = this;
+    const isEnough = record.isComplete;
+    const takeBack = record.merge(data);
+    telling.isWanted = true;
     const connected = this.state === "connected";
     try {
       await this.whenConnected();
       // The hello carried it, unless it was on its way already.
-      if (connected) await this.tell(this.record.update(data));
-      else if (!this.record.complete) await this.tell(this.record.whole());
+      if (connected || !record.isComplete) await telling.tell(connected && isEnough ? data : undefined);
     } catch (error) {
-      const code = codeOf(error, "");
-      if (code === "badrequest" || code === "toolarge") takeBack();
+      if (isMistake(error as VestibuleError)) takeBack();
       throw error;
     }
   }
@@ -149,10 +156,10 @@ export class Visitor {
   async connectUnique({ data }: { readonly data?: PresenceData } = {}): Promise<UniqueId> {
     if (data) {
       this.record.merge(data);
-      this.wants.presence = true;
+      this.telling.isWanted = true;
     }
     await this.connect();
-    if (!this.record.complete && data) await this.tell(this.record.whole());
+    if (!this.record.isComplete && data) await this.telling.tell();
     return this.askUnique("unique");
   }
 
@@ -165,8 +172,7 @@ export class Visitor {
   /** A short code for an hour, by which agents find the visitor; the living one where there is one. */
   async lookupCode(): Promise<UniqueId> {
     await this.whenConnected();
-    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>({ type: "unique", lookup: true }));
-    return { uniqueid, seconds };
+    return this.askCode({ type: "unique", lookup: true });
   }
 
   /**
@@ -207,7 +213,7 @@ export class Visitor {
   async startSession(wish: SessionWish = {}): Promise<string> {
     await this.whenConnected();
     const frame = { type: "startsession", ...wish };
-    const { session } = await this.connection.persist(() => this.connection.request<SessionAnswer>(frame));
+    const { session } = await this.ask<SessionAnswer>(frame);
     this.sharing?.runs(session);
     return session;
   }
@@ -215,7 +221,7 @@ export class Visitor {
   /** Ends the session; this page is seen no more at once. `text` says why, for agents and for the history. */
   async endSession(text?: string): Promise<void> {
     this.sharing?.runs(undefined);
-    await this.connection.persist(() => this.connection.request({ type: "endsession", text }));
+    await this.ask({ type: "endsession", text });
   }
 
   /** Says something to the agents who view this page: any JSON of at most 5,000 bytes. Rejected with `notfound` while nobody does. */
@@ -231,39 +237,48 @@ export class Visitor {
   /** Asks for an agent, in at most 500 bytes of words. A wish that waits already stays as it is. */
   async askHelp(text = ""): Promise<HelpNews> {
     await this.whenConnected();
-    const news = await this.connection.persist(() => this.connection.request<HelpAnswer>({ type: "askhelp", text }));
+    const news = await this.ask<HelpAnswer>({ type: "askhelp", text });
     this.incoming.helped(news);
     return news;
   }
 
   /** The visitor wants no help any more. */
   async cancelHelp(): Promise<void> {
-    await this.connection.persist(() => this.connection.request({ type: "cancelhelp" }));
+    await this.ask({ type: "cancelhelp" });
   }
 
   /** Ends this page's presence at once and forgets its data. */
   disconnect(): void {
-    this.wants.signals = this.wants.presence = false;
+    this.wantsSignals = this.telling.isWanted = false;
     this.record.clear();
     this.unique = undefined;
     this.connection.stop({ type: "disconnect" });
   }
 
-  /** Reports what the visitor did with the terms. */
+  /**
+   * Reports what the visitor did with the terms. Nobody waits for a report: it is told when the server can take it, within a
+   * minute. Beyond 48 without an answer the oldest that wait are dropped. One whose answer is lost with the connection is not told
+   * again, as watchers may have heard it; but the terms are, unless the server knows that status.
+   */
   reportTerms(status: TermsStatus): void {
-    this.report({ type: "terms", data: { status } });
+    this.reports.say({ type: "terms", data: { status } }, status);
   }
 
   reportSessionStart(data?: PresenceData): void {
-    this.report({ type: "visitorsessionstart", ...(data && { data }) });
+    this.reports.say({ type: "visitorsessionstart", ...(data && { data }) });
   }
 
   reportSessionEnd(reason: SessionEndReason): void {
-    this.report({ type: "visitorsessionend", data: { reason } });
+    this.reports.say({ type: "visitorsessionend", data: { reason } });
   }
 
   reportError(problem: VisitorProblem): void {
-    this.report({ type: "visitorerror", data: problem });
+    this.reports.say({ type: "visitorerror", data: problem });
+  }
+
+  /** Asks on this connection, or on the next one as long as connections are lost. */
+  private ask<Answer extends Frame>(frame: ClientFrame): Promise<Answer> {
+    return this.connection.persist(() => this.connection.request<Answer>(frame));
   }
 
   private async prepare(): Promise<void> {
@@ -272,7 +287,7 @@ export class Visitor {
   }
 
   private hello(): ClientFrame {
-    this.listening = this.wants.signals;
+    this.listening = this.wantsSignals;
     const seen = this.inbox.unacknowledged();
     return {
       type: "hello",
@@ -283,7 +298,7 @@ export class Visitor {
       visible: this.attendance?.hello() ?? true,
       listen: this.listening,
       ...(seen.length && { seen }),
-      ...(this.wants.presence && { data: this.record.whole() }),
+      ...(this.telling.isWanted && { data: this.record.whole() }),
     };
   }
 
@@ -298,6 +313,7 @@ export class Visitor {
     this.events.emit("connected", { visitorid: frame.visitorid, epoch: frame.epoch, terms: frame.terms });
     this.incoming.helped(frame.help);
     this.sharing?.welcomed(frame.session);
+    this.reports.welcomed(frame.terms);
     if (this.unique) this.askUnique("unique").catch(() => {});
   }
 
@@ -329,18 +345,7 @@ export class Visitor {
     if (this.state !== "idle" && this.state !== "closed") return;
     const { clock } = this.environment;
     this.slot = this.identity.takeSlot(this.place);
-    // Tells what has changed of the page itself, until the server knows.
-    const update = (): void => {
-      if (!this.wants.presence || this.state !== "connected" || !this.record.pageChanged) return;
-      this.tell(this.record.update({})).catch((error: VestibuleError) => {
-        // Refused, not lost.
-        if (error.retryMs) {
-          this.record.toldPage = "";
-          clock.after(error.retryMs, update);
-        } else this.fail(error);
-      });
-    };
-    this.attendance = new Attendance(this.page, clock, this.connection, this.options.updateMs ?? 60_000, update);
+    this.attendance = new Attendance(this.page, clock, this.connection, this.options.updateMs ?? 60_000, () => this.telling.update());
     this.connection.start();
   }
 
@@ -348,6 +353,8 @@ export class Visitor {
     if (this.attendance) this.identity.leaveSlot(this.place, this.slot);
     this.attendance?.end();
     this.attendance = undefined;
+    this.telling.end();
+    this.reports.end();
     this.incoming.focused = false;
     this.incoming.help = undefined;
   }
@@ -365,33 +372,17 @@ export class Visitor {
     });
   }
 
-  private tell(data: PresenceData): Promise<void> {
-    let sent = false;
-    return this.connection.persist(async () => {
-      // A new hello carries the whole record, so nothing is told twice.
-      if (sent) return;
-      sent = true;
-      await this.connection.request({ type: "presence", data });
-    });
+  private async askCode(frame: ClientFrame): Promise<UniqueId> {
+    const { uniqueid, seconds } = await this.ask<UniqueAnswer>(frame);
+    return { uniqueid, seconds };
   }
 
   private async askUnique(type: "unique" | "extendunique"): Promise<UniqueId> {
-    const { uniqueid, seconds } = await this.connection.persist(() => this.connection.request<UniqueAnswer>({ type }));
-    const news = { uniqueid, seconds };
+    const news = await this.askCode({ type });
     const changed = this.unique?.uniqueid !== news.uniqueid;
     this.unique = news;
     if (changed) this.events.emit("uniqueid", news);
     return news;
-  }
-
-  /** Nobody waits for a report; it outlasts a lost connection, but not for long. */
-  private report(frame: ClientFrame): void {
-    this.connection.request(frame, { repeat: true, limitMs: 60_000 }).catch((error: VestibuleError) => {
-      // Refused, not lost.
-      if (error.retryMs) this.environment.clock.after(error.retryMs, () => this.report(frame));
-      // What is wrong with the report itself concerns the page; that it came too late does not.
-      if (error.code === "badrequest" || error.code === "toolarge") this.fail(error);
-    });
   }
 
   /** Tells what nobody waits for; the end of a connection is told by itself. */

@@ -96,6 +96,24 @@ describe("a visitor who does nothing", () => {
   });
 });
 
+test("an element for the code that is no selector is said aloud by its option, and the next calls are carried out", () => {
+  const said = vi.spyOn(console, "warn").mockImplementation(() => {});
+  const watches = vi.spyOn(MutationObserver.prototype, "observe");
+  const client = new Client(window, "http://v.test", {});
+  const stops = vi.spyOn(client, "stopSession");
+  const commands = new Commands(client);
+  commands.call(["stopSession"]);
+  commands.call(["init", { apiKey: "1", autoconnect: false, lookupCodeElement: "#code[" }]);
+  expect(said.mock.calls).toEqual([["Upscope: lookupCodeElement is no selector"]]);
+  expect(watches).not.toHaveBeenCalled();
+  expect(stops).toHaveBeenCalledOnce();
+  commands.call(["init", { lookupCodeElement: "#code" }]);
+  expect(watches).toHaveBeenCalledOnce();
+  expect(said).toHaveBeenCalledOnce();
+  said.mockRestore();
+  watches.mockRestore();
+});
+
 describe("calls", () => {
   const client = (): Client => ({ init: vi.fn(), connect: vi.fn(), reset: vi.fn(), on: vi.fn(), identify: vi.fn(), shortId: "~1" }) as unknown as Client;
 

@@ -5,7 +5,7 @@ import { pageIdentity } from "../../core/identity";
 import { Emitter } from "../../core/emitter";
 import { Visitor } from "../../visitor/visitor";
 import type { SessionNews } from "../../cobrowse/frames";
-import { IDLE_SECONDS, merged, presenceOf, sharingOf, type Config, type Identification } from "./config";
+import { IDLE_SECONDS, merged, NAMES, presenceOf, sharingOf, type Config, type Identification } from "./config";
 import { Idleness } from "./idle";
 import { LookupDisplay } from "./lookup";
 import { Observers } from "./observers";
@@ -58,16 +58,21 @@ export class Client {
     const { lookupCodeElement } = this.config;
     if (!lookupCodeElement || lookupCodeElement === before) return;
     this.display?.stop();
-    this.display = new LookupDisplay(this.page, lookupCodeElement, () => (this.visitor?.state === "connected" ? this.visitor.lookupCode() : undefined));
+    this.display = undefined;
+    try {
+      this.display = new LookupDisplay(this.page, lookupCodeElement, () => (this.visitor?.state === "connected" ? this.visitor.lookupCode() : undefined));
+    } catch {
+      warn({ message: "lookupCodeElement is no selector" });
+    }
   }
 
   /** He logged in or out, or more is known of him. */
   identify(who: Identification): void {
-    const { uniqueId, identities, tags, integrationIds } = who;
-    const given = Object.entries({ uniqueId, identities, tags, integrationIds }).filter(([, value]) => value !== undefined);
+    const given = NAMES.filter((name) => who[name] !== undefined);
     if (!given.length) return;
-    this.who = { ...this.who, ...Object.fromEntries(given) };
-    if (this.visitor && this.visitor.state !== "idle") this.tell(Object.fromEntries(given));
+    const known = Object.fromEntries(given.map((name) => [name, who[name]]));
+    this.who = { ...this.who, ...known };
+    if (this.visitor && this.visitor.state !== "idle") this.tell(known);
   }
 
   connect(): void {

@@ -36,13 +36,14 @@ export interface Config extends Identification {
   readonly lookupCodeElement?: string | Element | null;
 }
 
+/** Of the options, who the visitor is. */
+const LISTS = ["identities", "tags", "integrationIds"] as const;
+export const NAMES = ["uniqueId", ...LISTS] as const;
+
 /** Which of the commands' arguments are of `init`; the table in `docs/compatibility.md` has the same. */
 export const OPTIONS: readonly (keyof Config)[] = [
   "apiKey",
-  "uniqueId",
-  "identities",
-  "tags",
-  "integrationIds",
+  ...NAMES,
   "requireAuthorizationForSession",
   "authorizationPromptTitle",
   "authorizationPromptMessage",
@@ -80,7 +81,7 @@ export function merged(before: Config, after: unknown): Config {
 export function presenceOf(who: Identification): PresenceData {
   const told: Record<string, string> = {};
   if (who.uniqueId !== undefined) told["uniqueId"] = who.uniqueId === null ? "" : String(who.uniqueId);
-  for (const name of ["identities", "tags", "integrationIds"] as const) {
+  for (const name of LISTS) {
     const list = who[name];
     if (list !== undefined) told[name] = JSON.stringify(list === null ? [] : Array.from(list, String));
   }

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { VestibuleError } from "../../core/errors";
 import { LookupDisplay, type Code } from "./lookup";
 
 /** The codes that the service gives, one after the other; none while the visitor is not connected. */
@@ -100,6 +101,56 @@ test("somebody else has another code, and the answer to the one before is not sh
   display.connected();
   await settle();
   expect([shown(), service.asked]).toEqual(["0419", 3]);
+});
+
+test("a code that is refused, or not answered, is asked for again when the service said so, or after half a minute", async () => {
+  const unready = new VestibuleError("unready", "away", undefined, 1_000);
+  const service = Object.assign(new Service(), { codes: [code("0417"), unready, new VestibuleError("timeout"), code("0418"), code("0419")] });
+  await displayed(service);
+  await vi.advanceTimersByTimeAsync(3_601_000);
+  expect([shown(), service.asked]).toEqual(["", 2]);
+  await vi.advanceTimersByTimeAsync(999);
+  expect(service.asked).toBe(2);
+  await vi.advanceTimersByTimeAsync(1);
+  expect([shown(), service.asked]).toEqual(["", 3]);
+  await vi.advanceTimersByTimeAsync(30_000);
+  expect([shown(), service.asked]).toEqual(["0418", 4]);
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(service.asked).toBe(4);
+});
+
+test("a code that lives stays shown while another one is refused, and of questions only the last is repeated", async () => {
+  const unready = new VestibuleError("unready", "away", undefined, 1_000);
+  const service = Object.assign(new Service(), { codes: [code("0417"), unready, unready, unready, code("0418")] });
+  await displayed(service);
+  for (let connection = 0; connection < 3; connection += 1) {
+    display.connected();
+    await settle();
+  }
+  expect([shown(), service.asked]).toEqual(["0417", 4]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([shown(), service.asked]).toEqual(["0418", 5]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(service.asked).toBe(5);
+});
+
+test("whoever is here after a reset is not asked for what was refused to the one before", async () => {
+  const service = Object.assign(new Service(), { codes: [new VestibuleError("unready", "away", undefined, 1_000), code("0418")] });
+  await displayed(service);
+  display.forget();
+  service.isConnected = false;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect([shown(), service.asked]).toEqual(["none", 1]);
+});
+
+test("a place that is no selector is told at once, and nothing watches the page for it", async () => {
+  const found = vi.spyOn(document, "querySelector");
+  expect(() => new LookupDisplay(window, "#code[", () => undefined)).toThrow();
+  const { length } = found.mock.calls;
+  document.body.append(document.createElement("p"));
+  await settle();
+  expect(found.mock.calls).toHaveLength(length);
+  found.mockRestore();
 });
 
 test("where there is no code the element stays as the page wrote it, until the next connection", async () => {

@@ -3,11 +3,16 @@
  * place, and the next code where one has ended.
  */
 
+import type { VestibuleError } from "../../core/errors";
+
 export interface Code {
   readonly uniqueid: string;
   /** The life that is left to it. */
   readonly seconds: number;
 }
+
+/** When to ask again after a refusal that does not say it, in milliseconds. */
+const AGAIN_MS = 30_000;
 
 export class LookupDisplay {
   private readonly watch = new MutationObserver(() => this.look());
@@ -18,14 +23,15 @@ export class LookupDisplay {
   private isAsked = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
+  /** Throws for a `place` that is no selector. */
   constructor(
     private readonly page: Window,
     private readonly place: string | Element,
     /** Asks for the visitor's code; undefined while he is not connected. */
     private readonly ask: () => Promise<Code> | undefined,
   ) {
-    this.watch.observe(page.document, { childList: true, subtree: true });
     this.look();
+    this.watch.observe(page.document, { childList: true, subtree: true });
   }
 
   /** The visitor is connected, perhaps with a service that has forgotten the code. */
@@ -67,19 +73,18 @@ export class LookupDisplay {
         if (turn !== this.turn) return;
         if (uniqueid !== this.code) this.fill(element, uniqueid);
         clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.ended(), 1_000 * (seconds + 1));
+        this.timer = setTimeout(() => {
+          this.forget();
+          this.look();
+        }, 1_000 * (seconds + 1));
         // The page may have put another one in its place meanwhile.
         this.look();
       },
-      () => {
-        // The element stays as the page wrote it, until the next connection.
+      ({ retryMs = AGAIN_MS }: VestibuleError) => {
+        // Until then the element stays as it is.
+        setTimeout(() => turn === this.turn && this.connected(), retryMs);
       },
     );
-  }
-
-  private ended(): void {
-    this.forget();
-    this.look();
   }
 
   /** Once: what the page writes over it stays. */

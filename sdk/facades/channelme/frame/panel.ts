@@ -3,13 +3,12 @@
 import { offerOf, type ChatMessage, type ChatView } from "../../../core/chat";
 import { byId, h, setText } from "../../../pages/shared/dom";
 import { topics } from "../topics";
+import { Draft } from "./draft";
 import type { Frame } from "./frame";
 import type { TextKey } from "./languages";
 import type { Talk } from "./talk";
 import { fill, type Words } from "./words";
 
-/** Control characters that came in with what was pasted: nobody sees them, and the server takes none. */
-const UNSEEN = /[^\P{Cc}\t\n\r]/gu;
 /** What went wrong, in words: some by its code, all else alike. */
 const TROUBLES: readonly string[] = ["unavailable", "ratelimited", "toomany", "toolarge", "notfound", "notoffered"];
 const troubleOf = (code: string): TextKey => (TROUBLES.includes(code) ? (`trouble.${code}` as TextKey) : "trouble");
@@ -17,6 +16,7 @@ const troubleOf = (code: string): TextKey => (TROUBLES.includes(code) ? (`troubl
 export class Panel {
   private readonly log = byId<HTMLOListElement>("log");
   private readonly text = byId<HTMLTextAreaElement>("text");
+  private readonly draft = new Draft(this.text, (text, id) => this.talk.say(text, id));
   private readonly time: Intl.DateTimeFormat;
   private shownChat: string | undefined;
   private shownMessages = 0;
@@ -45,14 +45,15 @@ export class Panel {
     on("share", () => void this.talk.offer());
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
-      this.send();
+      void this.draft.send();
     });
     this.text.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
       event.preventDefault();
-      this.send();
+      void this.draft.send();
     });
     this.text.addEventListener("input", () => {
+      this.draft.changed();
       if (this.talk.view?.status === "open") this.talk.chat.typing();
     });
     this.log.addEventListener("scroll", () => (this.isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 40));
@@ -135,16 +136,6 @@ export class Panel {
     const button = h("button", { type: "button", class: "button primary", "data-action": "share" }, this.words("offer.show"));
     button.addEventListener("click", () => void this.talk.share());
     return h("div", { class: "offer" }, h("p", {}, this.words("offer.text", name)), button);
-  }
-
-  private send(): void {
-    const text = this.text.value.replace(UNSEEN, "").trim();
-    if (text === "") return;
-    this.text.value = "";
-    void this.talk.say(text).then((isTaken) => {
-      // What was refused is the visitor's again, to be said otherwise; what he has begun since comes after it.
-      if (!isTaken) this.text.value = [text, this.text.value].filter(Boolean).join("\n");
-    });
   }
 
   private askEnd(isEnding: boolean): void {

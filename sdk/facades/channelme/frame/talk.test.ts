@@ -9,6 +9,7 @@ import { Talk } from "./talk";
 const CODE = "123456789";
 
 let said: string[];
+let ids: string[];
 let refuses: string | undefined;
 let events: Emitter<VisitorEvents>;
 let start: () => Promise<string>;
@@ -16,8 +17,9 @@ let frame: Frame;
 let talk: Talk;
 
 beforeEach(async () => {
-  [said, events, start, refuses] = [[], new Emitter(), async () => "s", undefined];
-  const request = async ({ type, text }: { type: string; text?: string }): Promise<object> => {
+  [said, ids, events, start, refuses] = [[], [], new Emitter(), async () => "s", undefined];
+  const request = async ({ type, text, id }: { type: string; text?: string; id?: string }): Promise<object> => {
+    if (type === "say") ids.push(id!);
     if (type === "say" && refuses) throw new VestibuleError(refuses);
     if (type === "say") said.push(text!);
     return type === "watchbuttons" ? { enabled: [] } : { n: said.length, at: 1 };
@@ -50,6 +52,16 @@ test("who says something learns whether it was taken", async () => {
   refuses = "ratelimited";
   expect(await talk.say("again")).toBe(false);
   expect([talk.trouble, talk.pending]).toEqual(["ratelimited", []]);
+});
+
+test("what may have been said is said again under the id that it had", async () => {
+  refuses = "timeout";
+  expect(await talk.say("hello", "a")).toBe(false);
+  refuses = undefined;
+  expect(await talk.say("hello", "a")).toBe(true);
+  await talk.say("hello");
+  expect(ids.slice(0, 2)).toEqual(["a", "a"]);
+  expect(ids[2]).toMatch(/^[0-9a-f]{32}$/);
 });
 
 test("what the server would not take is not sent", async () => {

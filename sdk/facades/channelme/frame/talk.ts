@@ -1,6 +1,7 @@
 /** The visitor's chat in the frame: what its topics say and do, and when the frame shows itself. */
 
 import { messageBytes, offer, offerDigits, type ChatMessage, type ChatView } from "../../../core/chat";
+import { randomHex } from "../../../core/environment";
 import { codeOf, VestibuleError } from "../../../core/errors";
 import { byteLength } from "../../../core/limits";
 import type { SessionWish } from "../../../visitor/options";
@@ -81,14 +82,14 @@ export class Talk {
     this.frame.tree.publish(topics.show);
   }
 
-  /** Whether it was taken. */
-  async say(text: string): Promise<boolean> {
+  /** Whether it was taken; else it may have been said all the same, and is said once under the same `id`. */
+  async say(text: string, id = randomHex(16)): Promise<boolean> {
     const pending = { text, key: (this.count += 1) };
     this.pending = [...this.pending, pending];
     this.draw();
     const isTaken = await this.attempt(async () => {
       if (byteLength(text) > messageBytes) throw new VestibuleError("toolarge");
-      await this.chat.say(text);
+      await this.chat.say(text, id);
     });
     this.pending = this.pending.filter((other) => other !== pending);
     this.draw();
