@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 
 use super::{
+    framing::Frame,
     outbox::{Class, LatestKey, Outbox},
     table::text,
 };
@@ -38,7 +39,7 @@ impl Outages {
         let mut state = self.0.lock();
         if state.is_away {
             // Before the lock is free: what is told later is pushed later.
-            push(&outbox, true);
+            push(&outbox, word(true));
         }
         state.hearers.insert(socket, outbox);
         Hearing { outages: Arc::clone(self), socket }
@@ -61,15 +62,20 @@ impl Outages {
             (state.is_away, state.told) = (is_away, Some(now));
             state.hearers.values().cloned().collect()
         };
-        outboxes.iter().for_each(|outbox| push(outbox, is_away));
+        let word = word(is_away);
+        outboxes.iter().for_each(|outbox| push(outbox, word.clone()));
         Ok(())
     }
 }
 
-/// The same words on both kinds of sockets, see [`ToStream::Degraded`](crate::model::protocol::stream::ToStream).
-fn push(outbox: &Outbox, degraded: bool) {
+/// The same on both kinds of sockets, see [`ToStream::Degraded`](crate::model::protocol::stream::ToStream).
+fn word(degraded: bool) -> Frame {
+    text(&ToAgent::Degraded { degraded })
+}
+
+fn push(outbox: &Outbox, word: Frame) {
     // A socket that is closing needs no word.
-    let _ = outbox.push(Class::Latest(DEGRADED), text(&ToAgent::Degraded { degraded }));
+    let _ = outbox.push(Class::Latest(DEGRADED), word);
 }
 
 /// A socket that hears of outages.
