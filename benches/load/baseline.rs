@@ -94,6 +94,7 @@ pub fn idle(arguments: &Arguments) -> bool {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let mut net = Net::new(line.trim().parse().unwrap());
     let (mut events, mut bytes) = (Vec::new(), Vec::new());
+    // Its threads are there a moment after its greeting, and nothing says when.
     std::thread::sleep(Duration::from_millis(500));
     let before = system::resident_kib(child.id());
     let (mut opened, mut open) = (0, 0);

@@ -2,19 +2,20 @@
 //! counts do not depend on what else the machine does; the CPU times beside them do.
 
 mod account;
+mod memory;
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
-use self::account::Account;
+use self::{account::Account, memory::memory_by_kind};
 use crate::{
     Arguments,
     kit::{
         GROUP, ORIGIN, TURN,
         net::{Event, Id},
-        nodes::{self, Nodes},
+        nodes::Nodes,
         random::Random,
         server::Wishes,
         wire,
@@ -113,7 +114,7 @@ pub fn scale(arguments: &Arguments) -> bool {
     let seen = crowd.measure(operations, |crowd| crowd.pages_change(operations, watched, &update));
     println!("{}", seen.line("likewise, and watched from one node"));
     println!("memory for each visitor, by what the server keeps:");
-    for (kind, (number, bytes)) in crowd.memory_by_kind() {
+    for (kind, (number, bytes)) in memory_by_kind(&mut crowd.nodes) {
         println!("  {kind}: {number} of {:.0} bytes", bytes as f64 / number as f64);
     }
     println!(
@@ -369,36 +370,4 @@ impl Crowd {
         self.turn_until(|_| (), hear, watched);
         watched
     }
-
-    /// How many keys of each kind the server has, and their bytes.
-    fn memory_by_kind(&mut self) -> BTreeMap<String, (usize, u64)> {
-        let (pattern, from) = (format!("{}*", self.nodes.prefix()), self.nodes.prefix().len());
-        let mut kinds = BTreeMap::<String, (usize, u64)>::new();
-        for server in self.nodes.servers() {
-            let mut cursor = "0".to_owned();
-            loop {
-                let arguments = [&*cursor, "MATCH", &*pattern, "COUNT", "1000"];
-                let (next, keys): (String, Vec<String>) = nodes::ask(server, "SCAN", &arguments);
-                for key in keys {
-                    let kind = kind_of(&key[from..]);
-                    let arguments = ["USAGE", &*key, "SAMPLES", "0"];
-                    let bytes: Option<u64> = nodes::ask(server, "MEMORY", &arguments);
-                    let (number, sum) = kinds.entry(kind.to_owned()).or_default();
-                    (*number, *sum) = (*number + 1, *sum + bytes.unwrap_or_default());
-                }
-                cursor = next;
-                if cursor == "0" {
-                    break;
-                }
-            }
-        }
-        kinds
-    }
-}
-
-/// A record's name is its kind and its key in JSON; those of lists have a word in front, and all of a cluster's the number of
-/// their part.
-fn kind_of(name: &str) -> &str {
-    let is_kind = |word: &&str| !word.is_empty() && !word.bytes().all(|byte| byte.is_ascii_digit());
-    name.split([':', '{', '}']).find(is_kind).unwrap_or(name)
 }

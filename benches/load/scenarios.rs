@@ -36,6 +36,7 @@ pub fn idle(arguments: &Arguments) -> bool {
     let server = Server::start(&Wishes::default());
     let mut load = Load::new(&server);
     let data = presence(keys);
+    // Its threads are there a moment after its greeting, and nothing says when.
     std::thread::sleep(Duration::from_millis(500));
     let before = server.resident_kib();
     let meter = Meter::start(server.process());

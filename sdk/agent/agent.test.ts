@@ -343,3 +343,41 @@ test("one agent takes a visitor's wish for help, another hears that it is taken"
   await socket.refuse("declinehelp", "taken");
   await expect(declined).rejects.toMatchObject({ code: "taken" });
 });
+
+describe("what the nodes share is away", () => {
+  const told = async (one: Agent): Promise<{ heard: boolean[]; socket: FakeSocket }> => {
+    const heard: boolean[] = [];
+    one.on("degraded", (degraded) => heard.push(degraded));
+    void one.connect();
+    return { heard, socket: await server.welcome() };
+  };
+
+  test("told unasked, each change once, and known by every agent of the socket", async () => {
+    const one = agent();
+    const { heard, socket } = await told(one);
+    await socket.say({ type: "degraded", degraded: true });
+    await socket.say({ type: "degraded", degraded: true });
+    const second = agent();
+    void second.connect();
+    await settle();
+    expect([one.degraded, second.degraded, heard]).toEqual([true, true, [true]]);
+    await socket.say({ type: "degraded", degraded: false });
+    expect([one.degraded, second.degraded, heard]).toEqual([false, false, [true, false]]);
+    expect(socket.sent.map((frame) => frame.type)).toEqual(["hello"]);
+  });
+
+  test("it is over with the socket, and the next one says how it is", async () => {
+    const one = agent();
+    const { heard, socket } = await told(one);
+    await socket.say({ type: "degraded", degraded: true });
+    await socket.drop();
+    expect([one.degraded, heard]).toEqual([false, [true, false]]);
+    await server.clock.pass(500);
+    const next = await server.welcome();
+    expect(heard).toEqual([true, false]);
+    await next.say({ type: "degraded", degraded: true });
+    expect([one.degraded, heard]).toEqual([true, [true, false, true]]);
+    await next.drop(4507);
+    expect([one.degraded, heard]).toEqual([false, [true, false, true, false]]);
+  });
+});

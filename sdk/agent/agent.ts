@@ -10,7 +10,7 @@ import type { AgentEvents, AgentOptions, SendOptions } from "./options";
 import type { SessionOptions, StartedSession } from "./sessions";
 import { namesVisitor, type VisitorTarget, type Watch } from "./watch";
 
-const eventNames = ["connected", "disconnected", "outage", "outcome", "sessionoffer", "error"] as const;
+const eventNames = ["connected", "disconnected", "outage", "degraded", "outcome", "sessionoffer", "error"] as const;
 
 /**
  * An agent of a group. Agents with the same server, group and token share one socket, which opens
@@ -37,7 +37,7 @@ export class Agent {
     return this.held?.state ?? "idle";
   }
 
-  /** Whether the server's last answer was marked: what several nodes share is away, and what is told may be old. */
+  /** Whether the server's last word was that what several nodes share is away: what is told may be old. `degraded` tells changes. */
   get degraded(): boolean {
     return this.held?.degraded ?? false;
   }

@@ -4,7 +4,7 @@ import { Connection, type ConnectionState } from "../core/connection";
 import { Emitter } from "../core/emitter";
 import { browserEnvironment, randomHex, type Environment, type TimerHandle } from "../core/environment";
 import { VestibuleError } from "../core/errors";
-import type { ClientFrame, ErrorFrame, Frame } from "../core/frames";
+import type { ClientFrame, DegradedFrame, ErrorFrame, Frame } from "../core/frames";
 import { currentPage, Lifecycle } from "../core/lifecycle";
 import { checkFunctionName } from "../core/limits";
 import type { Part } from "../core/part";
@@ -53,6 +53,7 @@ export class AgentConnection {
   private lifecycle: Lifecycle | undefined;
   private outageTimer: TimerHandle;
   private away = false;
+  private toldDegraded = false;
   /** Server's clock minus ours, in milliseconds. */
   private offsetMs = 0;
   private before: ConnectionState = "idle";
@@ -247,6 +248,8 @@ export class AgentConnection {
     } else if (frame.type === "sessionoffer") {
       const { visitorid, data } = frame as OfferFrame;
       this.events.emit("sessionoffer", { visitorid, ...data });
+    } else if (frame.type === "degraded") {
+      this.degrade((frame as DegradedFrame).degraded);
     } else if (frame.type === "error") {
       const { code, msg, field } = frame as ErrorFrame;
       this.events.emit("error", new VestibuleError(code, msg, field));
@@ -262,6 +265,8 @@ export class AgentConnection {
     this.before = state;
     const over = state === "closed" || state === "idle";
     if (state !== "connected") this.token.cancel();
+    // The next socket says how it is by then.
+    if (dropped) this.degrade(false);
     this.watchOutage(over || state === "connected" || state === "suspended");
     if (over) {
       this.lifecycle?.dispose();
@@ -273,6 +278,13 @@ export class AgentConnection {
     this.watches.fail(error);
     this.lists.fail(error);
     this.events.emit("error", error);
+  }
+
+  private degrade(degraded: boolean): void {
+    this.connection.requests.degraded = degraded;
+    if (this.toldDegraded === degraded) return;
+    this.toldDegraded = degraded;
+    this.events.emit("degraded", degraded);
   }
 
   /** Tells an outage once, when it has lasted. */

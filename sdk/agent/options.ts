@@ -34,6 +34,11 @@ export interface AgentEvents {
   disconnected: { readonly code: string; readonly retrying: boolean };
   /** There has been no connection for a while; told once an outage, and retried on. */
   outage: undefined;
+  /**
+   * Whether the server that several nodes share is away; told at each change. While it is, what is shown may be old and
+   * much is refused as `unready`; it is over with the socket, too.
+   */
+  degraded: boolean;
   /** A signal of this socket has its final outcome. */
   outcome: SignalOutcome;
   /** Another agent hands this one his seat in a session; `joinSession` takes it. */

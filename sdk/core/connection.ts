@@ -39,7 +39,8 @@ export class Connection {
   private orderedMs: number | undefined;
   private notBefore = 0;
   private readonly readiness = new Readiness();
-  private readonly requests: Requests;
+  /** Those that wait for an answer; what the server said of an outage is noted there. */
+  readonly requests: Requests;
   private readonly parts: Part[] = [];
 
   constructor(private readonly options: ConnectionOptions) {
@@ -157,14 +158,14 @@ export class Connection {
     }
   }
 
-  /** Runs `step` as `persist` does, and again as long as the server cannot do it or says nothing. */
+  /** Runs `step` as `persist` does, and again when the server says when it can be done, or says nothing. */
   async insist<Result>(step: () => Promise<Result>): Promise<Result> {
     for (;;) {
       try {
         return await this.persist(step);
       } catch (error) {
-        const { code, retryMs = 1_000 } = error as VestibuleError;
-        if (code === "unready") await new Promise<void>((done) => this.options.environment.clock.after(retryMs, done));
+        const { code, retryMs } = error as VestibuleError;
+        if (retryMs) await new Promise<void>((done) => this.options.environment.clock.after(retryMs, done));
         else if (code !== "timeout") throw error;
       }
     }

@@ -27,6 +27,12 @@ export interface ErrorFrame extends Frame {
   readonly degraded?: boolean;
 }
 
+/** The server that several nodes share is away, or is back; told unasked, to agents and viewers. */
+export interface DegradedFrame extends Frame {
+  readonly type: "degraded";
+  readonly degraded: boolean;
+}
+
 export interface GoAwayFrame extends Frame {
   readonly type: "goaway";
   readonly retry_ms?: number;

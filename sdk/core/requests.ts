@@ -24,7 +24,7 @@ interface Waiting {
 const LIMIT_MS = 10_000;
 
 export class Requests {
-  /** Whether the last answer that could say so said that the server that the nodes share is away. */
+  /** Whether the last word on it, an answer's or one of its own, was that the server that the nodes share is away. */
   degraded = false;
   private last = 0;
   private readonly waitingByRequest = new Map<number, Waiting>();

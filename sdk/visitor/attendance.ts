@@ -65,7 +65,7 @@ export class Attendance {
       const frame = { type: "visibility", visibility: this.lifecycle.visible ? "visible" : "hidden" };
       await (woken ? connection.test(frame) : connection.request(frame));
     };
-    // Refused for another reason than the server's state it is not told again before it changes.
+    // Refused for another reason than the server's state or its limits it is not told again before it changes.
     connection.insist(once).catch(() => {});
   }
 }

@@ -29,6 +29,7 @@ describe("the page's life", () => {
 
   test.each([
     ["refused", 1_000, (socket: FakeSocket) => socket.refuse("visibility", "unready", { degraded: true, retry_ms: 1_000 })],
+    ["too fast", 400, (socket: FakeSocket) => socket.refuse("visibility", "ratelimited", { retry_ms: 400 })],
     ["not answered", 10_000, () => Promise.resolve()],
   ])("that it is hidden is told until the server knows: %s", async (_, after, away) => {
     const socket = await connected();
@@ -61,6 +62,28 @@ describe("the page's life", () => {
     await server.clock.pass(30_000);
     expect(socket.all("visibility")).toHaveLength(3);
     expect(server.sockets).toHaveLength(1);
+  });
+
+  test("changes that come too fast are told as it is when they may be, once, and nothing waits on", async () => {
+    const socket = await connected();
+    const calm = server.clock.delays.length;
+    for (let change = 0; change < 50; change += 1) {
+      page.show(change % 2 === 1);
+      await socket.refuse("visibility", "ratelimited", { retry_ms: 400 });
+    }
+    page.show(false);
+    await socket.refuse("visibility", "ratelimited", { retry_ms: 400 });
+    expect(socket.all("visibility")).toHaveLength(51);
+    await server.clock.pass(399);
+    expect(socket.all("visibility")).toHaveLength(51);
+    await server.clock.pass(1);
+    expect(socket.all("visibility")).toHaveLength(52);
+    expect(socket.last("visibility").visibility).toBe("hidden");
+    await socket.ok("visibility");
+    expect(server.clock.delays).toHaveLength(calm);
+    await server.clock.pass(30_000);
+    expect(socket.all("visibility")).toHaveLength(52);
+    expect(names()).not.toContain("error");
   });
 
   test("a server that keeps a word for more than 10 s before it refuses it loses no socket", async () => {

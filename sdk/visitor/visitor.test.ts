@@ -45,8 +45,9 @@ describe("hello", () => {
 
   test.each([
     ["refused", 1_000, (socket: FakeSocket) => socket.refuse("listen", "unready", { degraded: true, retry_ms: 1_000 })],
+    ["too fast", 400, (socket: FakeSocket) => socket.refuse("listen", "ratelimited", { retry_ms: 400 })],
     ["not answered", 10_000, () => Promise.resolve()],
-  ])("listening is asked for again while the server is away: %s", async (_, after, away) => {
+  ])("listening is asked for again while the server cannot do it: %s", async (_, after, away) => {
     const made = visitor();
     const told = made.presence();
     const socket = await server.welcome();
@@ -67,9 +68,9 @@ describe("hello", () => {
     const told = made.presence();
     const socket = await server.welcome();
     await told;
-    const refused = expect(made.connect()).rejects.toMatchObject({ code: "ratelimited" });
+    const refused = expect(made.connect()).rejects.toMatchObject({ code: "internal" });
     await settle();
-    await socket.refuse("listen", "ratelimited", { retry_ms: 1_000 });
+    await socket.refuse("listen", "internal");
     await refused;
     const listening = made.connect();
     await settle();

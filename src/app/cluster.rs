@@ -1,9 +1,10 @@
 //! This process as one of several nodes, where the settings say so.
 
-use std::{io, net::SocketAddr, pin::pin, time::Duration};
+use std::{convert::Infallible, future::pending, io, net::SocketAddr, time::Duration};
 
 use sha2::{Digest, Sha256};
 
+use super::waiting::waits_for;
 use crate::{
     clock::Clock,
     model::ids::NodeId,
@@ -18,9 +19,6 @@ use crate::{
 
 /// How long a node may go without renewing its lease (design section 5).
 const LEASE: Duration = Duration::from_secs(10);
-
-/// How long the server may take before the log says that it is waited for.
-const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Where this process keeps its records. `address` is where it listens.
 ///
@@ -57,35 +55,47 @@ fn number(name: &str) -> u32 {
     digest.iter().take(4).fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
-/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret. How it
-/// stands then: ended, where that took longer than a lease, or its name taken.
-pub(super) async fn join(node: &SharedNode) -> Standing {
+/// Waits until this node is one of the nodes for the first time: before, it knows neither the time nor any secret. In vain
+/// where it is [`ended`] before, because that took longer than a lease, or its name is taken.
+pub(super) async fn join(node: &SharedNode) {
     let mut standing = node.standing();
-    let mut joined = pin!(standing.wait_for(|standing| *standing != Standing::Away));
-    if let Ok(joined) = tokio::time::timeout(AT_ONCE, &mut joined).await {
-        return joined.map_or(Standing::Ended, |standing| *standing);
-    }
-    tracing::warn!("waits for the server that all nodes share");
+    let joined = standing.wait_for(|standing| *standing == Standing::Member);
     // The thread that tells it lives as long as the node.
-    joined.await.map_or(Standing::Ended, |standing| *standing)
+    let _ = waits_for("the server that all nodes share", joined).await;
 }
 
-/// Keeps the service as ready as the node is, until the others have ended it.
+/// Waits until this node is none of the nodes, for good: how it stands then.
+pub(super) async fn ended(node: &SharedNode) -> Standing {
+    let mut standing = node.standing();
+    let ended = standing.wait_for(|standing| standing.is_final()).await;
+    ended.map_or(Standing::Ended, |standing| *standing)
+}
+
+/// Keeps the service as ready as the node is, and agents told, until the others have ended it.
 pub(super) async fn stay(node: &SharedNode, service: &SocketService) {
     let mut standing = node.standing();
     loop {
         let now = *standing.borrow_and_update();
-        match now {
-            Standing::Member => service.lifecycle.degrade(false),
-            Standing::Away => service.lifecycle.degrade(true),
-            Standing::Ended | Standing::Taken | Standing::Misled => {
-                return service.lifecycle.degrade(true);
-            }
-        }
-        if standing.changed().await.is_err() {
+        let is_away = now != Standing::Member;
+        service.lifecycle.degrade(is_away);
+        if now.is_final() {
             return;
         }
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() {
+                return;
+            },
+            never = keep_told(service, is_away) => match never {},
+        }
     }
+}
+
+/// Tells agents how it is, as soon as they may be told.
+async fn keep_told(service: &SocketService, is_away: bool) -> Infallible {
+    while let Err(wait_ms) = service.outages.tell(is_away, service.clock().now()) {
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
+    pending().await
 }
 
 #[cfg(test)]

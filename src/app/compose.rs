@@ -1,5 +1,6 @@
 use std::sync::{Arc, OnceLock};
 
+use super::waiting::waits_for;
 use crate::{
     auth::{FrameTickets, TokenService},
     bayeux::server::Bayeux,
@@ -55,7 +56,7 @@ use crate::{
 /// Whose tokens are believed, who calls them back, and what signs tickets.
 pub(super) struct Trusted {
     tokens: Arc<TokenService>,
-    pub(super) revoker: Arc<Revoker>,
+    revoker: Arc<Revoker>,
     tickets: Tickets,
     frames: FrameTickets,
 }
@@ -69,14 +70,18 @@ impl Trusted {
         let tokens = Arc::new(settings.auth.token_service());
         let revocations = Arc::clone(tokens.revocations());
         let store = Box::new(Revoked::of(storage));
-        let revoker = Revoker::load(revocations, store, place.clock.wall()).await?;
+        let load = Revoker::load(revocations, store, place.clock.wall());
+        let revoker = waits_for("the revocations in the storage", load).await?;
         // What one node signs, every node believes.
         let secret = async |name| match &place.shared {
-            Some(node) => Ok(node.secret(name).await),
+            Some(node) => Ok(waits_for("the nodes' common secrets", node.secret(name)).await),
             None => storage.secret(name).await,
         };
         let tickets = Tickets::new(secret("tickets").await?);
         let frames = FrameTickets::new(secret("frames").await?);
+        if place.shared.is_some() {
+            waits_for("the revocations that all nodes know of", revoker.share(place)).await;
+        }
         Ok(Self { tokens, revoker: Arc::new(revoker), tickets, frames })
     }
 }
@@ -150,6 +155,7 @@ pub(super) fn compose(
         )),
         metrics,
         lifecycle: Lifecycle::default(),
+        outages: Arc::default(),
         node: place.shared.clone(),
         started: clock.now(),
         others: OnceLock::new(),

@@ -13,6 +13,8 @@ mod compose;
 mod drain;
 /// The listener and its connections.
 mod listener;
+/// What the start waits for.
+mod waiting;
 /// What every worker serves connections with.
 mod workers;
 
@@ -29,6 +31,8 @@ use crate::{
         service::SocketService,
     },
     store::{
+        claim::{Claim, ClaimError, Company},
+        place::Place,
         saved::{Boot, SavedState, StorageError},
         shared::{SharedNode, Standing},
     },
@@ -42,6 +46,7 @@ use background::Background;
 use compose::{Trusted, compose};
 use drain::Stop;
 use listener::Door;
+use waiting::waits_for;
 
 /// How long the thread that accepts connections may take to hear that it is to pause.
 const LAST_ACCEPT: Duration = Duration::from_millis(20);
@@ -63,6 +68,9 @@ pub enum ServeError {
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The storage is another process's.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// Another living process has this one's name among the nodes.
     #[error(
         "cluster.node_name: another living process has the name {name:?}; each node needs its own"
@@ -113,42 +121,38 @@ pub async fn serve(
         listener::listen(address).map_err(|error| ServeError::Listen { address, error })?;
     let address = listener.local_addr()?;
 
-    let storage = SavedState::open(&settings.storage).await?;
-    let boot = storage.begin().await?;
+    let company = if settings.cluster.is_some() { Company::Nodes } else { Company::Alone };
+    let claim = Claim::of(&settings.storage, company);
+    let mut claim = waits_for("the end of another process that uses the storage", claim).await?;
+    let open = async {
+        let storage = SavedState::open(&settings.storage).await?;
+        let boot = storage.begin().await?;
+        Ok::<_, StorageError>((storage, boot))
+    };
+    let (storage, boot) = waits_for("the storage", open).await?;
+    claim.has_tables().await?;
     let place = cluster::place(&settings, address, boot)?;
-    if let Some(node) = &place.shared {
-        let standing = cluster::join(node).await;
-        if standing != Standing::Member {
+    let trusted = match believe(&settings, &storage, &place).await? {
+        Ok(trusted) => trusted,
+        Err(standing) => {
             // Nothing has begun: what the last process left is for the next one.
             if boot.clean {
                 storage.end(boot.incarnation).await?;
             }
             storage.close().await;
-            return match (standing, &settings.cluster) {
-                (Standing::Taken, _) => {
-                    Err(ServeError::NameTaken { name: cluster::name(&settings, address) })
-                }
-                (Standing::Misled, Some(cluster)) => {
-                    let (wrong, right) = cluster.url.schemes();
-                    Err(ServeError::Misled { wrong: wrong.into(), right })
-                }
-                _ => Ok(End::Again),
-            };
+            return without_others(standing, &settings, address);
         }
-    }
-    let trusted = Trusted::load(&settings, &storage, &place).await?;
-    if place.shared.is_some() {
-        trusted.revoker.share(&place).await;
-    }
+    };
     let (service, bayeux, writer) = compose(settings, &place, trusted, boot, &storage);
     actix_rt::spawn(writer.run());
-    match place.shared {
-        None => take_over_from_the_last_process(&service, &bayeux, &storage, boot).await?,
-        // All else is where all nodes have it.
-        Some(_) => {
-            events::saving::load_from_others(&service.events, &storage).await?;
+    let taken_over = async {
+        match place.shared {
+            None => take_over_from_the_last_process(&service, &bayeux, &storage, boot).await,
+            // All else is where all nodes have it.
+            Some(_) => events::saving::load_from_others(&service.events, &storage).await.map(drop),
         }
-    }
+    };
+    waits_for("what the last process saved", taken_over).await?;
 
     let listing = service.lists.start()?;
     let options = service.settings.server.tls.clone();
@@ -188,6 +192,44 @@ pub async fn serve(
     let _ = running.await;
     drop(listing);
     Ok(if stop == Stop::Ended { End::Again } else { End::Stopped })
+}
+
+/// What is believed at the start, by a node once it is one of the nodes; else how it stands.
+async fn believe(
+    settings: &Settings,
+    storage: &SavedState,
+    place: &Place,
+) -> Result<Result<Trusted, Standing>, StorageError> {
+    let trusted = Trusted::load(settings, storage, place);
+    let Some(node) = &place.shared else { return trusted.await.map(Ok) };
+    let joined = async {
+        cluster::join(node).await;
+        trusted.await
+    };
+    tokio::select! {
+        biased;
+        // Who is none of them is told nothing, however long it waits.
+        standing = cluster::ended(node) => Ok(Err(standing)),
+        trusted = joined => trusted.map(Ok),
+    }
+}
+
+/// The end of a node that is none of the nodes.
+fn without_others(
+    standing: Standing,
+    settings: &Settings,
+    address: SocketAddr,
+) -> Result<End, ServeError> {
+    match (standing, &settings.cluster) {
+        (Standing::Taken, _) => {
+            Err(ServeError::NameTaken { name: cluster::name(settings, address) })
+        }
+        (Standing::Misled, Some(cluster)) => {
+            let (wrong, right) = cluster.url.schemes();
+            Err(ServeError::Misled { wrong: wrong.into(), right })
+        }
+        _ => Ok(End::Again),
+    }
 }
 
 async fn accept_no_more(handle: &actix_server::ServerHandle) {

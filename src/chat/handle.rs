@@ -110,8 +110,6 @@ struct Floor {
     buttons: Buttons,
     /// Agents who are available for something.
     available: AtomicUsize,
-    /// How often reading which buttons are enabled was begun.
-    panel_readings: AtomicUsize,
 }
 
 type Answer<T> = Box<dyn FnOnce(Result<T, Problem>) + Send>;

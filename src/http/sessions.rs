@@ -22,7 +22,6 @@ use crate::{
         error::{ErrorCode, Problem},
         ids::{Code, GroupId, Reference, SessionId, SessionKey, VisitorId},
     },
-    telemetry::labels::Limited,
 };
 
 /// A code that leads to a session.
@@ -125,11 +124,7 @@ pub async fn by_code(
 ) -> Result<SessionKey, Problem> {
     let address = client_address(state, request);
     let found = ask(|answer| state.cobrowse.by_code(group, code, address, answer)).await?;
-    found.inspect_err(|problem| {
-        if problem.code == ErrorCode::RateLimited {
-            state.metrics.limited.of(Limited::Guess).inc();
-        }
-    })
+    found.inspect_err(|problem| state.metrics.guess_refused(problem))
 }
 
 /// Gives the code that leads agents to a session that runs; draws one where there is none. It lives as long as the session.

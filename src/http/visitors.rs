@@ -19,7 +19,6 @@ use crate::{
         ids::{Code, GroupId, VisitorId, VisitorKey},
         view::VisitorView,
     },
-    telemetry::labels::Limited,
 };
 
 /// Visitors who are there.
@@ -98,11 +97,7 @@ pub async fn resolve(
 ) -> Result<VisitorId, Problem> {
     let address = client_address(state, request);
     let found = ask(|answer| state.presence.resolve(group, code, address, answer)).await?;
-    found.inspect_err(|problem| {
-        if problem.code == ErrorCode::RateLimited {
-            state.metrics.limited.of(Limited::Guess).inc();
-        }
-    })
+    found.inspect_err(|problem| state.metrics.guess_refused(problem))
 }
 
 /// A visitor, if he is there.

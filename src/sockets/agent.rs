@@ -16,6 +16,7 @@ use self::bearer::Watching;
 use super::{
     bearers::Borne,
     lease::Lease,
+    outages::Hearing,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
     service::{PageOrigin, SocketService, close_of, refuse},
@@ -59,6 +60,8 @@ pub struct AgentSocket {
     borne: Option<Borne>,
     /// He works with chats here.
     desk: Option<Desk>,
+    /// He hears when what the nodes share is away.
+    hearing: Option<Hearing>,
     topics: TopicSeat,
     _place: Place<IpAddr>,
 }
@@ -104,6 +107,7 @@ impl AgentSocket {
             watching: None,
             borne: None,
             desk: None,
+            hearing: None,
             topics: TopicSeat::default(),
             _place: place,
         };
@@ -286,6 +290,7 @@ impl Endpoint for AgentSocket {
     fn ended(&mut self) {
         self.watching = None;
         self.borne = None;
+        self.hearing = None;
         if let Some(mut desk) = self.desk.take() {
             // Who is believed no longer keeps nothing.
             desk.leaves |= self.lease.outbox.close_code() == Some(CloseCode::Revoked);

@@ -24,6 +24,8 @@ pub mod lease;
 pub mod lifecycle;
 /// Takes the mask off a client's bytes, eight at a time.
 mod masking;
+/// Tells agents that the server which the nodes share is away, and that it is back.
+pub mod outages;
 /// What waits to be written to one socket.
 pub mod outbox;
 /// Moves bytes between one connection and its actor.

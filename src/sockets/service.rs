@@ -16,6 +16,7 @@ use super::{
     keepalive::{Keepalive, Timing},
     lease::{self, Lease},
     lifecycle::Lifecycle,
+    outages::Outages,
     outbox::{Class, Outbox},
     table::{Entry, Line, Sockets, text},
 };
@@ -107,6 +108,8 @@ pub struct Parts {
     pub dialects: Arc<[&'static Dialect]>,
     /// How far the process is.
     pub lifecycle: Lifecycle,
+    /// Who is told when what the nodes share is away.
+    pub outages: Arc<Outages>,
     /// This process as one of several nodes, if it is that.
     pub node: Option<SharedNode>,
     /// When the process started.

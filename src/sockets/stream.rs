@@ -9,6 +9,7 @@ use super::{
     keepalive::Keepalive,
     lease::Lease,
     lifecycle::Lifecycle,
+    outages::Hearing,
     outbox::{Class, Outbox},
     pump::{Connection, Endpoint, Pump},
     service::{PageOrigin, SocketService, close_of, refuse},
@@ -46,6 +47,8 @@ pub struct StreamSocket {
     entry: Entry,
     traffic: Traffic,
     part: StreamPart,
+    /// A viewer hears when what the nodes share is away.
+    hearing: Option<Hearing>,
     _place: Place<IpAddr>,
 }
 
@@ -84,7 +87,8 @@ impl StreamSocket {
         let entry = service.enter(line, SocketKind::Stream);
         let pump = Pump::new(connection, early, reader, Rc::clone(&lease), service.clone());
         let (traffic, part) = (Traffic::default(), StreamPart::Nobody);
-        let socket = Self { service, origin, lease, entry, traffic, part, _place: place };
+        let hearing = None;
+        let socket = Self { service, origin, lease, entry, traffic, part, hearing, _place: place };
         Self::create(|context| {
             pump.run(context);
             socket
@@ -301,7 +305,11 @@ impl Handler<Came> for StreamSocket {
                 let _ = self.lease.outbox.push(Class::Reliable, welcome);
                 pass.begin().map(|()| StreamPart::Page(pass))
             }
-            Arrival::Viewer(viewer) => Ok(StreamPart::Viewer(viewer)),
+            Arrival::Viewer(viewer) => {
+                let outbox = Arc::clone(&self.lease.outbox);
+                self.hearing = Some(self.service.outages.hear(self.entry.id, outbox));
+                Ok(StreamPart::Viewer(viewer))
+            }
         });
         match came {
             Ok(part) => self.part = part,
@@ -382,6 +390,7 @@ impl Endpoint for StreamSocket {
     }
 
     fn ended(&mut self) {
+        self.hearing = None;
         self.part = StreamPart::Nobody;
     }
 }

@@ -245,13 +245,17 @@ fn file_address(path: &Path) -> std::io::Result<String> {
     Ok(format!("sqlite://{}", url.path()))
 }
 
-/// A new file is readable by its owner only: it holds presence data.
-fn create_private(path: &Path) -> std::io::Result<()> {
+/// Writes files that, where they are new, are readable by their owner only: they hold presence data.
+pub(super) fn private() -> std::fs::OpenOptions {
     let mut options = std::fs::OpenOptions::new();
-    options.create_new(true).write(true);
+    options.write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
+    options
+}
+
+fn create_private(path: &Path) -> std::io::Result<()> {
+    match private().create_new(true).open(path) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }

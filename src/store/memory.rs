@@ -232,6 +232,11 @@ impl<R: Record> Engine<R> for MemoryEngine<R> {
         });
         done(true);
     }
+
+    fn weakly(&self) -> impl FnOnce() -> Option<Self> + 'static {
+        let engine = self.downgrade();
+        move || engine.upgrade()
+    }
 }
 
 struct Keeper<R: Record> {

@@ -10,6 +10,7 @@
 //! outlives it, in a [`database`], among that [`dead_letters`], what could not be delivered, [`revoked`], the
 //! revocations, and [`history`], past sessions and consents.
 
+pub mod claim;
 pub mod database;
 pub mod dead_letters;
 pub mod history;
@@ -27,6 +28,7 @@ use std::{
     fmt::Debug,
     hash::Hash,
     sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -345,4 +347,20 @@ pub trait Engine<R: Record>: Clone + Send + Sync + 'static {
 
     /// It hears that no more; to be called with what it was to hear.
     fn unlisten(&self, _name: String, _of: Option<&R::Key>) {}
+
+    /// Gives the engine back as long as somebody else keeps it.
+    fn weakly(&self) -> impl FnOnce() -> Option<Self> + 'static;
+
+    /// Calls `then` after a while, if anybody still keeps the engine: for what could not be read and is read again, so that an
+    /// engine that can never read any more, because its node was ended, is not kept by those who try. To be called where it
+    /// calls others, whose thread has a runtime.
+    fn later(&self, wait: Duration, then: impl FnOnce(&Self) + 'static) {
+        let engine = self.weakly();
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(engine) = engine() {
+                then(&engine);
+            }
+        });
+    }
 }

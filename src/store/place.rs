@@ -265,4 +265,9 @@ impl<R: Record> Engine<R> for Store<R> {
             engine.unlisten(name, of);
         }
     }
+
+    fn weakly(&self) -> impl FnOnce() -> Option<Self> + 'static {
+        let store = self.downgrade();
+        move || store.upgrade()
+    }
 }

@@ -23,6 +23,7 @@ use crate::{
     auth::{AuthError, SignatureError},
     model::{
         chat::{ChatEnd, Speaker},
+        error::{ErrorCode, Problem},
         help::HelpStatus,
     },
 };
@@ -231,6 +232,13 @@ impl Metrics {
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         Self(Arc::new(Figures::new(registry)))
+    }
+
+    /// A guess was refused: counted where that is because there were too many.
+    pub fn guess_refused(&self, problem: &Problem) {
+        if problem.code == ErrorCode::RateLimited {
+            self.limited.of(Limited::Guess).inc();
+        }
     }
 
     /// The figures as OpenMetrics text; see [`CONTENT_TYPE`].

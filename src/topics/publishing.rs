@@ -4,7 +4,7 @@
 use std::{
     collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::{
@@ -13,12 +13,14 @@ use super::{
     record::{Command, Place, Publication, Reply},
 };
 use crate::{
-    model::{error::Problem, ids::GroupId},
+    model::{
+        error::{ErrorCode, Problem},
+        ids::GroupId,
+    },
     store::{Applied, Engine as _, Expect, Refusal},
 };
 
-/// Most messages that go together. They stand or fall together: where one of them makes the record panic, none is published
-/// and all are refused. Each alone would be tried on a record that the next panic sets aside, and all that is kept with it.
+/// Most messages that go together.
 const MOST_AT_ONCE: usize = 256;
 /// No more go together when they have so many bytes.
 const BYTES_AT_ONCE: usize = 256 * 1_024;
@@ -98,9 +100,10 @@ impl Topics {
         let (publications, answers): (Vec<_>, Vec<_>) = next.into_iter().unzip();
         let turn = Turn { shared: Arc::clone(&self.shared), group: id.clone() };
         let sink = Box::new(move |applied: Result<Applied<Reply>, Refusal>| {
-            // The next go when these are answered.
-            let _turn = turn;
+            turn.count_faults(&applied);
             tell(answers, applied);
+            // The next go when these are answered.
+            drop(turn);
         });
         self.engine.submit(id.clone(), Expect::Any, Command::Publish(publications), sink);
     }
@@ -126,6 +129,23 @@ fn tell(answers: Vec<Answer>, applied: Result<Applied<Reply>, Refusal>) {
 struct Turn {
     shared: Arc<Shared>,
     group: GroupId,
+}
+
+impl Turn {
+    /// Those that panicked without costing the others anything, which the engine has not seen.
+    fn count_faults(&self, applied: &Result<Applied<Reply>, Refusal>) {
+        let places = applied.as_ref().map(|applied| &*applied.reply).unwrap_or_default();
+        let is_fault = |place: &&Place| {
+            place.as_ref().is_err_and(|problem| problem.code == ErrorCode::Internal)
+        };
+        let faults = places.iter().filter(is_fault).count();
+        if faults > 0
+            && let Some(topics) = self.shared.topics()
+        {
+            topics.engine.stats().panics.fetch_add(faults as u64, Ordering::Relaxed);
+            tracing::error!(group = %self.group, faults, "messages panicked, and are refused");
+        }
+    }
 }
 
 impl Drop for Turn {

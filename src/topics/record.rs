@@ -296,8 +296,9 @@ impl Record for GroupTopics {
         match command {
             Command::Publish(all) => {
                 let (group, limits) = (rules.of(group), &rules.limits);
-                let all = all.into_iter();
-                all.map(|one| self.publish(one, now, group, limits, effects)).collect()
+                self.publish_all(all, effects, |row, one, effects| {
+                    row.publish(one, now, group, limits, effects)
+                })
             }
             Command::Open | Command::Tick => Reply::new(),
         }

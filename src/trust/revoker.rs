@@ -21,8 +21,8 @@ use crate::{
     store::{place::Place, revoked::RevokedStore, saved::StorageError},
 };
 
-/// How long to wait before what other nodes know is read again.
-const PAUSE: Duration = Duration::from_millis(500);
+/// How long to wait before what other nodes know is read again. Nothing tells when that will do.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// Who asks for a revocation, and why.
 #[derive(Clone, Debug)]
@@ -81,12 +81,12 @@ impl Revoker {
 
     /// Shares them with all nodes, from now on, and puts in force what these know of.
     pub async fn share(&self, place: &Place) {
-        let delivery = shared::Delivery(Arc::clone(&self.in_force));
-        let store = self.shared.get_or_init(|| place.keep(shared::MOST, (), delivery));
+        let delivery = shared::Delivery::new(Arc::clone(&self.in_force));
+        let store = self.shared.get_or_init(|| place.keep(shared::MOST, (), delivery.clone()));
         for revocation in self.in_force.all() {
             shared::put(store, revocation);
         }
-        while !shared::read(store, shared::Delivery(Arc::clone(&self.in_force))).await {
+        while !shared::read(store, delivery.clone()).await {
             tokio::time::sleep(PAUSE).await;
         }
     }

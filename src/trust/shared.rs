@@ -1,11 +1,15 @@
 //! Revocations that all nodes know of: one record each, which is there until it can touch no token any more, so that a node
 //! that comes later, or missed something, reads them all.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::revoker::PAUSE;
 use crate::{
     auth::{Revocation, Revocations},
     clock::Timestamp,
@@ -137,13 +141,40 @@ impl Record for Shared {
 }
 
 /// Puts in force here what any node says.
-pub(super) struct Delivery(pub(super) Arc<Revocations>);
+#[derive(Clone)]
+pub(super) struct Delivery {
+    in_force: Arc<Revocations>,
+    /// How often all were read anew.
+    readings: Arc<AtomicU64>,
+}
 
 impl Delivery {
+    pub(super) fn new(in_force: Arc<Revocations>) -> Self {
+        Self { in_force, readings: Arc::default() }
+    }
+
+    /// Puts in force what other nodes know of, again and again until that can be read, or a later reading begins: a token
+    /// that was revoked meanwhile must not be believed here for longer than it takes.
+    fn read_anew<E: Engine<Shared>>(self, engine: &E) {
+        let reading = self.readings.fetch_add(1, Ordering::SeqCst) + 1;
+        let (to, again) = (self.clone(), engine.clone());
+        read_then(engine, self, move |is_read| {
+            if is_read {
+                return;
+            }
+            tracing::warn!("revocations of other nodes may be missing until they can be read");
+            again.later(PAUSE, move |engine| {
+                if to.readings.load(Ordering::SeqCst) == reading {
+                    to.read_anew(engine);
+                }
+            });
+        });
+    }
+
     fn take(&self, key: &Key, is_taken_back: bool, revocation: Option<Revocation>) {
         match revocation {
-            Some(revocation) if !is_taken_back => self.0.hear_of(revocation),
-            _ => drop(self.0.remove(&key.group, &key.id)),
+            Some(revocation) if !is_taken_back => self.in_force.hear_of(revocation),
+            _ => drop(self.in_force.remove(&key.group, &key.id)),
         }
     }
 }
@@ -160,16 +191,10 @@ impl<E: Engine<Shared>> Deliver<Shared, E> for Delivery {
 
     fn missed(&self, engine: &E) {
         // What only this node knows of, should the server have lost it; then what the others know of.
-        for revocation in self.0.all() {
+        for revocation in self.in_force.all() {
             put(engine, revocation);
         }
-        read_then(engine, Self(Arc::clone(&self.0)), |is_read| {
-            if !is_read {
-                tracing::warn!(
-                    "revocations of other nodes may be missing until these are heard again"
-                );
-            }
-        });
+        self.clone().read_anew(engine);
     }
 }
 
@@ -203,4 +228,103 @@ fn read_then<E: Engine<Shared>>(
         to.take(key, record.is_taken_back, record.revocation.clone());
     });
     engine.list(ALL.to_owned(), visit, Box::new(then));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicUsize, time::Duration};
+
+    use super::*;
+    use crate::{
+        auth::Target,
+        store::{Reader, Sink, Visit},
+    };
+
+    /// An engine that cannot look at its records a few times; then there is one.
+    #[derive(Clone)]
+    struct Poor {
+        failures: Arc<AtomicUsize>,
+        looks: Arc<AtomicUsize>,
+        kept: Arc<()>,
+    }
+
+    fn revocation() -> Revocation {
+        let target = Target::Token("stolen".into());
+        let (by, group) = (Arc::from("ops"), "1".parse().unwrap());
+        Revocation { id: "7".into(), group, target, made: Timestamp(1_000), by, reason: None }
+    }
+
+    impl Engine<Shared> for Poor {
+        fn submit(&self, _: Key, _: Expect, _: Command, _: Sink<()>) {}
+
+        fn read(&self, _: Key, _: Reader<Shared>) {
+            unreachable!("nobody reads one");
+        }
+
+        fn read_all(&self, _: Vec<Key>, _: Visit<Shared>, _: Box<dyn FnOnce() + Send>) {
+            unreachable!("nobody reads some");
+        }
+
+        fn list(&self, _: String, mut visit: Visit<Shared>, done: Box<dyn FnOnce(bool) + Send>) {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+            let failed = self
+                .failures
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            if failed.is_err() {
+                let revocation = revocation();
+                let key = Key { group: revocation.group.clone(), id: Arc::clone(&revocation.id) };
+                visit(&key, &Shared { revocation: Some(revocation), is_taken_back: false });
+            }
+            done(failed.is_err());
+        }
+
+        fn weakly(&self) -> impl FnOnce() -> Option<Self> + 'static {
+            let (failures, looks) = (Arc::clone(&self.failures), Arc::clone(&self.looks));
+            let kept = Arc::downgrade(&self.kept);
+            move || Some(Self { failures, looks, kept: kept.upgrade()? })
+        }
+    }
+
+    fn poor(failures: usize) -> Poor {
+        let failures = Arc::new(AtomicUsize::new(failures));
+        Poor { failures, looks: Arc::default(), kept: Arc::default() }
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_read_until_it_can_be() {
+        let (in_force, engine) = (Arc::new(Revocations::default()), poor(3));
+        let delivery = Delivery::new(Arc::clone(&in_force));
+        let read = async {
+            delivery.missed(&engine);
+            delivery.missed(&engine);
+            while in_force.all().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let within = tokio::time::timeout(Duration::from_secs(60), read);
+        tokio::task::LocalSet::new().run_until(within).await.expect("it is never read");
+        assert_eq!(
+            engine.looks.load(Ordering::SeqCst),
+            4,
+            "an earlier reading ends for a later one"
+        );
+        assert_eq!(in_force.all(), [revocation()]);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_nobody_keeps_is_asked_no_more() {
+        let engine = poor(usize::MAX);
+        let (looks, kept) = (Arc::clone(&engine.looks), Arc::downgrade(&engine.kept));
+        let local = tokio::task::LocalSet::new();
+        local
+            .run_until(async move {
+                Delivery::new(Arc::default()).missed(&engine);
+                assert!(engine.looks.load(Ordering::SeqCst) > 0);
+            })
+            .await;
+        assert!(kept.upgrade().is_none(), "the one who waits keeps it");
+        // All that was begun comes to its end.
+        local.await;
+        assert_eq!(looks.load(Ordering::SeqCst), 1);
+    }
 }

@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { agree, Watching } from "./support/cobrowse";
 import { DemoPage, pictureFolder } from "./support/demo";
-import { API_KEY, GROUP, PARTNER_KEY } from "./support/settings";
+import { API_KEY, API_KEY_LIKE_A_LOGIN_KEY, GROUP, PARTNER_KEY } from "./support/settings";
 import { useStage } from "./support/stage";
 
 const BADGE = "#presence-badge[data-presence-state=connected]";
@@ -306,6 +306,11 @@ describe("with settings", () => {
     await agent.page.fill(`${panel} [data-field=message]`, "With a key");
     await agent.click(`${panel} [data-action=signal]`);
     await visitor.has("#notes .note", "With a key");
+    // An API key is no login key because it begins like one.
+    await agent.click("#sign-out");
+    await agent.has("body[data-session=asking]");
+    await agent.signIn("key", "Grace", API_KEY_LIKE_A_LOGIN_KEY);
+    await agent.has("body[data-session=ready]");
     // The one complaint is about the wrong key.
     expect(agent.complaints).toHaveLength(1);
     expect(visitor.complaints).toEqual([]);

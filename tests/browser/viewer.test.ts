@@ -40,6 +40,27 @@ test("without waiting it says that nothing has started", async () => {
   await agent.page.getByText("The session has not started").first().waitFor();
 });
 
+test("while what the nodes share is away it says so, and asks again", async () => {
+  const showing = new Showing(stage);
+  await showing.open("/one", { body: "<p>One</p>" });
+  const { context } = await stage.person("viewer", "elsewhere");
+  const answers = [
+    { status: 200, body: JSON.stringify({ sessions: [] }) },
+    { status: 503, body: JSON.stringify({ code: "unready", retry_ms: 1_000, degraded: true }) },
+  ];
+  let asked = 0;
+  await context.route("**/v1/groups/*/sessions?*", (route) => {
+    const answer = answers[asked];
+    asked += 1;
+    return answer ? route.fulfill({ ...answer, contentType: "application/json", headers: { "Vestibule-Degraded": "true" } }) : route.fallback();
+  });
+  const page = await context.newPage();
+  await page.goto(address({ VisitorId: showing.visitorid, ...signedIn() }));
+  await page.getByText("cannot reach its records").waitFor();
+  await page.getByText("The session has not started").first().waitFor();
+  expect(asked).toBe(3);
+});
+
 test("it joins a session that an agent began, and the visitor is asked once", async () => {
   const showing = new Showing(stage);
   const tab = await showing.open("/one", { body: `<h1 id="one">One</h1>` });

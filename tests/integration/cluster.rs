@@ -16,4 +16,5 @@ mod presence;
 mod revocations;
 mod scene;
 mod sentinel;
+mod starts;
 mod webhooks;

@@ -37,6 +37,7 @@ mod security_page;
 mod signals;
 mod signed;
 mod sockets;
+mod storage;
 mod tls;
 mod tokens_rest;
 mod topics;

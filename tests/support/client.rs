@@ -51,6 +51,8 @@ pub struct Socket {
     stream: WebSocketStream<Box<dyn Stream>>,
     /// Came while an answer was awaited.
     early: VecDeque<Value>,
+    /// What came of outages: it comes at any moment, between whatever else is awaited.
+    pub outages: VecDeque<bool>,
     requests: u64,
     /// The server's first message.
     pub welcome: Value,
@@ -76,7 +78,8 @@ impl Socket {
             tokio_tungstenite::client_async(request, stream).await.unwrap().0
         };
         let stream = soon("the handshake", connect).await;
-        Self { stream, early: VecDeque::new(), requests: 0, welcome: Value::Null }
+        let (early, outages) = (VecDeque::new(), VecDeque::new());
+        Self { stream, early, outages, requests: 0, welcome: Value::Null }
     }
 
     pub async fn say(&mut self, message: Value) {
@@ -104,6 +107,17 @@ impl Socket {
     }
 
     async fn next_of_any(&mut self) -> Result<Heard, Option<Closed>> {
+        loop {
+            match self.next_or_outage().await? {
+                Heard::Text(told) if told["type"] == "degraded" => {
+                    self.outages.push_back(told["degraded"].as_bool().unwrap());
+                }
+                heard => return Ok(heard),
+            }
+        }
+    }
+
+    async fn next_or_outage(&mut self) -> Result<Heard, Option<Closed>> {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
@@ -217,6 +231,21 @@ impl Socket {
         let answer = self.ask(message).await;
         assert_eq!((&answer["type"], &answer["code"]), (&"error".into(), &code.into()), "{answer}");
         answer
+    }
+
+    /// The next word of an outage: whether what the nodes share is away. What else comes is kept, but for bytes.
+    pub async fn outage(&mut self) -> bool {
+        while self.outages.is_empty() {
+            match soon("a word of an outage", self.next_or_outage()).await {
+                Ok(Heard::Text(told)) if told["type"] == "degraded" => {
+                    return told["degraded"].as_bool().unwrap();
+                }
+                Ok(Heard::Text(other)) => self.early.push_back(other),
+                Ok(Heard::Bytes(_)) => {}
+                Err(closed) => panic!("closed instead of a word of an outage: {closed:?}"),
+            }
+        }
+        self.outages.pop_front().unwrap()
     }
 
     /// Nothing comes for so long.

@@ -3,10 +3,10 @@
 
 mod asking;
 mod looking;
+mod starting;
 
 use std::{
     fs::File,
-    io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -16,6 +16,7 @@ use std::{
 
 use tempfile::TempDir;
 
+pub use self::starting::Starting;
 use super::{SOON, tls::Authority};
 
 pub const GROUP: &str = "12345";
@@ -97,28 +98,6 @@ impl Server {
         Self::launch(new_folder(), settings.iter().map(owned).collect(), None, None)
     }
 
-    /// Starts one that is to end by itself, with an error: what it said last.
-    pub fn refuses_to_start(settings: &[(&str, &str)]) -> String {
-        let settings: Vec<_> = settings.iter().map(owned).collect();
-        let folder = new_folder();
-        let mut child = spawn(&folder, &settings, None);
-        let until = Instant::now() + 2 * SOON;
-        let status = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            if Instant::now() > until {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("it does not end by itself");
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        };
-        let log = std::fs::read_to_string(folder.path().join("log")).unwrap();
-        assert!(!status.success(), "{log}");
-        log.lines().last().unwrap_or_default().to_owned()
-    }
-
     /// With other settings than [`SETTINGS`], and files beside them.
     pub fn of(settings: &str, files: &[(&str, &str)]) -> Self {
         Self::of_with(settings, files, &[])
@@ -135,39 +114,11 @@ impl Server {
 
     fn launch(
         folder: Rc<TempDir>,
-        mut settings: Vec<(String, String)>,
+        settings: Vec<(String, String)>,
         port: Option<u16>,
         authority: Option<Rc<Authority>>,
     ) -> Self {
-        // All that a server does alone, one of several nodes does, too.
-        let has_engine = settings.iter().any(|(key, _)| key == "cluster.engine");
-        if std::env::var("VESTIBULE_TEST_ENGINE").is_ok_and(|engine| engine == "redis")
-            && !has_engine
-        {
-            let url = super::nodes::cluster_url().expect("tests/with-redis runs the tests");
-            let own = [("cluster.engine", "redis"), ("cluster.url", &*url)];
-            settings.extend(own.iter().map(owned));
-        }
-        let mut child = spawn(&folder, &settings, port);
-        let mut greeting = BufReader::new(child.stdout.take().unwrap());
-        let mut server = Self {
-            child: Some(child),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
-            folder,
-            settings,
-            authority,
-        };
-        let scheme = if server.authority.is_some() { "https://" } else { "http://" };
-        let mut line = String::new();
-        while !line.contains(scheme) {
-            line.clear();
-            let read = greeting.read_line(&mut line).unwrap();
-            assert!(read > 0, "the server ended without a greeting:\n{}", server.log());
-        }
-        let address = line.split(scheme).nth(1).unwrap().split('/').next().unwrap();
-        let is_elsewhere = server.settings.iter().any(|(key, _)| key == "server.public_url");
-        server.address = if is_elsewhere { server.listens() } else { address.parse().unwrap() };
-        server
+        Starting::begin(folder, settings, port, authority).ready()
     }
 
     /// Whether it shares its records with others, that may come.
@@ -314,6 +265,10 @@ fn spawn(folder: &TempDir, settings: &[(String, String)], port: Option<u16>) -> 
     }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log.unwrap());
     command.spawn().unwrap()
+}
+
+fn log_in(folder: &TempDir) -> String {
+    std::fs::read_to_string(folder.path().join("log")).unwrap_or_default()
 }
 
 fn new_folder() -> Rc<TempDir> {

@@ -1,20 +1,19 @@
 //! Many WebSocket connections on one thread and one epoll.
 
+mod connect;
+
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::SocketAddr,
     ops::Range,
     time::Duration,
 };
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
+use self::connect::connect;
 use super::wire;
-
-/// How many source addresses connections leave from, 127.0.0.2 and up: past the limits on ports and on handshakes of
-/// one address. Seven of 15,000 visitors share one, as in households and offices.
-const SOURCES: usize = 2_000;
 
 /// A connection; never used again for another one. The low bits are its place, the others count.
 pub type Id = usize;
@@ -106,23 +105,8 @@ impl Net {
         origin: Option<&str>,
         owner: usize,
     ) -> Id {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        socket.set_tcp_nodelay(true).unwrap();
-        let source = u32::from(Ipv4Addr::new(127, 0, 0, 2)) + (self.opened % SOURCES) as u32;
-        let source = Ipv4Addr::from(source);
         self.opened += 1;
-        socket.bind(&SocketAddr::from(SocketAddrV4::new(source, 0)).into()).unwrap();
-        match socket.connect(&address.into()) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error)
-                if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
-            // Nobody listens: epoll tells it as it tells other ends.
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            Err(error) => panic!("cannot connect: {error}"),
-        }
-        let mut stream = TcpStream::from_std(socket.into());
+        let mut stream = connect(self.opened, address);
         let place = self.free.pop().unwrap_or_else(|| {
             self.connections.push(None);
             self.connections.len() - 1

@@ -1,6 +1,7 @@
 /** Brings an agent from an address with a visitor's id to that visitor's session, as soon as there is one. */
 
 import { byId, setText } from "../shared/dom";
+import { AWAY } from "../shared/outage";
 import { signIn, type NotSignedIn, type SignedIn } from "./sign-in";
 import { readWish, type Wish } from "./wish";
 
@@ -24,6 +25,11 @@ const refusals: Record<NotSignedIn, () => void> = {
   connection: () => say("connecting", "Connecting", "The server does not answer", "It is asked again by itself."),
 };
 
+const sayAway = (): void => say("connecting", "Waiting", "One moment", `${AWAY} It is asked again by itself.`);
+
+/** Whether the last answer was marked: what several nodes share is away. */
+let isAway = false;
+
 const codeOf = (error: unknown): string => (error instanceof Error ? error.message : "error");
 
 /** Calls the sessions of the agent's group; rejected with the word of the error. */
@@ -31,8 +37,10 @@ async function call<T>({ group, token }: SignedIn, method: string, path: string,
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
   const address = `/v1/groups/${encodeURIComponent(group)}/sessions${path}`;
   const answer = await fetch(address, { method, headers, ...(body && { body: JSON.stringify(body) }) }).catch(() => {
+    isAway = false;
     throw new Error("connection");
   });
+  isAway = answer.headers.get("Vestibule-Degraded") === "true";
   const said = (await answer.json().catch(() => ({}))) as T & { code?: string };
   if (!answer.ok) throw new Error(said.code ?? "error");
   return said;
@@ -44,10 +52,9 @@ async function join(agent: SignedIn, wish: Wish): Promise<void> {
     const { watch_url } = await call<{ watch_url: string }>(agent, "POST", "", { visitorid: wish.visitorid });
     return location.replace(new URL(watch_url, location.origin).href);
   }
-  if (!wish.waits) {
-    return say("badlink", "Not started", "The session has not started", "Ask the visitor to start it, then reload this page.");
-  }
-  say("asking", "Waiting", "Waiting for the visitor", "The page appears here as soon as the visitor shows it.");
+  if (isAway) sayAway();
+  else if (wish.waits) say("asking", "Waiting", "Waiting for the visitor", "The page appears here as soon as the visitor shows it.");
+  else return say("badlink", "Not started", "The session has not started", "Ask the visitor to start it, then reload this page.");
   setTimeout(() => attempt(agent, wish), ASK_AGAIN_MS);
 }
 
@@ -60,7 +67,8 @@ function attempt(agent: SignedIn, wish: Wish): void {
     if (!["connection", "unready", "ratelimited", "visitornotpresent"].includes(code)) {
       return say("badlink", "No access", "The server says no", `The reason it gives: ${code}.`);
     }
-    if (code !== "visitornotpresent") refusals.connection();
+    if (isAway) sayAway();
+    else if (code !== "visitornotpresent") refusals.connection();
     setTimeout(() => attempt(agent, wish), ASK_AGAIN_MS);
   });
 }

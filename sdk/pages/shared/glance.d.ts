@@ -61,7 +61,7 @@ export interface AgentObject {
 }
 
 export interface AgentClass {
-  new (params: { visitorid?: string; uniqueid?: string }): AgentObject;
+  new (params: { groupid?: string; visitorid?: string; uniqueid?: string }): AgentObject;
 }
 
 export interface AuthorizeParams extends Callbacks<{ authToken: string; groupId: string | number }> {

@@ -1,13 +1,18 @@
 /** Leads an agent from an address with a visitor's id to that visitor's page, by a link of his own; first he signs in. */
 
 import { byId, setText } from "../shared/dom";
-import { ask, codeOf, signedIn, signIn, signOut, type SignedIn } from "./agent";
+import { GroupField } from "../shared/group";
+import { AWAY } from "../shared/outage";
+import { ask, codeOf, isAway, signedIn, signIn, signOut, type SignedIn } from "./agent";
 
 /** How often somebody who waits asks again, in milliseconds. */
 const ASK_AGAIN_MS = 2_000;
 
 const visitor = new URLSearchParams(location.search).get("id") ?? "";
 const form = byId<HTMLFormElement>("sign-in");
+const groupField = new GroupField();
+/** The group that the form need not ask for. */
+let known = "";
 
 function say(title: string, text: string): void {
   form.hidden = true;
@@ -16,6 +21,8 @@ function say(title: string, text: string): void {
   setText(byId("notice-text"), text);
   document.title = title;
 }
+
+const sayAway = (): void => say("One moment", `${AWAY} It is asked again by itself.`);
 
 /** The visitor whom the address means: by his own id, else by what the site calls him. */
 async function found(agent: SignedIn): Promise<string | undefined> {
@@ -29,7 +36,8 @@ async function found(agent: SignedIn): Promise<string | undefined> {
 async function open(agent: SignedIn): Promise<void> {
   const visitorid = await found(agent);
   if (visitorid === undefined) {
-    say("Waiting for the visitor", "The visitor is not on the site. The page appears here when he is.");
+    if (isAway) sayAway();
+    else say("Waiting for the visitor", "The visitor is not on the site. The page appears here when he is.");
     setTimeout(() => attempt(agent), ASK_AGAIN_MS);
     return;
   }
@@ -48,7 +56,8 @@ function attempt(agent: SignedIn): void {
     }
     if (code === "badrequest") return say("No visitor is named", "The address needs the id of a visitor: 1 to 100 letters, digits and . _ ~ -");
     if (code === "scope" || code === "origin") return say("No access", "You may not see visitors’ pages.");
-    if (code !== "visitornotpresent") say("The server does not answer", "It is asked again by itself.");
+    if (isAway) sayAway();
+    else if (code !== "visitornotpresent") say("The server does not answer", "It is asked again by itself.");
     setTimeout(() => attempt(agent), ASK_AGAIN_MS);
   });
 }
@@ -59,11 +68,13 @@ async function start(): Promise<void> {
   if (agent === "unknown") {
     say("The server does not answer", "It is asked again by itself.");
     setTimeout(() => void start(), ASK_AGAIN_MS);
-  } else if (agent) attempt(agent);
+  } else if (agent.token !== undefined) attempt(agent);
   else {
+    known = agent.group;
+    groupField.asks(known);
     byId("notice").hidden = true;
     form.hidden = false;
-    byId("user").focus();
+    byId(known ? "user" : "group-id").focus();
   }
 }
 
@@ -75,15 +86,17 @@ form.addEventListener("submit", (event) => {
   secret.setAttribute("aria-invalid", String(key === ""));
   const problem = byId("sign-in-error");
   if (name === "" || key === "") return setText(problem, "Both are needed.");
-  setText(problem, "");
-  signIn(name, key).then(
+  const { group, problem: ofGroup } = groupField.read(known);
+  setText(problem, ofGroup);
+  if (ofGroup) return;
+  signIn(group, name, key).then(
     (agent) => {
       secret.value = "";
       say("Opening the visitor’s page", "One moment.");
       attempt(agent);
     },
     (error: unknown) => {
-      setText(problem, codeOf(error) === "authorization" ? "The server does not accept this key." : `The server says no: ${codeOf(error)}.`);
+      setText(problem, codeOf(error) === "authorization" ? `The server does not accept this key${known ? "" : " for this group"}.` : `The server says no: ${codeOf(error)}.`);
       secret.focus();
     },
   );

@@ -5,7 +5,7 @@ import type { Ending } from "../../core/codes";
 import type { ConnectionState } from "../../core/connection-options";
 import { Emitter } from "../../core/emitter";
 import { browserEnvironment, type Environment } from "../../core/environment";
-import type { ClientFrame, ErrorFrame, Frame } from "../../core/frames";
+import type { ClientFrame, DegradedFrame, ErrorFrame, Frame } from "../../core/frames";
 import { Stream } from "../../core/stream";
 import { membersAfter, type ConsentState, type EndReason, type Member, type Permissions, type SessionEventFrame, type SessionPage, type ViewState } from "../../cobrowse/frames";
 import type { Standing } from "./words";
@@ -51,6 +51,8 @@ export class Seat {
   members: readonly Member[] = [];
   permissions: Permissions = { point: false, draw: false, control: false };
   assets = "";
+  /** What the nodes share is away: what is seen may be old. */
+  degraded = false;
   end: { readonly reason?: EndReason; readonly text?: string } | undefined;
   private readonly stream: Stream;
   private wasHere = false;
@@ -139,6 +141,7 @@ export class Seat {
 
   private receive(frame: Frame): void {
     if (frame.type === "gap") return this.events.emit("gap", undefined);
+    if (frame.type === "degraded") return this.degrade((frame as DegradedFrame).degraded);
     if (frame.type === "error") this.problem = (frame as ErrorFrame).code;
     if (frame.type !== "sessionevent") return;
     const { event } = frame as SessionEventFrame;
@@ -152,9 +155,15 @@ export class Seat {
     this.events.emit("changed", undefined);
   }
 
+  private degrade(degraded: boolean): void {
+    this.degraded = degraded;
+    this.events.emit("changed", undefined);
+  }
+
   private stateChanged(state: ConnectionState, ending?: Ending): void {
     // The welcome says how it stands.
     if (state === "connected") return;
+    this.degraded = false;
     if (state === "closed" && !this.end && !this.refused) {
       const { number, code } = ending ?? { number: 0, code: "" };
       // 4508: the session is over; who comes after that hears nothing else.

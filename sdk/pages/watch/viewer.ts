@@ -1,6 +1,7 @@
 /** What is seen of a session: the visitor's page, who is there, the tools. Knows nothing of how the agent came here. */
 
 import { byId, findAll, redraw, setText, h } from "../shared/dom";
+import { showOutage } from "../shared/outage";
 import { wireHandOver } from "./hand-over";
 import { Screen } from "./screen";
 import type { Seat } from "./seat";
@@ -83,6 +84,7 @@ export class Viewer {
     if (!["live", "reconnecting", "connecting", "absent"].includes(standing) && screen.size) screen.clear();
     setText(byId("visitor"), standing === "idle" ? "Agent’s view" : seat.visitorid.startsWith("~") ? "A visitor" : seat.visitorid || "A visitor");
     document.title = `${notice.short} · ${byId("visitor").textContent}`;
+    showOutage(seat.degraded, "What you see of the visitor may be old. It goes on by itself.");
     this.drawPages();
     this.drawTools();
     this.tellSeen();

@@ -122,6 +122,19 @@ describe("the seat", () => {
     expect(seat.standing).toBe("ended");
   });
 
+  test("knows when what the nodes share is away, as long as its socket lives", async () => {
+    open("link");
+    const socket = await welcome();
+    const told: boolean[] = [];
+    seat.events.on("changed", () => told.push(seat.degraded));
+    await socket.say({ type: "degraded", degraded: true });
+    await socket.say({ type: "degraded", degraded: false });
+    await socket.say({ type: "degraded", degraded: true });
+    await socket.drop(1006);
+    expect(told.slice(0, 3)).toEqual([true, false, true]);
+    expect([told.at(-1), seat.degraded]).toEqual([false, false]);
+  });
+
   test("knows who else is there", async () => {
     open("link");
     const socket = await welcome();

@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Chat, ChatEngine, Shared};
+use super::{Chat, ChatEngine, Floor, Shared};
 use crate::{
     chat::{
         board::Board,
@@ -20,19 +20,28 @@ use crate::{
     },
     model::{
         chat::ChatRow,
-        ids::{GroupId, VisitorId, VisitorKey},
+        ids::{ButtonId, GroupId, VisitorId, VisitorKey},
     },
-    store::{Afterwards, Engine, Expect, Refusal, place::Store},
+    store::{Afterwards, Engine, Expect, Record, Refusal, place::Store},
 };
 
-/// How long to wait before what could not be read is read again.
+/// How long to wait before what could not be read is read again. Nothing tells when that will do: a way that was cut and is
+/// there again has all be read by [`Deliver::missed`](crate::store::Deliver::missed), but a server may refuse, or be late,
+/// without a cut.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// What could not be read is read again. Called on the thread of the engine, which has a runtime.
-fn after_a_pause(read_again: impl FnOnce() + 'static) {
-    tokio::task::spawn_local(async move {
-        tokio::time::sleep(PAUSE).await;
-        read_again();
+/// Something that a group's floor shows could not be read: it is read again, unless a later reading of it has begun by then.
+fn unless_later<R: Record, E: Engine<R>>(
+    engine: &E,
+    shared: Arc<Shared>,
+    group: GroupId,
+    is_last: impl FnOnce(&Floor) -> bool + 'static,
+    read: impl FnOnce(&Arc<Shared>, &E, &GroupId) + 'static,
+) {
+    engine.later(PAUSE, move |engine| {
+        if shared.floors.get(&group).is_some_and(is_last) {
+            read(&shared, engine, &group);
+        }
     });
 }
 
@@ -65,11 +74,8 @@ fn read_board<E: Engine<Conversation>>(shared: &Arc<Shared>, engine: &E, group: 
         if is_read {
             return shared.was_read(&of, reading, &rows.lock());
         }
-        after_a_pause(move || {
-            if shared.floors.get(&of).is_some_and(|floor| floor.board.is_last(reading)) {
-                read_board(&shared, &again, &of);
-            }
-        });
+        let is_last = move |floor: &Floor| floor.board.is_last(reading);
+        unless_later(&again, shared, of, is_last, read_board);
     });
     engine.list(group.to_string(), visit, done);
 }
@@ -87,6 +93,22 @@ impl Shared {
             has_chat,
         );
     }
+
+    fn panel_was_read(
+        &self,
+        group: &GroupId,
+        reading: u64,
+        enabled: BTreeSet<ButtonId>,
+        available: usize,
+    ) {
+        let Some(floor) = self.floors.get(group) else { return };
+        let counts = floor.buttons.were_read(reading, enabled, |button, is_enabled, pages| {
+            self.post.button(pages, button, is_enabled);
+        });
+        if counts {
+            floor.available.store(available, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Reads which buttons are enabled in all groups.
@@ -99,28 +121,20 @@ pub(super) fn read_panels<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E) {
 /// Reads a group's buttons, until it succeeds or a later reading begins.
 fn read_panel<E: Engine<Staff>>(shared: &Arc<Shared>, engine: &E, group: &GroupId) {
     let Some(floor) = shared.floors.get(group) else { return };
-    let reading = floor.panel_readings.fetch_add(1, Ordering::Relaxed) + 1;
+    let reading = floor.buttons.reads();
     let (shared, again, of) = (Arc::clone(shared), engine.clone(), group.clone());
     let reader = move |found: Result<Option<&Staff>, Refusal>| -> Afterwards {
         let found = found.map(|staff| {
             staff.map(|staff| (staff.enabled(), staff.available())).unwrap_or_default()
         });
-        Box::new(move || match (found, shared.floors.get(&of)) {
-            (Ok((enabled, available)), Some(floor)) => {
-                let enabled: BTreeSet<_> = enabled.into_keys().collect();
-                floor.available.store(available, Ordering::Relaxed);
-                floor.buttons.are(enabled, |button, is_enabled, pages| {
-                    shared.post.button(pages, button, is_enabled);
-                });
+        Box::new(move || match found {
+            Ok((enabled, available)) => {
+                shared.panel_was_read(&of, reading, enabled.into_keys().collect(), available);
             }
-            (Err(_), Some(_)) => after_a_pause(move || {
-                let floor = shared.floors.get(&of);
-                let begun = floor.map(|floor| floor.panel_readings.load(Ordering::Relaxed));
-                if begun == Some(reading) {
-                    read_panel(&shared, &again, &of);
-                }
-            }),
-            (_, None) => {}
+            Err(_) => {
+                let is_last = move |floor: &Floor| floor.buttons.is_last(reading);
+                unless_later(&again, shared, of, is_last, read_panel);
+            }
         })
     };
     engine.read(group.clone(), Box::new(reader));
@@ -139,11 +153,11 @@ pub(super) fn lose(engine: &ChatEngine, group: GroupId, board: &Board, subject: 
         }
         return;
     }
-    lose_listed(engine.clone(), group, subject, lose);
+    lose_listed(engine, group, subject, lose);
 }
 
 fn lose_listed(
-    engine: ChatEngine,
+    engine: &ChatEngine,
     group: GroupId,
     subject: Box<str>,
     lose: impl Fn(&ChatEngine, VisitorKey, &str) + Copy + Send + 'static,
@@ -157,7 +171,7 @@ fn lose_listed(
     let (again, listed) = (engine.clone(), group.to_string());
     let done = Box::new(move |is_read: bool| {
         if !is_read {
-            after_a_pause(move || lose_listed(again, group, subject, lose));
+            again.later(PAUSE, move |engine| lose_listed(engine, group, subject, lose));
         }
     });
     engine.list(listed, visit, done);

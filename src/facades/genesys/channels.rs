@@ -215,9 +215,7 @@ fn join(
             coming.into_session(&again, session, outcome);
         }
         Err(problem) => {
-            if problem.code == ErrorCode::RateLimited {
-                again.metrics.limited.of(Limited::Guess).inc();
-            }
+            again.metrics.guess_refused(&problem);
             outcome(Err(refused(&problem, &wish.session_token)));
         }
     });

@@ -272,6 +272,12 @@ pub enum ToStream {
         /// Of which page.
         epoch: u32,
     },
+    /// To a viewer: the server that the nodes share is away, or is back. Told when that changes, at most once a second, and
+    /// behind the welcome while it is away.
+    Degraded {
+        /// Whether it is away: what is seen meanwhile may be old.
+        degraded: bool,
+    },
     /// A request is done.
     Ok {
         /// The request's number.

@@ -23,7 +23,8 @@ use crate::{
     store::Engine,
 };
 
-/// How long to wait before records that could not be read are read again.
+/// How long to wait before records that could not be read are read again. Nothing tells when that will do: behind a cut the
+/// rows are read anyway, but a server may refuse, or be late, without one.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The rows of one group, as they were read.
@@ -120,11 +121,9 @@ impl Shared {
             if is_read {
                 return shared.take_rows(&group, begun, std::mem::take(&mut *rows.lock()));
             }
-            // On the thread of the engine, which has a runtime.
-            tokio::task::spawn_local(async move {
-                tokio::time::sleep(PAUSE).await;
+            again.later(PAUSE, move |engine| {
                 if shared.replica.copy(&group).is_some_and(|copy| copy.lock().begun == begun) {
-                    shared.read_rows(&again, &group);
+                    shared.read_rows(engine, &group);
                 }
             });
         });

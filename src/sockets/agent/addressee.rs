@@ -10,7 +10,6 @@ use crate::{
         protocol::agent::Addressee,
     },
     sockets::service::refuse,
-    telemetry::labels::Limited,
 };
 
 impl AgentSocket {
@@ -53,10 +52,7 @@ impl AgentSocket {
             (Addressee::Unique(code), Some(agent)) => {
                 let metrics = self.service.metrics.clone();
                 let counted = move |resolved: Result<VisitorId, Problem>| {
-                    if matches!(&resolved, Err(problem) if problem.code == ErrorCode::RateLimited) {
-                        metrics.limited.of(Limited::Guess).inc();
-                    }
-                    go_on(resolved);
+                    go_on(resolved.inspect_err(|problem| metrics.guess_refused(problem)));
                 };
                 let (group, address) = (agent.group.clone(), self.caller.address);
                 self.service.presence.resolve(group, code, address, counted);

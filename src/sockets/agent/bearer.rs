@@ -71,6 +71,7 @@ impl AgentSocket {
         self.take_on(agent);
         self.lease.keepalive(Keepalive::greeted);
         let _ = self.lease.outbox.push(Class::Reliable, text(&welcome));
+        self.hearing = Some(self.service.outages.hear(socket, Arc::clone(&self.lease.outbox)));
         ControlFlow::Continue(())
     }
 

@@ -29,7 +29,7 @@ const PASSED_OVER_FOR: Duration = Duration::from_secs(10);
 const ASKS_EVERY: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
 /// How long a connection may take.
 pub(super) const CONNECTS_WITHIN: Duration = Duration::from_secs(1);
-/// After that it is asked whether the server is the right one.
+/// After that it is asked whether the server is the right one, and so often: a cluster tells nobody that it is laid out anew.
 const SLOW: Duration = Duration::from_millis(200);
 
 /// What an error of a cluster says of a question: nothing was done, and where to go on.

@@ -347,6 +347,11 @@ impl<R: Record> Engine<R> for SharedEngine<R> {
     fn unlisten(&self, name: String, of: Option<&R::Key>) {
         self.leave_with(of, || Job::Unlisten(name.clone()));
     }
+
+    fn weakly(&self) -> impl FnOnce() -> Option<Self> + 'static {
+        let engine = self.downgrade();
+        move || engine.upgrade()
+    }
 }
 
 /// Goes on with whether all was well.

@@ -31,7 +31,8 @@ pub enum Standing {
 
 impl Standing {
     /// Whether it will not change any more.
-    pub(super) fn is_final(self) -> bool {
+    #[must_use]
+    pub fn is_final(self) -> bool {
         matches!(self, Standing::Ended | Standing::Taken | Standing::Misled)
     }
 }

@@ -28,7 +28,7 @@ use super::{
 use crate::{model::ids::NodeId, store::Record};
 
 /// Shortest and longest pause before a question is asked again, while a part of a cluster is on its way from one server to
-/// another.
+/// another. Of a new way [`Link::as_member`] is told; that the slot has come, or that a replica takes writes, nobody tells.
 const DETOURS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(200));
 
 /// What this node asks of the server that has a part of the data. One for all engines of the process; see also the file

@@ -185,7 +185,13 @@ impl Link {
             let asked = async |connection: &mut Connection| {
                 scan.query_async::<(u64, Vec<String>)>(connection).await
             };
-            let Ok((next, members)) = self.patiently(asked).await else { return false };
+            let (next, members) = match self.patiently(asked).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::debug!(kind = R::KIND, %error, "a list cannot be read");
+                    return false;
+                }
+            };
             let keys: Vec<R::Key> =
                 members.iter().filter_map(|member| serde_json::from_str(member).ok()).collect();
             let Some(rows) = self.found::<R>(keys.clone()).await else { return false };

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{auth::Secret, clock::Timestamp, model::ids::NodeId};
 
-/// Shortest and longest pause between two tries to connect, or to find out the mark.
+/// Shortest and longest pause between two tries to connect, or to find out the mark. That a server takes connections again, or
+/// has memory, nobody tells; that the part is elsewhere ends the pause.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(250));
 
 /// The data of a part have a mark that this node did not know.
@@ -180,7 +181,7 @@ impl Link {
         };
         let mut renew = self.scripts.renew.key(self.mark_key());
         renew.key(self.of_nodes("history")).key(self.of_nodes("leases"));
-        renew.key(self.of_nodes("ended")).arg(self.next_mark());
+        renew.key(self.of_nodes("ended")).key(self.of_nodes("asked")).arg(self.next_mark());
         renew.arg(member(&self.node)?).arg(millis(length)).arg(u8::from(may_end));
         renew.arg(millis(lease::REMEMBERED)).arg(u8::from(may_end_a_namesake)).arg(ended.len());
         for node in ended.iter().chain(members) {

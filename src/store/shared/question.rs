@@ -31,15 +31,16 @@ pub(super) enum Ask<K> {
         ticket: Ticket,
         key: K,
         mark: Mark,
-        /// The version from which the node can go on with what changed; 0 for none.
-        known: u64,
+        /// The version from which the node can go on with what changed, behind the mark under which it was written.
+        known: Option<(Mark, u64)>,
     },
-    /// A new version in place of `expected`, and only of that; then the messages go out.
+    /// A new version in place of `expected`, and only of that; then the messages go out. Two histories of the data may have given
+    /// one number, so that the mark under which it was written belongs to a version; none where there is no record.
     Replace {
         ticket: Ticket,
         key: K,
         mark: Mark,
-        expected: u64,
+        expected: Option<(Mark, u64)>,
         row: Row,
         /// So many records there may be in the part before a new one is refused.
         most: Option<u64>,

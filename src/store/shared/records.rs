@@ -29,7 +29,7 @@ impl Link {
         let (ticket, asked) = match ask {
             Ask::Probe { ticket } => (ticket, self.probe::<R>(ticket).await),
             Ask::Look { ticket, key, mark, known } => {
-                (ticket, self.look_at::<R>(ticket, &key, &mark, known).await)
+                (ticket, self.look_at::<R>(ticket, &key, (&mark, known)).await)
             }
             // Nothing is written into the lists for what is refused anyway.
             Ask::Replace { ticket, most: Some(most), .. }
@@ -43,7 +43,7 @@ impl Link {
                 // by whoever reads it, and never one that says too little.
                 let (listed, answer) = tokio::join!(
                     self.enlist::<R>(&key, &lists),
-                    self.replace::<R>(&key, &mark, expected, (row, most), tell, counts),
+                    self.replace::<R>(&key, (&mark, expected), (row, most), tell, counts),
                 );
                 let answer = listed.and(answer);
                 if let Ok(Answer::Replaced { .. }) = &answer {
@@ -86,16 +86,16 @@ impl Link {
         &self,
         ticket: Ticket,
         key: &R::Key,
-        mark: &Mark,
-        known: u64,
+        (mark, known): (&Mark, Option<(Mark, u64)>),
     ) -> RedisResult<Answer> {
+        let (under, known) = known.unwrap_or_else(|| (mark.clone(), 0));
         let word = message::encode::<R>(self.node, ticket, Some(key), &[]);
         let own = self.channel(R::KIND, &Target::Node(self.node));
         let row = self.row_of::<R>(key)?;
         let asked = async |connection: &mut Connection| {
             let mut look = self.scripts.look.key(&row);
             look.key(self.mark_key()).key(changes_of(&row)).arg(&**mark);
-            look.arg(connection.publish()).arg(&own).arg(&word).arg(known);
+            look.arg(connection.publish()).arg(&own).arg(&word).arg(known).arg(&*under);
             look.invoke_async::<Vec<Vec<u8>>>(connection).await
         };
         let answer = self.patiently(asked).await?;
@@ -109,13 +109,15 @@ impl Link {
     async fn replace<R: Record>(
         &self,
         key: &R::Key,
-        mark: &Mark,
-        expected: u64,
+        (mark, expected): (&Mark, Option<(Mark, u64)>),
         (row, most): (Row, Option<u64>),
         tell: Tell,
         counts: &Counts,
     ) -> RedisResult<Answer> {
-        let begins_or_ends = row == Row::Gone || expected == 0 && row != Row::Same;
+        let begins_or_ends = row == Row::Gone || expected.is_none() && row != Row::Same;
+        let (under, expected) = expected.unwrap_or_else(|| (mark.clone(), 0));
+        // Said only where it is another one.
+        let under = if under == *mark { "" } else { &*under };
         let most = most.map(|most| most.to_string()).unwrap_or_default();
         let (what, Written { row, leaves }) = match row {
             Row::Same => ("same", Written::default()),
@@ -135,7 +137,7 @@ impl Link {
                 replace.key(self.number_of::<R>());
             }
             replace.arg(&**mark).arg(expected).arg(what).arg(&row).arg(&most);
-            replace.arg(connection.publish()).arg(&changes);
+            replace.arg(connection.publish()).arg(under).arg(&changes);
             for (name, leaf) in &leaves {
                 replace.arg(field(name)).arg(leaf.as_deref().unwrap_or_default());
             }

@@ -1,5 +1,6 @@
 -- Renews a node's lease, and ends the leases of those who did not, unless they are to be left alone for now.
--- KEYS, behind those of the mark: leases, by node, with their ends; nodes whose lease ended, with when that was.
+-- KEYS, behind those of the mark: leases, by node, with their ends; nodes whose lease ended, with when that was; when anybody
+-- asked last.
 -- ARGV, behind those of the mark: the node; its lease in ms; 1 to end others'; how long ended ones are remembered, in ms; 1
 -- to end an earlier node of the same number; then, of what may be lost, how many nodes were ended, which, and which had a
 -- lease.
@@ -7,6 +8,17 @@
 -- one; the ended nodes; those with a lease; the mark; and the end of the other's lease, or 0.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Time in which nobody asked does not count: the server's clock was put forward or back, or nobody could ask. Else who asks
+-- first behind a step of the clock would end all others.
+local passed = now - tonumber(redis.call('GET', KEYS[5]) or now)
+if passed < 0 or passed > ARGV[3] / 5 then
+  for _, times in ipairs({KEYS[3], KEYS[4]}) do
+    for _, node in ipairs(redis.call('ZRANGE', times, 0, -1)) do
+      redis.call('ZINCRBY', times, passed, node)
+    end
+  end
+end
+redis.call('SET', KEYS[5], now)
 local number = tonumber(ARGV[7])
 for i = 8, 7 + number do
   redis.call('ZADD', KEYS[4], 'NX', now, ARGV[i])

@@ -1,6 +1,7 @@
 //! The engine against a real server, which `VESTIBULE_TEST_REDIS` names (`tests/with-redis` starts one and names it).
 
 mod bound;
+mod clock;
 mod cluster;
 mod failover;
 mod late;

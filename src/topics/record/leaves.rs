@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{GroupTopics, Kept};
+use super::{Checkpoint, GroupTopics, Kept};
 use crate::{
     model::topic::{Epoch, Topic},
-    store::{Leaf, Written},
+    store::{Leaf, Record as _, Written},
 };
 
 /// What few changes need stays allotted.
@@ -41,6 +41,14 @@ impl Touched {
         self.messages.clear();
         self.marks.clear();
     }
+}
+
+/// A place on the way of a command.
+#[derive(Clone, Copy)]
+pub(super) struct Waypoint {
+    end: Checkpoint,
+    messages: usize,
+    marks: usize,
 }
 
 fn message_leaf(offset: u64, kept: Option<&Kept>) -> serde_json::Result<Leaf> {
@@ -91,6 +99,24 @@ impl GroupTopics {
     /// All that the last command changed is again as it was, but for the end of the row.
     pub(super) fn undo(&mut self) {
         let Touched { messages, marks } = std::mem::take(&mut self.touched);
+        self.put_back(messages, marks);
+    }
+
+    /// How far the command is.
+    pub(super) fn waypoint(&self) -> Waypoint {
+        let Touched { messages, marks } = &self.touched;
+        Waypoint { end: self.checkpoint(), messages: messages.len(), marks: marks.len() }
+    }
+
+    /// All that was changed since is again as it was then.
+    pub(super) fn go_back_to(&mut self, Waypoint { end, messages, marks }: Waypoint) {
+        (self.last, self.forgotten) = (end.last, end.forgotten);
+        let messages = self.touched.messages.drain(messages..).collect();
+        let marks = self.touched.marks.drain(marks..).collect();
+        self.put_back(messages, marks);
+    }
+
+    fn put_back(&mut self, messages: Vec<(u64, Option<Kept>)>, marks: Vec<(Topic, u64)>) {
         // The first that is noted of each is what there was.
         self.put_in_place(messages.into_iter().rev().collect(), marks.into_iter().rev().collect());
     }

@@ -1,17 +1,47 @@
-//! One message is published: what is kept of it, and what goes for it.
+//! Messages are published: what is kept of each, and what goes for it.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
-use super::{Effect, GroupRules, GroupTopics, KeepLimits, Kept, Place, Publication};
+use super::{Effect, GroupRules, GroupTopics, KeepLimits, Kept, Place, Publication, Reply};
 use crate::{
     clock::Timestamp,
     model::{
         error::{ErrorCode, Problem},
         topic::Message,
     },
+    store::Refusal,
 };
 
 impl GroupTopics {
+    /// Publishes these by `publish`, in their order. One that panics there is undone and refused as `internal`, and costs the
+    /// others nothing. But where each one does, the record may be broken: that panic goes on to the engine, which knows what
+    /// becomes of such a one.
+    pub(super) fn publish_all(
+        &mut self,
+        all: Vec<Publication>,
+        effects: &mut Vec<Effect>,
+        mut publish: impl FnMut(&mut Self, Publication, &mut Vec<Effect>) -> Place,
+    ) -> Reply {
+        let (mut reply, mut faults) = (Reply::with_capacity(all.len()), Vec::new());
+        for one in all {
+            let (before, told) = (self.waypoint(), effects.len());
+            let place = catch_unwind(AssertUnwindSafe(|| publish(self, one, effects)));
+            reply.push(place.unwrap_or_else(|fault| {
+                self.go_back_to(before);
+                effects.truncate(told);
+                faults.push(fault);
+                Err(Refusal::Fault.into())
+            }));
+        }
+        match faults.pop() {
+            Some(fault) if faults.len() + 1 == reply.len() => resume_unwind(fault),
+            _ => reply,
+        }
+    }
+
     /// Publishes one message. On a problem nothing of it stays.
     pub(super) fn publish(
         &mut self,

@@ -1,3 +1,4 @@
+mod faults;
 mod leaves;
 mod model;
 

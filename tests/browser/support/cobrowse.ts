@@ -1,6 +1,6 @@
 /** A visitor who shows his page and agents who watch it, each in a browser profile of his own. */
 
-import type { Frame, Page } from "playwright-core";
+import type { BrowserContext, Frame, Page } from "playwright-core";
 import { readEnvelope } from "../../../sdk/cobrowse/envelope";
 import { eventually } from "./journal";
 import { GROUP } from "./settings";
@@ -94,8 +94,9 @@ export class Showing {
   }
 
   /** An agent opens the watch page. */
-  async watch(link?: string, viewport = { width: 1400, height: 1000 }): Promise<Watching> {
+  async watch(link?: string, viewport = { width: 1400, height: 1000 }, prepare?: (context: BrowserContext) => Promise<unknown>): Promise<Watching> {
     const { context, diary } = await this.stage.person(`agent ${(this.count += 1)}`, "elsewhere");
+    await prepare?.(context);
     const page = await context.newPage();
     const tap = new Tap(page, "received");
     await page.setViewportSize(viewport);

@@ -23,8 +23,10 @@ export class DemoPage {
     private readonly origin: string,
   ) {}
 
-  static async open(stage: Stage, person: string, path: string): Promise<DemoPage> {
+  /** `prepare` sees the person's browser profile before the page is opened. */
+  static async open(stage: Stage, person: string, path: string, prepare?: (context: BrowserContext) => Promise<unknown>): Promise<DemoPage> {
     const { context, diary } = await stage.person(person, path.startsWith("/demo/agent") ? "elsewhere" : "here");
+    await prepare?.(context);
     const page = await context.newPage();
     await page.setViewportSize({ width: 1280, height: 860 });
     const demo = new DemoPage(page, context, diary, stage.server.origin);

@@ -29,6 +29,7 @@ export interface SettingsParts {
 export const GROUP = "12345";
 export const SIGNING_KEY = "a signing key that only tests use, 32 or more";
 export const API_KEY = "an-api-key-for-tests";
+export const API_KEY_LIKE_A_LOGIN_KEY = "$1$an-api-key-all-the-same";
 export const PARTNER_KEY = "a-partner-key-for-tests";
 
 /** A settings file for a server whose pages come from `origin`. */
@@ -37,7 +38,7 @@ export function settingsFile(origin: string, bind: string, parts: SettingsParts)
     id: GROUP,
     visitor_origins: [origin],
     agent_origins: [origin],
-    api_keys: [API_KEY],
+    api_keys: [API_KEY, API_KEY_LIKE_A_LOGIN_KEY],
     partner_key: PARTNER_KEY,
     ...parts.group,
   };

@@ -8,9 +8,7 @@ use crate::support::{
 
 /// What a node says when it is started around what is at `url`.
 async fn refusal(url: String) -> String {
-    let started =
-        move || Server::refuses_to_start(&[("cluster.engine", "redis"), ("cluster.url", &url)]);
-    tokio::task::spawn_blocking(started).await.unwrap()
+    Server::begins(&[("cluster.engine", "redis"), ("cluster.url", &url)]).refused().await
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Co-browse: the visitor's page, its stream, the agent and the back end each come to another one.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +11,9 @@ use crate::support::{
     server::SHOP,
     soon,
 };
+
+/// How long after the loss of a node both sides see each other again.
+const BACK_WITHIN: Duration = Duration::from_secs(3);
 
 /// What a page looks like.
 fn picture(number: u32) -> String {
@@ -124,7 +129,9 @@ async fn put(address: &str, ticket: &str, content: &[u8]) -> u16 {
 #[tokio::test]
 async fn a_node_that_dies_in_the_middle_of_a_session_costs_no_consent_and_no_picture() {
     let Some([a, mut b, c]) = Server::nodes() else { return };
+    let begun = Instant::now();
     let Shown { session, page, mut stream, mut viewer, .. } = shown(&b, &b, &c).await;
+    let usual = begun.elapsed();
     stream.sends(&Part::more(1, "[]")).await;
     viewer.sees().await;
     // The agent's, too.
@@ -132,9 +139,9 @@ async fn a_node_that_dies_in_the_middle_of_a_session_costs_no_consent_and_no_pic
     let mut lost = b.views(&ticket, "x").await;
     lost.sees().await;
     let again = lost.welcome["ticket"].as_str().unwrap().to_owned();
-    let killed = std::time::Instant::now();
     b.signal(Stop::Kill);
     assert!(!b.ended().success());
+    let killed = Instant::now();
     drop((page, stream, lost));
     let mut page = a.page("ada", "t").opens().await;
     let entered = page.enters(&session, "cart").await;
@@ -146,7 +153,9 @@ async fn a_node_that_dies_in_the_middle_of_a_session_costs_no_consent_and_no_pic
     assert_eq!(viewer.sees().await, part);
     let mut back = a.views(&again, "x").await;
     assert_eq!(back.sees().await, part);
-    assert!(killed.elapsed().as_secs() < 3, "{:?}", killed.elapsed());
+    // Nobody waits for the end of a lease. The same steps took as long as usual before, on the same machine.
+    let took = killed.elapsed();
+    assert!(took < BACK_WITHIN.max(10 * usual), "{took:?}, and before that {usual:?}");
     let view = a.session(&session).await;
     assert_eq!(view["running"]["members"].as_array().unwrap().len(), 3, "{view}");
 }

@@ -56,6 +56,32 @@ async fn a_server_that_is_away_makes_nodes_unready_at_once_and_nobody_leave() {
     assert_eq!(done["degraded"], Value::Null);
 }
 
+#[tokio::test]
+async fn agents_are_told_when_the_server_is_away_and_when_it_is_back() {
+    let Some(redis) = Redis::start().await else { return };
+    let node = Server::node(&redis.url(), 0, &[]);
+    let mut shown = node.shown("ada").await;
+    let mut agent = node.agent().await;
+    let mut late = Socket::open(&node, "/v1/agent", None).await;
+    redis.pause();
+    assert!(agent.outage().await && shown.viewer.outage().await, "nobody asked");
+    late.say(json!({"type": "hello", "token": Server::token()})).await;
+    late.hear_a("welcome").await;
+    assert!(late.outage().await, "who comes in the middle of it hears of it, too");
+    redis.resume();
+    for told in [&mut agent, &mut late, &mut shown.viewer] {
+        while told.outage().await {}
+    }
+    crate::support::until("the node", || node.get("/readyz").0 == 200).await;
+    let mut calm = node.agent().await;
+    calm.ok(json!({"type": "unwatch", "visitorid": "nobody"})).await;
+    shown.page.ok(json!({"type": "watchbuttons"})).await;
+    shown.stream.ok(json!({"type": "noasset", "asset": 1})).await;
+    for untold in [&calm, &shown.page, &shown.stream] {
+        assert!(untold.outages.is_empty(), "visitors, and agents when all is well");
+    }
+}
+
 /// Whether a node's answers by HTTP are marked.
 fn is_marked(node: &Server) -> bool {
     let answer = node.exchange("GET /v1/about HTTP/1.1\r\nhost: localhost\r\n").unwrap();

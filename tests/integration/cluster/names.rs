@@ -16,11 +16,8 @@ async fn a_second_living_process_of_a_name_does_not_start_and_disturbs_nobody() 
     let mut agent = other.agent().await;
     let mut page = first.page("ada", "t").opens().await;
     assert_eq!(agent.watch("ada").await, Some(1));
-    let second = move || {
-        let name = [("cluster.engine", "redis"), ("cluster.url", &*url)];
-        Server::refuses_to_start(&[&name[..], &[("cluster.node_name", "n0")]].concat())
-    };
-    assert_eq!(tokio::task::spawn_blocking(second).await.unwrap(), REFUSAL);
+    let name = [("cluster.engine", "redis"), ("cluster.url", &*url), ("cluster.node_name", "n0")];
+    assert_eq!(Server::begins(&name).refused().await, REFUSAL);
     page.ok(json!({"type": "presence", "data": {"cart": 1}})).await;
     agent.event("presence", json!({"cart": 1})).await;
     let id = agent.signal("ada", json!("hello")).await;

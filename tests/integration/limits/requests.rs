@@ -1,6 +1,6 @@
 //! Plain HTTP: requests and their heads.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -60,13 +60,15 @@ async fn requests_are_limited_by_address_and_by_subject() {
 
 #[tokio::test]
 async fn heads_of_requests_are_bounded_in_time_size_and_number() {
-    let server = Server::with(&[("limits.head_timeout_ms", "500")]);
+    let server = Server::with(&[("limits.head_timeout_ms", "2000")]);
     let mut slow = Raw::connect(&server).await;
     slow.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").await;
     let started = Instant::now();
     let answer = slow.request("x: y").await;
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+    // By the setting, and not after the 10 s that are usual.
+    let time = started.elapsed().as_millis();
+    assert!((1_000..9_000).contains(&time), "{time} ms");
     slow.ends().await;
 
     let mut many = Raw::connect(&server).await;
@@ -77,6 +79,6 @@ async fn heads_of_requests_are_bounded_in_time_size_and_number() {
     let head = format!("GET /healthz HTTP/1.1\r\nhost: x\r\nx: {}", "y".repeat(200_000));
     let _ = large.try_send(head.as_bytes()).await;
     large.ends().await;
-    // Half a second is short for a head on a busy machine.
+    // Two seconds may be short for a head on a busy machine.
     until("an answer to others", || server.get("/healthz").0 == 200).await;
 }

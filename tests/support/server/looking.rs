@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Server, asking::figure};
+use super::{Server, asking::figure, log_in};
 use crate::support::SOON;
 
 impl Server {
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        log_in(&self.folder)
     }
 
     /// The threads of the process, by their names.

@@ -46,11 +46,11 @@ function show(): void {
   document.body.dataset["session"] = state;
   pill();
   setText(byId("group"), session.group);
+  byId("bar-group").hidden = session.group === "";
   const inside = session.token !== "" || !byId("desk").hidden;
   byId("sign-in").hidden = state !== "asking";
   byId("desk").hidden = state === "asking" || !inside;
   byId("sign-out").hidden = session.mode !== "configured" || state !== "ready";
-  if (state === "asking") byId("user").focus();
   banner();
 }
 

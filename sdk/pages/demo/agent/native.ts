@@ -2,8 +2,11 @@
 
 import { Agent, type ListQuery, type SessionOffer, type StartedSession, type VisitorList, type VisitorRecord } from "../../../agent";
 import { offerDigits } from "../../../core/chat";
+import { showOutage } from "../../shared/outage";
 import { explain } from "./reasons";
 import { refused, session } from "./session";
+
+const MEANING = "You stay connected, and no visitor is taken for gone. What you see may be old, and some things have to wait.";
 
 let agent: Agent | undefined;
 let offered: (offer: SessionOffer) => void = () => undefined;
@@ -62,6 +65,7 @@ export function wireNative(begun: () => void, ended: () => void): void {
   const leave = (): void => {
     agent?.disconnect();
     agent = undefined;
+    showOutage(false, MEANING);
     ended();
     document.dispatchEvent(new CustomEvent("nativechange"));
   };
@@ -75,6 +79,7 @@ export function wireNative(begun: () => void, ended: () => void): void {
         agent?.offers().then((offers) => offers.forEach(offered), () => undefined);
       });
       agent.on("sessionoffer", (offer) => offered(offer));
+      agent.on("degraded", (degraded) => showOutage(degraded, MEANING));
       agent.on("outage", () => tell("The server does not answer. Trying again; what you see may be old."));
       agent.on("error", ({ code }) => {
         leave();

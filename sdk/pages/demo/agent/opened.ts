@@ -3,7 +3,7 @@
 import type { AgentObject } from "../../shared/glance";
 import { note } from "./log";
 import { codeOf } from "./reasons";
-import { agentClass, refused } from "./session";
+import { agentClass, refused, session } from "./session";
 
 export type Standing = "asking" | "connected" | "transit" | "gone";
 
@@ -67,7 +67,7 @@ export class Opened {
   ) {
     this.visitorid = by === "visitorid" ? key : "";
     const Agent = agentClass();
-    this.agent = new Agent(by === "visitorid" ? { visitorid: key } : { uniqueid: key });
+    this.agent = new Agent({ groupid: session.group, ...(by === "visitorid" ? { visitorid: key } : { uniqueid: key }) });
     const slots = this.agent as unknown as Record<string, (payload: unknown) => void>;
     for (const name of EVENTS) slots[`on${name}`] = (payload) => this.told(name, payload);
   }

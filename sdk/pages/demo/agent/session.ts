@@ -1,6 +1,7 @@
 /** Who the agent is: a token that is made by the server in development mode, or asked for with a key. */
 
 import { agentLibrary, groupId } from "../../shared/facade";
+import { knownGroup, type PageConfig } from "../../shared/group";
 import type { AgentClass, Authorization } from "../../shared/glance";
 import { note } from "./log";
 import { codeOf } from "./reasons";
@@ -11,11 +12,13 @@ interface Session {
   state: SessionState;
   mode: "development" | "configured";
   group: string;
+  /** The group that nobody has to be asked for; empty when there is none. */
+  known: string;
   token: string;
   detail: string;
 }
 
-export const session: Session = { state: "starting", mode: "development", group: groupId(), token: "", detail: "" };
+export const session: Session = { state: "starting", mode: "development", group: groupId(), known: groupId(), token: "", detail: "" };
 
 const RETRY_MS = 3000;
 const MINUTES = 60;
@@ -76,8 +79,9 @@ function takeAnswer(answer: unknown): void {
 }
 
 /** Configured mode. The credentials stay in this page's memory, for the renewal only. */
-export function authorize(given: Record<string, string>): Promise<void> {
+export function authorize(given: Record<string, string>, group = session.group): Promise<void> {
   credentials = given;
+  session.group = group;
   return new Promise((resolve, reject) => {
     library?.Authorization.authorize({
       service: "presence",
@@ -129,9 +133,9 @@ export async function startSession(): Promise<void> {
     library ??= await agentLibrary();
     const answer = await fetch("/demo/config.json", { cache: "no-store" });
     if (!answer.ok) throw new Error(`/demo/config.json answered ${answer.status}`);
-    const { mode, group } = (await answer.json()) as { mode?: string; group?: string };
-    session.mode = mode === "configured" ? "configured" : "development";
-    if (group) session.group = group;
+    const config = (await answer.json()) as PageConfig;
+    session.mode = config.mode === "configured" ? "configured" : "development";
+    session.group = session.known = knownGroup(config);
   } catch (error) {
     change("unreachable", error instanceof Error ? error.message : "");
     return later(RETRY_MS, startSession);

@@ -1,10 +1,14 @@
 /** The form of the configured mode: a login key of the partner's user, or an API key. */
 
 import { byId, find, findAll, setText } from "../../shared/dom";
+import { GroupField } from "../../shared/group";
 import { codeOf, explain } from "./reasons";
 import { authorize, session } from "./session";
 
 type Way = "partner" | "key";
+
+/** What a partner's system makes, see `docs/security.md`. An API key may begin alike. */
+const LOGIN_KEY = /^\$1\$[1-9][0-9]{0,11}\$[A-Za-z0-9_+/-]{43}$/;
 
 const WORDS: Record<Way, { user: string; secret: string; hint: string }> = {
   partner: {
@@ -29,6 +33,12 @@ export function wireSignIn(): void {
   const secret = byId<HTMLInputElement>("secret");
   const error = byId("sign-in-error");
   const button = find<HTMLButtonElement>("button", form);
+  const groupField = new GroupField();
+  document.addEventListener("sessionchange", () => {
+    if (session.state !== "asking") return;
+    groupField.asks(session.known);
+    byId(session.known ? "user" : "group-id").focus();
+  });
 
   for (const choice of findAll<HTMLInputElement>('input[name="way"]', form)) {
     choice.addEventListener("change", () => {
@@ -47,25 +57,25 @@ export function wireSignIn(): void {
     user.setAttribute("aria-invalid", String(name === ""));
     secret.setAttribute("aria-invalid", String(key === ""));
     if (name === "" || key === "") return setText(error, "Both are needed.");
-    const looksLikeLoginKey = key.startsWith("$1$");
-    if (looksLikeLoginKey !== (way() === "partner")) {
+    const { group, problem } = groupField.read(session.known);
+    if (problem) return setText(error, problem);
+    const isOther = way() === "partner" ? !key.startsWith("$1$") : LOGIN_KEY.test(key);
+    if (isOther) {
       secret.setAttribute("aria-invalid", "true");
       secret.focus();
-      return setText(error, looksLikeLoginKey ? "This looks like a login key. If it is one, choose “Login key” above." : "A login key starts with $1$. If this is an API key, choose “API key” above.");
+      return setText(error, way() === "key" ? "This is a login key. Choose “Login key” above." : "A login key starts with $1$. If this is an API key, choose “API key” above.");
     }
-    const credentials: Record<string, string> =
-      way() === "partner"
-        ? { partnerid: session.group, partneruserid: name, loginkey: key }
-        : { username: name, password: key };
+    // The group says whose partner is meant, whatever id he has.
+    const credentials: Record<string, string> = way() === "partner" ? { partneruserid: name, loginkey: key } : { username: name, password: key };
     setText(error, "");
     if (button) button.disabled = true;
-    authorize(credentials)
+    authorize(credentials, group)
       .then(() => {
         secret.value = "";
       })
       .catch((failure: unknown) => {
         const refusedKey = codeOf(failure) === "authorization";
-        setText(error, refusedKey ? "The server does not accept this key." : explain(failure));
+        setText(error, refusedKey ? `The server does not accept this key${session.known ? "" : " for this group"}.` : explain(failure));
         secret.focus();
       })
       .finally(() => {

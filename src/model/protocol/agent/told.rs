@@ -93,6 +93,12 @@ pub enum ToAgent {
         /// Which session, from whom, and for how long.
         data: SessionOffer,
     },
+    /// The server that the nodes share is away, or is back: told when that changes, at most once a second, and behind the
+    /// welcome while it is away.
+    Degraded {
+        /// Whether it is away: what is told meanwhile may be old, and much is refused.
+        degraded: bool,
+    },
     /// A message of a topic.
     TopicMessage(TopicMessage),
     /// Messages for a subscription are lost: it could not be given all that was published while it caught up.

@@ -1,6 +1,9 @@
 //! What a node knows, for tests that look into it.
 
-use super::{Core, lane::Flight};
+use super::{
+    Core,
+    lane::{Flight, Known},
+};
 use crate::store::{
     Record,
     shared::{question::Mark, testing::Journal},
@@ -11,8 +14,7 @@ impl<R: Record> Core<R> {
     /// when its flight lands.
     pub(in crate::store::shared) fn known_version(&self, key: &R::Key) -> Option<(Mark, u64)> {
         let lane = self.lanes.get(key)?;
-        let known = lane.known.as_ref().filter(|known| known.version != 0);
-        let known = known.map(|known| (known.written.clone(), known.version));
+        let known = lane.known.as_ref().and_then(Known::stamp);
         let flying = match &lane.flight {
             Some(Flight::Write(write)) => {
                 let before = known.as_ref().map_or(0, |(_, version)| *version);

@@ -66,6 +66,11 @@ pub(super) struct Known<R> {
 }
 
 impl<R: Record> Known<R> {
+    /// The version, behind its mark; none of a record that was not written yet.
+    pub(super) fn stamp(&self) -> Option<(Mark, u64)> {
+        (self.version != 0).then(|| (self.written.clone(), self.version))
+    }
+
     /// Whether the node holds something of it.
     pub(super) fn is_held_by(&self, node: NodeId) -> bool {
         self.record.holders().contains(&node)

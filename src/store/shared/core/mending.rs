@@ -135,18 +135,16 @@ impl<R: Record> Core<R> {
     ) {
         lane.verified = lane.asked_in;
         let Some(known) = &lane.known else { return };
-        let has_its_number = known.version == version;
-        if has_its_number && known.written == written {
+        if known.stamp() == Some((written, version)) {
             lane.is_stale = false;
             return;
         }
         let says = self.say_what_it_knew(lane, is_there, now);
-        // It was ended, and whoever did that knew more; or the others' version has the same number by chance, and would be taken
-        // for what is known.
-        match !is_there || has_its_number {
-            true if says => lane.lose_sight(),
-            true => lane.forget(),
-            false => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
+        match is_there {
+            true => (lane.is_stale, lane.listed) = (true, Listed::Unknown),
+            // It was ended, and whoever did that knew more.
+            false if says => lane.lose_sight(),
+            false => lane.forget(),
         }
     }
 

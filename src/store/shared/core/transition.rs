@@ -150,12 +150,12 @@ impl<R: Record> Core<R> {
             joins: listed.filter(|_| moves),
             quits: was_listed.filter(|_| moves),
         };
+        let expected = known.stamp();
         let ticket = self.ticket(key);
         let (here, tell) = self.addressed(ticket, key, effects, &row);
         let heard = here.is_empty();
         let makes = version == 0 && R::makes_a_record(&command);
         let most = makes.then(|| u64::try_from(self.most).unwrap_or(u64::MAX));
-        let (version, expected) = (None, version);
         lane.flight = Some(Flight::Write(Box::new(Write {
             ticket,
             mark: self.mark.clone(),
@@ -166,7 +166,7 @@ impl<R: Record> Core<R> {
             since,
             effects: here,
             before,
-            version,
+            version: None,
             heard,
             is_gone,
             hash,

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{
     Action, Core, Work,
-    lane::{Asked, Flight, Job, Lane},
+    lane::{Asked, Flight, Job, Known, Lane},
 };
 use crate::{
     clock::Timestamp,
@@ -92,7 +92,7 @@ impl<R: Record> Core<R> {
         let later = Vec::new();
         lane.flight = Some(Flight::Look { ticket, found: false, heard: false, reader, later });
         lane.asked_in = self.era;
-        let known = lane.known.as_ref().filter(|_| R::HAS_LEAVES).map_or(0, |known| known.version);
+        let known = lane.known.as_ref().filter(|_| R::HAS_LEAVES).and_then(Known::stamp);
         let (key, mark) = (key.clone(), self.mark.clone());
         work.out.push(Action::Ask(Ask::Look { ticket, key, mark, known }));
     }

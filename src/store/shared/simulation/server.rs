@@ -70,16 +70,19 @@ const MOST_CHANGES: usize = 3;
 pub(super) struct Stored {
     row: Vec<u8>,
     leaves: BTreeMap<String, Vec<u8>>,
-    /// Of the last transitions the version before each, and the leaves that it changed.
+    /// Of the last transitions under one mark the version before each, and the leaves that it changed.
     changes: VecDeque<(u64, Vec<String>)>,
 }
 
 impl Stored {
-    /// What it is after a transition from this version.
-    fn changed(mut self, before: u64, change: Written) -> Self {
+    /// What it is after a transition from this version; none where that was written under another mark.
+    fn changed(mut self, before: Option<u64>, change: Written) -> Self {
         self.row = change.row;
-        self.changes
-            .push_back((before, change.leaves.iter().map(|(name, _)| name.clone()).collect()));
+        let names = change.leaves.iter().map(|(name, _)| name.clone()).collect();
+        match before {
+            Some(before) => self.changes.push_back((before, names)),
+            None => self.changes.clear(),
+        }
         if self.changes.len() > MOST_CHANGES {
             self.changes.pop_front();
         }
@@ -180,14 +183,15 @@ impl<K: Clone + Ord> Server<K> {
                 plain((ticket, Answer::Lost))
             }
             Ask::Look { ticket, key, known, .. } => {
-                let (version, state) = self.since(&key, known);
+                let (version, state) = self.since(&key, known.as_ref());
                 let (told, written) = (word(ticket, version, Some(&key)), self.written(&key));
                 Served { told, ..plain((ticket, Answer::Found { version, written, state })) }
             }
             Ask::Replace { ticket, key, expected, row, most, lists, tell, .. } => {
                 self.enlist(&key, &lists);
-                let (mut version, state) = self.since(&key, expected);
-                if version != expected {
+                let (mut version, state) = self.since(&key, expected.as_ref());
+                let there = (version != 0).then(|| (self.written(&key), version));
+                if there != expected {
                     let written = self.written(&key);
                     return plain((ticket, Answer::Conflict { version, written, state }));
                 }
@@ -209,7 +213,10 @@ impl<K: Clone + Ord> Server<K> {
                     }
                     Row::New(change) => {
                         let old = self.stored(&key).1.unwrap_or_default();
-                        let new = Arc::new(Stored::clone(&old).changed(expected, change));
+                        let before = expected.map_or(Some(0), |(under, version)| {
+                            (under == written).then_some(version)
+                        });
+                        let new = Arc::new(Stored::clone(&old).changed(before, change));
                         let stored = Some(Arc::clone(&new));
                         self.data.rows.insert(key.clone(), Kept { version, written, stored });
                         Came::New(new.written())
@@ -236,7 +243,7 @@ impl<K: Clone + Ord> Server<K> {
                     _ => {
                         let stored = |row| Stored {
                             changes: VecDeque::new(),
-                            ..Stored::default().changed(0, row)
+                            ..Stored::default().changed(None, row)
                         };
                         let stored = row.map(stored).map(Arc::new);
                         let is_there = stored.is_some();
@@ -273,8 +280,10 @@ impl<K: Clone + Ord> Server<K> {
         }
     }
 
-    fn since(&self, key: &K, known: u64) -> (u64, State) {
+    fn since(&self, key: &K, known: Option<&(Mark, u64)>) -> (u64, State) {
         let (version, stored) = self.stored(key);
+        let written = self.written(key);
+        let known = known.filter(|(under, _)| *under == written).map_or(0, |(_, known)| *known);
         let none = || State::Whole(Written::default());
         let state = stored.map_or_else(none, |stored| match stored.since(known) {
             _ if version == known => State::Same,

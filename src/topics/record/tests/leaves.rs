@@ -45,7 +45,7 @@ impl Servers {
 }
 
 /// All that a record says, and all that it finds it by.
-fn books(record: &GroupTopics) -> String {
+pub(super) fn books(record: &GroupTopics) -> String {
     let GroupTopics { history, retained, expiries, of_visitors, lossy, idle, topics, .. } = record;
     let figures = (record.kept(), record.history_bytes, record.retained_bytes);
     let saved = serde_json::to_string(record).unwrap();

@@ -144,6 +144,7 @@ fn to_agent_checked() -> Result<Vec<Example>, InvalidId> {
                 },
             },
         ),
+        (None, ToAgent::Degraded { degraded: true }),
         (
             Some("publish"),
             ok(AgentOk { request: 40, topics: Some(published()), ..AgentOk::default() }),

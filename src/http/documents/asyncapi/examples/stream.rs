@@ -50,6 +50,7 @@ fn to_stream_checked() -> Result<Vec<Example>, InvalidId> {
         (None, ToStream::KeyFrame),
         (None, ToStream::Want { sha256 }),
         (None, ToStream::Gap { epoch: 3 }),
+        (None, ToStream::Degraded { degraded: true }),
         (None, ToStream::Ok { request: 11, degraded: false }),
     ];
     let (stroke, colour, done) = (1, "#e4572e".into(), false);
