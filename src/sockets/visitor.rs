@@ -275,7 +275,7 @@ impl Endpoint for VisitorSocket {
             Ok(Said { group, message: Numbered { message: VisitorMessage::Hello(hello), .. } })
                 if self.page.is_none() =>
             {
-                self.hello(group, hello)
+                self.hello(group, *hello)
             }
             Ok(said) => self.after_hello(said.message.message, request),
             Err(unreadable) => {

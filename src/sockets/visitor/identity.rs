@@ -119,13 +119,9 @@ impl VisitorSocket {
         Ok(key)
     }
 
-    pub(super) fn hello(
-        &mut self,
-        named: Option<GroupId>,
-        hello: Box<Hello>,
-    ) -> ControlFlow<Close> {
+    pub(super) fn hello(&mut self, named: Option<GroupId>, hello: Hello) -> ControlFlow<Close> {
         let Hello { visitorid, signature, ticket, from, tab, page, visible, listen, seen, data } =
-            *hello;
+            hello;
         let group = match self.enter_group(named, ticket.as_deref()) {
             Ok(group) => group,
             Err(close) => return ControlFlow::Break(close),

@@ -55,7 +55,7 @@ const MOST_DOUBTFUL: usize = 4_096;
 /// What a node is to do, in this order.
 pub(super) enum Action<R: Record> {
     /// Ask the server; its answer goes to [`Core::answered`].
-    Ask(Ask<R::Key>),
+    Ask(Box<Ask<R::Key>>),
     /// Tell the one who submitted.
     Tell(Sink<R::Reply>, Result<Applied<R::Reply>, Refusal>),
     /// Do what a reader wants.

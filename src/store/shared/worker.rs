@@ -305,7 +305,7 @@ impl<R: Record> Worker<R> {
 
     fn perform(&self, engine: &SharedEngine<R>, action: Action<R>) {
         let done = match action {
-            Action::Ask(ask) => return self.ask(ask),
+            Action::Ask(ask) => return self.ask(*ask),
             Action::Restated(era) => return self.tell_the_others(era),
             Action::Tell(sink, result) => guarded(|| sink(result)),
             Action::Go(then) => guarded(then),

@@ -116,7 +116,7 @@ impl<R: Record> Core<R> {
         self.spare(now);
         self.tickets += 1;
         self.probe = Some(self.tickets);
-        work.out.push(Action::Ask(Ask::Probe { ticket: self.tickets }));
+        work.out.push(Action::Ask(Box::new(Ask::Probe { ticket: self.tickets })));
         // Others may have written what this node did not hear of. That shows when it writes; what it knows may still be
         // all that is left of the record.
         for lane in self.lanes.values_mut().filter(|lane| lane.flight.is_none()) {

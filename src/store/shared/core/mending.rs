@@ -113,15 +113,8 @@ impl<R: Record> Core<R> {
         lane.asked_in = self.era;
         self.restating += 1;
         let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Restate {
-            ticket,
-            key,
-            mark,
-            version,
-            written,
-            row,
-            lists,
-        }));
+        let ask = Ask::Restate { ticket, key, mark, version, written, row, lists };
+        work.out.push(Action::Ask(Box::new(ask)));
         true
     }
 

@@ -176,7 +176,7 @@ impl<R: Record> Core<R> {
         let (key, mark) = (key.clone(), self.mark.clone());
         let most = most.filter(|_| row != Row::Same);
         let ask = Ask::Replace { ticket, key, mark, expected, row, most, lists, tell };
-        work.out.push(Action::Ask(ask));
+        work.out.push(Action::Ask(Box::new(ask)));
     }
 
     /// What follows on this node, and what others are to be told.

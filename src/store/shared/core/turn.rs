@@ -94,7 +94,8 @@ impl<R: Record> Core<R> {
         lane.asked_in = self.era;
         let known = lane.known.as_ref().filter(|_| R::HAS_LEAVES).and_then(Known::stamp);
         let (key, mark) = (key.clone(), self.mark.clone());
-        work.out.push(Action::Ask(Ask::Look { ticket, key, mark, known }));
+        let ask = Ask::Look { ticket, key, mark, known };
+        work.out.push(Action::Ask(Box::new(ask)));
     }
 
     /// Whether what is in flight has landed: the answer is there, and so is the word on the channel.

@@ -81,7 +81,7 @@ impl<R: Record> Node<R> {
         for action in out {
             match action {
                 Action::Restated(era) => self.restated = Some((era, now)),
-                Action::Ask(ask) => self.up.push_back((now, Said::Ask(Box::new(ask)))),
+                Action::Ask(ask) => self.up.push_back((now, Said::Ask(ask))),
                 other => left.push(other),
             }
         }
