@@ -134,17 +134,20 @@ impl Topics {
         }
     }
 
-    /// A subscription is in force from now on; of one who came back, with whether he missed something.
+    /// A subscription is in force from now on; of one who came back, with whether he missed something. `tell` is called right
+    /// before that, while nothing is published.
     pub(super) fn begun(
         &self,
         group: &GroupId,
         subscription: &Arc<Subscription>,
         resumed: Option<bool>,
+        tell: impl FnOnce(),
     ) {
         let hub = &self.shared.hub;
         resumed.into_iter().for_each(|missed| hub.count_resumed(missed));
-        if let Ok(group) = hub.group(group) {
-            hub.enter(group, subscription);
+        match hub.group(group) {
+            Ok(group) => hub.enter(group, subscription, tell),
+            Err(_) => tell(),
         }
     }
 

@@ -211,17 +211,16 @@ impl Client {
                     // Told in the answer.
                     page.missed = false;
                     let subscribed = Subscribed { id: subscription.id, position, missed };
-                    let begin = || {
-                        topics.begun(&of, &subscription, resume.map(|_| missed));
-                        topics.give(&of, &subscription, page, (&catching_up, gaps));
-                    };
+                    let (resumed, read) = (resume.map(|_| missed), (&*catching_up, gaps));
                     match subscription.of {
                         Subscriber::Socket(_) => {
-                            answer(Ok(subscribed));
-                            begin();
+                            let tell = || answer(Ok(subscribed));
+                            topics.begun(&of, &subscription, resumed, tell);
+                            topics.give(&of, &subscription, page, read);
                         }
                         Subscriber::Listener(_) => {
-                            begin();
+                            topics.begun(&of, &subscription, resumed, || ());
+                            topics.give(&of, &subscription, page, read);
                             answer(Ok(subscribed));
                         }
                     }

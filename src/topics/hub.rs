@@ -169,10 +169,21 @@ impl Hub {
         Ok(())
     }
 
-    /// Puts a reserved subscription in force, unless it has ended meanwhile.
-    pub(super) fn enter(&self, group: &GroupHub, subscription: &Arc<Subscription>) {
-        subscription
-            .enter(|| group.trie.write().insert(&subscription.filter, Arc::clone(subscription)));
+    /// Puts a reserved subscription in force, unless it has ended meanwhile. `tell` is called before that, and nothing is
+    /// published in between: whoever hears of it, and publishes what nobody keeps, is heard.
+    pub(super) fn enter(
+        &self,
+        group: &GroupHub,
+        subscription: &Arc<Subscription>,
+        tell: impl FnOnce(),
+    ) {
+        let mut tell = Some(tell);
+        subscription.enter(|| {
+            let mut trie = group.trie.write();
+            tell.take().into_iter().for_each(|tell| tell());
+            trie.insert(&subscription.filter, Arc::clone(subscription))
+        });
+        tell.into_iter().for_each(|tell| tell());
     }
 
     /// Ends a subscription, and its reservation. After the last one `ends` is called.

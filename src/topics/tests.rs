@@ -222,6 +222,36 @@ fn a_subscription_that_is_not_allowed_any_more_before_it_began_is_refused() {
     assert!(told.iter().all(|message| message["topic"] != "a"), "{told:?}");
 }
 
+/// A message that nobody keeps goes past the record, on its publisher's thread.
+#[test]
+fn who_is_told_that_he_has_subscribed_misses_nothing_from_then_on() {
+    let (topics, sockets) = bench(0);
+    let (ann, elsewhere) = (client(&topics, 1), topics.clone());
+    let (sender, published) = std::sync::mpsc::channel();
+    let wish = SubscribeWish {
+        filter: "a".parse().unwrap(),
+        no_local: false,
+        latest: false,
+        retained: true,
+        resume: None,
+    };
+    ann.subscribe(wish, move |answer| {
+        assert!(answer.is_ok());
+        let (done, is_done) = std::sync::mpsc::channel();
+        sender
+            .send(std::thread::spawn(move || {
+                publish(&client(&elsewhere, 0), "a", 1, false);
+                let _ = done.send(());
+            }))
+            .unwrap();
+        // Time enough to be lost.
+        let _ = is_done.recv_timeout(std::time::Duration::from_millis(200));
+    });
+    published.recv().unwrap().join().unwrap();
+    let heard = sockets.take(SocketId(1));
+    assert_eq!(heard.iter().map(|message| &message["data"]).collect::<Vec<_>>(), [1]);
+}
+
 /// Where nothing is kept but values, whoever still reads them learns at once that one is taken away.
 #[test]
 fn a_value_that_is_taken_away_is_told_to_who_still_catches_up() {
