@@ -303,30 +303,3 @@ fn a_slot_that_moves_while_it_is_in_use_takes_its_channels_and_loses_nothing() {
         );
     }
 }
-
-#[test]
-fn names_are_left_and_listened_to_again_in_every_part() {
-    let Some(cluster) = cluster(0) else { return };
-    let clock = Clock::manual(Timestamp(1_000));
-    let one = Member::new(&url(&cluster), 1, &clock);
-    let names = |names: std::ops::Range<u32>| names.map(|name| name.to_string());
-    let heard = || -> usize {
-        let ask = |at| cluster.ask(at, "PUBSUB SHARDCHANNELS *to:journal:*").unwrap();
-        (0..3).map(|at| ask(at).matches("to:journal:").count()).sum()
-    };
-    let ask_in_all_parts = |entry| {
-        for key in 0..KEYS {
-            one.write(key, entry, Hearers::Here).unwrap();
-        }
-    };
-    names(0..40).for_each(|name| one.engine.listen(name, None));
-    ask_in_all_parts(1);
-    assert_eq!(heard(), 40 * one.node.parts());
-    names(0..30).for_each(|name| one.engine.unlisten(name, None));
-    ask_in_all_parts(2);
-    assert_eq!(heard(), 10 * one.node.parts());
-    names(0..20).for_each(|name| one.engine.listen(name, None));
-    names(30..40).for_each(|name| one.engine.unlisten(name, None));
-    ask_in_all_parts(3);
-    assert_eq!(heard(), 20 * one.node.parts());
-}
