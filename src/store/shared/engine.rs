@@ -286,14 +286,17 @@ impl<R: Record> SharedEngine<R> {
     /// Calls `then` when nothing waits and nothing is under way, in no part.
     pub(in crate::store) fn when_idle(&self, then: Box<dyn FnOnce() + Send>) {
         let before = self.0.stats.commands.load(Ordering::Relaxed);
-        let engine = self.clone();
+        // An engine whose node was ended is never idle any more, and who waits for that must not keep it.
+        let engine = self.downgrade();
         let settled = Each::of(self.0.parts.len(), move |_| {
             // What one part did last may have begun something in another one.
-            if engine.0.parts.len() > 1 && engine.0.stats.commands.load(Ordering::Relaxed) != before
-            {
-                engine.when_idle(then);
-            } else {
-                then();
+            let has_more = |engine: &Self| {
+                engine.0.parts.len() > 1
+                    && engine.0.stats.commands.load(Ordering::Relaxed) != before
+            };
+            match engine.upgrade().filter(has_more) {
+                Some(engine) => engine.when_idle(then),
+                None => then(),
             }
         });
         for part in &self.0.parts {
